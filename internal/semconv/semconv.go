@@ -1,0 +1,12 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package semconv is the one place that pins the version of the OpenTelemetry
+// semantic conventions this module writes.
+package semconv
+
+import semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+// SchemaURL identifies the version of the conventions; every instrumentation
+// scope carries it.
+const SchemaURL = semconv.SchemaURL
