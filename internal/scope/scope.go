@@ -75,9 +75,15 @@ func Meter(path string, provider metric.MeterProvider, schemaURL string) metric.
 	return provider.Meter(Module+"/"+path, metric.WithInstrumentationVersion(Version), metric.WithSchemaURL(schemaURL))
 }
 
-// same reports whether a and b are one provider. Providers of a type that
-// cannot be compared are never the same.
+// same reports whether a and b are one provider. Providers that cannot be
+// compared are never the same.
 func same(a, b trace.TracerProvider) bool {
-	t := reflect.TypeOf(a)
-	return t == reflect.TypeOf(b) && t.Comparable() && a == b
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	if va.Type() != vb.Type() {
+		return false
+	}
+	if va.Kind() == reflect.Pointer {
+		return va.Pointer() == vb.Pointer()
+	}
+	return va.Comparable() && a == b
 }

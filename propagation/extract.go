@@ -1,0 +1,143 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package propagation
+
+import (
+	"context"
+	"strings"
+
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/trace"
+)
+
+func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg config) context.Context {
+	if cfg.codec.native {
+		return readNative(carrier, getter, cfg).Context(ctx)
+	}
+	return extractForeign(ctx, carrier, getter, cfg)
+}
+
+func read[C any](carrier C, getter Getter[C], cfg config) Remote {
+	if cfg.codec.native {
+		return readNative(carrier, getter, cfg)
+	}
+	ctx := extractForeign(orBackground(nil), carrier, getter, cfg)
+	r := Remote{
+		spanContext: spanContext(ctx),
+		baggage:     baggage.FromContext(ctx),
+		waybill:     WaybillFromContext(ctx),
+	}
+	if !r.spanContext.IsValid() {
+		r.err = whyForeign(carrier, getter, cfg.codec)
+	}
+	return r
+}
+
+// readNative reads the formats of this package. After a malformed traceparent
+// nothing else is read: a carrier gives a whole context or none.
+func readNative[C any](carrier C, getter Getter[C], cfg config) Remote {
+	var r Remote
+	bytesGetter, _ := getter.(BytesGetter[C])
+	if cfg.codec.traceContext {
+		var malformed string
+		if r.spanContext, malformed = readTraceparent(carrier, getter, bytesGetter); malformed != "" {
+			return Remote{err: &MalformedError{Key: keyTraceparent, Reason: malformed}}
+		}
+		if r.spanContext.IsValid() {
+			r.spanContext = withTracestate(r.spanContext, getter.Get(carrier, keyTracestate))
+		}
+	}
+	if cfg.codec.baggage && (!cfg.baggage.restricted || len(cfg.baggage.keys) > 0) {
+		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter))
+	}
+	if cfg.codec.waybill {
+		r.waybill = readWaybill(carrier, getter, bytesGetter)
+	}
+	return r
+}
+
+func readTraceparent[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (sc trace.SpanContext, malformed string) {
+	if bytesGetter != nil {
+		if value := bytesGetter.GetBytes(carrier, keyTraceparent); len(value) > 0 {
+			return parseTraceparent(value)
+		}
+		return sc, ""
+	}
+	if value := getter.Get(carrier, keyTraceparent); value != "" {
+		return parseTraceparent(value)
+	}
+	return sc, ""
+}
+
+func readWaybill[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) Waybill {
+	if bytesGetter != nil {
+		w, _ := parseWaybill(bytesGetter.GetBytes(carrier, keyWaybill))
+		return w
+	}
+	w, _ := parseWaybill(getter.Get(carrier, keyWaybill))
+	return w
+}
+
+// withTracestate returns sc with the tracestate that text holds; one that does
+// not parse is left out, as the recommendation asks.
+// https://www.w3.org/TR/trace-context-2/#a-traceparent-is-received
+func withTracestate(sc trace.SpanContext, text string) trace.SpanContext {
+	if text == "" {
+		return sc
+	}
+	state, err := trace.ParseTraceState(text)
+	if err != nil {
+		return sc
+	}
+	return sc.WithTraceState(state)
+}
+
+// readBaggage returns the members that parse; OpenTelemetry's limits apply to
+// all values together.
+func readBaggage[C any](carrier C, getter Getter[C]) baggage.Baggage {
+	var text string
+	if multi, ok := getter.(ValuesGetter[C]); ok {
+		text = strings.Join(multi.Values(carrier, keyBaggage), ",")
+	} else {
+		text = getter.Get(carrier, keyBaggage)
+	}
+	b, _ := baggage.Parse(text) // what parses is kept, as OpenTelemetry does.
+	return b
+}
+
+// extractForeign lets another propagator read the carrier.
+func extractForeign[C any](ctx context.Context, carrier C, getter Getter[C], cfg config) context.Context {
+	if !cfg.baggage.restricted {
+		return callExtract(ctx, carrier, getter, cfg.codec)
+	}
+	extracted := callExtract(baggage.ContextWithoutBaggage(ctx), carrier, getter, cfg.codec)
+	if passed := cfg.baggage.filter(baggage.FromContext(extracted)); passed.Len() > 0 {
+		return baggage.ContextWithBaggage(extracted, passed)
+	}
+	return baggage.ContextWithBaggage(extracted, baggage.FromContext(ctx))
+}
+
+func callExtract[C any](ctx context.Context, carrier C, getter Getter[C], c *codec) context.Context {
+	return c.propagator.Extract(ctx, textMapOf(carrier, getter, nil))
+}
+
+// whyForeign says why another propagator found no trace context.
+func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
+	for _, key := range c.fields {
+		if isBaggage(key) || isTracestate(key) || isWaybill(key) {
+			continue
+		}
+		value := getter.Get(carrier, key)
+		if value == "" {
+			continue
+		}
+		if key == keyTraceparent {
+			if _, malformed := parseTraceparent(value); malformed != "" {
+				return &MalformedError{Key: key, Reason: malformed}
+			}
+		}
+		return &MalformedError{Key: key, Reason: "the propagator did not accept it"}
+	}
+	return ErrAbsent
+}

@@ -1,0 +1,273 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package propagation
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// maxLinks is how many links a span keeps by default.
+// https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits
+const maxLinks = 128
+
+// linkCountKey is the attribute that says how many distinct contexts a span of
+// several remotes handles, of which at most 128 are links.
+const linkCountKey = attribute.Key("waybill.link_count")
+
+// StartOption changes how [Start] relates its span to the remotes. A nil one
+// does not count.
+type StartOption interface {
+	applyStart(startConfig) startConfig
+}
+
+type startConfig struct {
+	relation       relation
+	maxAge         time.Duration
+	untrusted      bool
+	linkAttributes func(i int) []attribute.KeyValue
+	spanOptions    []trace.SpanStartOption
+}
+
+type relation int
+
+const (
+	ambientFirst relation = iota
+	asParent
+	asLink
+)
+
+type startOptionFunc func(startConfig) startConfig
+
+func (f startOptionFunc) applyStart(cfg startConfig) startConfig { return f(cfg) }
+
+// AsParent makes the remote span the parent even if ctx has a span, which is
+// then linked. Several remotes become one parent only if all hold one context.
+func AsParent() StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig { cfg.relation = asParent; return cfg })
+}
+
+// AsLink makes the span a new root with links to the remote spans, and to the
+// span of ctx if there is one.
+func AsLink() StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig { cfg.relation = asLink; return cfg })
+}
+
+// WithMaxAge keeps a remote whose waybill was sent longer than d ago from being
+// the parent: the span is a new root, with a link. A remote without a waybill
+// has no age. A d of 0 or less means no limit.
+func WithMaxAge(d time.Duration) StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig { cfg.maxAge = d; return cfg })
+}
+
+// WithUntrusted takes the remotes as written by a stranger: they are linked,
+// never the parent, without their tracestate, and their baggage is dropped.
+func WithUntrusted() StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig { cfg.untrusted = true; return cfg })
+}
+
+// WithLinkAttributes sets the attributes of the link to remotes[i] to what f
+// returns for i. It is called only for remotes that are linked; if it panics,
+// the link has no attributes.
+func WithLinkAttributes(f func(i int) []attribute.KeyValue) StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig { cfg.linkAttributes = f; return cfg })
+}
+
+// WithSpanOptions starts the span with opts too, such as its kind and
+// attributes. Given several times, all count.
+func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig {
+		cfg.spanOptions = append(cfg.spanOptions[:len(cfg.spanOptions):len(cfg.spanOptions)], opts...)
+		return cfg
+	})
+}
+
+// Start opens the span that handles remotes and returns it with a ctx that
+// carries it. The caller ends the span.
+//
+// With one remote, a span in ctx stays the parent and the remote is linked;
+// with no span in ctx the remote is the parent, and linked too. The returned
+// ctx has the baggage and the waybill of the remote.
+//
+// With several remotes, all are linked: each context once, at most 128 chosen
+// evenly, in their order, and the attribute waybill.link_count says how many
+// distinct contexts there are. The returned ctx has the baggage of ctx and a
+// waybill with the oldest times and the most hops of the remotes.
+//
+// Remotes that hold no span context are not linked. A remote that is the very
+// span in ctx, because ctx was extracted from the same carrier, counts as no
+// span in ctx. A nil tracer starts a span that records nothing, and so does one
+// that panics.
+func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remote, opts ...StartOption) (context.Context, trace.Span) {
+	var cfg startConfig
+	for _, o := range opts {
+		if o != nil {
+			cfg = o.applyStart(cfg)
+		}
+	}
+	ctx = orBackground(ctx)
+	set := newLinkSet(remotes)
+	ambient := spanContext(ctx)
+	if set.contains(ambient) {
+		ambient = trace.SpanContext{}
+	}
+	ctx = withCargo(ctx, remotes, cfg.untrusted)
+
+	options := cfg.spanOptions[:len(cfg.spanOptions):len(cfg.spanOptions)]
+	links := set.links(remotes, cfg, ambient)
+	if len(links) > 0 {
+		options = append(options, trace.WithLinks(links...))
+	}
+	if len(remotes) > 1 {
+		options = append(options, trace.WithAttributes(linkCountKey.Int(len(set.indexes))))
+	}
+	switch parent := cfg.parent(remotes, set, ambient); {
+	case parent.IsValid() && parent.Equal(ambient):
+	case parent.IsValid():
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	default:
+		options = append(options, trace.WithNewRoot())
+	}
+	return startSpan(ctx, tracer, name, options)
+}
+
+// parent chooses the parent: the ambient span, the only remote, or none.
+func (cfg startConfig) parent(remotes []Remote, set linkSet, ambient trace.SpanContext) trace.SpanContext {
+	candidate := len(set.indexes) == 1 && (len(remotes) == 1 || cfg.relation == asParent)
+	if candidate {
+		remote := remotes[set.indexes[0]]
+		candidate = !cfg.untrusted && !remote.waybill.olderThan(cfg.maxAge)
+	}
+	switch {
+	case cfg.relation == asLink:
+		return trace.SpanContext{}
+	case candidate && (cfg.relation == asParent || !ambient.IsValid()):
+		return remotes[set.indexes[0]].spanContext
+	default:
+		return ambient
+	}
+}
+
+// olderThan reports whether w was sent longer than maxAge ago.
+func (w Waybill) olderThan(maxAge time.Duration) bool {
+	return maxAge > 0 && !w.Sent.IsZero() && time.Since(w.Sent) > maxAge
+}
+
+// startSpan starts the span, whatever the tracer and its sampler do.
+func startSpan(ctx context.Context, tracer trace.Tracer, name string, options []trace.SpanStartOption) (started context.Context, span trace.Span) {
+	if tracer == nil {
+		return noop.Tracer{}.Start(ctx, name, options...)
+	}
+	defer func() {
+		if recover() != nil {
+			started, span = noop.Tracer{}.Start(ctx, name)
+		}
+	}()
+	return tracer.Start(ctx, name, options...)
+}
+
+// withCargo returns ctx with what the remotes carry besides their spans.
+func withCargo(ctx context.Context, remotes []Remote, untrusted bool) context.Context {
+	if len(remotes) == 1 {
+		remote := remotes[0]
+		if untrusted {
+			remote = Remote{waybill: remote.waybill}
+		}
+		return remote.cargo(ctx)
+	}
+	var merged Waybill
+	for _, r := range remotes {
+		merged = merged.merge(r.waybill)
+	}
+	return Remote{waybill: merged}.cargo(ctx)
+}
+
+// merge returns the waybill of data made of the data of w and other.
+func (w Waybill) merge(other Waybill) Waybill {
+	if other.IsZero() {
+		return w
+	}
+	if w.IsZero() {
+		return other
+	}
+	if other.Origin.Before(w.Origin) {
+		w.Origin = other.Origin
+	}
+	if other.Sent.Before(w.Sent) {
+		w.Sent = other.Sent
+	}
+	w.Hops = max(w.Hops, other.Hops)
+	return w
+}
+
+// linkSet is the distinct span contexts of some remotes.
+type linkSet struct {
+	indexes []int // of the first remote of each, in order.
+	seen    map[spanKey]struct{}
+}
+
+type spanKey struct {
+	traceID trace.TraceID
+	spanID  trace.SpanID
+}
+
+func keyOf(sc trace.SpanContext) spanKey { return spanKey{sc.TraceID(), sc.SpanID()} }
+
+func newLinkSet(remotes []Remote) linkSet {
+	set := linkSet{seen: make(map[spanKey]struct{}, len(remotes))}
+	for i, r := range remotes {
+		if !r.spanContext.IsValid() || set.contains(r.spanContext) {
+			continue
+		}
+		set.seen[keyOf(r.spanContext)] = struct{}{}
+		set.indexes = append(set.indexes, i)
+	}
+	return set
+}
+
+func (s linkSet) contains(sc trace.SpanContext) bool {
+	_, ok := s.seen[keyOf(sc)]
+	return ok
+}
+
+// links returns the links to the remotes, and to the ambient span where that
+// does not stay the parent.
+func (s linkSet) links(remotes []Remote, cfg startConfig, ambient trace.SpanContext) []trace.Link {
+	room := maxLinks
+	linkAmbient := ambient.IsValid() && !cfg.parent(remotes, s, ambient).Equal(ambient)
+	if linkAmbient {
+		room--
+	}
+	n := min(len(s.indexes), room)
+	links := make([]trace.Link, 0, n+1)
+	for i := range n {
+		index := s.indexes[i*len(s.indexes)/n]
+		sc := remotes[index].spanContext
+		if cfg.untrusted {
+			sc = sc.WithTraceState(trace.TraceState{})
+		}
+		links = append(links, trace.Link{SpanContext: sc, Attributes: cfg.attributesOf(index)})
+	}
+	if linkAmbient {
+		links = append(links, trace.Link{SpanContext: ambient})
+	}
+	return links
+}
+
+// attributesOf returns the attributes of the link to remotes[i].
+func (cfg startConfig) attributesOf(i int) (attributes []attribute.KeyValue) {
+	if cfg.linkAttributes == nil {
+		return nil
+	}
+	defer func() {
+		if recover() != nil {
+			attributes = nil
+		}
+	}()
+	return cfg.linkAttributes(i)
+}
