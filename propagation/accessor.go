@@ -70,17 +70,6 @@ func (f GetterFunc[C]) Get(carrier C, key string) string {
 	return f(carrier, key)
 }
 
-// remove takes key off the carrier, by the best means its setter has.
-func remove[C any](carrier C, setter Setter[C], key string) {
-	if deleter, ok := setter.(Deleter[C]); ok {
-		deleter.Delete(carrier, key)
-		return
-	}
-	if getter, ok := setter.(Getter[C]); ok && getter.Get(carrier, key) != "" {
-		setter.Set(carrier, key, "")
-	}
-}
-
 // adapter is a carrier with its accessors as a TextMapCarrier, for propagators
 // that are not ours.
 type adapter[C any] struct {

@@ -39,11 +39,24 @@ func inject[C any](ctx context.Context, carrier C, setter Setter[C], cfg config)
 	}
 }
 
-// clearFields removes every field of the propagator. OpenTelemetry's propagators do
-// not, and so mix two contexts on a carrier that is injected twice.
+// clearFields removes every field of the propagator, by the best means the
+// setter has. OpenTelemetry's propagators do not, and so mix two contexts on a
+// carrier that is injected twice.
 func clearFields[C any](carrier C, setter Setter[C], c *codec) {
+	if deleter, ok := setter.(Deleter[C]); ok {
+		for _, key := range c.fields {
+			deleter.Delete(carrier, key)
+		}
+		return
+	}
+	getter, ok := setter.(Getter[C])
+	if !ok {
+		return
+	}
 	for _, key := range c.fields {
-		remove(carrier, setter, key)
+		if getter.Get(carrier, key) != "" {
+			setter.Set(carrier, key, "")
+		}
 	}
 }
 
