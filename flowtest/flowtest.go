@@ -1,0 +1,133 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flowtest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// Flow records the spans of the services of one test in memory.
+//
+// It touches no globals, so parallel tests do not see each other. It is safe
+// for concurrent use.
+type Flow struct {
+	t        testing.TB
+	config   config
+	recorder *recorder
+
+	mu       sync.Mutex
+	services map[string]*Service
+}
+
+// New returns an empty flow. Its services are shut down when the test ends.
+func New(t testing.TB, opts ...Option) *Flow {
+	t.Helper()
+	f := &Flow{t: t, config: newConfig(opts), recorder: newRecorder(), services: make(map[string]*Service)}
+	t.Cleanup(f.shutdown)
+	return f
+}
+
+func (f *Flow) shutdown() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.services {
+		if err := s.provider.Shutdown(context.WithoutCancel(f.t.Context())); err != nil {
+			f.t.Errorf("flowtest: shut down a service: %v", err)
+		}
+	}
+}
+
+// Service returns the service called name, which is its service.name. The same
+// name always returns the same service.
+func (f *Flow) Service(name string) *Service {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.services[name]
+	if !ok {
+		s = newService(name, f.config, f.recorder)
+		f.services[name] = s
+	}
+	return s
+}
+
+// Context returns the context of the test. It carries no span.
+func (f *Flow) Context() context.Context { return f.t.Context() }
+
+// Wait returns what was recorded once every started span has ended and, for
+// each of names, a span of that name, or of that service and name, is among
+// them; a name given twice stands for two spans. After timeout it fails the
+// test and lists what it waited for.
+//
+// Between the end of a producer's span and the start of its consumer's no span
+// is open: where a flow goes on in another goroutine, name the spans that it
+// ends with.
+//
+// Wait never sleeps: it looks again whenever a span ends, and works inside a
+// [testing/synctest] bubble.
+func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
+	f.t.Helper()
+	told, stop := f.recorder.watch()
+	defer stop()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for {
+		ended, open := f.recorder.spans()
+		missing := missing(names, ended)
+		if len(open) == 0 && len(missing) == 0 {
+			return FromSpans(f.t, tracetest.SpanStubsFromReadOnlySpans(ended)...)
+		}
+		select {
+		case <-told:
+		case <-timer.C:
+			recording := FromSpans(f.t, tracetest.SpanStubsFromReadOnlySpans(append(ended, open...))...)
+			recording.fatalf("%s", timedOut(timeout, open, missing))
+			return recording
+		}
+	}
+}
+
+// missing returns those of names that have no span of their own.
+func missing(names []string, spans []sdktrace.ReadOnlySpan) []string {
+	taken := make([]bool, len(spans))
+	var missing []string
+	for _, name := range names {
+		if !take(name, spans, taken) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// take marks the first span called name that is not taken yet.
+func take(name string, spans []sdktrace.ReadOnlySpan, taken []bool) bool {
+	for i, s := range spans {
+		span := flow.Span{Service: service(s.Resource()), Name: s.Name()}
+		if !taken[i] && span.Is(name) {
+			taken[i] = true
+			return true
+		}
+	}
+	return false
+}
+
+func timedOut(timeout time.Duration, open []sdktrace.ReadOnlySpan, missing []string) string {
+	text := fmt.Sprintf("Wait: after %v", timeout)
+	for _, s := range open {
+		span := flow.Span{Service: service(s.Resource()), Name: s.Name()}
+		text += fmt.Sprintf("\n  %q has not ended", span.Label())
+	}
+	for _, name := range missing {
+		text += fmt.Sprintf("\n  %q was not recorded", name)
+	}
+	return text
+}

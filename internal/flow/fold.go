@@ -1,0 +1,234 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+)
+
+const (
+	// maxDepth is how many levels of a flow are drawn.
+	maxDepth = 64
+	// maxVariants is how many subtrees of equal spans are drawn one by one.
+	maxVariants = 4
+)
+
+// class is equal for equal subtrees.
+type class [sha256.Size]byte
+
+// classes returns the class of the subtree of each span, of which key says
+// what one span contributes.
+func (g *Graph) classes(key func(i int) string) []class {
+	classes := make([]class, len(g.spans))
+	for _, i := range slices.Backward(g.topDown()) {
+		below := make([]class, len(g.children[i]))
+		for n, child := range g.children[i] {
+			below[n] = classes[child]
+		}
+		classes[i] = classOf(key(i), below)
+	}
+	return classes
+}
+
+// classOf returns the class of a span with the subtrees below, in any order.
+func classOf(key string, below []class) class {
+	slices.SortFunc(below, func(a, b class) int { return bytes.Compare(a[:], b[:]) })
+	own := sha256.Sum256([]byte(key))
+	h := sha256.New()
+	h.Write(own[:])
+	for _, c := range below {
+		h.Write(c[:])
+	}
+	return class(h.Sum(nil))
+}
+
+// topDown lists the spans so that each follows its parent.
+func (g *Graph) topDown() []int {
+	order := make([]int, 0, len(g.spans))
+	for i, p := range g.parents {
+		if p == none {
+			order = append(order, i)
+		}
+	}
+	for n := 0; n < len(order); n++ {
+		order = append(order, g.children[order[n]]...)
+	}
+	return order
+}
+
+// partition splits spans into those of equal key, in order of appearance.
+func partition[K comparable](spans []int, key func(i int) K) [][]int {
+	var parts [][]int
+	number := make(map[K]int)
+	for _, i := range spans {
+		k := key(i)
+		n, ok := number[k]
+		if !ok {
+			n = len(parts)
+			number[k] = n
+			parts = append(parts, nil)
+		}
+		parts[n] = append(parts[n], i)
+	}
+	return parts
+}
+
+// group is a set of siblings drawn as one.
+type group struct {
+	spans  []int
+	below  []*group
+	linked bool // Drawn under a span it links to, not under its parent.
+	cut    int  // How many spans below are too deep to be drawn.
+}
+
+// block is one piece of a flow, or several that look the same.
+type block struct {
+	pieces int
+	roots  []*group
+}
+
+// folder arranges a graph as blocks of groups.
+type folder struct {
+	g       *Graph
+	labels  []string // What is drawn of one span.
+	classes []class
+	linked  [][]int // The roots drawn under each span.
+}
+
+// fold arranges the graph for drawing. A root is drawn under the first span
+// that it, or a span below it, links to.
+func (g *Graph) fold(label func(i int) string) []block {
+	f := &folder{g: g, labels: make([]string, len(g.spans)), linked: make([][]int, len(g.spans))}
+	for i := range g.spans {
+		f.labels[i] = label(i)
+	}
+	f.classes = g.classes(func(i int) string { return f.labels[i] })
+	return f.blocks(f.hang())
+}
+
+// hang decides which roots are drawn under a link target, and reports which
+// spans are left as roots.
+func (f *folder) hang() (root []bool) {
+	trees := newSets(len(f.g.spans))
+	root = make([]bool, len(f.g.spans))
+	var roots []int
+	for _, i := range f.g.All() {
+		if p := f.g.parents[i]; p != none {
+			trees.union(i, p)
+			continue
+		}
+		root[i] = true
+		roots = append(roots, i)
+	}
+	for _, i := range roots {
+		if target := f.target(i, trees); target != none {
+			trees.union(i, target)
+			f.linked[target] = append(f.linked[target], i)
+			root[i] = false
+		}
+	}
+	return root
+}
+
+// target returns the first span in another tree that the tree of root links to.
+func (f *folder) target(root int, trees *sets) int {
+	tree := []int{root}
+	for n := 0; n < len(tree); n++ {
+		for _, target := range f.g.links[tree[n]] {
+			if trees.find(target) != trees.find(root) {
+				return target
+			}
+		}
+		tree = append(tree, f.g.children[tree[n]]...)
+	}
+	return none
+}
+
+// blocks folds the pieces of the graph that look the same.
+func (f *folder) blocks(root []bool) []block {
+	var blocks []block
+	number := make(map[class]int)
+	members := make(map[int][]int)
+	for _, piece := range f.g.pieces {
+		var below []class
+		var roots []int
+		for _, i := range piece {
+			if f.g.parents[i] == none {
+				below = append(below, f.classes[i])
+			}
+			if root[i] {
+				roots = append(roots, i)
+			}
+		}
+		look := classOf("", below)
+		n, ok := number[look]
+		if !ok {
+			n = len(blocks)
+			number[look] = n
+			blocks = append(blocks, block{})
+		}
+		blocks[n].pieces++
+		members[n] = append(members[n], roots...)
+	}
+	for n := range blocks {
+		blocks[n].roots = f.groups(members[n], false, 1)
+	}
+	return blocks
+}
+
+// groups folds siblings at a depth: those with equal subtrees, and those with
+// equal labels where their subtrees differ in too many ways.
+func (f *folder) groups(spans []int, linked bool, depth int) []*group {
+	slices.SortStableFunc(spans, f.g.byStart)
+	variants := make(map[string]int)
+	for _, part := range partition(spans, func(i int) class { return f.classes[i] }) {
+		variants[f.labels[part[0]]]++
+	}
+	type key struct {
+		label string
+		class class
+	}
+	parts := partition(spans, func(i int) key {
+		if variants[f.labels[i]] > maxVariants {
+			return key{label: f.labels[i]}
+		}
+		return key{label: f.labels[i], class: f.classes[i]}
+	})
+	groups := make([]*group, len(parts))
+	for n, part := range parts {
+		groups[n] = f.group(part, linked, depth)
+	}
+	return groups
+}
+
+func (f *folder) group(spans []int, linked bool, depth int) *group {
+	made := &group{spans: spans, linked: linked}
+	if depth == maxDepth {
+		made.cut = f.below(spans)
+		return made
+	}
+	var children, links []int
+	for _, i := range spans {
+		children = append(children, f.g.children[i]...)
+		links = append(links, f.linked[i]...)
+	}
+	if len(children) > 0 {
+		made.below = f.groups(children, false, depth+1)
+	}
+	if len(links) > 0 {
+		made.below = append(made.below, f.groups(links, true, depth+1)...)
+	}
+	return made
+}
+
+// below counts the spans drawn below spans.
+func (f *folder) below(spans []int) int {
+	queue := slices.Clone(spans)
+	for n := 0; n < len(queue); n++ {
+		queue = append(append(queue, f.g.children[queue[n]]...), f.linked[queue[n]]...)
+	}
+	return len(queue) - len(spans)
+}

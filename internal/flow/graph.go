@@ -1,0 +1,267 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"cmp"
+	"slices"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// none stands for a span that is not in the graph.
+const none = -1
+
+// Graph is a set of spans and what joins them. It is read-only once made, so
+// it is safe for concurrent use.
+//
+// A remote parent or a link target that was not recorded is a boundary, such
+// as a caller that is not under test: spans that name the same one are joined.
+// A local parent that was not recorded is a span that was lost, and joins
+// nothing.
+type Graph struct {
+	spans    []Span
+	index    map[ID]int
+	parents  []int   // The parent of each span, or none.
+	children [][]int // The spans that name each span as parent.
+	links    [][]int // The recorded targets of each span's links.
+	linkedBy [][]int // The spans that link to each span.
+	faults   map[int]Reason
+	pieces   [][]int // The spans of each connected component, by start.
+	piece    []int   // The component of each span.
+	byParent bool    // Reports whether parents alone hold the flow together.
+}
+
+// New builds the graph of spans, which it keeps; they must not be changed.
+//
+// A span that was delivered twice, as an exporter does when it tries again,
+// counts once. Spans that share an id otherwise, name themselves as parent, or
+// form a cycle are kept, and reported by [Graph.Breaks].
+func New(spans []Span) *Graph {
+	g := &Graph{index: make(map[ID]int, len(spans)), faults: make(map[int]Reason)}
+	g.add(spans)
+	g.join()
+	g.cutCycles()
+	for i, p := range g.parents {
+		if p != none {
+			g.children[p] = append(g.children[p], i)
+		}
+	}
+	g.split()
+	return g
+}
+
+// add indexes spans and leaves out repeated deliveries.
+func (g *Graph) add(spans []Span) {
+	g.spans = make([]Span, 0, len(spans))
+	for _, s := range spans {
+		first, ok := g.index[s.ID]
+		known := ok && s.ID != ID{}
+		if known && s.sameAs(&g.spans[first]) {
+			continue
+		}
+		if known {
+			g.faults[len(g.spans)] = SharedID
+		} else {
+			g.index[s.ID] = len(g.spans)
+		}
+		g.spans = append(g.spans, s)
+	}
+	delete(g.index, ID{})
+}
+
+func (s *Span) sameAs(other *Span) bool {
+	return s.Label() == other.Label() && s.Start.Equal(other.Start) && s.Parent == other.Parent
+}
+
+// join resolves parents and links.
+func (g *Graph) join() {
+	n := len(g.spans)
+	g.parents = make([]int, n)
+	g.children, g.links, g.linkedBy = make([][]int, n), make([][]int, n), make([][]int, n)
+	for i := range g.spans {
+		s := &g.spans[i]
+		g.parents[i] = g.find(s.Parent)
+		switch {
+		case s.Parent == ID{}:
+		case s.Parent == s.ID:
+			g.parents[i], g.faults[i] = none, OwnParent
+		case g.parents[i] == none && !s.Remote:
+			g.faults[i] = LostParent
+		}
+		for _, id := range s.Links {
+			if target := g.find(id); target != none && target != i {
+				g.links[i] = append(g.links[i], target)
+				g.linkedBy[target] = append(g.linkedBy[target], i)
+			}
+		}
+	}
+}
+
+func (g *Graph) find(id ID) int {
+	if i, ok := g.index[id]; ok {
+		return i
+	}
+	return none
+}
+
+// cutCycles makes the first span of each cycle of parents a root.
+func (g *Graph) cutCycles() {
+	seen := make([]int, len(g.spans)) // The walk that first met each span, from 1.
+	for start := range g.spans {
+		for i := start; i != none && seen[i] == 0; {
+			seen[i] = start + 1
+			next := g.parents[i]
+			if next != none && seen[next] == start+1 {
+				g.parents[next], g.faults[next] = none, Cycle
+				break
+			}
+			i = next
+		}
+	}
+}
+
+// split finds the connected components and orders them by start.
+func (g *Graph) split() {
+	sets := newSets(len(g.spans))
+	ghosts := make(map[ID]int) // What is referred to and was not recorded.
+	ghost := func(id ID) int {
+		i, ok := ghosts[id]
+		if !ok {
+			i = sets.grow()
+			ghosts[id] = i
+		}
+		return i
+	}
+	for i, p := range g.parents {
+		switch s := &g.spans[i]; {
+		case p != none:
+			sets.union(i, p)
+		case s.Remote && s.Parent != ID{} && s.Parent != s.ID && g.find(s.Parent) == none:
+			sets.union(i, ghost(s.Parent))
+		}
+	}
+	g.byParent = g.count(sets) == 1
+	for i := range g.spans {
+		for _, target := range g.links[i] {
+			sets.union(i, target)
+		}
+		for _, id := range g.spans[i].Links {
+			if (id != ID{}) && g.find(id) == none {
+				sets.union(i, ghost(id))
+			}
+		}
+	}
+	g.number(sets)
+}
+
+func (g *Graph) count(sets *sets) int {
+	roots := make(map[int]struct{})
+	for i := range g.spans {
+		roots[sets.find(i)] = struct{}{}
+	}
+	return len(roots)
+}
+
+// number lists the spans of each set, both in order of start.
+func (g *Graph) number(sets *sets) {
+	order := make([]int, len(g.spans))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, g.byStart)
+	g.piece = make([]int, len(g.spans))
+	numbers := make(map[int]int)
+	for _, i := range order {
+		root := sets.find(i)
+		n, ok := numbers[root]
+		if !ok {
+			n = len(g.pieces)
+			numbers[root] = n
+			g.pieces = append(g.pieces, nil)
+		}
+		g.piece[i] = n
+		g.pieces[n] = append(g.pieces[n], i)
+	}
+}
+
+func (g *Graph) byStart(a, b int) int {
+	return cmp.Or(g.spans[a].Start.Compare(g.spans[b].Start), cmp.Compare(g.spans[a].Label(), g.spans[b].Label()))
+}
+
+// Spans returns the spans of the graph, which must not be changed.
+func (g *Graph) Spans() []Span { return g.spans }
+
+// Parent returns the index of the recorded parent of span i, or -1.
+func (g *Graph) Parent(i int) int { return g.parents[i] }
+
+// Links returns the indices of the recorded spans that span i links to.
+func (g *Graph) Links(i int) []int { return g.links[i] }
+
+// Pieces returns how many parts the spans fall into. A whole flow is one.
+func (g *Graph) Pieces() int { return len(g.pieces) }
+
+// Traces returns how many trace ids the spans have.
+func (g *Graph) Traces() int {
+	ids := make(map[trace.TraceID]struct{})
+	for i := range g.spans {
+		ids[g.spans[i].ID.Trace] = struct{}{}
+	}
+	return len(ids)
+}
+
+// Services returns how many services the spans belong to.
+func (g *Graph) Services() int {
+	names := make(map[string]struct{})
+	for i := range g.spans {
+		names[g.spans[i].Service] = struct{}{}
+	}
+	return len(names)
+}
+
+// Downstream returns the spans that span of from led to: its children, the
+// spans that link to it, and theirs. A span of from is among them only if
+// another of from led to it.
+func (g *Graph) Downstream(from []int) []int {
+	var reached []int
+	seen := make([]bool, len(g.spans))
+	visit := func(next []int) {
+		for _, i := range next {
+			if !seen[i] {
+				seen[i] = true
+				reached = append(reached, i)
+			}
+		}
+	}
+	for _, i := range from {
+		visit(g.children[i])
+		visit(g.linkedBy[i])
+	}
+	for n := 0; n < len(reached); n++ {
+		visit(g.children[reached[n]])
+		visit(g.linkedBy[reached[n]])
+	}
+	return reached
+}
+
+// Select returns those of spans, indices into [Graph.Spans], that match.
+func (g *Graph) Select(spans []int, match func(*Span) bool) []int {
+	var selected []int
+	for _, i := range spans {
+		if match(&g.spans[i]) {
+			selected = append(selected, i)
+		}
+	}
+	return selected
+}
+
+// All returns the indices of all spans, in order of start.
+func (g *Graph) All() []int {
+	var all []int
+	for _, piece := range g.pieces {
+		all = append(all, piece...)
+	}
+	slices.SortStableFunc(all, g.byStart)
+	return all
+}

@@ -1,0 +1,104 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flow joins spans into flows, says where a flow broke, and draws it.
+//
+// A flow is what its spans' parents and links hold together, however many
+// traces that is. The package works on plain structs, so that spans recorded
+// in this process and spans received over OTLP are treated alike.
+package flow
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// ID identifies a span. The zero ID identifies none.
+type ID struct {
+	Trace trace.TraceID
+	Span  trace.SpanID
+}
+
+// IDOf returns the ID of sc, or the zero ID if sc is not valid.
+func IDOf(sc trace.SpanContext) ID {
+	if !sc.IsValid() {
+		return ID{}
+	}
+	return ID{Trace: sc.TraceID(), Span: sc.SpanID()}
+}
+
+// Span is one recorded span.
+type Span struct {
+	ID     ID
+	Parent ID   // Zero for the root of a trace.
+	Remote bool // Reports whether the parent was in another process.
+	Links  []ID
+
+	Service    string
+	Name       string
+	Kind       trace.SpanKind
+	Start      time.Time
+	End        time.Time // Zero while the span is open.
+	Status     codes.Code
+	Message    string // Describes an error status.
+	Attributes []attribute.KeyValue
+
+	Source int // The caller's own number for the span.
+}
+
+// Label returns the service and the name of the span, as a path names it.
+func (s *Span) Label() string {
+	if s.Service == "" {
+		return s.Name
+	}
+	return s.Service + " " + s.Name
+}
+
+// Is reports whether name is the span's name or its [Span.Label].
+func (s *Span) Is(name string) bool {
+	return name == s.Name || name == s.Label()
+}
+
+// Attribute returns the value of the attribute key and whether it is set.
+func (s *Span) Attribute(key string) (attribute.Value, bool) {
+	for _, kv := range s.Attributes {
+		if string(kv.Key) == key {
+			return kv.Value, true
+		}
+	}
+	return attribute.Value{}, false
+}
+
+// attribute returns the text of the first of keys that is set, or "".
+func (s *Span) attribute(keys ...string) string {
+	for _, key := range keys {
+		if v, ok := s.Attribute(key); ok {
+			return v.String()
+		}
+	}
+	return ""
+}
+
+// channel names what carries data away from or to the span, such as
+// "kafka orders", or is empty if the span has none.
+func (s *Span) channel() string {
+	// https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+	if name := s.attribute("messaging.destination.name"); name != "" {
+		return join(s.attribute("messaging.system"), name)
+	}
+	// https://opentelemetry.io/docs/specs/semconv/database/database-spans/
+	if name := s.attribute("db.collection.name"); name != "" {
+		return join(s.attribute("db.system.name"), name)
+	}
+	return ""
+}
+
+func join(system, name string) string {
+	if system == "" {
+		return name
+	}
+	return system + " " + name
+}

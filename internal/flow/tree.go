@@ -1,0 +1,267 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/codes"
+)
+
+// Longest texts of a column, in characters.
+const (
+	maxService = 24
+	maxName    = 72
+	maxNote    = 100
+)
+
+// Tree draws the flow for a terminal: a line a span with its service, kind,
+// duration, channel, and error.
+//
+// Equal siblings fold to one line with their number, such as ×1,613; a folded
+// line shows the shortest and the longest duration. Siblings follow each other
+// by start. A line that begins with ⇢ is joined to the one above it by a link.
+// A flow in several pieces is drawn as numbered trees. More than lines lines
+// are cut, and levels beyond the 64th; lines of 0 or less means no limit.
+func (g *Graph) Tree(lines int) string {
+	blocks := g.fold(g.look)
+	t := &table{g: g, marks: g.marks()}
+	for n, b := range blocks {
+		mark := ""
+		if len(g.pieces) > 1 {
+			mark = "[" + strconv.Itoa(n+1) + "]"
+		}
+		for _, root := range b.roots {
+			t.add(root, mark, "", "")
+			mark = ""
+		}
+	}
+	return t.render(lines)
+}
+
+// look is what two spans must have in common to be drawn as one.
+func (g *Graph) look(i int) string {
+	s := &g.spans[i]
+	return strings.Join([]string{
+		s.Service, s.Name, s.Kind.String(), s.channel(), s.failure(),
+		strconv.Itoa(int(g.faults[i])), strconv.FormatBool(s.End.IsZero()),
+	}, "\x00")
+}
+
+// failure names what went wrong with the span, or is empty.
+func (s *Span) failure() string {
+	kind := s.attribute("error.type")
+	if s.Status != codes.Error && kind == "" {
+		return ""
+	}
+	return join("ERROR", kind)
+}
+
+type row struct{ mark, service, name, kind, took, note string }
+
+// table lays the lines of a tree out in columns.
+type table struct {
+	g     *Graph
+	marks map[int]string
+	rows  []row
+}
+
+// add appends the lines of a group. branch leads to its own line; prefix is
+// what the lines below it begin with.
+func (t *table) add(gr *group, mark, branch, prefix string) {
+	first := &t.g.spans[gr.spans[0]]
+	t.rows = append(t.rows, row{
+		mark:    mark,
+		service: clip(first.Service, maxService),
+		name:    branch + clip(first.Name, maxName) + times(len(gr.spans)),
+		kind:    strings.ToUpper(first.Kind.String()),
+		took:    t.took(gr.spans),
+		note:    t.note(gr),
+	})
+	if gr.cut > 0 {
+		t.rows = append(t.rows, row{name: prefix + "└─ … " + Count(gr.cut) + " more below"})
+	}
+	for n, below := range gr.below {
+		fork, line := "├", "│  "
+		if n == len(gr.below)-1 {
+			fork, line = "└", "   "
+		}
+		if below.linked {
+			fork += "⇢ "
+		} else {
+			fork += "─ "
+		}
+		t.add(below, "", prefix+fork, prefix+line)
+	}
+}
+
+// took returns the duration of spans, or the shortest and the longest.
+func (t *table) took(spans []int) string {
+	var least, most time.Duration
+	for n, i := range spans {
+		s := &t.g.spans[i]
+		if s.End.IsZero() {
+			return "open"
+		}
+		d := s.End.Sub(s.Start)
+		if n == 0 {
+			least = d
+		}
+		least, most = min(least, d), max(most, d)
+	}
+	if short, long := duration(least), duration(most); short != long {
+		return short + "–" + long
+	}
+	return duration(most)
+}
+
+func (t *table) note(gr *group) string {
+	first := &t.g.spans[gr.spans[0]]
+	var notes []string
+	for _, note := range []string{clip(first.channel(), maxNote), t.failure(gr.spans), t.targets(gr), t.mark(gr.spans)} {
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
+	return strings.Join(notes, "  ")
+}
+
+// failure returns the failure of spans, described if it is the same for all.
+func (t *table) failure(spans []int) string {
+	first := &t.g.spans[spans[0]]
+	text := first.failure()
+	if text == "" || first.Message == "" {
+		return clip(text, maxNote)
+	}
+	for _, i := range spans {
+		if t.g.spans[i].Message != first.Message {
+			return clip(text, maxNote)
+		}
+	}
+	return clip(text+": "+first.Message, maxNote)
+}
+
+// targets names what the spans of a group link to, unless the tree shows it.
+func (t *table) targets(gr *group) string {
+	var targets []int
+	for _, i := range gr.spans {
+		for _, target := range t.g.links[i] {
+			if target != t.g.parents[i] {
+				targets = append(targets, target)
+			}
+		}
+	}
+	parts := partition(targets, func(i int) string { return t.g.spans[i].Label() })
+	if len(parts) == 0 || gr.linked && len(parts) == 1 && len(targets) == len(gr.spans) {
+		return ""
+	}
+	names := make([]string, 0, len(parts))
+	for _, part := range parts {
+		names = append(names, t.g.spans[part[0]].Label()+times(len(part)))
+	}
+	return clip("⇢ "+strings.Join(names, ", "), maxNote)
+}
+
+func (t *table) mark(spans []int) string {
+	for _, i := range spans {
+		if mark, ok := t.marks[i]; ok {
+			return mark
+		}
+	}
+	return ""
+}
+
+// render aligns the first lines rows.
+func (t *table) render(lines int) string {
+	rows, left := t.rows, 0
+	if lines > 0 && len(rows) > lines {
+		rows, left = rows[:lines], len(rows)-lines
+	}
+	width := row{}
+	for _, r := range rows {
+		width.mark = longer(width.mark, r.mark)
+		width.service = longer(width.service, r.service)
+		width.name = longer(width.name, r.name)
+		width.kind = longer(width.kind, r.kind)
+		width.took = longer(width.took, r.took)
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		line := []string{}
+		if width.mark != "" {
+			line = append(line, pad(r.mark, width.mark))
+		}
+		if width.service != "" {
+			line = append(line, pad(r.service, width.service)+" ")
+		}
+		line = append(line, pad(r.name, width.name)+" ", pad(r.kind, width.kind), padLeft(r.took, width.took)+" ", r.note)
+		b.WriteString(strings.TrimRightFunc(strings.Join(line, " "), unicode.IsSpace))
+		b.WriteByte('\n')
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "… and %s more lines\n", Count(left))
+	}
+	return b.String()
+}
+
+func longer(a, b string) string {
+	if utf8.RuneCountInString(b) > utf8.RuneCountInString(a) {
+		return b
+	}
+	return a
+}
+
+func pad(s, width string) string {
+	return s + strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s))
+}
+
+func padLeft(s, width string) string {
+	return strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s)) + s
+}
+
+// clip makes s one line of at most limit characters.
+func clip(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// times returns " ×n" for n over 1.
+func times(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return " ×" + Count(n)
+}
+
+// Count formats n with thousands separators.
+func Count(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// duration formats d to three digits, and to seconds from 100 of them.
+func duration(d time.Duration) string {
+	for unit := time.Second; unit > 1; unit /= 10 {
+		if d >= 100*unit || d <= -100*unit {
+			return d.Round(unit).String()
+		}
+	}
+	return d.String()
+}
