@@ -10,3 +10,9 @@ import semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 // SchemaURL identifies the version of the conventions; every instrumentation
 // scope carries it.
 const SchemaURL = semconv.SchemaURL
+
+// ErrorTypeKey names the class of error an operation ended with.
+const ErrorTypeKey = semconv.ErrorTypeKey
+
+// ErrorTypeOther is the value of [ErrorTypeKey] when no other one fits.
+const ErrorTypeOther = "_OTHER"

@@ -1,0 +1,55 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// exemplarInterval is the least time between two exemplars of one series. An
+// exemplar costs more than ten times what the observation costs, and a scrape
+// keeps one of each bucket.
+const exemplarInterval = time.Second
+
+// timer observes durations, some of them with the trace they belong to.
+type timer struct {
+	observer  prometheus.Observer
+	exemplars prometheus.ExemplarObserver // Nil for no exemplars.
+
+	made time.Time    // Where the monotonic clock of next starts.
+	next atomic.Int64 // When the next exemplar may come.
+}
+
+func newTimer(observer prometheus.Observer, c config) *timer {
+	t := &timer{observer: observer, made: time.Now()}
+	if exemplars, ok := observer.(prometheus.ExemplarObserver); ok && !c.withoutExemplars {
+		t.exemplars = exemplars
+	}
+	return t
+}
+
+func (t *timer) observe(ctx context.Context, d time.Duration) {
+	if t.exemplars != nil {
+		if span := trace.SpanContextFromContext(ctx); span.IsValid() && span.IsSampled() && t.isDue() {
+			t.exemplars.ObserveWithExemplar(d.Seconds(), prometheus.Labels{
+				"trace_id": span.TraceID().String(),
+				"span_id":  span.SpanID().String(),
+			})
+			return
+		}
+	}
+	t.observer.Observe(d.Seconds())
+}
+
+// isDue reports whether this observation may have the exemplar.
+func (t *timer) isDue() bool {
+	now := time.Since(t.made)
+	next := t.next.Load()
+	return int64(now) >= next && t.next.CompareAndSwap(next, int64(now+exemplarInterval))
+}
