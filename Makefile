@@ -71,7 +71,7 @@ fmt-diff: $(GOLANGCI)
 
 .PHONY: vet
 vet:
-	$(call each,go vet ./...)
+	$(call each,go vet -tags e2e ./...)
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod
