@@ -130,7 +130,7 @@ func (a *SpanAssertion) LinkedTo(target string) *SpanAssertion {
 	a.r.t.Helper()
 	return a.check(func(i int, s *flow.Span) string {
 		links := a.r.graph.Links(i)
-		if len(a.r.graph.Select(links, func(s *flow.Span) bool { return s.Is(target) })) > 0 {
+		if len(a.r.graph.Select(links, a.r.is(target))) > 0 {
 			return ""
 		}
 		return "does not link to " + show(target) + a.linked(s, links)

@@ -112,7 +112,7 @@ func (r *Recording) RequirePath(steps ...string) {
 	}
 	next := r.graph.All()
 	for n, step := range steps {
-		at := r.graph.Select(next, func(s *flow.Span) bool { return s.Is(step) })
+		at := r.graph.Select(next, r.is(step))
 		if len(at) == 0 {
 			r.fatalf("RequirePath: %s", r.lost(steps, n))
 			return
@@ -123,18 +123,22 @@ func (r *Recording) RequirePath(steps ...string) {
 
 // lost says how the path ended before step n.
 func (r *Recording) lost(steps []string, n int) string {
-	recorded := len(r.named(steps[n])) > 0
-	switch {
-	case !recorded:
+	at := r.named(steps[n])
+	if len(at) == 0 {
 		return fmt.Sprintf("step %d, %q, was not recorded%s", n+1, steps[n], r.known())
-	default:
-		return fmt.Sprintf("step %d, %q, was recorded, but not downstream of step %d, %q", n+1, steps[n], n, steps[n-1])
 	}
+	return fmt.Sprintf("step %d, %q, is not downstream of step %d, %q; it came by %s",
+		n+1, steps[n], n, steps[n-1], r.graph.Path(at[0]))
 }
 
 // named returns the spans called name.
 func (r *Recording) named(name string) []int {
-	return r.graph.Select(r.graph.All(), func(s *flow.Span) bool { return s.Is(name) })
+	return r.graph.Select(r.graph.All(), r.is(name))
+}
+
+// is reports which spans are called name.
+func (r *Recording) is(name string) func(i int) bool {
+	return func(i int) bool { return r.graph.Spans()[i].Is(name) }
 }
 
 // known lists the spans there are.
@@ -160,10 +164,15 @@ func (r *Recording) fatalf(format string, args ...any) {
 	r.t.Fatalf("flowtest: %s%s", fmt.Sprintf(format, args...), r.picture())
 }
 
+// picture draws the flow and says where it broke, the first time it is called.
 func (r *Recording) picture() string {
 	if r.printed || len(r.stubs) == 0 {
 		return ""
 	}
 	r.printed = true
-	return "\n\n" + r.graph.Tree(printedLines)
+	picture := "\n\n" + r.graph.Tree(printedLines)
+	if explanation := r.graph.Explain(); explanation != "" {
+		picture += "\n" + explanation
+	}
+	return picture
 }

@@ -85,10 +85,7 @@ type group struct {
 }
 
 // block is one piece of a flow, or several that look the same.
-type block struct {
-	pieces int
-	roots  []*group
-}
+type block []*group
 
 // folder arranges a graph as blocks of groups.
 type folder struct {
@@ -168,13 +165,12 @@ func (f *folder) blocks(root []bool) []block {
 		if !ok {
 			n = len(blocks)
 			number[look] = n
-			blocks = append(blocks, block{})
+			blocks = append(blocks, nil)
 		}
-		blocks[n].pieces++
 		members[n] = append(members[n], roots...)
 	}
 	for n := range blocks {
-		blocks[n].roots = f.groups(members[n], false, 1)
+		blocks[n] = f.groups(members[n], false, 1)
 	}
 	return blocks
 }

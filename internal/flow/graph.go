@@ -27,9 +27,10 @@ type Graph struct {
 	children [][]int // The spans that name each span as parent.
 	links    [][]int // The recorded targets of each span's links.
 	linkedBy [][]int // The spans that link to each span.
-	faults   map[int]Reason
+	faults   map[int]reason
 	pieces   [][]int // The spans of each connected component, by start.
 	piece    []int   // The component of each span.
+	order    []int   // All spans, by start.
 	byParent bool    // Reports whether parents alone hold the flow together.
 }
 
@@ -37,9 +38,9 @@ type Graph struct {
 //
 // A span that was delivered twice, as an exporter does when it tries again,
 // counts once. Spans that share an id otherwise, name themselves as parent, or
-// form a cycle are kept, and reported by [Graph.Breaks].
+// form a cycle are kept, and reported by [Graph.Explain].
 func New(spans []Span) *Graph {
-	g := &Graph{index: make(map[ID]int, len(spans)), faults: make(map[int]Reason)}
+	g := &Graph{index: make(map[ID]int, len(spans)), faults: make(map[int]reason)}
 	g.add(spans)
 	g.join()
 	g.cutCycles()
@@ -62,7 +63,7 @@ func (g *Graph) add(spans []Span) {
 			continue
 		}
 		if known {
-			g.faults[len(g.spans)] = SharedID
+			g.faults[len(g.spans)] = sharedID
 		} else {
 			g.index[s.ID] = len(g.spans)
 		}
@@ -86,9 +87,9 @@ func (g *Graph) join() {
 		switch {
 		case s.Parent == ID{}:
 		case s.Parent == s.ID:
-			g.parents[i], g.faults[i] = none, OwnParent
+			g.parents[i], g.faults[i] = none, ownParent
 		case g.parents[i] == none && !s.Remote:
-			g.faults[i] = LostParent
+			g.faults[i] = lostParent
 		}
 		for _, id := range s.Links {
 			if target := g.find(id); target != none && target != i {
@@ -114,7 +115,7 @@ func (g *Graph) cutCycles() {
 			seen[i] = start + 1
 			next := g.parents[i]
 			if next != none && seen[next] == start+1 {
-				g.parents[next], g.faults[next] = none, Cycle
+				g.parents[next], g.faults[next] = none, ownAncestor
 				break
 			}
 			i = next
@@ -166,14 +167,14 @@ func (g *Graph) count(sets *sets) int {
 
 // number lists the spans of each set, both in order of start.
 func (g *Graph) number(sets *sets) {
-	order := make([]int, len(g.spans))
-	for i := range order {
-		order[i] = i
+	g.order = make([]int, len(g.spans))
+	for i := range g.order {
+		g.order[i] = i
 	}
-	slices.SortStableFunc(order, g.byStart)
+	slices.SortStableFunc(g.order, g.byStart)
 	g.piece = make([]int, len(g.spans))
 	numbers := make(map[int]int)
-	for _, i := range order {
+	for _, i := range g.order {
 		root := sets.find(i)
 		n, ok := numbers[root]
 		if !ok {
@@ -245,23 +246,16 @@ func (g *Graph) Downstream(from []int) []int {
 	return reached
 }
 
-// Select returns those of spans, indices into [Graph.Spans], that match.
-func (g *Graph) Select(spans []int, match func(*Span) bool) []int {
+// Select returns those of spans that match.
+func (g *Graph) Select(spans []int, match func(i int) bool) []int {
 	var selected []int
 	for _, i := range spans {
-		if match(&g.spans[i]) {
+		if match(i) {
 			selected = append(selected, i)
 		}
 	}
 	return selected
 }
 
-// All returns the indices of all spans, in order of start.
-func (g *Graph) All() []int {
-	var all []int
-	for _, piece := range g.pieces {
-		all = append(all, piece...)
-	}
-	slices.SortStableFunc(all, g.byStart)
-	return all
-}
+// All returns the indices of all spans, in order of start. It must not be changed.
+func (g *Graph) All() []int { return g.order }

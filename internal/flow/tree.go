@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/codes"
 )
@@ -19,6 +18,7 @@ const (
 	maxService = 24
 	maxName    = 72
 	maxNote    = 100
+	maxText    = 200 // Of a label outside of the tree.
 )
 
 // Tree draws the flow for a terminal: a line a span with its service, kind,
@@ -37,7 +37,7 @@ func (g *Graph) Tree(lines int) string {
 		if len(g.pieces) > 1 {
 			mark = "[" + strconv.Itoa(n+1) + "]"
 		}
-		for _, root := range b.roots {
+		for _, root := range b {
 			t.add(root, mark, "", "")
 			mark = ""
 		}
@@ -50,8 +50,14 @@ func (g *Graph) look(i int) string {
 	s := &g.spans[i]
 	return strings.Join([]string{
 		s.Service, s.Name, s.Kind.String(), s.channel(), s.failure(),
-		strconv.Itoa(int(g.faults[i])), strconv.FormatBool(s.End.IsZero()),
+		strconv.Itoa(int(g.faults[i])), strconv.FormatBool(s.End.IsZero()), strconv.FormatBool(g.entered(i)),
 	}, "\x00")
+}
+
+// entered reports whether span i goes on with a flow that began in a process
+// that was not recorded.
+func (g *Graph) entered(i int) bool {
+	return g.spans[i].Parent != ID{} && g.parents[i] == none && g.faults[i] == 0
 }
 
 // failure names what went wrong with the span, or is empty.
@@ -174,6 +180,9 @@ func (t *table) mark(spans []int) string {
 			return mark
 		}
 	}
+	if t.g.entered(spans[0]) {
+		return "remote parent not recorded"
+	}
 	return ""
 }
 
@@ -208,60 +217,4 @@ func (t *table) render(lines int) string {
 		fmt.Fprintf(&b, "… and %s more lines\n", Count(left))
 	}
 	return b.String()
-}
-
-func longer(a, b string) string {
-	if utf8.RuneCountInString(b) > utf8.RuneCountInString(a) {
-		return b
-	}
-	return a
-}
-
-func pad(s, width string) string {
-	return s + strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s))
-}
-
-func padLeft(s, width string) string {
-	return strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s)) + s
-}
-
-// clip makes s one line of at most limit characters.
-func clip(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
-}
-
-// times returns " ×n" for n over 1.
-func times(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return " ×" + Count(n)
-}
-
-// Count formats n with thousands separators.
-func Count(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
-// duration formats d to three digits, and to seconds from 100 of them.
-func duration(d time.Duration) string {
-	for unit := time.Second; unit > 1; unit /= 10 {
-		if d >= 100*unit || d <= -100*unit {
-			return d.Round(unit).String()
-		}
-	}
-	return d.String()
 }

@@ -25,21 +25,28 @@ func (g *Graph) Verdict() Verdict {
 	}
 }
 
-// Reason says how a span broke a flow.
-type Reason int
-
-// The reasons.
-const (
-	Detached   Reason = iota + 1 // Neither a parent nor a link to another span.
-	LostParent                   // A parent in the same process that was never recorded.
-	OtherTrace                   // A parent that exists under another trace id.
-	OwnParent                    // The span names itself as parent.
-	Cycle                        // The span is its own ancestor.
-	SharedID                     // Another span has the same id.
-)
-
-// marks returns what the tree says of the spans that broke the flow.
-func (g *Graph) marks() map[int]string { return nil }
-
 // Summary says in one line what the spans form.
-func (g *Graph) Summary() string { return string(g.Verdict()) }
+func (g *Graph) Summary() string {
+	spans := number(len(g.spans), "span")
+	whole := "one flow of " + spans + ", " + number(g.Services(), "service") + ", " + number(g.Traces(), "trace")
+	switch verdict := g.Verdict(); {
+	case len(g.spans) == 0:
+		return "BROKEN: no spans were recorded"
+	case len(g.pieces) > 1:
+		return "BROKEN: " + spans + " in " + Count(len(g.pieces)) + " pieces, want one flow"
+	case verdict == Broken:
+		return "BROKEN: " + whole + ", damaged"
+	case verdict == Linked:
+		return "LINKED: " + whole + ", joined by links"
+	default:
+		return "CONNECTED: " + whole
+	}
+}
+
+// number returns n and what it counts.
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Count(n) + " " + what + "s"
+}

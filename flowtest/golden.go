@@ -1,0 +1,117 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flowtest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// updateKey is the environment variable that makes [Recording.Golden] write.
+const updateKey = "UPDATE_FLOW"
+
+// goldenKeys are the attributes that a golden file holds; a key that ends with
+// a dot stands for all that start with it.
+var goldenKeys = [...]string{
+	"messaging.system", "messaging.destination.name", "messaging.operation.name",
+	"db.system.name", "db.collection.name",
+	"etl.", "waybill.",
+	"error.type",
+}
+
+type goldenConfig struct{ with, without []string }
+
+// GoldenOption configures [Recording.Golden]. A nil GoldenOption is skipped.
+type GoldenOption interface {
+	applyGolden(c goldenConfig) goldenConfig
+}
+
+type goldenOptionFunc func(goldenConfig) goldenConfig
+
+func (f goldenOptionFunc) applyGolden(c goldenConfig) goldenConfig { return f(c) }
+
+// WithAttributes adds attributes to the golden file. A key that ends with a
+// dot, as "app.", stands for all that start with it.
+func WithAttributes(keys ...string) GoldenOption {
+	return goldenOptionFunc(func(c goldenConfig) goldenConfig {
+		c.with = append(c.with, keys...)
+		return c
+	})
+}
+
+// WithoutAttributes leaves attributes out of the golden file, such as those
+// whose value differs from run to run. It wins over [WithAttributes]. A key
+// that ends with a dot stands for all that start with it.
+func WithoutAttributes(keys ...string) GoldenOption {
+	return goldenOptionFunc(func(c goldenConfig) goldenConfig {
+		c.without = append(c.without, keys...)
+		return c
+	})
+}
+
+// keep reports whether the golden file holds the attribute key.
+func (c goldenConfig) keep(key string) bool {
+	return !selects(c.without, key) && (selects(goldenKeys[:], key) || selects(c.with, key))
+}
+
+func selects(keys []string, key string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool {
+		return k == key || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k)
+	})
+}
+
+// Golden compares the flow with the text file at path, and fails the test if
+// they differ. With UPDATE_FLOW=1 in the environment it writes the file, and
+// the folders it is in, instead.
+//
+// The file holds no ids, times or hosts, and its order does not depend on
+// time: a line a span with its service, name, kind, and ERROR if it failed,
+// below its parent. Equal siblings fold to one line with ×3. A line with ⇢ is
+// a link, with the path of its target. Of the attributes it holds etl.*,
+// waybill.*, error.type, messaging.system, messaging.destination.name,
+// messaging.operation.name, db.system.name and db.collection.name, and what
+// [WithAttributes] adds.
+func (r *Recording) Golden(path string, opts ...GoldenOption) {
+	r.t.Helper()
+	var c goldenConfig
+	for _, opt := range opts {
+		if opt != nil {
+			c = opt.applyGolden(c)
+		}
+	}
+	got := r.graph.Text(c.keep)
+	if os.Getenv(updateKey) == "1" {
+		r.update(path, got)
+		return
+	}
+	want, err := os.ReadFile(filepath.Clean(path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.errorf("Golden: there is no %s; %s=1 writes it:\n\n%s", path, updateKey, got)
+	case err != nil:
+		r.errorf("Golden: %v", err)
+	default:
+		// A checkout on Windows may have changed the line ends.
+		if lines := diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); lines != "" {
+			r.errorf("Golden: the flow is not as in %s (-); %s=1 rewrites it:\n\n%s", path, updateKey, lines)
+		}
+	}
+}
+
+func (r *Recording) update(path, text string) {
+	r.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		r.fatalf("Golden: %v", err)
+		return
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		r.fatalf("Golden: %v", err)
+		return
+	}
+	r.t.Logf("flowtest: Golden: wrote %s", path)
+}

@@ -1,0 +1,68 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Count formats n with thousands separators.
+func Count(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func longer(a, b string) string {
+	if utf8.RuneCountInString(b) > utf8.RuneCountInString(a) {
+		return b
+	}
+	return a
+}
+
+func pad(s, width string) string {
+	return s + strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s))
+}
+
+func padLeft(s, width string) string {
+	return strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s)) + s
+}
+
+// clip makes s one line of at most limit characters.
+func clip(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// times returns " ×n" for n over 1.
+func times(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return " ×" + Count(n)
+}
+
+// duration formats d to three digits, and to seconds from 100 of them.
+func duration(d time.Duration) string {
+	for unit := time.Second; unit > 1; unit /= 10 {
+		if d >= 100*unit || d <= -100*unit {
+			return d.Round(unit).String()
+		}
+	}
+	return d.String()
+}
