@@ -41,6 +41,16 @@ endef
 # $(call in,MODULE,COMMAND) runs COMMAND in a nested module of this tree.
 in = @if [ -f $(1)/go.mod ]; then cd $(1) && $(2); else echo "$@: there is no module $(1) in this tree"; fi
 
+# Lists the fuzz targets of a module as lines of "package name" and runs each.
+define fuzz
+go test -list '^Fuzz' ./... \
+| awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' \
+| while read -r package name; do \
+	echo "-- $$package $$name"; \
+	go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+done
+endef
+
 ##@ Every day
 
 .PHONY: help
@@ -110,24 +120,19 @@ bench: ## Benchmark this tree against BASE (BASE=main BENCH=. PKG=./... COUNT=10
 	@rm -rf $(CACHE)/bench && mkdir -p $(CACHE)/bench/base
 	@git archive $(BASE) | tar -x -C $(CACHE)/bench/base
 	@echo "== $@: $(BASE)"
-	@go -C $(CACHE)/bench/base test $(BENCH_FLAGS) $(PKG) | tee $(CACHE)/bench/base.txt
+	-@go -C $(CACHE)/bench/base test $(BENCH_FLAGS) $(PKG) | tee $(CACHE)/bench/base.txt
 	@echo "== $@: this tree"
 	@go test $(BENCH_FLAGS) $(PKG) | tee $(CACHE)/bench/tree.txt
 	@echo "== $@: compared"
-	@$(TOOL) benchstat $(CACHE)/bench/base.txt $(CACHE)/bench/tree.txt
+	@$(TOOL) benchstat $(BASE)=$(CACHE)/bench/base.txt tree=$(CACHE)/bench/tree.txt
 
 .PHONY: bench-peers
 bench-peers: ## Benchmark beside other libraries that do the same
 	$(call in,internal/peerbench,go test $(BENCH_FLAGS) ./...)
 
 .PHONY: fuzz
-fuzz: ## Fuzz every fuzz target of the library (FUZZTIME=10s)
-	@go test -list '^Fuzz' ./... \
-	| awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' \
-	| while read -r package name; do \
-		echo "== $@: $$package $$name"; \
-		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
-	done
+fuzz: ## Fuzz every fuzz target for a while (FUZZTIME=10s)
+	$(call each,$(fuzz))
 
 .PHONY: cover
 cover: ## Measure the coverage of the library; the page is .cache/cover.html
