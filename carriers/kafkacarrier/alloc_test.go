@@ -1,0 +1,64 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+package kafkacarrier_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// Rule 15. The tests here are not parallel: others would allocate meanwhile.
+func TestAllocations(t *testing.T) {
+	app := make([]kafka.Header, 10)
+	for i := range app {
+		app[i] = header("app", "value")
+	}
+	with := append(append([]kafka.Header(nil), app...), header("traceparent", traceparentA))
+	withWaybill := append(append([]kafka.Header(nil), with...), header("waybill", "00-00064a3f2b1c00-00064a3f2b1c00-0001"))
+	ctx, background := bareContext(t, traceparentB), context.Background()
+	carriers := map[string]kafkacarrier.Option{
+		"Default":      w3c(),
+		"TraceContext": kafkacarrier.WithPropagator(propagation.TraceContext{}),
+	}
+	for name, o := range carriers {
+		msg, batch := kafka.Message{}, make([]kafka.Message, 100)
+		for _, tt := range []struct {
+			what string
+			most float64
+			run  func()
+		}{
+			{"Inject, no headers", 2, func() { msg.Headers = nil; kafkacarrier.Inject(ctx, &msg, o) }},
+			{"Inject, 10 headers", 2, func() { msg.Headers = app; kafkacarrier.Inject(ctx, &msg, o) }},
+			{"Inject again", 2, func() { kafkacarrier.Inject(ctx, &msg, o) }},
+			{"Inject without a span", 0, func() { kafkacarrier.Inject(background, &msg, o) }},
+			{"InjectAll, 100 messages", 2, func() {
+				for i := range batch {
+					batch[i].Headers = app
+				}
+				kafkacarrier.InjectAll(ctx, batch, o)
+			}},
+			{"Extract", 2, func() { kafkacarrier.Extract(background, withHeaders(with...), o) }},
+			{"Extract with a waybill", 3, func() { kafkacarrier.Extract(background, withHeaders(withWaybill...), o) }},
+			{"Extract of nothing", 0, func() { kafkacarrier.Extract(background, withHeaders(app...), o) }},
+		} {
+			if got := testing.AllocsPerRun(100, tt.run); got > tt.most {
+				t.Errorf("%s, %s: %v allocations, want at most %v", name, tt.what, got, tt.most)
+			}
+		}
+	}
+	if got := testing.AllocsPerRun(100, func() { kafkacarrier.Read(withHeaders(withWaybill...)) }); got != 0 {
+		t.Errorf("Read: %v allocations, want none", got)
+	}
+	if len(otel.GetTextMapPropagator().Fields()) != 0 {
+		t.Error("a test set the global propagator")
+	}
+}

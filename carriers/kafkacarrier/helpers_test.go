@@ -1,0 +1,84 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kafkacarrier_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+const (
+	traceparentA = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	traceparentB = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+	traceA = "0af7651916cd43dd8448eb211c80319c"
+	traceB = "4bf92f3577b34da6a3ce929d0e0e4736"
+)
+
+// w3c is the option that most tests run with, so that no global matters.
+func w3c() kafkacarrier.Option { return kafkacarrier.WithPropagator(propagation.Default()) }
+
+func header(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
+
+func withHeaders(headers ...kafka.Header) kafka.Message { return kafka.Message{Headers: headers} }
+
+// remoteContext returns a ctx with the span of traceparent, a vendor's
+// tracestate and a user in the baggage.
+func remoteContext(t testing.TB, traceparent string) context.Context {
+	t.Helper()
+	ctx := propagation.ExtractTextMap(t.Context(), mapCarrier{
+		"traceparent": traceparent, "tracestate": "vendor=1", "baggage": "user=alice,tier=gold",
+	}, propagation.WithPropagator(propagation.Default()))
+	if !trace.SpanContextFromContext(ctx).IsValid() || baggage.FromContext(ctx).Len() != 2 {
+		t.Fatalf("%s made no context", traceparent)
+	}
+	return ctx
+}
+
+// bareContext is remoteContext with the span alone.
+func bareContext(t testing.TB, traceparent string) context.Context {
+	t.Helper()
+	sc := kafkacarrier.Extract(t.Context(), withHeaders(header("traceparent", traceparent)), w3c())
+	return trace.ContextWithSpanContext(t.Context(), trace.SpanContextFromContext(sc))
+}
+
+type mapCarrier map[string]string
+
+func (c mapCarrier) Get(key string) string { return c[key] }
+func (c mapCarrier) Set(key, value string) { c[key] = value }
+func (c mapCarrier) Keys() []string        { return nil }
+
+// values returns the values of headers named exactly key.
+func values(headers []kafka.Header, key string) []string {
+	var found []string
+	for _, h := range headers {
+		if h.Key == key {
+			found = append(found, string(h.Value))
+		}
+	}
+	return found
+}
+
+func keys(headers []kafka.Header) []string {
+	found := make([]string, len(headers))
+	for i, h := range headers {
+		found[i] = h.Key
+	}
+	return found
+}
+
+func traceID(ctx context.Context) string {
+	sc := trace.SpanContextFromContext(ctx)
+	if !sc.IsValid() {
+		return ""
+	}
+	return sc.TraceID().String()
+}

@@ -1,0 +1,88 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kafkacarrier
+
+import (
+	"context"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// Inject puts the context of ctx on msg: exactly one, in lower-case headers, in
+// the place of any that is there, in this format or another. Other headers keep
+// their order and their bytes.
+//
+// The slice of headers that msg arrived with is not written to, so messages
+// that share one stay independent. Without a valid span in ctx nothing changes,
+// unless [WithPolicy] says so. Baggage stays behind unless [WithBaggage] names
+// it, because a topic keeps what is written to it. A nil msg takes nothing.
+//
+// It allocates twice: the slice of headers and the bytes of the values.
+func Inject(ctx context.Context, msg *kafka.Message, opts ...Option) {
+	if msg == nil {
+		return
+	}
+	cfg := newConfig(opts)
+	s, _ := stamps.Get().(*stamp)
+	s.take(ctx, msg.Headers, &cfg)
+	s.apply(msg)
+	stamps.Put(s)
+}
+
+// InjectAll is [Inject] for messages that leave together with one context; it
+// allocates twice for all of them.
+func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...Option) {
+	cfg := newConfig(opts)
+	if cfg.keepsExisting() {
+		for i := range msgs {
+			Inject(ctx, &msgs[i], opts...)
+		}
+		return
+	}
+	s, _ := stamps.Get().(*stamp)
+	s.take(ctx, nil, &cfg)
+	if !s.isEmpty() {
+		s.applyAll(msgs)
+	}
+	stamps.Put(s)
+}
+
+// applyAll stamps all of msgs with the same values.
+func (s *stamp) applyAll(msgs []kafka.Message) {
+	total := 0
+	for i := range msgs {
+		n, _ := s.kept(msgs[i].Headers)
+		total += n + len(s.fields)
+	}
+	values := append(make([]byte, 0, len(s.values)), s.values...)
+	headers := make([]kafka.Header, 0, total)
+	for i := range msgs {
+		headers = s.applyIn(headers, &msgs[i], values)
+	}
+}
+
+// Extract returns ctx with the context that msg carries, or ctx itself. It
+// keeps the deadline, the cancellation and the values of ctx. It never fails:
+// what is malformed counts as absent.
+func Extract(ctx context.Context, msg kafka.Message, opts ...Option) context.Context {
+	cfg := newConfig(opts)
+	return propagation.Extract(ctx, msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)
+}
+
+// Read returns the context that msg carries, to be used as a parent or a link,
+// or to be looked at. It uses the global propagator; for another one there is
+// propagation.ReadTextMap(New(&msg), opts...).
+func Read(msg kafka.Message) propagation.Remote {
+	return propagation.Read(msg.Headers, getter{})
+}
+
+// getter reads headers without a [Carrier], which would be an allocation.
+type getter struct{}
+
+func (getter) Get(headers []kafka.Header, key string) string      { return string(lookup(headers, key)) }
+func (getter) GetBytes(headers []kafka.Header, key string) []byte { return lookup(headers, key) }
+func (getter) Values(headers []kafka.Header, key string) []string { return valuesOf(headers, key) }
+func (getter) Keys(headers []kafka.Header) []string               { return keysOf(headers) }
