@@ -82,7 +82,7 @@ func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts
 	if isNil(gatherer) {
 		return nil, errors.New("metrics: nil gatherer")
 	}
-	if !strings.HasPrefix(c.path, "/") || strings.ContainsAny(c.path, "{} ") {
+	if !strings.HasPrefix(c.path, "/") {
 		return nil, fmt.Errorf("metrics: invalid path %q", c.path)
 	}
 	if ctx == nil {
@@ -118,15 +118,20 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) *Se
 }
 
 func newHandler(path string, gatherer prometheus.Gatherer) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(path, promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
+	metrics := promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
 		EnableOpenMetrics:   true,
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
 		Timeout:             scrapeTimeout,
 		CoalesceGather:      true,
-	}))
-	return mux
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path {
+			http.NotFound(w, r)
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
 }
 
 // Addr returns the address the server is bound to, with the port the system

@@ -4,6 +4,8 @@
 package stages
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/waybill-go/waybill/internal/semconv"
@@ -30,30 +32,28 @@ const (
 )
 
 // endAttributes returns what is known of a stage when it has ended. Counts of
-// zero are left out, and so is the error type when there is none.
+// zero are left out, and so is what is empty.
 func endAttributes(result Result, cause string) []attribute.KeyValue {
-	attributes := make([]attribute.KeyValue, 0, 9)
-	attributes = append(attributes, outcomeKey.String(result.Outcome.String()))
+	var room [9]attribute.KeyValue // Most runs need few of these: only those go to the heap.
+	attributes := append(room[:0], outcomeKey.String(result.Outcome.String()))
 	if result.ErrorType != "" {
 		attributes = append(attributes, errorTypeKey.String(result.ErrorType))
 	}
 	if cause != "" {
 		attributes = append(attributes, causeKey.String(cause))
 	}
-	for _, count := range [...]struct {
-		key attribute.Key
-		n   int64
-	}{
-		{rowsReadKey, result.Read},
-		{rowsWrittenKey, result.Wrote},
-		{rowsRejectedKey, result.Rejected},
-		{bytesInKey, result.BytesIn},
-		{bytesOutKey, result.BytesOut},
-		{retriesKey, result.Retries},
-	} {
-		if count.n != 0 {
-			attributes = append(attributes, count.key.Int64(count.n))
-		}
+	attributes = appendCount(attributes, rowsReadKey, result.Read)
+	attributes = appendCount(attributes, rowsWrittenKey, result.Wrote)
+	attributes = appendCount(attributes, rowsRejectedKey, result.Rejected)
+	attributes = appendCount(attributes, bytesInKey, result.BytesIn)
+	attributes = appendCount(attributes, bytesOutKey, result.BytesOut)
+	attributes = appendCount(attributes, retriesKey, result.Retries)
+	return slices.Clone(attributes)
+}
+
+func appendCount(attributes []attribute.KeyValue, key attribute.Key, n int64) []attribute.KeyValue {
+	if n == 0 {
+		return attributes
 	}
-	return attributes
+	return append(attributes, key.Int64(n))
 }

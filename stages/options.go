@@ -85,7 +85,7 @@ func WithObserver(observer Observer) Option {
 }
 
 // WithClassifier sets the rule that says how a stage ended, from the context
-// the stage was given and the error its function returned, which is not nil.
+// its function got and the error it returned, which is not nil.
 // It changes what is recorded, not what the stage returns. The default, also
 // of a nil function, is [Classify], which is also used when the classifier
 // panics or returns no [Outcome] of this package.

@@ -1,0 +1,136 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+package stages_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+func succeed(context.Context) error { return nil }
+
+// tracers are the providers a stage is compared on.
+func tracers(t testing.TB) map[string]trace.TracerProvider {
+	t.Helper()
+	sampled := sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
+	t.Cleanup(func() { _ = sampled.Shutdown(context.Background()) })
+	return map[string]trace.TracerProvider{
+		"noop":      &struct{ noop.TracerProvider }{},
+		"unsampled": sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())),
+		"sampled":   sampled,
+	}
+}
+
+// bare makes a function that does by hand what a stage does: the same span with
+// the same attributes.
+func bare(provider trace.TracerProvider) func(context.Context) error {
+	tracer := provider.Tracer("bare")
+	start := []trace.SpanStartOption{trace.WithAttributes(attribute.String("etl.pipeline", "orders"), attribute.String("etl.stage", "load"))}
+	return func(ctx context.Context) error {
+		ctx, span := tracer.Start(ctx, "load", start...)
+		defer span.End()
+		err := succeed(ctx)
+		if span.IsRecording() {
+			span.SetAttributes(attribute.String("etl.outcome", "success"))
+		}
+		return err
+	}
+}
+
+// quiet is an observer that allocates nothing.
+type quiet struct{}
+
+func (q quiet) Stage(string, string, string) stages.StageObserver { return q }
+func (quiet) Started(context.Context)                             {}
+func (quiet) Ended(context.Context, stages.Result)                {}
+
+// Not parallel: allocations of other tests would be counted.
+func TestAllocationsOfACall(t *testing.T) {
+	ctx := context.Background()
+	p := mustPipeline(t, "orders", stages.WithObserver(quiet{}))
+	check := func(what string, limit float64, fn func()) {
+		t.Helper()
+		if got := testing.AllocsPerRun(1000, fn); got > limit {
+			t.Errorf("%s: %v allocations, limit %v", what, got, limit)
+		}
+	}
+
+	metricsOnly := mustStage(t, p, "load", stages.WithoutSpans())
+	check("Run", 1, func() { _ = metricsOnly.Run(ctx, succeed) })
+	check("Call", 1, func() { _, _ = stages.Call(ctx, metricsOnly, func(context.Context) (int, error) { return 1, nil }) })
+	wrapped := stages.Wrap(metricsOnly, func(_ context.Context, n int) (int, error) { return n, nil })
+	check("Wrap", 1, func() { _, _ = wrapped(ctx, 1) })
+
+	for name, provider := range tracers(t) {
+		s := mustStage(t, p, "load", stages.WithTracerProvider(provider))
+		byHand := bare(provider)
+		limit := testing.AllocsPerRun(1000, func() { _ = byHand(ctx) }) + 1
+		check(name, limit, func() { _ = s.Run(ctx, succeed) })
+		t.Logf("%s: %v, by hand %v", name, testing.AllocsPerRun(1000, func() { _ = s.Run(ctx, succeed) }), limit-1)
+	}
+}
+
+// Not parallel: allocations of other tests would be counted.
+func TestCountingAllocatesNothing(t *testing.T) {
+	s := mustStage(t, mustPipeline(t, "orders", stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
+	mark := time.Unix(1, 0)
+	_ = s.Run(context.Background(), func(ctx context.Context) error {
+		if got := testing.AllocsPerRun(1000, func() {
+			run := stages.FromContext(ctx)
+			run.Read(1)
+			run.Wrote(1)
+			run.Rejected(1, "x")
+			run.Bytes(1)
+			run.BytesOut(1)
+			run.Retried()
+			run.Watermark(mark)
+		}); got != 0 {
+			t.Errorf("%v allocations", got)
+		}
+		return nil
+	})
+}
+
+func BenchmarkCall(b *testing.B) {
+	p := mustPipeline(b, "orders", stages.WithObserver(quiet{}))
+	ctx := context.Background()
+	run := func(name string, fn func(context.Context) error) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = fn(ctx)
+			}
+		})
+	}
+	metricsOnly := mustStage(b, p, "load", stages.WithoutSpans())
+	run("spans=none/stage", func(ctx context.Context) error { return metricsOnly.Run(ctx, succeed) })
+	for name, provider := range tracers(b) {
+		s := mustStage(b, p, "load", stages.WithTracerProvider(provider))
+		run("spans="+name+"/bare", bare(provider))
+		run("spans="+name+"/stage", func(ctx context.Context) error { return s.Run(ctx, succeed) })
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	s := mustStage(b, mustPipeline(b, "orders", stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
+	_ = s.Run(context.Background(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		b.ReportAllocs()
+		for b.Loop() {
+			run.Read(1)
+		}
+		return nil
+	})
+}

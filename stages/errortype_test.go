@@ -1,0 +1,164 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+type codedError string
+
+func (codedError) Error() string        { return "coded" }
+func (e codedError) ErrorType() string  { return string(e) }
+func (codedError) Is(target error) bool { return target == errSimilar }
+
+type plainError struct{ cause error }
+
+func (*plainError) Error() string   { return "plain" }
+func (e *plainError) Unwrap() error { return e.cause } // Panics on a nil pointer.
+
+type listError []string
+
+func (listError) Error() string { return "list" }
+
+type selfError struct{}
+
+func (e *selfError) Error() string { return "self" }
+func (e *selfError) Unwrap() error { return e }
+
+type panickyError struct{}
+
+func (panickyError) Error() string     { panic("Error") }
+func (panickyError) ErrorType() string { panic("ErrorType") }
+func (panickyError) Is(error) bool     { panic("Is") }
+
+var errSimilar = errors.New("similar")
+
+// R15.
+func TestErrorType(t *testing.T) {
+	t.Parallel()
+	errNamed := errors.New("named")
+	var typedNil *plainError
+	tests := map[string]struct {
+		err  error
+		want string
+	}{
+		"errors.New":              {errors.New("a"), "*errors.errorString"},
+		"fmt without %w":          {fmt.Errorf("a %d", 1), "*errors.errorString"},
+		"own type":                {&plainError{}, "*stages_test.plainError"},
+		"own value type":          {listError{"a"}, "github.com/waybill-go/waybill/stages_test.listError"},
+		"wrapped":                 {fmt.Errorf("a: %w", &plainError{}), "*stages_test.plainError"},
+		"wrapped three times":     {fmt.Errorf("a: %w", fmt.Errorf("b: %w", fmt.Errorf("c: %w", listError{}))), "github.com/waybill-go/waybill/stages_test.listError"},
+		"own wrapper":             {&plainError{listError{}}, "*stages_test.plainError"},
+		"joined":                  {errors.Join(errors.New("a"), listError{}), "github.com/waybill-go/waybill/stages_test.listError"},
+		"joined, one has a code":  {errors.Join(&plainError{}, codedError("code")), "code"},
+		"joined, none says much":  {errors.Join(errors.New("a"), errors.New("b")), "*errors.errorString"},
+		"two %w":                  {fmt.Errorf("%w %w", errors.New("a"), &plainError{}), "*stages_test.plainError"},
+		"mapped":                  {errNamed, "my_name"},
+		"mapped, wrapped":         {fmt.Errorf("a: %w", errNamed), "my_name"},
+		"mapped before its code":  {errors.Join(codedError("code"), errNamed), "my_name"},
+		"code":                    {codedError("code"), "code"},
+		"code, wrapped":           {fmt.Errorf("a: %w", codedError("code")), "code"},
+		"code before known error": {errors.Join(io.EOF, codedError("code")), "code"},
+		"empty code":              {codedError(""), "github.com/waybill-go/waybill/stages_test.codedError"},
+		"empty code, then a code": {errors.Join(codedError(""), codedError("code")), "code"},
+		"code too long":           {codedError(strings.Repeat("x", 129)), "github.com/waybill-go/waybill/stages_test.codedError"},
+		"code not text":           {codedError("\xff"), "github.com/waybill-go/waybill/stages_test.codedError"},
+		"known":                   {io.ErrUnexpectedEOF, "unexpected_eof"},
+		"known by Is":             {&os.PathError{Op: "open", Err: os.ErrNotExist}, "not_exist"},
+		"known, wrapped":          {fmt.Errorf("a: %w", fs.ErrPermission), "permission"},
+		"typed nil":               {typedNil, "*stages_test.plainError"},
+		"wraps itself":            {&selfError{}, "*stages_test.selfError"},
+		"not comparable":          {fmt.Errorf("a: %w", listError{"a"}), "github.com/waybill-go/waybill/stages_test.listError"},
+		"methods panic":           {panickyError{}, "github.com/waybill-go/waybill/stages_test.panickyError"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, stages.WithErrorType(errNamed, "my_name"), stages.WithErrorType(nil, "x"), stages.WithErrorType(errBoom, ""))
+			_ = r.Run(t.Context(), func(context.Context) error { return tt.err })
+			if got := r.probe.last(t); got.ErrorType != tt.want || got.Outcome != stages.OutcomeFailure {
+				t.Errorf("metric has %q (%v), want %q", got.ErrorType, got.Outcome, tt.want)
+			}
+			if got := attributeOf(r.span(t), "error.type"); got != tt.want {
+				t.Errorf("span has %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// R15.
+func TestErrorTypeOfASimilarErrorIsMapped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, stages.WithErrorType(errSimilar, "similar"), stages.WithErrorType(errSimilar, "later"))
+	_ = r.Run(t.Context(), func(context.Context) error { return codedError("code") })
+	if got := r.probe.last(t).ErrorType; got != "similar" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// R15.
+func TestErrorTypesAreBounded(t *testing.T) {
+	t.Parallel()
+	for limit, opts := range map[int][]stages.Option{
+		32: nil,
+		4:  {stages.WithErrorTypeLimit(4)},
+	} {
+		r := newRig(t, opts...)
+		var all sync.WaitGroup
+		for worker := range 8 {
+			all.Go(func() {
+				for i := range 200 {
+					_ = r.Run(t.Context(), func(context.Context) error { return codedError("request-" + strconv.Itoa((i+worker*25)%200)) })
+				}
+			})
+		}
+		all.Wait()
+		seen := map[string]int{}
+		for _, result := range r.probe.results {
+			seen[result.ErrorType]++
+		}
+		if len(seen) != limit+1 || seen["_OTHER"] == 0 {
+			t.Errorf("limit %d: %d types, %d other", limit, len(seen), seen["_OTHER"])
+		}
+		for _, span := range r.spans.GetSpans() {
+			if seen[attributeOf(span, "error.type")] == 0 {
+				t.Fatalf("the span has the type %q, no metric has", attributeOf(span, "error.type"))
+			}
+		}
+	}
+}
+
+// R15, R24.
+func TestErrorWhoseMethodsPanicIsReturnedAsItIs(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := newRig(t, stages.WithRedactor(func(err error) string { return err.Error() }))
+	if err := r.Run(cancelled, func(context.Context) error { return panickyError{} }); err != (panickyError{}) {
+		t.Errorf("Run returned another error")
+	}
+	if got := r.probe.last(t).Outcome; got != stages.OutcomeFailure {
+		t.Errorf("outcome %v", got)
+	}
+	for _, reason := range []string{"classifier", "error_type", "redactor"} {
+		if r.probe.dropped(reason) == 0 {
+			t.Errorf("dropped %q was not counted", reason)
+		}
+	}
+	if got := stages.Classify(cancelled, panickyError{}); got != stages.OutcomeFailure {
+		t.Errorf("Classify = %v", got)
+	}
+}

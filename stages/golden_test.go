@@ -1,0 +1,98 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+// R37: what the spans look like is API.
+func TestGoldenSpans(t *testing.T) {
+	t.Parallel()
+	expired, cancel := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), errors.New("the window has closed"))
+	t.Cleanup(cancel)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	p, r := newRun(t)
+	extract := mustStage(t, p, "extract", stages.WithSource("orders.raw"))
+	transform := mustStage(t, p, "transform", stages.WithErrorType(errBoom, "boom"))
+	load := mustStage(t, p, "load", stages.WithRedactor(func(err error) string { return "text: " + err.Error() }))
+	_ = recovered(func() {
+		_ = p.Run(t.Context(), func(ctx context.Context) error {
+			_ = extract.Run(ctx, func(ctx context.Context) error {
+				run := stages.FromContext(ctx)
+				run.Read(12)
+				run.Wrote(10)
+				run.Rejected(2, "no depth")
+				run.Bytes(512)
+				run.BytesOut(256)
+				run.Retried()
+				return nil
+			})
+			_ = transform.Run(ctx, func(context.Context) error { return errBoom })
+			_ = transform.Run(cancelled, func(context.Context) error { return context.Canceled })
+			_ = load.Run(expired, func(ctx context.Context) error { return ctx.Err() })
+			_ = load.Run(ctx, func(context.Context) error { return errBoom })
+			return load.Run(ctx, func(context.Context) error { panic("full") })
+		}, stages.WithParameter("day", "2026-10-01"))
+	})
+
+	var text strings.Builder
+	for _, span := range r.spans.GetSpans() {
+		writeSpan(&text, span)
+	}
+	compareGolden(t, "testdata/spans.golden", text.String())
+}
+
+func writeSpan(w *strings.Builder, span tracetest.SpanStub) {
+	scope := span.InstrumentationScope
+	fmt.Fprintf(w, "%s %s %s %q\n", span.Name, span.SpanKind, span.Status.Code, span.Status.Description)
+	fmt.Fprintf(w, "  scope %s %s\n", scope.Name, scope.SchemaURL)
+	attributes := make([]string, 0, len(span.Attributes))
+	for _, a := range span.Attributes {
+		attributes = append(attributes, fmt.Sprintf("  %s %s %s\n", a.Key, a.Value.Type(), a.Value.String()))
+	}
+	slices.Sort(attributes)
+	w.WriteString(strings.Join(attributes, ""))
+	for _, event := range span.Events {
+		fmt.Fprintf(w, "  event %s\n", event.Name)
+		for _, a := range event.Attributes {
+			if a.Key == "exception.stacktrace" {
+				fmt.Fprintf(w, "    %s\n", a.Key)
+				continue
+			}
+			fmt.Fprintf(w, "    %s %s\n", a.Key, a.Value.String())
+		}
+	}
+}
+
+// compareGolden compares got with a file; UPDATE_GOLDEN=1 rewrites it.
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}

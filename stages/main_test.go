@@ -1,0 +1,174 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/goleak"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+func TestMain(m *testing.M) {
+	// The provider that is global at first would send all to the first one that
+	// a test sets, for good.
+	otel.SetTracerProvider(noop.NewTracerProvider())
+	goleak.VerifyTestMain(m)
+}
+
+// probe is an observer that remembers all it is told.
+type probe struct {
+	mu         sync.Mutex
+	resolved   [][3]string
+	results    []stages.Result
+	counts     map[string]int
+	drops      map[string]int
+	watermarks []time.Time
+
+	inFlight, lowest atomic.Int64
+}
+
+func newProbe() *probe {
+	return &probe{counts: map[string]int{}, drops: map[string]int{}}
+}
+
+func (p *probe) Stage(pipeline, stage, source string) stages.StageObserver {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resolved = append(p.resolved, [3]string{pipeline, stage, source})
+	return p
+}
+
+func (p *probe) Started(context.Context) { p.inFlight.Add(1) }
+
+func (p *probe) Ended(_ context.Context, result stages.Result) {
+	if n := p.inFlight.Add(-1); n < p.lowest.Load() {
+		p.lowest.Store(n)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.results = append(p.results, result)
+}
+
+func (p *probe) count(what string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[what] += n
+}
+
+func (p *probe) Read(n int)                    { p.count("read", n) }
+func (p *probe) Wrote(n int)                   { p.count("wrote", n) }
+func (p *probe) Rejected(n int, reason string) { p.count("rejected "+reason, n) }
+func (p *probe) BytesIn(n int)                 { p.count("bytes in", n) }
+func (p *probe) BytesOut(n int)                { p.count("bytes out", n) }
+func (p *probe) Retried()                      { p.count("retried", 1) }
+
+func (p *probe) Watermark(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watermarks = append(p.watermarks, t)
+}
+
+func (p *probe) Dropped(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drops[reason]++
+}
+
+// last returns the result of the run that ended last, without its duration.
+func (p *probe) last(t *testing.T) stages.Result {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.results) == 0 {
+		t.Fatal("no run has ended")
+	}
+	result := p.results[len(p.results)-1]
+	result.Duration = 0
+	return result
+}
+
+func (p *probe) dropped(reason string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.drops[reason]
+}
+
+// rig is one stage with all that looks at it.
+type rig struct {
+	*stages.Stage
+	probe *probe
+	spans *tracetest.InMemoryExporter
+}
+
+// spansProvider makes one more provider that exports to r.spans.
+func (r rig) spansProvider(t testing.TB) *sdktrace.TracerProvider {
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(r.spans))
+	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
+	return provider
+}
+
+// newRig makes the stage "load" of the pipeline "orders".
+func newRig(t testing.TB, opts ...stages.Option) rig {
+	t.Helper()
+	r := rig{probe: newProbe(), spans: tracetest.NewInMemoryExporter()}
+	opts = append([]stages.Option{stages.WithTracerProvider(r.spansProvider(t)), stages.WithObserver(r.probe)}, opts...)
+	r.Stage = mustStage(t, mustPipeline(t, "orders"), "load", opts...)
+	return r
+}
+
+func mustPipeline(t testing.TB, name string, opts ...stages.Option) *stages.Pipeline {
+	t.Helper()
+	p, err := stages.NewPipeline(name, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func mustStage(t testing.TB, p *stages.Pipeline, name string, opts ...stages.Option) *stages.Stage {
+	t.Helper()
+	s, err := p.Stage(name, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// span returns the only span that has ended.
+func (r rig) span(t *testing.T) tracetest.SpanStub {
+	t.Helper()
+	spans := r.spans.GetSpans()
+	if len(spans) != 1 {
+		t.Fatalf("%d spans, want 1", len(spans))
+	}
+	return spans[0]
+}
+
+// attributeOf returns the value of a span attribute as text, or nothing.
+func attributeOf(span tracetest.SpanStub, key attribute.Key) string {
+	for _, a := range span.Attributes {
+		if a.Key == key {
+			return a.Value.String()
+		}
+	}
+	return ""
+}
+
+// recovered returns what fn panics with.
+func recovered(fn func()) (value any) {
+	defer func() { value = recover() }()
+	fn()
+	return nil
+}

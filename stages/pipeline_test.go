@@ -1,0 +1,247 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+// R5.
+func TestNamesAreChecked(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		name    string
+		isValid bool
+	}{
+		"plain":     {"orders", true},
+		"longest":   {strings.Repeat("x", 128), true},
+		"unicode":   {"Bestände 2", true},
+		"empty":     {"", false},
+		"too long":  {strings.Repeat("x", 129), false},
+		"not UTF-8": {"a\xff", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check := func(what string, err error, want bool) {
+				t.Helper()
+				if (err == nil) != want || err != nil && !errors.Is(err, stages.ErrInvalidName) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			_, err := stages.NewPipeline(tt.name)
+			check("pipeline", err, tt.isValid)
+			p := mustPipeline(t, "orders")
+			_, err = p.Stage(tt.name)
+			check("stage", err, tt.isValid)
+			// An empty source is none.
+			_, err = p.Stage("load", stages.WithSource(tt.name))
+			check("source of a stage", err, tt.isValid || tt.name == "")
+			_, err = stages.NewPipeline("orders", stages.WithSource(tt.name))
+			check("source of a pipeline", err, tt.isValid || tt.name == "")
+		})
+	}
+	var p *stages.Pipeline
+	if s, err := p.Stage("load"); s != nil || err == nil {
+		t.Errorf("a nil pipeline made %v, %v", s, err)
+	}
+}
+
+func TestOptionsOfAStageComeAfterThoseOfItsPipeline(t *testing.T) {
+	t.Parallel()
+	of, in := newProbe(), newProbe()
+	p := mustPipeline(t, "orders", nil, stages.WithObserver(of), stages.WithSource("a"), stages.WithErrorType(errBoom, "one"))
+	mustStage(t, p, "extract")
+	s := mustStage(t, p, "load", nil, stages.WithObserver(in), stages.WithSource("b"), stages.WithErrorType(errBoom, "two"))
+	if diff := cmp.Diff([][3]string{{"orders", "extract", "a"}}, of.resolved); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([][3]string{{"orders", "load", "b"}}, in.resolved); diff != "" {
+		t.Error(diff)
+	}
+	_ = s.Run(t.Context(), func(context.Context) error { return errBoom })
+	if got := in.last(t).ErrorType; got != "one" {
+		t.Errorf("error type %q; the first name that fits is used", got)
+	}
+}
+
+// A stage appends to the names of its pipeline; the stages must not share the
+// memory they append to.
+func TestStagesDoNotShareTheirErrorNames(t *testing.T) {
+	t.Parallel()
+	others := []stages.Option{stages.WithErrorType(errSimilar, "a"), stages.WithErrorType(errSimilar, "b"), stages.WithErrorType(errSimilar, "c")}
+	probe := newProbe()
+	p := mustPipeline(t, "orders", append(others, stages.WithObserver(probe))...)
+	first := mustStage(t, p, "first", stages.WithErrorType(errBoom, "first"))
+	_ = mustStage(t, p, "second", stages.WithErrorType(errBoom, "second"))
+	_ = first.Run(t.Context(), func(context.Context) error { return errBoom })
+	if got := probe.last(t).ErrorType; got != "first" {
+		t.Errorf("error type %q", got)
+	}
+}
+
+// newRun makes a pipeline with its own spans and probe.
+func newRun(t *testing.T, opts ...stages.Option) (*stages.Pipeline, rig) {
+	t.Helper()
+	r := newRig(t)
+	opts = append([]stages.Option{stages.WithObserver(r.probe), stages.WithTracerProvider(r.spansProvider(t))}, opts...)
+	r.probe.resolved = nil
+	return mustPipeline(t, "orders", opts...), r
+}
+
+func TestPipelineRunIsTheRootOfItsStages(t *testing.T) {
+	t.Parallel()
+	p, r := newRun(t)
+	load := mustStage(t, p, "load")
+	err := p.Run(t.Context(), func(ctx context.Context) error {
+		stages.FromContext(ctx).Read(1)
+		return load.Run(ctx, func(context.Context) error { return errBoom })
+	}, stages.WithParameter("day", "2026-10-01"), stages.WithParameter("day", "2026-10-02"), nil)
+	if err != errBoom {
+		t.Errorf("Run = %v", err)
+	}
+	spans := r.spans.GetSpans()
+	if len(spans) != 2 || spans[1].Name != "orders" || spans[1].Parent.IsValid() || spans[0].Parent.SpanID() != spans[1].SpanContext.SpanID() {
+		t.Fatalf("spans: %v", spans)
+	}
+	if got := attributeOf(spans[1], "etl.parameter.day"); got != "2026-10-02" {
+		t.Errorf("parameter = %q", got)
+	}
+	if diff := cmp.Diff([][3]string{{"orders", "load", ""}, {"orders", "", ""}}, r.probe.resolved); diff != "" {
+		t.Error(diff)
+	}
+	if got := r.probe.last(t); got.Outcome != stages.OutcomeFailure || got.Read != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestPipelineRunIsAChildOfTheSpanInItsContext(t *testing.T) {
+	t.Parallel()
+	p, r := newRun(t)
+	parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true})
+	_ = p.Run(trace.ContextWithRemoteSpanContext(t.Context(), parent), func(context.Context) error { return nil })
+	if got := r.span(t).Parent; !got.Equal(parent) {
+		t.Errorf("parent = %v", got)
+	}
+}
+
+func TestFlushRunsAfterEveryEnd(t *testing.T) {
+	t.Parallel()
+	for name, fn := range map[string]func(context.Context) error{
+		"success": func(context.Context) error { return nil },
+		"error":   func(context.Context) error { return errBoom },
+		"panic":   func(context.Context) error { panic(errBoom) },
+		"goexit":  func(context.Context) error { runtime.Goexit(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, r := newRun(t)
+			type key struct{}
+			ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+			cancel()
+			var order []string
+			flush := func(what string) stages.RunOption {
+				return stages.WithFlush(func(ctx context.Context) error {
+					order = append(order, what)
+					if ctx.Err() != nil || ctx.Value(key{}) != "value" {
+						t.Errorf("context: %v, value %v", ctx.Err(), ctx.Value(key{}))
+					}
+					if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > time.Minute {
+						t.Errorf("deadline %v", deadline)
+					}
+					if len(r.spans.GetSpans()) != 1 || len(r.probe.results) != 1 {
+						t.Error("the run has not ended")
+					}
+					return nil
+				})
+			}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				_ = p.Run(ctx, fn, flush("push"), stages.WithFlush(nil), flush("flush"), stages.WithFlushTimeout(time.Minute))
+			}()
+			<-done
+			if diff := cmp.Diff([]string{"push", "flush"}, order); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestFlushTimesOut(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		opts []stages.RunOption
+		want time.Duration
+	}{
+		"default":  {nil, 10 * time.Second},
+		"zero":     {[]stages.RunOption{stages.WithFlushTimeout(time.Second), stages.WithFlushTimeout(0)}, 10 * time.Second},
+		"negative": {[]stages.RunOption{stages.WithFlushTimeout(-1)}, 10 * time.Second},
+		"set":      {[]stages.RunOption{stages.WithFlushTimeout(time.Second)}, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				p := mustPipeline(t, "orders", stages.WithoutSpans())
+				err := p.Run(t.Context(), func(context.Context) error { return nil }, append(tt.opts, stages.WithFlush(func(ctx context.Context) error {
+					<-ctx.Done()
+					return nil
+				}))...)
+				if took := time.Since(start); err != nil || took != tt.want {
+					t.Errorf("took %v, %v", took, err)
+				}
+			})
+		})
+	}
+}
+
+func TestFlushOnANilPipeline(t *testing.T) {
+	t.Parallel()
+	var p *stages.Pipeline
+	flushed := false
+	err := p.Run(t.Context(), func(context.Context) error { return errBoom }, stages.WithFlush(func(context.Context) error { flushed = true; return nil }))
+	if err != errBoom || !flushed {
+		t.Errorf("Run = %v, flushed %v", err, flushed)
+	}
+}
+
+// Not parallel: it sets the global error handler.
+func TestFlushFailureChangesNothingAndIsReported(t *testing.T) {
+	var mu sync.Mutex
+	var reported []error
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		reported = append(reported, err)
+		panic("a handler that panics")
+	}))
+	defer otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
+	p := mustPipeline(t, "orders", stages.WithoutSpans())
+	ran := false
+	err := p.Run(t.Context(), func(context.Context) error { return nil },
+		stages.WithFlush(func(context.Context) error { return errBoom }),
+		stages.WithFlush(func(context.Context) error { panic(errSimilar) }),
+		stages.WithFlush(func(context.Context) error { ran = true; return nil }))
+	if err != nil || !ran {
+		t.Errorf("Run = %v, last flush ran: %v", err, ran)
+	}
+	if len(reported) != 2 || !errors.Is(reported[0], errBoom) || !errors.Is(reported[1], errSimilar) {
+		t.Errorf("reported %v", reported)
+	}
+}

@@ -1,0 +1,157 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+// R19.
+func TestCountsReachTheObserverTheResultAndTheSpan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	mark := time.Unix(1_700_000_000, 0)
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		run.Read(10)
+		run.Wrote(7)
+		run.Rejected(2, "no depth")
+		run.Rejected(1, "no time")
+		run.Bytes(100)
+		run.BytesOut(50)
+		run.Retried()
+		run.Retried()
+		run.Watermark(mark)
+		return nil
+	})
+	want := map[string]int{
+		"read": 10, "wrote": 7, "rejected no depth": 2, "rejected no time": 1, "bytes in": 100, "bytes out": 50, "retried": 2,
+	}
+	if diff := cmp.Diff(want, r.probe.counts); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]time.Time{mark}, r.probe.watermarks); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(stages.Result{Read: 10, Wrote: 7, Rejected: 3, BytesIn: 100, BytesOut: 50, Retries: 2}, r.probe.last(t)); diff != "" {
+		t.Error(diff)
+	}
+	if got := attributeOf(r.span(t), "etl.rows.rejected"); got != "3" {
+		t.Errorf("etl.rows.rejected = %s", got)
+	}
+}
+
+// R19.
+func TestCountsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		for _, n := range []int{0, -1} {
+			run.Read(n)
+			run.Wrote(n)
+			run.Rejected(n, "x")
+			run.Bytes(n)
+			run.BytesOut(n)
+		}
+		run.Watermark(time.Time{})
+		run.Watermark(time.Now().Add(time.Hour))
+		return nil
+	})
+	if len(r.probe.counts) != 0 || len(r.probe.watermarks) != 0 {
+		t.Errorf("observed %v, %v", r.probe.counts, r.probe.watermarks)
+	}
+	if diff := cmp.Diff(map[string]int{"negative": 5, "watermark": 1}, r.probe.drops); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(stages.Result{}, r.probe.last(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// R19: more may be rejected than came in; what is reported is kept.
+func TestMoreRejectedThanReadIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		stages.FromContext(ctx).Read(1)
+		stages.FromContext(ctx).Rejected(5, "x")
+		return nil
+	})
+	if diff := cmp.Diff(stages.Result{Read: 1, Rejected: 5}, r.probe.last(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRunOutsideOfAStageDoesNothing(t *testing.T) {
+	t.Parallel()
+	run := stages.FromContext(t.Context())
+	run.Read(1)
+	run.Wrote(1)
+	run.Rejected(1, "x")
+	run.Bytes(1)
+	run.BytesOut(1)
+	run.Retried()
+	run.Watermark(time.Now())
+}
+
+func TestCountsAfterTheEndStillReachTheObserver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var run *stages.Run
+	_ = r.Run(t.Context(), func(ctx context.Context) error { run = stages.FromContext(ctx); return nil })
+	run.Read(3)
+	if r.probe.counts["read"] != 3 || r.probe.last(t).Read != 0 {
+		t.Errorf("counts %v, result %+v", r.probe.counts, r.probe.last(t))
+	}
+}
+
+func TestCountsOfConcurrentGoroutinesAddUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		var all sync.WaitGroup
+		for range 64 {
+			all.Go(func() {
+				for range 100 {
+					stages.FromContext(ctx).Read(1)
+					stages.FromContext(ctx).Rejected(1, "x")
+				}
+			})
+		}
+		all.Wait()
+		return nil
+	})
+	if got := r.probe.last(t); got.Read != 6400 || got.Rejected != 6400 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestContextOfAStageIsItsParentsContext(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	parent, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), time.Hour)
+	t.Cleanup(cancel)
+	_ = newRig(t).Run(parent, func(ctx context.Context) error {
+		deadline, ok := ctx.Deadline()
+		if want, _ := parent.Deadline(); !ok || !deadline.Equal(want) {
+			t.Errorf("deadline %v", deadline)
+		}
+		if ctx.Value(key{}) != "value" {
+			t.Error("the value is gone")
+		}
+		child, cancelChild := context.WithCancel(ctx)
+		defer cancelChild()
+		cancel()
+		<-child.Done()
+		return nil
+	})
+}
