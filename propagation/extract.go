@@ -22,7 +22,8 @@ func read[C any](carrier C, getter Getter[C], cfg config) Remote {
 	if cfg.codec.native {
 		return readNative(carrier, getter, cfg)
 	}
-	ctx := extractForeign(orBackground(nil), carrier, getter, cfg)
+	nothing := context.Background() //nolint:forbidigo // what is extracted must not mix with a caller's context.
+	ctx := extractForeign(nothing, carrier, getter, cfg)
 	r := Remote{
 		spanContext: spanContext(ctx),
 		baggage:     baggage.FromContext(ctx),

@@ -23,10 +23,8 @@ func inject[C any](ctx context.Context, carrier C, setter Setter[C], cfg config)
 		}
 		return
 	}
-	if cfg.policy == KeepExisting {
-		if getter, ok := setter.(Getter[C]); ok && read(carrier, getter, cfg).spanContext.IsValid() {
-			return
-		}
+	if cfg.policy == KeepExisting && holdsContext(carrier, setter, cfg) {
+		return
 	}
 	clearFields(carrier, setter, cfg.codec)
 	switch {
@@ -37,6 +35,12 @@ func inject[C any](ctx context.Context, carrier C, setter Setter[C], cfg config)
 	default:
 		writeForeign(ctx, carrier, setter, cfg)
 	}
+}
+
+// holdsContext reports whether the carrier holds a valid trace context.
+func holdsContext[C any](carrier C, setter Setter[C], cfg config) bool {
+	getter, ok := setter.(Getter[C])
+	return ok && read(carrier, getter, cfg).spanContext.IsValid()
 }
 
 // clearFields removes every field of the propagator, by the best means the

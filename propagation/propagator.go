@@ -92,7 +92,7 @@ func (c *codec) inspect(p TextMapPropagator) {
 		return
 	}
 	for i := range list.Len() {
-		if part, ok := list.Index(i).Interface().(TextMapPropagator); ok {
+		if part, ok := reflect.TypeAssert[TextMapPropagator](list.Index(i)); ok {
 			c.inspect(part)
 		}
 	}

@@ -5,6 +5,7 @@ package propagation
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -82,7 +83,7 @@ func WithLinkAttributes(f func(i int) []attribute.KeyValue) StartOption {
 // attributes. Given several times, all count.
 func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig {
-		cfg.spanOptions = append(cfg.spanOptions[:len(cfg.spanOptions):len(cfg.spanOptions)], opts...)
+		cfg.spanOptions = append(slices.Clip(cfg.spanOptions), opts...)
 		return cfg
 	})
 }
@@ -116,9 +117,9 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 	if set.contains(ambient) {
 		ambient = trace.SpanContext{}
 	}
-	ctx = withCargo(ctx, remotes, cfg.untrusted)
+	ctx = cfg.withCargo(ctx, remotes)
 
-	options := cfg.spanOptions[:len(cfg.spanOptions):len(cfg.spanOptions)]
+	options := slices.Clip(cfg.spanOptions)
 	links := set.links(remotes, cfg, ambient)
 	if len(links) > 0 {
 		options = append(options, trace.WithLinks(links...))
@@ -165,17 +166,17 @@ func startSpan(ctx context.Context, tracer trace.Tracer, name string, options []
 	}
 	defer func() {
 		if recover() != nil {
-			started, span = noop.Tracer{}.Start(ctx, name)
+			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
 	return tracer.Start(ctx, name, options...)
 }
 
 // withCargo returns ctx with what the remotes carry besides their spans.
-func withCargo(ctx context.Context, remotes []Remote, untrusted bool) context.Context {
+func (cfg startConfig) withCargo(ctx context.Context, remotes []Remote) context.Context {
 	if len(remotes) == 1 {
 		remote := remotes[0]
-		if untrusted {
+		if cfg.untrusted {
 			remote = Remote{waybill: remote.waybill}
 		}
 		return remote.cargo(ctx)

@@ -85,13 +85,13 @@ func (w Waybill) appendText(dst []byte) ([]byte, bool) {
 	dst = appendMicros(dst, sent)
 	dst = append(dst, '-')
 	hops := [2]byte{}
-	binary.BigEndian.PutUint16(hops[:], uint16(min(max(w.Hops, 0), maxHops))) //nolint:gosec // bounded on this line.
+	binary.BigEndian.PutUint16(hops[:], uint16(min(max(w.Hops, 0), maxHops)))
 	return hex.AppendEncode(dst, hops[:]), true
 }
 
 func appendMicros(dst []byte, micros int64) []byte {
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(micros)) //nolint:gosec // the caller has checked the sign.
+	binary.BigEndian.PutUint64(b[:], uint64(micros))
 	return hex.AppendEncode(dst, b[1:])
 }
 
@@ -125,8 +125,8 @@ func parseWaybill[T ~string | ~[]byte](s T) (w Waybill, malformed string) {
 	if originMicros == 0 || sentMicros == 0 {
 		return w, "a time is zero"
 	}
-	w.Origin = time.UnixMicro(int64(originMicros)).UTC() //nolint:gosec // 56 bits.
-	w.Sent = time.UnixMicro(int64(sentMicros)).UTC()     //nolint:gosec // 56 bits.
+	w.Origin = time.UnixMicro(int64(originMicros)).UTC()
+	w.Sent = time.UnixMicro(int64(sentMicros)).UTC()
 	w.Hops = int(binary.BigEndian.Uint16(hops[:]))
 	return w, ""
 }
