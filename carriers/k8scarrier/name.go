@@ -1,0 +1,56 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier
+
+import "strings"
+
+// envName returns the name of the environment variable that key travels under,
+// as OpenTelemetry's environment carriers have it. It is a valid name to
+// Kubernetes too.
+// https://opentelemetry.io/docs/specs/otel/context/env-carriers/#key-name-normalization
+func envName(key string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z':
+			return r - 'a' + 'A'
+		case 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+			return r
+		default:
+			return '_'
+		}
+	}, key)
+	if name == "" || '0' <= name[0] && name[0] <= '9' {
+		return "_" + name
+	}
+	return name
+}
+
+// escape returns what kubelet makes value of: it expands $(NAME), and $$ is a
+// dollar. A tracestate and a baggage may hold both.
+// https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+func escape(value string) string { return strings.ReplaceAll(value, "$", "$$") }
+
+// unescape returns what kubelet makes of value where no variable is known: then
+// a reference stays as it is.
+func unescape(value string) string {
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(value, "$")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		out.WriteByte('$')
+		switch {
+		case strings.HasPrefix(after, "$"):
+			after = after[1:]
+		case strings.HasPrefix(after, "("):
+			// What is in a reference is its name, dollars and all.
+			end := strings.IndexByte(after, ')') + 1
+			out.WriteString(after[:end])
+			after = after[end:]
+		}
+		value = after
+	}
+}
