@@ -152,7 +152,7 @@ func (a *SpanAssertion) linked(s *flow.Span, links []int) string {
 func (a *SpanAssertion) Times(want int) *SpanAssertion {
 	a.r.t.Helper()
 	if len(a.spans) != want {
-		a.r.errorf("span %q was recorded %d times; want %d", a.name, len(a.spans), want)
+		a.r.errorf("span %q was recorded %d×; want %d×", a.name, len(a.spans), want)
 	}
 	return a
 }
@@ -161,7 +161,7 @@ func (a *SpanAssertion) Times(want int) *SpanAssertion {
 func (a *SpanAssertion) Stub() tracetest.SpanStub {
 	a.r.t.Helper()
 	if len(a.spans) != 1 {
-		a.r.fatalf("span %q was recorded %d times; Stub wants one", a.name, len(a.spans))
+		a.r.fatalf("span %q was recorded %d×; Stub wants it once", a.name, len(a.spans))
 		return tracetest.SpanStub{}
 	}
 	return a.r.stubs[a.r.graph.Spans()[a.spans[0]].Source]

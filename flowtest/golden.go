@@ -105,11 +105,11 @@ func (r *Recording) Golden(path string, opts ...GoldenOption) {
 
 func (r *Recording) update(path, text string) {
 	r.t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		r.fatalf("Golden: %v", err)
 		return
 	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		r.fatalf("Golden: %v", err)
 		return
 	}

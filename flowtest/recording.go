@@ -96,7 +96,7 @@ func (r *Recording) RequireConnected() {
 func (r *Recording) RequireOneTrace() {
 	r.t.Helper()
 	if r.graph.Verdict() != flow.Connected {
-		r.fatalf("RequireOneTrace: %s", r.graph.Summary())
+		r.fatalf("RequireOneTrace: %s; want one trace", r.graph.Summary())
 	}
 }
 
@@ -144,6 +144,9 @@ func (r *Recording) is(name string) func(i int) bool {
 // known lists the spans there are.
 func (r *Recording) known() string {
 	spans := r.graph.Spans()
+	if len(spans) == 0 {
+		return ", nor was anything else"
+	}
 	labels := make([]string, 0, len(spans))
 	for i := range spans {
 		labels = append(labels, spans[i].Label())
@@ -155,24 +158,27 @@ func (r *Recording) known() string {
 // errorf fails the test, and prints the flow unless it has been printed.
 func (r *Recording) errorf(format string, args ...any) {
 	r.t.Helper()
-	r.t.Errorf("flowtest: %s%s", fmt.Sprintf(format, args...), r.picture())
+	r.t.Errorf("flowtest: %s", r.illustrated(fmt.Sprintf(format, args...)))
 }
 
 // fatalf fails the test as errorf does, and stops it.
 func (r *Recording) fatalf(format string, args ...any) {
 	r.t.Helper()
-	r.t.Fatalf("flowtest: %s%s", fmt.Sprintf(format, args...), r.picture())
+	r.t.Fatalf("flowtest: %s", r.illustrated(fmt.Sprintf(format, args...)))
 }
 
-// picture draws the flow and says where it broke, the first time it is called.
-func (r *Recording) picture() string {
-	if r.printed || len(r.stubs) == 0 {
-		return ""
+// illustrated returns text with, the first time, the flow and where it broke.
+func (r *Recording) illustrated(text string) string {
+	parts := []string{text}
+	if !r.printed && len(r.stubs) > 0 {
+		r.printed = true
+		parts = append(parts, r.graph.Tree(printedLines))
+		if explanation := r.graph.Explain(); explanation != "" {
+			parts = append(parts, explanation)
+		}
 	}
-	r.printed = true
-	picture := "\n\n" + r.graph.Tree(printedLines)
-	if explanation := r.graph.Explain(); explanation != "" {
-		picture += "\n" + explanation
+	for n := range parts {
+		parts[n] = strings.TrimSuffix(parts[n], "\n")
 	}
-	return picture
+	return strings.Join(parts, "\n\n")
 }

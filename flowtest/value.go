@@ -5,6 +5,7 @@ package flowtest
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -25,8 +26,8 @@ func plain(v any) any {
 		return value.Bool()
 	case value.CanInt():
 		return value.Int()
-	case value.CanUint():
-		return int64(value.Uint()) //nolint:gosec // An attribute holds no larger number.
+	case value.CanUint() && value.Uint() <= math.MaxInt64:
+		return int64(value.Uint())
 	case value.CanFloat():
 		return value.Float()
 	case value.Kind() == reflect.Slice:
@@ -36,6 +37,9 @@ func plain(v any) any {
 }
 
 func plainSlice(value reflect.Value) any {
+	if value.Type().Elem().Kind() == reflect.Uint8 {
+		return value.Bytes()
+	}
 	elem := reflect.TypeOf(plain(reflect.Zero(value.Type().Elem()).Interface()))
 	if elem == nil {
 		return value.Interface()

@@ -45,6 +45,18 @@ func classOf(key string, below []class) class {
 	return class(h.Sum(nil))
 }
 
+// sizes returns how many spans the subtree of each span has.
+func (g *Graph) sizes() []int {
+	sizes := make([]int, len(g.spans))
+	for _, i := range slices.Backward(g.topDown()) {
+		sizes[i]++
+		if p := g.parents[i]; p != none {
+			sizes[p] += sizes[i]
+		}
+	}
+	return sizes
+}
+
 // topDown lists the spans so that each follows its parent.
 func (g *Graph) topDown() []int {
 	order := make([]int, 0, len(g.spans))

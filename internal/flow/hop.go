@@ -47,15 +47,15 @@ func (g *Graph) sameChannel(a, b int) bool {
 	return channel != "" && channel == g.spans[b].channel()
 }
 
-// active reports whether span i was under way in the same service when span at
-// started, and at is of a kind that does not start a flow.
+// active reports whether span i may have been meant as the parent of span at:
+// it was active in the same service, and at is of a kind that has one.
 func (g *Graph) active(i, at int) bool {
 	s, started := &g.spans[i], &g.spans[at]
 	switch started.Kind {
 	case trace.SpanKindServer, trace.SpanKindConsumer:
 		return false
 	default:
-		return s.Service == started.Service && (s.End.IsZero() || !s.End.Before(started.Start))
+		return !g.sends(i) && s.Service == started.Service && (s.End.IsZero() || !s.End.Before(started.Start))
 	}
 }
 

@@ -157,8 +157,13 @@ func (g *Graph) suspect(n int, spans map[trace.SpanID]bool) (int, reason) {
 func (g *Graph) Explain() string {
 	var b strings.Builder
 	ruptures := g.ruptures(g.suspects())
+	told := make(map[string]bool)
 	for _, r := range ruptures[:min(len(ruptures), maxRuptures)] {
-		fmt.Fprintf(&b, "✗ %q%s %s\n%s", g.spans[r.span].Label(), times(r.count), r.reason.explanation(), g.where(r))
+		fmt.Fprintf(&b, "✗ %q%s %s\n", g.spans[r.span].Label(), times(r.count), r.reason.explanation())
+		if where := g.where(r); !told[where] {
+			told[where] = true
+			b.WriteString(where)
+		}
 	}
 	if left := len(ruptures) - maxRuptures; left > 0 {
 		fmt.Fprintf(&b, "… and %s more\n", Count(left))
@@ -172,17 +177,17 @@ func (g *Graph) where(r rupture) string {
 		return ""
 	}
 	from, to := &g.spans[r.from], &g.spans[r.to]
-	between := fmt.Sprintf("between %q and %q", from.Label(), to.Label())
 	switch channel := to.channel(); {
 	case channel != "" && channel == from.channel():
-		return fmt.Sprintf("  It broke on %s, %s: look for an inject that is missing on one side,\n"+
-			"  an extract on the other, or a span that was not started from what was extracted.\n", channel, between)
+		return fmt.Sprintf("  It broke on %s, between %q and %q.\n"+
+			"  Look for an inject missing from the first, an extract missing from the second,\n"+
+			"  or a span that was not started from the extracted context.\n", channel, from.Label(), to.Label())
 	case from.Service == to.Service:
-		return fmt.Sprintf("  It probably broke %s, which was active in the same service:\n"+
-			"  look for a context that was not passed on.\n", between)
+		return fmt.Sprintf("  It probably broke inside %q, where %q was active.\n"+
+			"  Look for a context that was not passed on.\n", from.Service, from.Label())
 	default:
-		return fmt.Sprintf("  It probably broke %s, the last to start before it:\n"+
-			"  look for a carrier without a context.\n", between)
+		return fmt.Sprintf("  It probably broke after %q, the last to send something before.\n"+
+			"  Look for a carrier that took no context along.\n", from.Label())
 	}
 }
 

@@ -27,6 +27,7 @@ func (g *Graph) Text(keep func(key string) bool) string {
 		t.own[i] = t.describe(i, keep)
 	}
 	t.classes = g.classes(func(i int) string { return t.own[i].line + strings.Join(t.own[i].links, "\n") })
+	t.sizes = g.sizes()
 	t.add(g.Select(g.order, func(i int) bool { return g.parents[i] == none }), 0)
 	return t.b.String()
 }
@@ -42,6 +43,7 @@ type texts struct {
 	g       *Graph
 	own     []text
 	classes []class
+	sizes   []int // How many spans each subtree has.
 	b       strings.Builder
 }
 
@@ -130,6 +132,7 @@ func (t *texts) compare(a, b int) int {
 	return cmp.Or(
 		slices.Compare(t.own[a].order, t.own[b].order),
 		slices.Compare(t.own[a].links, t.own[b].links),
+		cmp.Compare(t.sizes[a], t.sizes[b]),
 		bytes.Compare(t.classes[a][:], t.classes[b][:]),
 	)
 }

@@ -5,6 +5,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (s *Span) failure() string {
 	if s.Status != codes.Error && kind == "" {
 		return ""
 	}
-	return join("ERROR", kind)
+	return strings.TrimSpace("ERROR " + kind)
 }
 
 type row struct{ mark, service, name, kind, took, note string }
@@ -142,15 +143,15 @@ func (t *table) note(gr *group) string {
 func (t *table) failure(spans []int) string {
 	first := &t.g.spans[spans[0]]
 	text := first.failure()
-	if text == "" || first.Message == "" {
+	if text == "" || first.Message == "" || slices.ContainsFunc(spans, func(i int) bool {
+		return t.g.spans[i].Message != first.Message
+	}) {
 		return clip(text, maxNote)
 	}
-	for _, i := range spans {
-		if t.g.spans[i].Message != first.Message {
-			return clip(text, maxNote)
-		}
+	if text != "ERROR" {
+		text += ":"
 	}
-	return clip(text+": "+first.Message, maxNote)
+	return clip(text+" "+first.Message, maxNote)
 }
 
 // targets names what the spans of a group link to, unless the tree shows it.

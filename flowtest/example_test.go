@@ -1,0 +1,186 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flowtest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/flowtest"
+)
+
+// printer stands in for the *testing.T of a test, which an example has not.
+type printer struct{ testing.TB }
+
+func (printer) Helper()                           {}
+func (printer) Cleanup(func())                    {}
+func (printer) Context() context.Context          { return context.Background() }
+func (printer) Logf(format string, args ...any)   { fmt.Printf(format+"\n", args...) }
+func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (printer) Fatalf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// t stands for the test.
+var t printer
+
+func Example() {
+	f := flowtest.New(t)
+	api, job := f.Service("api"), f.Service("etl-job")
+
+	// The producer. Its span's context travels with the message.
+	ctx, post := api.Tracer("orders").Start(f.Context(), "POST /orders", trace.WithSpanKind(trace.SpanKindServer))
+	_, send := api.Tracer("orders").Start(ctx, "send orders", trace.WithSpanKind(trace.SpanKindProducer))
+	message := send.SpanContext()
+	send.End()
+	post.End()
+
+	// The consumer, which extracts the context from the message.
+	ctx = trace.ContextWithRemoteSpanContext(f.Context(), message)
+	ctx, process := job.Tracer("orders").Start(ctx, "process orders", trace.WithSpanKind(trace.SpanKindConsumer))
+	_, load := job.Tracer("orders").Start(ctx, "load")
+	load.End()
+	process.End()
+
+	fl := f.Wait(5 * time.Second)
+	fl.RequireConnected()
+	fl.RequirePath("api POST /orders", "api send orders", "etl-job process orders", "etl-job load")
+	fl.Span("process orders").Kind(trace.SpanKindConsumer).Remote().ChildOf("api send orders")
+	fmt.Println(len(fl.Spans()), "spans, one flow")
+	// Output: 4 spans, one flow
+}
+
+func ExampleNew() {
+	f := flowtest.New(t)
+	_, span := f.Service("api").Tracer("orders").Start(f.Context(), "POST /orders")
+	span.End()
+	f.Wait(time.Second).RequireConnected()
+	fmt.Println("connected")
+	// Output: connected
+}
+
+func ExampleWithSampler() {
+	f := flowtest.New(t, flowtest.WithSampler(sdktrace.NeverSample()))
+	_, span := f.Service("api").Tracer("orders").Start(f.Context(), "POST /orders")
+	span.End()
+	fmt.Println(len(f.Wait(time.Second).Spans()), "spans")
+	// Output: 0 spans
+}
+
+func ExampleFlow_Wait() {
+	f := flowtest.New(t)
+	go func() {
+		_, span := f.Service("etl-job").Tracer("orders").Start(f.Context(), "load")
+		span.End()
+	}()
+	// Nothing may have started yet, so the flow's last span is named.
+	fmt.Println(len(f.Wait(5*time.Second, "etl-job load").Spans()), "span")
+	// Output: 1 span
+}
+
+func ExampleFromSpans() {
+	elsewhere := recorded(t, asLink).Spans() // Such as those of an exporter.
+	fl := flowtest.FromSpans(t, elsewhere...)
+	fl.RequireConnected()
+	fl.Span("process orders").LinkedTo("api send orders")
+	fmt.Println("linked")
+	// Output: linked
+}
+
+func ExampleTree() {
+	fmt.Print(flowtest.Tree(recorded(t, asLink).Spans()...))
+	// Output:
+	// api      POST /orders          SERVER   12ms
+	// api      └─ send orders        PRODUCER  2ms  kafka orders
+	// etl-job     └⇢ process orders  CONSUMER 40ms  kafka orders
+	// etl-job        ├─ extract      INTERNAL  3ms
+	// etl-job        └─ load         CLIENT    9ms  mongodb orders  ERROR duplicate_key: E11000 duplicate key
+}
+
+func ExampleRecording_RequireConnected() {
+	// The job forgot to extract the context from the message.
+	fl := recorded(t, forgotten)
+	fl.RequireConnected()
+	// Output:
+	// flowtest: RequireConnected: BROKEN: 5 spans in 2 pieces, want one flow
+	//
+	// [1] api      POST /orders    SERVER   12ms
+	//     api      └─ send orders  PRODUCER  2ms  kafka orders  ✗ the flow is lost after this
+	// [2] etl-job  process orders  CONSUMER 40ms  kafka orders  ✗ starts a new trace
+	//     etl-job  ├─ extract      INTERNAL  3ms
+	//     etl-job  └─ load         CLIENT    9ms  mongodb orders  ERROR duplicate_key: E11000 duplicate key
+	//
+	// ✗ "etl-job process orders" starts a new trace: it has no parent, and no link to the rest.
+	//   It broke on kafka orders, between "api send orders" and "etl-job process orders".
+	//   Look for an inject missing from the first, an extract missing from the second,
+	//   or a span that was not started from the extracted context.
+}
+
+func ExampleRecording_RequireOneTrace() {
+	recorded(t, asParent).RequireOneTrace()
+	fmt.Println("one trace")
+	// Output: one trace
+}
+
+func ExampleRecording_RequirePath() {
+	fl := recorded(t, asLink)
+	fl.RequirePath("api POST /orders", "etl-job process orders", "etl-job load")
+	fmt.Println("passed")
+	// Output: passed
+}
+
+func ExampleRecording_Span() {
+	fl := recorded(t, asParent)
+	fl.Span("etl-job load").
+		Kind(trace.SpanKindClient).
+		Status(codes.Error).
+		ErrorType("duplicate_key").
+		Attr("db.system.name", "mongodb").
+		NoAttr("db.query.text").
+		ChildOf("process orders").
+		Times(1)
+	fmt.Println(fl.Span("load").Stub().Status.Description)
+	// Output: E11000 duplicate key
+}
+
+func ExampleRecording_Golden() {
+	// UPDATE_FLOW=1 go test ./... writes the file.
+	recorded(t, asLink).Golden("testdata/link.flow")
+	text, err := os.ReadFile("testdata/three.flow")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(strings.SplitN(string(text), "\n", 2)[0])
+	// Output: api POST /orders SERVER ×3
+}
+
+func ExampleWithAttributes() {
+	fl := recorded(t, asLink)
+	fl.Golden("testdata/link-attributes.flow",
+		flowtest.WithAttributes("app.", "messaging.kafka.offset"),
+		flowtest.WithoutAttributes("messaging.kafka.", "db.system.name"))
+	fmt.Println("as in the file")
+	// Output: as in the file
+}
+
+func ExampleWithoutAttributes() {
+	f := flowtest.New(t)
+	_, span := f.Service("etl-job").Tracer("orders").Start(f.Context(), "load",
+		trace.WithAttributes(attribute.Int64("etl.duration_ms", time.Now().UnixMilli())))
+	span.End()
+
+	path := filepath.Join("testdata", "without.flow")
+	f.Wait(time.Second).Golden(path, flowtest.WithoutAttributes("etl.duration_ms"))
+	fmt.Println("the same at any time")
+	// Output: the same at any time
+}

@@ -1,0 +1,321 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// orders is a whole flow of one trace.
+func orders() []flow.Span {
+	return []flow.Span{
+		span(1, 1, 0, "api SERVER POST /orders", takes(12*time.Millisecond)),
+		span(1, 2, 1, "api PRODUCER send orders", kafka("orders")),
+		span(1, 3, 2, "etl-job CONSUMER process orders", remote, kafka("orders"), takes(40*time.Millisecond)),
+		span(1, 4, 3, "etl-job INTERNAL extract"),
+		span(1, 5, 3, "etl-job CLIENT load", failed("duplicate key"), attr("db.system.name", "mongodb", "db.collection.name", "orders")),
+	}
+}
+
+// lost is the same flow, broken on its topic.
+func lost() []flow.Span {
+	spans := orders()
+	spans[2] = span(2, 3, 0, "etl-job CONSUMER process orders", kafka("orders"), takes(40*time.Millisecond))
+	spans[3].ID, spans[3].Parent = id(2, 4), id(2, 3)
+	spans[4].ID, spans[4].Parent = id(2, 5), id(2, 3)
+	return spans
+}
+
+// batch is n traces of a producer each, and one span that links to them all.
+func batch(n int) []flow.Span {
+	process := span(9000, 9000, 0, "etl-job CONSUMER process orders", kafka("orders"))
+	var spans []flow.Span
+	for i := 1; i <= n; i++ {
+		spans = append(spans,
+			span(i, 2*i-1, 0, "api SERVER POST /orders"),
+			span(i, 2*i, 2*i-1, "api PRODUCER send orders", kafka("orders")))
+		process.Links = append(process.Links, id(i, 2*i))
+	}
+	return append(spans, process, span(9000, 9001, 9000, "etl-job CLIENT load"))
+}
+
+// fanOut is one request that sends n messages, of which every tenth is
+// rejected.
+func fanOut(n int) []flow.Span {
+	spans := []flow.Span{span(1, 1, 0, "ingest INTERNAL ingest run")}
+	for i := range n {
+		at := 3*i + 2
+		spans = append(spans,
+			span(1, at, 1, "ingest PRODUCER send quakes.raw", kafka("quakes.raw")),
+			span(1, at+1, at, "clean CONSUMER process quakes.raw", remote, kafka("quakes.raw"), takes(time.Duration(i)*time.Millisecond)))
+		if i%10 == 0 {
+			spans = append(spans, span(1, at+2, at+1, "clean PRODUCER send quakes.rejected", kafka("quakes.rejected")))
+		} else {
+			spans = append(spans, span(1, at+2, at+1, "clean INTERNAL load"))
+		}
+	}
+	return spans
+}
+
+var scenarios = map[string][]flow.Span{
+	"empty":     nil,
+	"connected": orders(),
+	"batch":     batch(3),
+	"fan-out":   fanOut(1793),
+
+	// A batch holds spans of two producers together, which a tree cannot draw as one.
+	"fan-in": {
+		span(1, 1, 0, "api PRODUCER send orders"),
+		span(2, 2, 0, "web PRODUCER send orders"),
+		span(3, 3, 0, "etl-job CONSUMER process orders", link(1, 1), link(2, 2)),
+	},
+	// A poller's own span stays the parent, and what it polled is linked.
+	"poller": {
+		span(2, 1, 0, "job INTERNAL poll"),
+		span(1, 2, 0, "api PRODUCER insert orders"),
+		span(2, 3, 1, "job CONSUMER process orders", link(1, 2)),
+		span(2, 4, 1, "job CONSUMER process orders", link(1, 2)),
+	},
+	// The default for one remote: the parent, and linked too.
+	"parent-and-link": {
+		span(1, 1, 0, "api PRODUCER send orders"),
+		span(1, 2, 1, "job CONSUMER process orders", remote, link(1, 1)),
+	},
+	"chain-of-links": {
+		span(1, 1, 0, "a PRODUCER send"),
+		span(2, 2, 0, "b CONSUMER process", link(1, 1)),
+		span(2, 3, 2, "b PRODUCER send"),
+		span(3, 4, 0, "c CONSUMER process", link(2, 3)),
+	},
+	"links-in-a-circle": {
+		span(1, 1, 0, "a INTERNAL one", link(2, 2)),
+		span(2, 2, 0, "b INTERNAL two", link(1, 1)),
+	},
+	"link-to-itself":  {span(1, 1, 0, "a INTERNAL one", link(1, 1))},
+	"delivered-twice": append(orders(), orders()...),
+	"caller-outside": {
+		span(1, 1, 99, "api SERVER GET /a", remote),
+		span(1, 2, 99, "api SERVER GET /b", remote),
+	},
+	"producer-outside": {
+		span(1, 1, 0, "job CONSUMER process", link(7, 99)),
+		span(2, 2, 0, "job CONSUMER process", link(7, 99)),
+	},
+
+	"broken-message": lost(),
+	"broken-messages": func() []flow.Span {
+		var spans []flow.Span
+		for i := range 1613 {
+			spans = append(spans,
+				span(1, 10+2*i, 5, "api PRODUCER send orders", kafka("orders")),
+				span(100+i, 11+2*i, 0, "etl-job CONSUMER process orders", kafka("orders")))
+		}
+		return append(spans, span(1, 5, 0, "api SERVER POST /orders"))
+	}(),
+	"broken-poller": {
+		span(2, 1, 0, "job INTERNAL poll"),
+		span(1, 2, 0, "api SERVER POST /orders"),
+		span(1, 3, 2, "api PRODUCER send orders", kafka("orders")),
+		span(2, 4, 1, "job CONSUMER process orders", kafka("orders")),
+	},
+	"broken-in-process": {
+		span(1, 1, 0, "api SERVER POST /orders", takes(time.Second)),
+		span(1, 2, 1, "api INTERNAL validate", takes(time.Millisecond)),
+		span(2, 5, 0, "api PRODUCER send orders", kafka("orders")),
+		span(2, 6, 5, "job CONSUMER process orders", remote, kafka("orders")),
+	},
+	"broken-job": {
+		span(1, 1, 0, "dispatch PRODUCER create job"),
+		span(2, 10, 0, "assess INTERNAL assess"),
+	},
+	"broken-nowhere": {
+		span(1, 1, 0, "a INTERNAL one"),
+		span(2, 10, 0, "b INTERNAL two"),
+	},
+	"broken-one-of-many": {
+		span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+		span(1, 2, 1, "job CONSUMER process orders", remote, kafka("orders")),
+		span(2, 3, 0, "api PRODUCER send orders", kafka("orders")),
+		span(3, 4, 0, "job CONSUMER process orders", kafka("orders")),
+	},
+	"broken-outside": {
+		span(1, 1, 0, "api SERVER POST /orders"),
+		span(1, 2, 98, "job CONSUMER process orders", remote),
+		span(3, 3, 0, "job CONSUMER process returns", link(7, 99)),
+	},
+	"lost-parent": {
+		span(1, 2, 1, "api INTERNAL validate"),
+		span(1, 3, 1, "api PRODUCER send orders"),
+	},
+	"other-trace": {
+		span(1, 1, 0, "api PRODUCER send orders"),
+		span(2, 2, 1, "job CONSUMER process orders", remote),
+		span(3, 3, 1, "job INTERNAL process orders"),
+	},
+	"own-parent": {span(1, 1, 1, "api INTERNAL one"), span(1, 2, 1, "api INTERNAL two")},
+	"cycle": {
+		span(1, 1, 3, "api INTERNAL one"),
+		span(1, 2, 1, "api INTERNAL two"),
+		span(1, 3, 2, "api INTERNAL three"),
+		span(1, 4, 3, "api INTERNAL four"),
+	},
+	"shared-id": {
+		span(1, 1, 0, "api INTERNAL one"),
+		span(1, 2, 1, "api INTERNAL two"),
+		span(1, 2, 1, "job INTERNAL three"),
+		span(1, 3, 2, "job INTERNAL four"),
+	},
+	"no-ids": {span(0, 0, 0, "a INTERNAL one"), span(0, 0, 0, "a INTERNAL one")},
+	"open":   {span(1, 1, 0, "api INTERNAL one", open), span(1, 2, 1, "api INTERNAL two")},
+	"variants": func() []flow.Span {
+		spans := []flow.Span{span(1, 1, 0, "job INTERNAL run")}
+		for i := range 6 {
+			poll := 10 * (i + 1)
+			spans = append(spans, span(1, poll, 1, "job CLIENT poll"))
+			for n := range i {
+				spans = append(spans, span(1, poll+n+1, poll, "job CONSUMER process"))
+			}
+		}
+		return spans
+	}(),
+	"hostile-names": {
+		span(1, 1, 0, "a INTERNAL \x1b[31mred\nnext line"),
+		span(1, 2, 1, "a INTERNAL "+strings.Repeat("long ", 100), failed("\x1b]0;title\a\nmessage"), attr("etl.note", "two words\n", "etl.empty", "", "other", "left out")),
+		span(1, 3, 1, "a INTERNAL \xff\xfe"),
+	},
+}
+
+func TestFlowsAreDescribed(t *testing.T) {
+	t.Parallel()
+	for name, spans := range scenarios {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := flow.New(spans)
+			golden(t, name+".txt", fmt.Sprintf("%s\n\n%s\n%s\n%s", g.Summary(), g.Tree(0), g.Explain(), g.Text(keepFew)))
+		})
+	}
+}
+
+func keepFew(key string) bool {
+	return key == "messaging.destination.name" || strings.HasPrefix(key, "etl.")
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]flow.Verdict{
+		"empty":             flow.Broken,
+		"connected":         flow.Connected,
+		"delivered-twice":   flow.Connected,
+		"caller-outside":    flow.Connected,
+		"link-to-itself":    flow.Connected,
+		"parent-and-link":   flow.Connected,
+		"fan-out":           flow.Connected,
+		"open":              flow.Connected,
+		"batch":             flow.Linked,
+		"fan-in":            flow.Linked,
+		"poller":            flow.Linked,
+		"chain-of-links":    flow.Linked,
+		"links-in-a-circle": flow.Linked,
+		"producer-outside":  flow.Linked,
+		"broken-message":    flow.Broken,
+		"broken-outside":    flow.Broken,
+		"lost-parent":       flow.Broken,
+		"other-trace":       flow.Broken,
+		"own-parent":        flow.Broken,
+		"cycle":             flow.Broken,
+		"shared-id":         flow.Broken,
+		"no-ids":            flow.Broken,
+	} {
+		g := flow.New(scenarios[name])
+		if got := g.Verdict(); got != want {
+			t.Errorf("%s: verdict %s, want %s", name, got, want)
+		}
+		if whole := g.Explain() == ""; whole != (want != flow.Broken || name == "empty") {
+			t.Errorf("%s: verdict %s, but explained as %q", name, want, g.Explain())
+		}
+	}
+}
+
+func TestTextDoesNotDependOnIDsTimesOrOrder(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"connected", "batch", "fan-in", "poller", "chain-of-links", "variants", "broken-messages", "lost-parent"} {
+		spans := slices.Clone(scenarios[name])
+		want := flow.New(spans).Text(keepFew)
+		slices.Reverse(spans)
+		for n := range spans {
+			s := &spans[n]
+			s.Start, s.End = s.End.Add(-time.Duration(n*n%17)*time.Hour), s.Start.Add(time.Duration(n)*time.Second)
+			renumber(&s.ID)
+			renumber(&s.Parent)
+			s.Links = slices.Clone(s.Links)
+			for l := range s.Links {
+				renumber(&s.Links[l])
+			}
+			slices.Reverse(s.Links)
+		}
+		if d := cmp.Diff(want, flow.New(spans).Text(keepFew)); d != "" {
+			t.Errorf("%s (-before +after):\n%s", name, d)
+		}
+	}
+}
+
+func renumber(id *flow.ID) {
+	for n := range id.Span {
+		if *id != (flow.ID{}) {
+			id.Span[n] ^= 0x5a
+			id.Trace[n] ^= 0xa5
+		}
+	}
+}
+
+func TestDownstreamFollowsParentsAndLinks(t *testing.T) {
+	t.Parallel()
+	g := flow.New(scenarios["chain-of-links"])
+	if d := cmp.Diff([]int{1, 2, 3}, g.Downstream([]int{0})); d != "" {
+		t.Error(d)
+	}
+	if got := g.Downstream([]int{3}); got != nil {
+		t.Errorf("downstream of the last: %v", got)
+	}
+	g = flow.New(scenarios["links-in-a-circle"])
+	if d := cmp.Diff([]int{1, 0}, g.Downstream([]int{0})); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestTreeIsCut(t *testing.T) {
+	t.Parallel()
+	got := flow.New(orders()).Tree(2)
+	if lines := strings.Split(got, "\n"); len(lines) != 4 || lines[2] != "… and 3 more lines" {
+		t.Errorf("cut to 2 lines:\n%s", got)
+	}
+	if flow.New(orders()).Tree(5) != flow.New(orders()).Tree(0) {
+		t.Error("a tree of 5 lines is cut to 5 lines")
+	}
+}
+
+func TestPath(t *testing.T) {
+	t.Parallel()
+	g := flow.New(orders())
+	if got, want := g.Path(4), "api POST /orders › api send orders › etl-job process orders › etl-job load"; got != want {
+		t.Errorf("path %q, want %q", got, want)
+	}
+}
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -999: "-999", -1000: "-1,000"} {
+		if got := flow.Count(n); got != want {
+			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
