@@ -1,0 +1,127 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mongocarrier
+
+import (
+	"reflect"
+	"strings"
+)
+
+// change is what an inject does to the elements of one document.
+type change struct {
+	set     []elem
+	remove  []string
+	copying copying
+}
+
+// prepare turns what s holds into the change of a document, and returns the
+// path to that document. It reports false if there is nothing to change.
+func (s *slip) prepare(cfg *config) (path string, ok bool) {
+	if !s.touched {
+		return "", false
+	}
+	if cfg.blocked {
+		reportBlocked(cfg.field)
+		return "", false
+	}
+	path, leaf := cfg.place()
+	s.change.copying = cfg.copying
+	switch {
+	case cfg.form == Flat:
+		for _, key := range s.cleared {
+			s.change.remove = append(s.change.remove, escapeKey(key))
+		}
+		c := s.unpacked()
+		s.change.set = append(s.change.set, c.fields()...)
+	case s.isEmpty():
+		s.change.remove = append(s.change.remove, leaf)
+	default:
+		s.change.set = append(s.change.set, elem{leaf, s.value(cfg)})
+	}
+	return path, true
+}
+
+// value returns what s holds as the value of a field. A pointer to a struct is
+// one that costs no allocation more than the struct.
+func (s *slip) value(cfg *config) any {
+	if cfg.form == Properties {
+		c := s.unpacked()
+		return c.properties()
+	}
+	if cfg.captured != nil {
+		return cfg.captured
+	}
+	c := s.pack()
+	if !c.hasBinary() {
+		return c
+	}
+	sub := make(map[string]any, len(c.Extra))
+	for _, f := range c.fields() {
+		sub[f.Key] = f.Value
+	}
+	return sub
+}
+
+// lookup returns the value at path in a document of any shape.
+func lookup(doc any, path string) any {
+	if path == "" {
+		return doc
+	}
+	name, rest, _ := strings.Cut(path, ".")
+	switch doc := source(doc).(type) {
+	case nil, *TraceContext, map[string]string:
+		return nil
+	case map[string]any:
+		return lookupM(doc, path)
+	case []byte:
+		e, _ := find(doc, name)
+		return lookup(e.source(), rest)
+	default:
+		for _, e := range listElems(reflect.ValueOf(doc)) {
+			if e.Key == name {
+				return lookup(e.Value, rest)
+			}
+		}
+		return nil
+	}
+}
+
+// editValue changes the document at path in doc, a nested document of any
+// shape, and returns one of the same type. It reports false if doc is none.
+func editValue(doc any, path string, c *change) (any, bool) {
+	v := reflect.ValueOf(doc)
+	if !v.IsValid() {
+		return doc, false
+	}
+	switch t := v.Type(); {
+	case t.Kind() == reflect.Map && t.ConvertibleTo(anyMap):
+		m, _ := v.Convert(anyMap).Interface().(map[string]any)
+		m, ok := editM(m, path, c)
+		return reflect.ValueOf(m).Convert(t).Interface(), ok
+	case isList(t):
+		list, ok := editD(listElems(v), path, c)
+		return listOf(t, list), ok
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return doc, false
+	}
+	return doc, false
+}
+
+// listElems returns the elements of an ordered document of any type.
+func listElems(list reflect.Value) []elem {
+	elems := make([]elem, list.Len())
+	for i := range elems {
+		elems[i], _ = list.Index(i).Convert(elemType).Interface().(elem)
+	}
+	return elems
+}
+
+// listOf returns elems as an ordered document of type t.
+func listOf(t reflect.Type, elems []elem) any {
+	list := reflect.MakeSlice(t, len(elems), len(elems))
+	for i, e := range elems {
+		list.Index(i).Set(reflect.ValueOf(e).Convert(t.Elem()))
+	}
+	return list.Interface()
+}

@@ -1,0 +1,230 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mongocarrier
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// The keys that a TraceContext has fields for.
+const (
+	keyTraceparent = "traceparent"
+	keyTracestate  = "tracestate"
+	keyBaggage     = "baggage"
+	keyWaybill     = "waybill"
+)
+
+const (
+	// maxTracestate is what everyone must at least carry; a longer one is left
+	// out whole. https://www.w3.org/TR/trace-context-2/#tracestate-limits
+	maxTracestate = 512
+	// maxBaggage keeps what a document stores small.
+	maxBaggage = 1024
+)
+
+// slip is what an inject writes, before it becomes part of a document: as text,
+// or for a document of bytes as elements of BSON.
+type slip struct {
+	context TraceContext // what came as strings.
+	text    []byte       // what came as bytes: a traceparent, and a waybill from cut on.
+	cut     int
+	bson    []byte
+	cleared []string // the keys the propagator asked to clear.
+	touched bool     // whether it cleared or wrote anything.
+	change  change
+}
+
+var slips = sync.Pool{New: func() any { return new(slip) }} //nolint:gochecknoglobals // a pool is one by nature.
+
+func newSlip() *slip {
+	s, _ := slips.Get().(*slip)
+	return s
+}
+
+// release gives s back. What it handed out stays valid: strings.
+func (s *slip) release() {
+	clear(s.cleared)
+	clear(s.change.set)
+	clear(s.change.remove)
+	*s = slip{
+		text:    s.text[:0],
+		bson:    s.bson[:0],
+		cleared: s.cleared[:0],
+		change:  change{set: s.change.set[:0], remove: s.change.remove[:0]},
+	}
+	slips.Put(s)
+}
+
+// fill takes what the propagator writes for ctx, as text.
+func (s *slip) fill(ctx context.Context, cfg *config) {
+	if cfg.captured != nil {
+		s.context, s.touched = *cfg.captured, !cfg.captured.IsZero() || cfg.keep == propagation.Replace
+		return
+	}
+	propagation.Inject(ctx, s, propagation.Setter[*slip](textSetter{}), cfg.forward[:]...)
+}
+
+// fillBytes is fill for a document of bytes.
+func (s *slip) fillBytes(ctx context.Context, cfg *config) {
+	if cfg.captured != nil || cfg.form == Properties {
+		s.fill(ctx, cfg)
+		c := s.unpacked()
+		s.bson = appendElements(s.bson, &c)
+		return
+	}
+	propagation.Inject(ctx, s, propagation.Setter[*slip](bytesSetter{}), cfg.forward[:]...)
+}
+
+// isEmpty reports whether s holds nothing.
+func (s *slip) isEmpty() bool { return len(s.text) == 0 && s.context.IsZero() }
+
+// packed is a context with the text of its traceparent and its waybill, so that
+// both are one allocation.
+type packed struct {
+	context TraceContext
+	text    [55 + 37]byte // the widths of the two.
+}
+
+// pack returns what s holds.
+func (s *slip) pack() *TraceContext {
+	if len(s.text) == 0 || len(s.text) > len(packed{}.text) {
+		c := s.unpacked()
+		return &c
+	}
+	p := &packed{context: s.context}
+	n := copy(p.text[:], s.text)
+	p.context.setText(unsafe.String(&p.text[0], n), s.cut) // never written to again.
+	return &p.context
+}
+
+// unpacked returns what s holds, as a value.
+func (s *slip) unpacked() TraceContext {
+	c := s.context
+	if len(s.text) > 0 {
+		c.setText(string(s.text), s.cut)
+	}
+	return c
+}
+
+// setText sets the traceparent to the text before cut, and the waybill to the
+// rest.
+func (c *TraceContext) setText(text string, cut int) {
+	c.Traceparent, c.Waybill = text[:cut], text[cut:]
+}
+
+// textSetter fills the text of a slip.
+type textSetter struct{}
+
+func (textSetter) Set(s *slip, key, value string) {
+	if value = limit(key, value); value != "" {
+		s.context.set(key, value)
+		s.touched = true
+	}
+}
+
+func (textSetter) SetBytes(s *slip, key string, value []byte) {
+	s.text = append(s.text, value...)
+	if key == keyTraceparent {
+		s.cut = len(s.text)
+	}
+	s.touched = true
+}
+
+func (textSetter) Delete(s *slip, key string) { s.clear(key) }
+
+// bytesSetter fills the bytes of a slip.
+type bytesSetter struct{}
+
+func (bytesSetter) Set(s *slip, key, value string) {
+	if value = limit(key, value); value != "" {
+		s.bson = appendString(s.bson, escapeKey(key), value)
+		s.touched = true
+	}
+}
+
+func (bytesSetter) SetBytes(s *slip, key string, value []byte) {
+	s.bson = appendText(s.bson, escapeKey(key), value)
+	s.touched = true
+}
+
+func (bytesSetter) Delete(s *slip, key string) { s.clear(key) }
+
+func (s *slip) clear(key string) {
+	s.cleared = append(s.cleared, key)
+	s.touched = true
+}
+
+// limit returns what of value a document takes: a tracestate whole or not at
+// all, and of baggage the members that fit.
+func limit(key, value string) string {
+	switch {
+	case key == keyTracestate && len(value) > maxTracestate:
+		return ""
+	case key == keyBaggage && len(value) > maxBaggage:
+		return fittingMembers(value)
+	default:
+		return value
+	}
+}
+
+// fittingMembers returns the first members of a baggage that fit.
+func fittingMembers(text string) string {
+	var kept []string
+	size := 0
+	for member := range strings.SplitSeq(text, ",") {
+		if size += len(member) + len(","); size > maxBaggage+len(",") {
+			break
+		}
+		kept = append(kept, member)
+	}
+	return strings.Join(kept, ",")
+}
+
+// withoutBinary returns c without the values that are not UTF-8.
+func (c TraceContext) withoutBinary() TraceContext {
+	for key, value := range c.Extra {
+		if !utf8.ValidString(value) {
+			delete(c.Extra, key)
+		}
+	}
+	return c
+}
+
+// hasBinary reports whether c has a value that no string of BSON can hold.
+func (c *TraceContext) hasBinary() bool {
+	for _, value := range c.Extra {
+		if !utf8.ValidString(value) {
+			return true
+		}
+	}
+	return false
+}
+
+// fields returns the keys and values of c in order: those of its own, then the
+// others sorted, escaped as they are stored.
+func (c *TraceContext) fields() []elem {
+	var all []elem
+	for _, key := range []string{keyTraceparent, keyTracestate, keyBaggage, keyWaybill} {
+		if value := c.get(key); value != "" {
+			all = append(all, elem{key, value})
+		}
+	}
+	own := len(all)
+	for key, value := range c.Extra {
+		if utf8.ValidString(value) {
+			all = append(all, elem{key, value})
+		} else {
+			all = append(all, elem{key, []byte(value)})
+		}
+	}
+	slices.SortFunc(all[own:], func(a, b elem) int { return strings.Compare(a.Key, b.Key) })
+	return all
+}
