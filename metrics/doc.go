@@ -1,5 +1,69 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics measures stages for Prometheus.
+// Package metrics measures the stages of data pipelines for Prometheus.
+//
+// # When
+//
+// Use it with package stages where Prometheus, or anything that reads its
+// format, collects the metrics of your processes.
+//
+// # How
+//
+// Make the metrics once, give them to the pipelines as their observer, and
+// serve the registry:
+//
+//	registry := prometheus.NewRegistry()
+//	m, err := metrics.New(registry)
+//	p, err := stages.NewPipeline("orders", stages.WithObserver(m))
+//	server, err := metrics.Listen(ctx, ":8000", registry)
+//
+// # Guarantees
+//
+//   - Nothing is registered with the default registry unless it is given, and
+//     nothing at all when [New] returns an error.
+//   - [New] with equal options on one registry returns one set of metrics. A
+//     metric of the same name that is not the same one is an error that names it.
+//   - The series of a stage are looked up when the stage is built, not when it
+//     runs, and exist at zero from then on. Series for a reason or an error type
+//     exist from its first use, and timestamps from the first event, so that none
+//     looks like 1970.
+//   - A label that users fill, source, reason or error_type, has at most 100
+//     values in a stage, see [WithLabelLimit]. The rest share _other_.
+//   - A duration has an exemplar, the trace and span it belongs to, if the span
+//     was sampled, at most once a second for each series.
+//   - All types are safe for concurrent use.
+//
+// # Limits
+//
+// Exemplars are only in the OpenMetrics format, which [Listen] offers and a
+// handler of your own must enable. In that format the bounds of buckets read
+// le="1.0" instead of le="1", which are different series to Prometheus. The
+// resident memory is that of Linux; elsewhere it is the memory the Go runtime
+// holds. A counter is exact up to 2^53.
+//
+// # Telemetry
+//
+// The stage label is empty for the whole run of a pipeline. The outcome is
+// success, failure, timeout, cancelled or panic. The prefix is that of
+// [WithNamespace].
+//
+//	etl_bytes_total{pipeline,stage,direction}                      counter   Bytes that came into a stage (in) or went out of it (out).
+//	etl_errors_total{pipeline,stage,error_type}                    counter   Runs of a stage that ended with a failure, a timeout or a panic.
+//	etl_in_flight{pipeline,stage}                                  gauge     Runs of a stage that have not ended.
+//	etl_last_run_timestamp_seconds{pipeline,stage}                 gauge     Unix time at which a run of a stage last ended.
+//	etl_last_success_timestamp_seconds{pipeline,stage}             gauge     Unix time at which a run of a stage last succeeded.
+//	etl_memory_bytes                                               gauge     Memory of this process that is resident; outside of Linux, memory the Go runtime holds.
+//	etl_processing_seconds{pipeline,stage,outcome}                 histogram Time the function of a stage took, by how it ended.
+//	etl_retries_total{pipeline,stage}                              counter   Attempts after the first within runs of a stage.
+//	etl_rows_processed_total{pipeline,stage,source}                counter   Rows that came out of a stage well.
+//	etl_rows_read_total{pipeline,stage,source}                     counter   Rows that came into a stage.
+//	etl_rows_rejected_total{pipeline,stage,reason}                 counter   Rows that a stage turned away.
+//	etl_telemetry_dropped_total{reason}                            counter   Telemetry that was lost, by reason.
+//	etl_telemetry_label_overflow_total{label}                      counter   Uses of a label value beyond the limit, counted as _other_.
+//	etl_watermark_timestamp_seconds{pipeline,stage}                gauge     Event time up to which a stage has seen all data.
+//
+// The reasons of dropped telemetry are listed in package stages. What the SDK
+// for traces drops is not among them: its batch processor drops spans in
+// silence when its queue, of 2048 by default, is full.
 package metrics

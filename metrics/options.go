@@ -68,8 +68,9 @@ func WithNamespace(name string) Option {
 // copied. The default, also of a nil map, is none. Labels that say where a
 // process runs belong in the configuration of the scrape instead.
 func WithConstLabels(labels map[string]string) Option {
+	labels = maps.Clone(labels)
 	return optionFunc(func(c config) config {
-		c.constLabels = maps.Clone(labels)
+		c.constLabels = labels
 		return c
 	})
 }
@@ -78,8 +79,9 @@ func WithConstLabels(labels map[string]string) Option {
 // etl_processing_seconds. They must increase. The default, also of no bounds,
 // is two a decade from 1 ms to 1 h.
 func WithBuckets(bounds ...float64) Option {
+	bounds = slices.Clone(bounds)
 	return optionFunc(func(c config) config {
-		c.buckets = slices.Clone(bounds)
+		c.buckets = bounds
 		if len(bounds) == 0 {
 			c.buckets = defaultBuckets[:]
 		}

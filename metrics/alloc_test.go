@@ -1,0 +1,90 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !race
+
+package metrics_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/stages"
+)
+
+func succeed(context.Context) error { return nil }
+
+// Not parallel: allocations of other tests would be counted.
+func TestAllocationsOfAMeasuredCall(t *testing.T) {
+	ctx := context.Background()
+	for name, opts := range map[string][]metrics.Option{
+		"default":      nil,
+		"native only":  {metrics.WithoutClassicBuckets()},
+		"classic only": {metrics.WithoutNativeHistograms()},
+	} {
+		s := newStage(t, mustNew(t, nil, opts...))
+		if got := testing.AllocsPerRun(1000, func() { _ = s.Run(ctx, succeed) }); got > 1 {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+}
+
+// Not parallel: allocations of other tests would be counted.
+func TestCountingAllocatesNothing(t *testing.T) {
+	mark := time.Unix(1, 0)
+	_ = newStage(t, mustNew(t, nil, metrics.WithLabelLimit(1))).Run(context.Background(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		if got := testing.AllocsPerRun(1000, func() {
+			run.Read(1)
+			run.Wrote(1)
+			run.Rejected(1, "first")
+			run.Rejected(1, "one too many")
+			run.Bytes(1)
+			run.BytesOut(1)
+			run.Retried()
+			run.Watermark(mark)
+		}); got != 0 {
+			t.Errorf("%v allocations", got)
+		}
+		return nil
+	})
+}
+
+func BenchmarkMeasuredCall(b *testing.B) {
+	ctx := context.Background()
+	for name, opts := range map[string][]metrics.Option{
+		"default":      nil,
+		"native only":  {metrics.WithoutClassicBuckets()},
+		"classic only": {metrics.WithoutNativeHistograms()},
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := newStage(b, mustNew(b, nil, opts...))
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = s.Run(ctx, succeed)
+			}
+		})
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	s := newStage(b, mustNew(b, nil))
+	_ = s.Run(context.Background(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		b.Run("Read", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run.Read(1)
+			}
+		})
+		b.Run("Rejected", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				run.Rejected(1, "no_price")
+			}
+		})
+		return nil
+	})
+}

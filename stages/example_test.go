@@ -1,0 +1,303 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+// printer is an observer that prints each run when it has ended.
+type printer struct{ name string }
+
+func (printer) Stage(pipeline, stage, source string) stages.StageObserver {
+	return printer{strings.Trim(pipeline+"/"+stage+" "+source, " /")}
+}
+
+func (printer) Started(context.Context) {}
+
+func (p printer) Ended(_ context.Context, result stages.Result) {
+	fmt.Println(strings.TrimSpace(fmt.Sprintf("%s: %v %s", p.name, result.Outcome, result.ErrorType)))
+}
+
+func ExampleNewPipeline() {
+	p, err := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	extract, err := p.Stage("extract", stages.WithSource("orders.raw"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = extract.Run(context.Background(), func(context.Context) error { return nil })
+	// Output: orders/extract orders.raw: success
+}
+
+func ExamplePipeline_Stage() {
+	p, _ := stages.NewPipeline("orders")
+	_, err := p.Stage("")
+	fmt.Println(err, errors.Is(err, stages.ErrInvalidName))
+	// Output: stages: invalid name: stage "" true
+}
+
+func ExamplePipeline_Run() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	load, _ := p.Stage("load")
+	err := p.Run(context.Background(),
+		func(ctx context.Context) error {
+			return load.Run(ctx, func(context.Context) error { return io.ErrUnexpectedEOF })
+		},
+		stages.WithParameter("day", "2026-10-01"),
+		stages.WithFlush(func(context.Context) error { fmt.Println("flushed"); return nil }),
+	)
+	fmt.Println(err)
+	// Output:
+	// orders/load: failure unexpected_eof
+	// orders: failure unexpected_eof
+	// flushed
+	// unexpected EOF
+}
+
+func ExampleStage_Run() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	load, _ := p.Stage("load")
+	err := load.Run(context.Background(), func(context.Context) error { return io.ErrUnexpectedEOF })
+	fmt.Println(err)
+	// Output:
+	// orders/load: failure unexpected_eof
+	// unexpected EOF
+}
+
+func ExampleCall() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	extract, _ := p.Stage("extract")
+	rows, err := stages.Call(context.Background(), extract, func(context.Context) ([]string, error) {
+		return []string{"a", "b"}, nil
+	})
+	fmt.Println(rows, err)
+	// Output:
+	// orders/extract: success
+	// [a b] <nil>
+}
+
+func ExampleWrap() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	transform, _ := p.Stage("transform")
+	parse := stages.Wrap(transform, func(_ context.Context, text string) (int, error) {
+		return strconv.Atoi(text)
+	})
+	n, err := parse(context.Background(), "42")
+	fmt.Println(n, err)
+	// Output:
+	// orders/transform: success
+	// 42 <nil>
+}
+
+func ExampleFromContext() {
+	// A function that counts works inside of a stage and outside.
+	store := func(ctx context.Context, rows []string) {
+		stages.FromContext(ctx).Wrote(len(rows))
+	}
+	store(context.Background(), []string{"a"})
+	fmt.Println("no run, no harm")
+	// Output: no run, no harm
+}
+
+func ExampleRun() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(totals{}))
+	load, _ := p.Stage("load")
+	_ = load.Run(context.Background(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		run.Read(100)
+		run.Bytes(4096)
+		run.Rejected(1, "no_price")
+		run.Retried()
+		run.Wrote(99)
+		run.BytesOut(2048)
+		run.Watermark(time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC))
+		return nil
+	})
+	// Output: 100 rows in, 99 out, 1 rejected, 4096 bytes in, 2048 out, 1 retry
+}
+
+// totals is an observer that prints what a run counted.
+type totals struct{}
+
+func (totals) Stage(string, string, string) stages.StageObserver { return totals{} }
+func (totals) Started(context.Context)                           {}
+func (totals) Ended(_ context.Context, r stages.Result) {
+	fmt.Printf("%d rows in, %d out, %d rejected, %d bytes in, %d out, %d retry\n", r.Read, r.Wrote, r.Rejected, r.BytesIn, r.BytesOut, r.Retries)
+}
+
+func ExampleClassify() {
+	ctx, cancel := context.WithCancel(context.Background())
+	fmt.Println(stages.Classify(ctx, nil))
+	fmt.Println(stages.Classify(ctx, context.Canceled)) // Of some inner context.
+	cancel()
+	fmt.Println(stages.Classify(ctx, context.Canceled))
+	// Output:
+	// success
+	// failure
+	// cancelled
+}
+
+func ExampleWithSource() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}), stages.WithSource("orders.raw"))
+	extract, _ := p.Stage("extract")
+	backfill, _ := p.Stage("extract", stages.WithSource("orders.archive"))
+	work := func(context.Context) error { return nil }
+	_ = extract.Run(context.Background(), work)
+	_ = backfill.Run(context.Background(), work)
+	// Output:
+	// orders/extract orders.raw: success
+	// orders/extract orders.archive: success
+}
+
+// onStage runs fn on a stage with opts and prints what its span says.
+func onStage(fn func(context.Context) error, opts ...stages.Option) {
+	spans := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	p, _ := stages.NewPipeline("orders", stages.WithTracerProvider(provider))
+	load, _ := p.Stage("load", opts...)
+	err := load.Run(context.Background(), fn)
+	for _, span := range spans.GetSpans() {
+		fmt.Printf("span %s: %s %q\n", span.Name, span.Status.Code, span.Status.Description)
+	}
+	fmt.Println("error:", err)
+}
+
+func ExampleWithTracerProvider() {
+	spans := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	p, _ := stages.NewPipeline("orders", stages.WithTracerProvider(provider))
+	load, _ := p.Stage("load")
+	_ = load.Run(context.Background(), func(context.Context) error { return nil })
+	fmt.Println(spans.GetSpans()[0].Name)
+	// Output: load
+}
+
+func ExampleWithoutSpans() {
+	onStage(func(context.Context) error { return nil }, stages.WithoutSpans())
+	// Output: error: <nil>
+}
+
+func ExampleWithObserver() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	load, _ := p.Stage("load")
+	_ = load.Run(context.Background(), func(context.Context) error { return nil })
+	// Output: orders/load: success
+}
+
+func ExampleWithClassifier() {
+	endIsSuccess := func(ctx context.Context, err error) stages.Outcome {
+		if errors.Is(err, io.EOF) {
+			return stages.OutcomeSuccess
+		}
+		return stages.Classify(ctx, err)
+	}
+	onStage(func(context.Context) error { return io.EOF }, stages.WithClassifier(endIsSuccess))
+	// Output:
+	// span load: Unset ""
+	// error: EOF
+}
+
+func ExampleWithErrorType() {
+	errQuota := errors.New("quota exceeded")
+	onStage(func(context.Context) error { return fmt.Errorf("write: %w", errQuota) }, stages.WithErrorType(errQuota, "quota"))
+	// Output:
+	// span load: Error "quota"
+	// error: write: quota exceeded
+}
+
+func ExampleWithErrorTypeLimit() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}), stages.WithErrorTypeLimit(1))
+	load, _ := p.Stage("load")
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, io.EOF} {
+		_ = load.Run(context.Background(), func(context.Context) error { return err })
+	}
+	// Output:
+	// orders/load: failure eof
+	// orders/load: failure _OTHER
+	// orders/load: failure eof
+}
+
+func ExampleWithRedactor() {
+	withoutNumbers := func(err error) string {
+		return strings.Map(func(r rune) rune {
+			if '0' <= r && r <= '9' {
+				return '#'
+			}
+			return r
+		}, err.Error())
+	}
+	onStage(func(context.Context) error { return errors.New("card 4711 declined") }, stages.WithRedactor(withoutNumbers))
+	// Output:
+	// span load: Error "card #### declined"
+	// error: card 4711 declined
+}
+
+func ExampleWithPanicAsError() {
+	onStage(func(context.Context) error { panic("out of cheese") }, stages.WithPanicAsError())
+	// Output:
+	// span load: Error "panic"
+	// error: panic: out of cheese
+}
+
+func ExamplePanicError() {
+	p, _ := stages.NewPipeline("orders", stages.WithPanicAsError())
+	load, _ := p.Stage("load")
+	err := load.Run(context.Background(), func(context.Context) error { panic(io.ErrClosedPipe) })
+	var panicked *stages.PanicError
+	fmt.Println(errors.As(err, &panicked), errors.Is(err, io.ErrClosedPipe), panicked.ErrorType())
+	// Output: true true panic
+}
+
+func ExampleWithParameter() {
+	spans := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	p, _ := stages.NewPipeline("orders", stages.WithTracerProvider(provider))
+	_ = p.Run(context.Background(), func(context.Context) error { return nil }, stages.WithParameter("day", "2026-10-01"))
+	for _, a := range spans.GetSpans()[0].Attributes {
+		fmt.Println(a.Key, a.Value.String())
+	}
+	// Output:
+	// etl.pipeline orders
+	// etl.parameter.day 2026-10-01
+	// etl.outcome success
+}
+
+func ExampleWithFlush() {
+	provider := sdktrace.NewTracerProvider()
+	p, _ := stages.NewPipeline("orders", stages.WithTracerProvider(provider))
+	err := p.Run(context.Background(), func(context.Context) error { return nil },
+		stages.WithFlush(provider.ForceFlush),
+		stages.WithFlush(provider.Shutdown),
+	)
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleWithFlushTimeout() {
+	p, _ := stages.NewPipeline("orders")
+	slow := func(ctx context.Context) error {
+		<-ctx.Done()
+		fmt.Println("gave up:", ctx.Err())
+		return nil
+	}
+	_ = p.Run(context.Background(), func(context.Context) error { return nil },
+		stages.WithFlush(slow), stages.WithFlushTimeout(time.Millisecond))
+	// Output: gave up: context deadline exceeded
+}
