@@ -1,0 +1,48 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// BytesMap is a carrier for a map of bytes: BytesMap(metadata).
+//
+// Keys keep their case. Set and Delete change the map itself, which is its
+// user's, but never the bytes in it, which a shallow clone of the map shares. A
+// nil BytesMap holds nothing and takes nothing. Reading is safe for concurrent
+// use.
+type BytesMap map[string][]byte
+
+var _ propagation.TextMapCarrier = BytesMap{}
+
+// Get returns the value under key, or "".
+func (m BytesMap) Get(key string) string { return string(m[key]) }
+
+// GetBytes returns the value under key, or nil. It is the one in the map, and
+// must not be changed.
+func (m BytesMap) GetBytes(key string) []byte { return m[key] }
+
+// Set replaces the value under key.
+func (m BytesMap) Set(key, value string) {
+	if m != nil {
+		m[key] = []byte(value)
+	}
+}
+
+// SetBytes replaces the value under key by a copy of value.
+func (m BytesMap) SetBytes(key string, value []byte) {
+	if m != nil {
+		m[key] = slices.Clone(value)
+	}
+}
+
+// Delete removes key.
+func (m BytesMap) Delete(key string) { delete(m, key) }
+
+// Keys returns the keys, in no order.
+func (m BytesMap) Keys() []string { return slices.Collect(maps.Keys(m)) }

@@ -1,0 +1,36 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// Map is a carrier for a map of strings: Map(metadata).
+//
+// Keys keep their case. Set and Delete change the map itself, which is its
+// user's: clone it first if others hold it. A nil Map holds nothing and takes
+// nothing. Reading is safe for concurrent use.
+type Map map[string]string
+
+var _ propagation.TextMapCarrier = Map{}
+
+// Get returns the value under key, or "".
+func (m Map) Get(key string) string { return m[key] }
+
+// Set replaces the value under key.
+func (m Map) Set(key, value string) {
+	if m != nil {
+		m[key] = value
+	}
+}
+
+// Delete removes key.
+func (m Map) Delete(key string) { delete(m, key) }
+
+// Keys returns the keys, in no order.
+func (m Map) Keys() []string { return slices.Collect(maps.Keys(m)) }
