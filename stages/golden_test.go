@@ -56,6 +56,27 @@ func TestGoldenSpans(t *testing.T) {
 		writeSpan(&text, span)
 	}
 	compareGolden(t, "testdata/spans.golden", text.String())
+
+	// The table in the documentation of the package lists the same attributes.
+	seen := map[string]bool{}
+	for _, span := range r.spans.GetSpans() {
+		for _, a := range span.Attributes {
+			seen[strings.Replace(string(a.Key), "etl.parameter.day", "etl.parameter.{key}", 1)+" "+strings.TrimSuffix(strings.ToLower(a.Value.Type().String()), "64")] = true
+		}
+	}
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for line := range strings.Lines(string(doc)) {
+		if fields := strings.Fields(line); len(fields) > 2 && (fields[2] == "string" || fields[2] == "int") {
+			documented[fields[1]+" "+fields[2]] = true
+		}
+	}
+	if diff := cmp.Diff(documented, seen); diff != "" {
+		t.Errorf("doc.go lists other attributes (-doc +spans):\n%s", diff)
+	}
 }
 
 func writeSpan(w *strings.Builder, span tracetest.SpanStub) {

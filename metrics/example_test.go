@@ -1,0 +1,184 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/stages"
+)
+
+// load runs a stage that reads two rows, keeps one and rejects one.
+func load(m *metrics.Metrics, opts ...stages.Option) {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(m))
+	s, _ := p.Stage("load", opts...)
+	_ = s.Run(context.Background(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		run.Read(2)
+		run.Wrote(1)
+		run.Rejected(1, "no_price")
+		return nil
+	})
+}
+
+// show prints the series of a registry whose lines begin with one of prefixes.
+func show(registry prometheus.Gatherer, prefixes ...string) {
+	families, _ := registry.Gather()
+	for _, family := range families {
+		var text strings.Builder
+		_, _ = expfmt.MetricFamilyToText(&text, family)
+		for line := range strings.Lines(text.String()) {
+			if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(line, prefix) }) {
+				fmt.Fprint(os.Stdout, line)
+			}
+		}
+	}
+}
+
+func ExampleNew() {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	load(m, stages.WithSource("orders.raw"))
+	show(registry, "etl_rows_", "etl_processing_seconds_count")
+	// Output:
+	// etl_processing_seconds_count{outcome="cancelled",pipeline="orders",stage="load"} 0
+	// etl_processing_seconds_count{outcome="failure",pipeline="orders",stage="load"} 0
+	// etl_processing_seconds_count{outcome="panic",pipeline="orders",stage="load"} 0
+	// etl_processing_seconds_count{outcome="success",pipeline="orders",stage="load"} 1
+	// etl_processing_seconds_count{outcome="timeout",pipeline="orders",stage="load"} 0
+	// etl_rows_processed_total{pipeline="orders",source="orders.raw",stage="load"} 1
+	// etl_rows_read_total{pipeline="orders",source="orders.raw",stage="load"} 2
+	// etl_rows_rejected_total{pipeline="orders",reason="no_price",stage="load"} 1
+}
+
+func ExampleNew_unregistered() {
+	m, _ := metrics.New(nil)
+	load(m)
+	// Metrics is a Collector: register it where and when you like.
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m)
+	show(registry, "etl_rows_read_total")
+	// Output: etl_rows_read_total{pipeline="orders",source="",stage="load"} 2
+}
+
+func ExampleListen() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry)
+	load(m)
+	server, err := metrics.Listen(context.Background(), "127.0.0.1:0", registry)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = server.Shutdown(context.Background()) }()
+
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + server.Addr().String() + "/metrics")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "etl_rows_read_total") {
+			fmt.Println(lines.Text())
+		}
+	}
+	// Output: etl_rows_read_total{pipeline="orders",source="",stage="load"} 2
+}
+
+func ExampleWithPath() {
+	server, err := metrics.Listen(context.Background(), "127.0.0.1:0", prometheus.NewRegistry(), metrics.WithPath("/internal/metrics"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(server.Close())
+	// Output: <nil>
+}
+
+func ExampleWithNamespace() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithNamespace("warehouse"))
+	load(m)
+	show(registry, "warehouse_rows_read_total")
+	// Output: warehouse_rows_read_total{pipeline="orders",source="",stage="load"} 2
+}
+
+func ExampleWithConstLabels() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithConstLabels(map[string]string{"team": "data"}))
+	load(m)
+	show(registry, "etl_rows_read_total")
+	// Output: etl_rows_read_total{pipeline="orders",source="",stage="load",team="data"} 2
+}
+
+func ExampleWithBuckets() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithBuckets(60, 3600))
+	load(m)
+	show(registry, `etl_processing_seconds_bucket{outcome="success"`)
+	// Output:
+	// etl_processing_seconds_bucket{outcome="success",pipeline="orders",stage="load",le="60"} 1
+	// etl_processing_seconds_bucket{outcome="success",pipeline="orders",stage="load",le="3600"} 1
+	// etl_processing_seconds_bucket{outcome="success",pipeline="orders",stage="load",le="+Inf"} 1
+}
+
+func ExampleWithoutClassicBuckets() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithoutClassicBuckets())
+	load(m)
+	show(registry, `etl_processing_seconds_bucket{outcome="success"`)
+	// Output: etl_processing_seconds_bucket{outcome="success",pipeline="orders",stage="load",le="+Inf"} 1
+}
+
+func ExampleWithoutNativeHistograms() {
+	_, err := metrics.New(nil, metrics.WithoutNativeHistograms(), metrics.WithoutClassicBuckets())
+	fmt.Println(err)
+	// Output: metrics: etl_processing_seconds: the histogram has neither classic nor native buckets
+}
+
+func ExampleWithoutExemplars() {
+	registry := prometheus.NewRegistry()
+	_, first := metrics.New(registry, metrics.WithoutExemplars())
+	_, second := metrics.New(registry)
+	fmt.Println(first)
+	fmt.Println(second)
+	// Output:
+	// <nil>
+	// metrics: conflict with a registered metric: etl_processing_seconds has other exemplars
+}
+
+func ExampleWithLabelLimit() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithLabelLimit(2))
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(m))
+	s, _ := p.Stage("load")
+	_ = s.Run(context.Background(), func(ctx context.Context) error {
+		for id := range 100 {
+			stages.FromContext(ctx).Rejected(1, fmt.Sprint("order ", id, " has no price"))
+		}
+		return nil
+	})
+	show(registry, "etl_rows_rejected_total", `etl_telemetry_label_overflow_total{label="reason"`)
+	// Output:
+	// etl_rows_rejected_total{pipeline="orders",reason="_other_",stage="load"} 98
+	// etl_rows_rejected_total{pipeline="orders",reason="order 0 has no price",stage="load"} 1
+	// etl_rows_rejected_total{pipeline="orders",reason="order 1 has no price",stage="load"} 1
+	// etl_telemetry_label_overflow_total{label="reason"} 98
+}
