@@ -3,7 +3,10 @@
 
 package flowtest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	// diffContext is how many equal lines are shown around a difference.
@@ -60,8 +63,8 @@ func change(a, b []string, write func(mark string, lines []string)) {
 	for i := range longest {
 		longest[i] = make([]int, len(b)+1)
 	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
+	for i := range slices.Backward(a) {
+		for j := range slices.Backward(b) {
 			if a[i] == b[j] {
 				longest[i][j] = longest[i+1][j+1] + 1
 			} else {

@@ -6,6 +6,7 @@ package flowtest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,14 +121,15 @@ func take(name string, spans []sdktrace.ReadOnlySpan, taken []bool) bool {
 	return false
 }
 
+// timedOut says what was waited for.
 func timedOut(timeout time.Duration, open []sdktrace.ReadOnlySpan, missing []string) string {
-	text := fmt.Sprintf("Wait: after %v", timeout)
+	lines := []string{fmt.Sprintf("Wait: after %v", timeout)}
 	for _, s := range open {
 		span := flow.Span{Service: service(s.Resource()), Name: s.Name()}
-		text += fmt.Sprintf("\n  %q has not ended", span.Label())
+		lines = append(lines, fmt.Sprintf("%q has not ended", span.Label()))
 	}
 	for _, name := range missing {
-		text += fmt.Sprintf("\n  %q was not recorded", name)
+		lines = append(lines, fmt.Sprintf("%q was not recorded", name))
 	}
-	return text
+	return strings.Join(lines, "\n  ")
 }

@@ -19,7 +19,7 @@ import (
 func TestServicesRecordIntoOneFlow(t *testing.T) {
 	t.Parallel()
 	f := flowtest.New(t)
-	if f.Service("api") != f.Service("api") {
+	if api := f.Service("api"); f.Service("api") != api {
 		t.Error("one name, two services")
 	}
 	if f.Context() != t.Context() {

@@ -15,15 +15,18 @@ import (
 // updateKey is the environment variable that makes [Recording.Golden] write.
 const updateKey = "UPDATE_FLOW"
 
-// goldenKeys are the attributes that a golden file holds; a key that ends with
-// a dot stands for all that start with it.
-var goldenKeys = [...]string{
-	"messaging.system", "messaging.destination.name", "messaging.operation.name",
-	"db.system.name", "db.collection.name",
-	"etl.", "waybill.",
-	"error.type",
+// goldenKeys returns the attributes that a golden file holds; a key that ends
+// with a dot stands for all that start with it.
+func goldenKeys() []string {
+	return []string{
+		"messaging.system", "messaging.destination.name", "messaging.operation.name",
+		"db.system.name", "db.collection.name",
+		"etl.", "waybill.",
+		"error.type",
+	}
 }
 
+// goldenConfig is which attributes a golden file holds.
 type goldenConfig struct{ with, without []string }
 
 // GoldenOption configures [Recording.Golden]. A nil GoldenOption is skipped.
@@ -56,7 +59,7 @@ func WithoutAttributes(keys ...string) GoldenOption {
 
 // keep reports whether the golden file holds the attribute key.
 func (c goldenConfig) keep(key string) bool {
-	return !selects(c.without, key) && (selects(goldenKeys[:], key) || selects(c.with, key))
+	return selects(c.with, key) && !selects(c.without, key)
 }
 
 func selects(keys []string, key string) bool {
@@ -78,7 +81,7 @@ func selects(keys []string, key string) bool {
 // [WithAttributes] adds.
 func (r *Recording) Golden(path string, opts ...GoldenOption) {
 	r.t.Helper()
-	var c goldenConfig
+	c := goldenConfig{with: goldenKeys()}
 	for _, opt := range opts {
 		if opt != nil {
 			c = opt.applyGolden(c)

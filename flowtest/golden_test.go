@@ -58,3 +58,12 @@ func TestGoldenIsWritten(t *testing.T) {
 	t.Setenv("UPDATE_FLOW", "")
 	recorded(t, asParent).Golden(path)
 }
+
+func TestGoldenThatDiffersFails(t *testing.T) {
+	t.Setenv("UPDATE_FLOW", "")
+	fails(t, "golden-none", func(tb testing.TB) { recorded(tb, asLink).Golden("testdata/none.flow") })
+	fails(t, "golden-other", func(tb testing.TB) { recorded(tb, asLink).Golden("testdata/parent.flow") })
+	if f := run(t, func(tb testing.TB) { recorded(tb, asLink).Golden("testdata") }); !f.failed {
+		t.Error("a folder was read as a golden file")
+	}
+}

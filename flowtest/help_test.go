@@ -39,14 +39,12 @@ func TestMain(m *testing.M) {
 // fake is a test that keeps what it is told.
 type fake struct {
 	testing.TB
-	ctx      context.Context
 	text     strings.Builder
 	failed   bool
 	cleanups []func()
 }
 
 func (*fake) Helper()                           {}
-func (f *fake) Context() context.Context        { return f.ctx }
 func (f *fake) Cleanup(fn func())               { f.cleanups = append(f.cleanups, fn) }
 func (f *fake) Logf(format string, args ...any) { fmt.Fprintf(&f.text, format+"\n", args...) }
 
@@ -64,7 +62,7 @@ func (f *fake) Fatalf(format string, args ...any) {
 // the fake.
 func run(t *testing.T, test func(tb testing.TB)) *fake {
 	t.Helper()
-	f := &fake{ctx: t.Context()}
+	f := &fake{TB: t}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -111,12 +109,10 @@ func passes(t *testing.T, test func(tb testing.TB)) {
 // noon is when all flows of the tests start.
 var noon = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// at starts a span some milliseconds after noon, and end ends it.
-func at(ms int) trace.SpanStartEventOption {
+// at starts or ends a span some milliseconds after noon.
+func at(ms int) trace.SpanEventOption {
 	return trace.WithTimestamp(noon.Add(time.Duration(ms) * time.Millisecond))
 }
-
-func end(s trace.Span, ms int) { s.End(at(ms).(trace.SpanEndOption)) }
 
 // hop is how the order gets from one service to the other.
 type hop func(ctx context.Context, sent trace.SpanContext) (context.Context, []trace.Link)
@@ -145,14 +141,14 @@ func order(f *flowtest.Flow, over hop) {
 	api, job := f.Service("api").Tracer("test"), f.Service("etl-job").Tracer("test")
 	ctx, root := api.Start(f.Context(), "POST /orders", trace.WithSpanKind(trace.SpanKindServer), at(0))
 	_, send := api.Start(ctx, "send orders", trace.WithSpanKind(trace.SpanKindProducer), kafka, at(1))
-	end(send, 3)
-	end(root, 12)
+	send.End(at(3))
+	root.End(at(12))
 
 	ctx, links := over(f.Context(), send.SpanContext())
 	ctx, process := job.Start(ctx, "process orders",
 		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...), kafka, at(100))
 	_, extract := job.Start(ctx, "extract", at(101))
-	end(extract, 104)
+	extract.End(at(104))
 	_, load := job.Start(ctx, "load", trace.WithSpanKind(trace.SpanKindClient), at(105), trace.WithAttributes(
 		attribute.String("db.system.name", "mongodb"),
 		attribute.String("db.collection.name", "orders"),
@@ -161,16 +157,20 @@ func order(f *flowtest.Flow, over hop) {
 		attribute.StringSlice("app.shards", []string{"a", "b"}),
 	))
 	load.SetStatus(codes.Error, "E11000 duplicate key")
-	end(load, 114)
-	end(process, 140)
+	load.End(at(114))
+	process.End(at(140))
 }
 
 // recorded returns the recording of an order.
 func recorded(tb testing.TB, over hop) *flowtest.Recording {
+	tb.Helper()
 	f := flowtest.New(tb)
 	order(f, over)
 	return f.Wait(time.Second)
 }
 
 // stubs returns the spans of an order.
-func stubs(tb testing.TB, over hop) tracetest.SpanStubs { return recorded(tb, over).Spans() }
+func stubs(tb testing.TB, over hop) tracetest.SpanStubs {
+	tb.Helper()
+	return recorded(tb, over).Spans()
+}

@@ -34,6 +34,7 @@ type Recording struct {
 // FromSpans returns a recording of spans that were recorded elsewhere, by an
 // exporter of the SDK or by other processes. It keeps a copy of the slice.
 func FromSpans(t testing.TB, spans ...tracetest.SpanStub) *Recording {
+	t.Helper()
 	return &Recording{t: t, stubs: slices.Clone(spans), graph: flow.New(convert(spans))}
 }
 

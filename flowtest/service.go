@@ -12,12 +12,12 @@ import (
 )
 
 // sealed leaves the name TracerProvider to the method of [Service].
-type sealed = embedded.TracerProvider
+type sealed = embedded.TracerProvider //nolint:unused // Embedded, it makes Service a TracerProvider.
 
 // Service is one service of a [Flow]: a [trace.TracerProvider] with a
 // service.name of its own. It is safe for concurrent use.
 type Service struct {
-	sealed
+	sealed   //nolint:unused // It makes Service a TracerProvider.
 	provider *sdktrace.TracerProvider
 }
 

@@ -147,6 +147,11 @@ var scenarios = map[string][]flow.Span{
 		span(2, 3, 0, "api PRODUCER send orders", kafka("orders")),
 		span(3, 4, 0, "job CONSUMER process orders", kafka("orders")),
 	},
+	// The clock of the job is behind: its span starts before the message is sent.
+	"broken-skewed": {
+		span(2, 1, 0, "job CONSUMER process orders", kafka("orders")),
+		span(1, 2, 0, "api PRODUCER send orders", kafka("orders")),
+	},
 	"broken-outside": {
 		span(1, 1, 0, "api SERVER POST /orders"),
 		span(1, 2, 98, "job CONSUMER process orders", remote),

@@ -6,11 +6,16 @@ package flow
 import "go.opentelemetry.io/otel/trace"
 
 // hop guesses between which spans the flow broke, where the piece of the span
-// at stands apart. Each guess looks at each span at most once.
+// at stands apart. Each guess looks at each span a few times at most.
 func (g *Graph) hop(at int) (from, to int) {
 	piece := g.pieces[g.piece[at]]
 	if to := g.first(piece, g.awaits); to != none {
-		if from := g.last(to, func(i int) bool { return g.sends(i) && g.sameChannel(i, to) }); from != none {
+		sent := func(i int) bool { return g.sends(i) && g.sameChannel(i, to) }
+		from := g.last(to, sent)
+		if from == none { // The clocks of two machines differ.
+			from = g.first(g.outside(to), sent)
+		}
+		if from != none {
 			return from, to
 		}
 	}

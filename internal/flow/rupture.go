@@ -88,19 +88,19 @@ func (g *Graph) ruptures(suspects map[int]reason) []rupture {
 func (g *Graph) suspects() map[int]reason {
 	suspects := make(map[int]reason, len(g.faults))
 	spans := g.spansByID()
-	for i, reason := range g.faults {
-		if reason == lostParent && spans[g.spans[i].Parent.Span] {
-			reason = otherTrace
+	for i, fault := range g.faults {
+		if fault == lostParent && spans[g.spans[i].Parent.Span] {
+			fault = otherTrace
 		}
-		suspects[i] = reason
+		suspects[i] = fault
 	}
 	start := g.start()
 	for n := range g.pieces {
 		if n == start {
 			continue
 		}
-		if i, reason := g.suspect(n, spans); i != none {
-			suspects[i] = reason
+		if i, why := g.suspect(n, spans); i != none {
+			suspects[i] = why
 		}
 	}
 	return suspects
@@ -201,8 +201,8 @@ func (g *Graph) marks() map[int]string {
 			marks[r.from] = "✗ the flow is lost after this"
 		}
 	}
-	for i, reason := range suspects {
-		marks[i] = reason.mark()
+	for i, why := range suspects {
+		marks[i] = why.mark()
 	}
 	return marks
 }
