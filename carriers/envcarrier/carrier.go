@@ -13,39 +13,23 @@ import (
 
 const windows = runtime.GOOS == "windows"
 
-// Carrier is a child's environment, a list of NAME=value, as a
-// [propagation.TextMapCarrier]. Keys are normalised, see [Normalize]; values
-// are opaque.
+// Carrier is an environment, a list of NAME=value, as a
+// [propagation.TextMapCarrier]: for a list that is at hand it is a conversion.
 //
-// The list it was made from is never written to. The zero value and a nil
-// Carrier are empty environments; nothing can be set on a nil one. A Carrier
-// must not be used concurrently: make one for each child.
+//	carrier := envcarrier.Carrier(environ)
+//	propagation.InjectTextMap(ctx, &carrier)
+//
+// Keys are normalised, see [Normalize]; values are opaque. Set and Delete
+// replace the list and never write into the old one, so lists that share memory
+// stay as they are. A nil *Carrier holds nothing and takes nothing. A Carrier
+// may be read concurrently, and be changed by one at a time.
 //
 // On Windows, where the system does so too, names are compared without regard
 // to case.
-type Carrier struct {
-	environ []string
-	owned   bool // reports whether environ is the Carrier's own copy.
-}
+type Carrier []string
 
 // Compile-time check that Carrier implements TextMapCarrier.
 var _ propagation.TextMapCarrier = (*Carrier)(nil)
-
-// New returns a Carrier that starts with what environ holds. A nil environ is
-// an empty environment, not the environment of this process.
-func New(environ []string) *Carrier { return &Carrier{environ: environ} }
-
-// Environ returns the environment, which is never nil and belongs to the
-// caller: neither the list the Carrier was made from nor a later Set shares
-// its memory.
-func (c *Carrier) Environ() []string {
-	if c == nil {
-		return []string{}
-	}
-	c.own()
-	c.owned = false
-	return slices.Clip(c.environ)
-}
 
 // Get returns the value under key, or "" if it is unset or empty. Of several
 // entries the last counts, as it does for os/exec.
@@ -54,7 +38,7 @@ func (c *Carrier) Get(key string) string {
 		return ""
 	}
 	name := Normalize(key)
-	for _, entry := range slices.Backward(c.environ) {
+	for _, entry := range slices.Backward(*c) {
 		if holds(entry, name, windows) {
 			return entry[len(name)+1:]
 		}
@@ -72,16 +56,17 @@ func (c *Carrier) Set(key, value string) {
 		return
 	}
 	name := Normalize(key)
-	c.remove(name)
+	kept := without(*c, name)
 	if passable(name, value) {
-		c.environ = append(c.environ, name+"="+value)
+		kept = append(slices.Clip(kept), name+"="+value)
 	}
+	*c = kept
 }
 
 // Delete removes every entry under key.
 func (c *Carrier) Delete(key string) {
 	if c != nil {
-		c.remove(Normalize(key))
+		*c = without(*c, Normalize(key))
 	}
 }
 
@@ -90,20 +75,17 @@ func (c *Carrier) Keys() []string {
 	if c == nil {
 		return nil
 	}
-	return normalizedNames(c.environ)
+	return normalizedNames(*c)
 }
 
-// own makes the environment the Carrier's own, with room for a whole context.
-func (c *Carrier) own() {
-	if !c.owned {
-		environ := make([]string, 0, len(c.environ)+4)
-		c.environ, c.owned = append(environ, c.environ...), true
+// without returns environ itself if it has no variable called name, or else a
+// copy without it.
+func without(environ []string, name string) []string {
+	named := func(entry string) bool { return holds(entry, name, windows) }
+	if !slices.ContainsFunc(environ, named) {
+		return environ
 	}
-}
-
-func (c *Carrier) remove(name string) {
-	c.own()
-	c.environ = slices.DeleteFunc(c.environ, func(entry string) bool { return holds(entry, name, windows) })
+	return slices.DeleteFunc(slices.Clone(environ), named)
 }
 
 // holds reports whether entry is a value of the variable called name.

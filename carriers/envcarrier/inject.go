@@ -20,9 +20,9 @@ import (
 // for an [exec.Cmd], where nil means this process's, use [Command].
 func Inject(ctx context.Context, environ []string, opts ...Option) []string {
 	cfg := newConfig(opts)
-	carrier := New(environ)
-	propagation.InjectTextMap(ctx, carrier, cfg[:]...)
-	return carrier.Environ()
+	carrier := append(make(Carrier, 0, len(environ)), environ...)
+	propagation.InjectTextMap(ctx, &carrier, cfg[:]...)
+	return carrier
 }
 
 // Command gives cmd an environment with the trace context of ctx, as [Inject]

@@ -1,0 +1,50 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envcarrier_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	otelpropagation "go.opentelemetry.io/otel/propagation"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+func BenchmarkInject(b *testing.B) {
+	ctx := spanContext(b)
+	environ := make([]string, 50)
+	for i := range environ {
+		environ[i] = "NAME_" + strconv.Itoa(i) + "=value"
+	}
+	b.Run("Base", func(b *testing.B) { // what is written by hand, without scrubbing.
+		b.ReportAllocs()
+		for b.Loop() {
+			carrier := otelpropagation.MapCarrier{}
+			otelpropagation.TraceContext{}.Inject(ctx, carrier)
+			child := append(make([]string, 0, len(environ)+len(carrier)), environ...)
+			for key, value := range carrier {
+				child = append(child, strings.ToUpper(key)+"="+value)
+			}
+		}
+	})
+	b.Run("Instrumented", func(b *testing.B) {
+		b.ReportAllocs()
+		opt := envcarrier.WithPropagator(propagation.TraceContext{})
+		for b.Loop() {
+			envcarrier.Inject(ctx, environ, opt)
+		}
+	})
+}
+
+func BenchmarkReadFrom(b *testing.B) {
+	environ := []string{"PATH=/bin", "HOME=/root", "TRACEPARENT=" + traceparent}
+	opt := envcarrier.WithPropagator(propagation.TraceContext{})
+	b.ReportAllocs()
+	for b.Loop() {
+		envcarrier.ReadFrom(environ, opt)
+	}
+}

@@ -1,0 +1,97 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envcarrier_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-go/waybill/carriers/carriertest"
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+func TestCarrierConforms(t *testing.T) {
+	t.Parallel()
+	carriertest.Run(t, func() propagation.TextMapCarrier { return new(envcarrier.Carrier) },
+		carriertest.WithFoldedKeys(),
+		carriertest.WithLastValue(),
+		carriertest.WithNil(
+			func() propagation.TextMapCarrier { return (*envcarrier.Carrier)(nil) },
+			func() propagation.TextMapCarrier { return new(envcarrier.Carrier) },
+		),
+		carriertest.WithFork(func(c propagation.TextMapCarrier) propagation.TextMapCarrier {
+			fork := *c.(*envcarrier.Carrier)
+			return &fork
+		}),
+		carriertest.WithRepeats(func(key string, values ...string) propagation.TextMapCarrier {
+			carrier := new(envcarrier.Carrier)
+			for _, value := range values {
+				*carrier = append(*carrier, envcarrier.Normalize(key)+"="+value)
+			}
+			return carrier
+		}),
+		carriertest.WithEntries(func(c propagation.TextMapCarrier) int { return len(*c.(*envcarrier.Carrier)) }),
+	)
+}
+
+// Rule 4
+func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
+	t.Parallel()
+	const limit = 128<<10 - 1 // with the name and "=".
+	fits := strings.Repeat("v", limit-len("KEY="))
+	for name, test := range map[string]struct{ value, want string }{
+		"opaque":       {" \t\"'%41=;,\n", " \t\"'%41=;,\n"},
+		"the longest":  {fits, fits},
+		"one too long": {fits + "v", ""},
+		"a NUL":        {"a\x00b", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			carrier := envcarrier.Carrier{"KEY=old", "OTHER=stays"}
+			carrier.Set("key", test.value)
+			if got := carrier.Get("key"); got != test.want {
+				t.Errorf("Get() = %.40q, want %.40q", got, test.want)
+			}
+			if test.want == "" && !slices.Equal(carrier, envcarrier.Carrier{"OTHER=stays"}) {
+				t.Errorf("the variable was not removed: %.40q", carrier)
+			}
+		})
+	}
+}
+
+// Rule 6
+func TestKeysThatNormaliseAlikeAreOne(t *testing.T) {
+	t.Parallel()
+	var carrier envcarrier.Carrier
+	carrier.Set("a-b", "1")
+	carrier.Set("a.b", "2")
+	if want := (envcarrier.Carrier{"A_B=2"}); !slices.Equal(carrier, want) {
+		t.Errorf("%q, want %q", carrier, want)
+	}
+}
+
+// Rule 3
+func TestNamesFoldOnWindowsOnly(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		entry    string
+		foldCase bool
+		want     bool
+	}{
+		{"TRACEPARENT=v", false, true},
+		{"TRACEPARENT=v", true, true},
+		{"TraceParent=v", false, false},
+		{"TraceParent=v", true, true},
+		{"TRACEPARENT", true, false},
+		{"TRACEPARENTS=v", true, false},
+		{"XTRACEPARENT=v", true, false},
+		{"", true, false},
+	} {
+		if got := envcarrier.Holds(test.entry, "TRACEPARENT", test.foldCase); got != test.want {
+			t.Errorf("holds(%q, %t) = %t, want %t", test.entry, test.foldCase, got, test.want)
+		}
+	}
+}

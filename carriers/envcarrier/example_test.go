@@ -1,0 +1,107 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envcarrier_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// exampleContext returns a ctx with a span, as a handler has it.
+func exampleContext() context.Context {
+	return trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled,
+	}))
+}
+
+func ExampleCommand() {
+	ctx := exampleContext()
+	cmd := exec.Command("worker", "--once")
+	envcarrier.Command(ctx, cmd) // and then cmd.Run().
+
+	remote := envcarrier.ReadFrom(cmd.Env) // what the worker reads with Read.
+	fmt.Println(remote.SpanContext().TraceID())
+	// Output: 01000000000000000000000000000000
+}
+
+func ExampleInject() {
+	parent := []string{"PATH=/bin", "TRACEPARENT=of the parent itself", "TRACESTATE=old=1"}
+	child := envcarrier.Inject(exampleContext(), parent, envcarrier.WithPropagator(propagation.TraceContext{}))
+	fmt.Println(strings.Join(child, "\n"))
+	// Output:
+	// PATH=/bin
+	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleExtract() {
+	// In main, before the first span.
+	ctx := envcarrier.Extract(context.Background())
+	fmt.Println(trace.SpanContextFromContext(ctx).IsValid()) // was this process started with a context?
+	// Output: false
+}
+
+func ExampleRead() {
+	if err := envcarrier.Read().Err(); err != nil {
+		fmt.Println(err)
+	}
+	// Output: the carrier holds no trace context
+}
+
+func ExampleExtractFrom() {
+	environ := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01"}
+	ctx := envcarrier.ExtractFrom(context.Background(), environ)
+	fmt.Println(trace.SpanContextFromContext(ctx).SpanID())
+	// Output: 0200000000000000
+}
+
+func ExampleReadFrom() {
+	remote := envcarrier.ReadFrom([]string{"TRACEPARENT=00-0-0-0"})
+	fmt.Println(remote.Err())
+	// Output: malformed traceparent: shorter than 55 bytes
+}
+
+func ExampleCarrier() {
+	carrier := envcarrier.Carrier{"PATH=/bin"}
+	propagation.InjectTextMap(exampleContext(), &carrier, propagation.WithPropagator(propagation.TraceContext{}))
+	fmt.Println(strings.Join(carrier, "\n"))
+	// Output:
+	// PATH=/bin
+	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleNormalize() {
+	fmt.Println(envcarrier.Normalize("x-b3-traceid"))
+	// Output: X_B3_TRACEID
+}
+
+func ExampleKubernetesJob() {
+	if job, ok := envcarrier.KubernetesJob(); ok {
+		fmt.Println("index", job.Index, "of job", job.Name)
+	} else {
+		fmt.Println("in no Kubernetes Job")
+	}
+	// Output: in no Kubernetes Job
+}
+
+func ExampleWithPassThrough() {
+	inherited := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01"}
+	fmt.Println(len(envcarrier.Inject(context.Background(), inherited)))
+	fmt.Println(len(envcarrier.Inject(context.Background(), inherited, envcarrier.WithPassThrough())))
+	// Output:
+	// 0
+	// 1
+}
+
+func ExampleWithBaggage() {
+	environ := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01", "BAGGAGE=tenant=7,user=42"}
+	fmt.Println(envcarrier.ReadFrom(environ, envcarrier.WithBaggage("tenant")).Baggage())
+	// Output: tenant=7
+}

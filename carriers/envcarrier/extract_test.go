@@ -1,0 +1,146 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envcarrier_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+func TestExtractFromThisProcess(t *testing.T) {
+	t.Setenv("TRACEPARENT", traceparent)
+	t.Setenv("TRACESTATE", "a=1")
+	t.Setenv("BAGGAGE", "user=42,tenant=7")
+	t.Setenv("traceparent", "00-11111111111111111111111111111111-1111111111111111-01")
+
+	ctx := envcarrier.Extract(t.Context(), envcarrier.WithPropagator(w3c))
+	sc := trace.SpanContextFromContext(ctx)
+	if got := sc.TraceID().String(); got != traceparent[3:35] || !sc.IsRemote() || sc.TraceState().String() != "a=1" {
+		t.Errorf("extracted %+v", sc)
+	}
+	remote := envcarrier.Read(envcarrier.WithPropagator(w3c))
+	if !remote.SpanContext().Equal(sc) || remote.Err() != nil {
+		t.Errorf("Read gives %+v, %v", remote.SpanContext(), remote.Err())
+	}
+	// Rule 58
+	if remote.Baggage().Len() != 0 {
+		t.Errorf("baggage by default: %s", remote.Baggage())
+	}
+	remote = envcarrier.Read(envcarrier.WithPropagator(w3c), envcarrier.WithBaggage("tenant"))
+	if got := remote.Baggage().String(); got != "tenant=7" {
+		t.Errorf("baggage %q, want that of the one key", got)
+	}
+}
+
+// Rules 2, 5 and 10
+func TestReadFromAnEnvironment(t *testing.T) {
+	t.Parallel()
+	environ := []string{"TRACEPARENT=malformed", "TRACEPARENT=" + traceparent, "traceparent=malformed"}
+	remote := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(w3c))
+	if remote.Err() != nil {
+		t.Errorf("of two entries the last does not count: %v", remote.Err())
+	}
+	ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagator(w3c))
+	if !trace.SpanContextFromContext(ctx).Equal(remote.SpanContext()) {
+		t.Error("ExtractFrom and ReadFrom differ")
+	}
+}
+
+// Rule 14
+func TestMalformedContextLeavesCtxAlone(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"upper case":         "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+		"unknown flags":      traceparent[:53] + "04",
+		"bytes after it":     traceparent + "-",
+		"all zeros":          "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+		"shorter":            traceparent[:54],
+		"no traceparent":     "",
+		"a space at its end": traceparent + " ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			environ := []string{"TRACEPARENT=" + value, "TRACESTATE=a=1"}
+			if ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagator(w3c)); ctx != t.Context() {
+				t.Error("ctx is another one")
+			}
+			err := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(w3c)).Err()
+			var malformed *propagation.MalformedError
+			if value == "" && !errors.Is(err, propagation.ErrAbsent) || value != "" && !errors.As(err, &malformed) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestNilContext(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	if ctx := envcarrier.ExtractFrom(none, []string{"TRACEPARENT=" + traceparent}, envcarrier.WithPropagator(w3c)); !trace.SpanContextFromContext(ctx).IsValid() {
+		t.Error("nothing was extracted into a nil ctx")
+	}
+}
+
+// The global propagator is used at the time of the call, and only where no
+// other is given.
+func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
+	ctx := spanContext(t)
+	t.Setenv("X_MARK", "here")
+	t.Setenv("TRACEPARENT", traceparent)
+
+	setGlobalPropagator(t, mark{})
+	if got := environment(t, envcarrier.Inject(ctx, nil))["X_MARK"]; got != "here" {
+		t.Errorf("Inject did not use the global propagator: %q", got)
+	}
+	if got := envcarrier.Extract(t.Context()).Value(mark{}); got != "here" {
+		t.Errorf("Extract did not use the global propagator: %v", got)
+	}
+	if got := envcarrier.Extract(t.Context(), envcarrier.WithPropagator(nil)).Value(mark{}); got != "here" {
+		t.Error("a nil propagator is not the global one")
+	}
+
+	setGlobalPropagator(t, hostile{t})
+	opts := []envcarrier.Option{
+		envcarrier.WithPropagator(w3c), envcarrier.WithMaxBytes(100), envcarrier.WithBaggage("a"), envcarrier.WithoutBaggage(),
+		envcarrier.WithPolicy(propagation.Replace), envcarrier.WithPassThrough(), nil,
+	}
+	environ := envcarrier.Inject(ctx, nil, opts...)
+	if environment(t, environ)["TRACEPARENT"] != traceparent {
+		t.Errorf("nothing was injected: %q", environ)
+	}
+	for name, remote := range map[string]propagation.Remote{
+		"Read": envcarrier.Read(opts...), "ReadFrom": envcarrier.ReadFrom(environ, opts...),
+	} {
+		if !remote.SpanContext().IsValid() {
+			t.Errorf("%s gives nothing", name)
+		}
+	}
+	for name, extracted := range map[string]context.Context{
+		"Extract": envcarrier.Extract(t.Context(), opts...), "ExtractFrom": envcarrier.ExtractFrom(t.Context(), environ, opts...),
+	} {
+		if !trace.SpanContextFromContext(extracted).IsValid() {
+			t.Errorf("%s gives nothing", name)
+		}
+	}
+}
+
+// mark is a propagator of one key, which is found by name and by enumeration.
+type mark struct{}
+
+func (mark) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("x-mark", "here") }
+func (mark) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	for _, key := range c.Keys() {
+		if key == "X_MARK" {
+			return context.WithValue(ctx, mark{}, c.Get("x-mark"))
+		}
+	}
+	return ctx
+}
+func (mark) Fields() []string { return []string{"x-mark"} }

@@ -1,0 +1,247 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envcarrier_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// w3c is a propagator without a waybill, so that results can be compared.
+var w3c = propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})
+
+// stale is an environment with the context of another span.
+var stale = []string{
+	"PATH=/bin",
+	"TRACEPARENT=00-11111111111111111111111111111111-1111111111111111-01",
+	"TRACESTATE=old=1",
+	"BAGGAGE=old=1",
+	"TRACEPARENT=00-22222222222222222222222222222222-2222222222222222-01",
+	"WAYBILL=00-00063f2a6a3d80-00063f2a6a3d80-0001",
+	"HOME=/root",
+	"traceparent=kept",
+}
+
+func TestInject(t *testing.T) {
+	t.Parallel()
+	span := spanContext(t)
+	for name, test := range map[string]struct {
+		ctx     context.Context
+		environ []string
+		opts    []envcarrier.Option
+		want    []string
+	}{
+		"a span": {span, []string{"PATH=/bin"}, nil, []string{"PATH=/bin", "TRACEPARENT=" + traceparent}},
+		// Rules 8 and 10
+		"a span replaces the whole stale context, duplicates too": {
+			span, stale, []envcarrier.Option{envcarrier.WithPropagator(propagation.Compose(w3c, noWaybill{}))},
+			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept", "TRACEPARENT=" + traceparent},
+		},
+		// Rule 9
+		"no span scrubs": {
+			t.Context(), stale, []envcarrier.Option{envcarrier.WithPropagator(propagation.Default())},
+			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept"},
+		},
+		"no span passes through on demand": {t.Context(), stale, []envcarrier.Option{envcarrier.WithPassThrough()}, stale},
+		"a span replaces what could pass through": {
+			span, []string{"TRACEPARENT=old", "BAGGAGE=old=1"}, []envcarrier.Option{envcarrier.WithPassThrough()},
+			[]string{"TRACEPARENT=" + traceparent},
+		},
+		"an existing one is kept on demand": {
+			span, []string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
+			[]envcarrier.Option{envcarrier.WithPolicy(propagation.KeepExisting)},
+			[]string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
+		},
+		"the zero policy is the default": {
+			t.Context(), []string{"TRACEPARENT=" + traceparent},
+			[]envcarrier.Option{envcarrier.WithPassThrough(), envcarrier.WithPolicy(0)},
+			[]string{},
+		},
+		"tracestate": {
+			withTracestate(t, span, "a=1,b=$(x)"), nil, nil,
+			[]string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=1,b=$(x)"},
+		},
+		// Rule 58
+		"no baggage by default": {withBaggage(t, span, "user=42"), nil, nil, []string{"TRACEPARENT=" + traceparent}},
+		"baggage key by key": {
+			withBaggage(t, span, "user=42,tenant=7"), nil, []envcarrier.Option{envcarrier.WithBaggage("tenant")},
+			[]string{"TRACEPARENT=" + traceparent, "BAGGAGE=tenant=7"},
+		},
+		"the last option about baggage counts": {
+			withBaggage(t, span, "user=42"), nil,
+			[]envcarrier.Option{envcarrier.WithBaggage("user"), envcarrier.WithoutBaggage()},
+			[]string{"TRACEPARENT=" + traceparent},
+		},
+		// Rule 12
+		"8 KiB at most, baggage first": {
+			withTracestate(t, withBaggage(t, span, "user="+strings.Repeat("v", 8102)), "a=1"), nil,
+			[]envcarrier.Option{envcarrier.WithBaggage("user")},
+			[]string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=1"},
+		},
+		"then the tracestate, never cut": {
+			withTracestate(t, span, "a="+strings.Repeat("v", 100)), nil, []envcarrier.Option{envcarrier.WithMaxBytes(100)},
+			[]string{"TRACEPARENT=" + traceparent},
+		},
+		"no limit on demand": {
+			withBaggage(t, span, "user="+strings.Repeat("v", 8180)), nil,
+			[]envcarrier.Option{envcarrier.WithBaggage("user"), envcarrier.WithMaxBytes(0)},
+			[]string{"TRACEPARENT=" + traceparent, "BAGGAGE=user=" + strings.Repeat("v", 8180)},
+		},
+		"nil ctx, nil environ, nil option": {nil, nil, []envcarrier.Option{nil}, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := slices.Clone(test.environ)
+			opts := append([]envcarrier.Option{envcarrier.WithPropagator(w3c)}, test.opts...)
+			got := envcarrier.Inject(test.ctx, test.environ, opts...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+			if !slices.Equal(before, test.environ) {
+				t.Error("the list that was given has changed")
+			}
+		})
+	}
+}
+
+// noWaybill clears a waybill and writes none.
+type noWaybill struct{}
+
+func (noWaybill) Inject(context.Context, propagation.TextMapCarrier) {}
+func (noWaybill) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (noWaybill) Fields() []string { return []string{"waybill"} }
+
+func TestInjectWritesTheWaybill(t *testing.T) {
+	t.Parallel()
+	environ := envcarrier.Inject(spanContext(t), nil, envcarrier.WithPropagator(propagation.Default()))
+	remote := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(propagation.Default()))
+	if w := remote.Waybill(); w.Hops != 1 || !w.Origin.Equal(w.Sent) {
+		t.Errorf("waybill %+v, want one that just set out", w)
+	}
+}
+
+// Rule 11
+func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
+	t.Parallel()
+	parent := make([]string, 0, 64)
+	parent = append(parent, "PATH=/bin", "TRACEPARENT=old", "HOME=/root")
+	want := []string{"PATH=/bin", "HOME=/root", "TRACEPARENT=" + traceparent}
+	ctx := spanContext(t)
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			child := envcarrier.Inject(ctx, parent, envcarrier.WithPropagator(w3c))
+			if diff := cmp.Diff(want, child); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+			for i := range child {
+				child[i] = "written"
+			}
+			_ = append(child, "APPENDED=1")
+		})
+	}
+	wg.Wait()
+	if diff := cmp.Diff([]string{"PATH=/bin", "TRACEPARENT=old", "HOME=/root"}, parent); diff != "" {
+		t.Errorf("the parent's list (-want +got):\n%s", diff)
+	}
+	if spare := parent[:4][3]; spare != "" {
+		t.Errorf("written behind the parent's list: %q", spare)
+	}
+	unchanged := []string{"A=1"}
+	envcarrier.Inject(t.Context(), unchanged, envcarrier.WithPassThrough())[0] = "written"
+	if unchanged[0] != "A=1" {
+		t.Error("an environment that is not changed is shared")
+	}
+}
+
+// Rule 7
+func TestCommand(t *testing.T) {
+	t.Setenv("TRACEPARENT", "00-11111111111111111111111111111111-1111111111111111-01")
+	t.Setenv("TRACESTATE", "old=1")
+	t.Setenv("WAYBILL_TEST_INHERITED", "yes")
+	ctx := spanContext(t)
+	dir := t.TempDir()
+
+	for name, test := range map[string]struct {
+		env  []string
+		want map[string]string
+	}{
+		"nil inherits":    {nil, map[string]string{"WAYBILL_TEST_INHERITED": "yes", "PWD": dir, "TRACEPARENT": traceparent}},
+		"empty stays so":  {[]string{}, map[string]string{"TRACEPARENT": traceparent}},
+		"a list is added": {[]string{"A=1", "TRACESTATE=x=1"}, map[string]string{"A": "1", "TRACEPARENT": traceparent}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command("ignored")
+			cmd.Dir, cmd.Env = dir, test.env
+			envcarrier.Command(ctx, cmd, envcarrier.WithPropagator(w3c))
+			got := environment(t, cmd.Env)
+			for key, want := range test.want {
+				if got[key] != want {
+					t.Errorf("%s=%q, want %q", key, got[key], want)
+				}
+			}
+			if _, ok := got["TRACESTATE"]; ok {
+				t.Error("the stale tracestate is there")
+			}
+			if test.env != nil && len(got) != len(test.want) {
+				t.Errorf("environment %v, want only %v", got, test.want)
+			}
+		})
+	}
+	envcarrier.Command(ctx, nil)
+	if got := os.Getenv("TRACEPARENT"); !strings.HasPrefix(got, "00-1111") {
+		t.Errorf("the environment of this process was changed: %q", got)
+	}
+}
+
+// TestMain runs the tests, or in a child process reports what that was given.
+func TestMain(m *testing.M) {
+	if out := os.Getenv("WAYBILL_TEST_CHILD"); out != "" {
+		remote := envcarrier.Read(envcarrier.WithBaggage("old"))
+		text := fmt.Sprintf("%s %d baggage, hop %d", remote.SpanContext().TraceState(), remote.Baggage().Len(), remote.Waybill().Hops)
+		if os.WriteFile(out, []byte(os.Getenv("TRACEPARENT")+" "+text), 0o600) != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// Rules 7, 8 and 14: what a child process really gets.
+func TestChildProcess(t *testing.T) {
+	t.Setenv("TRACEPARENT", "00-11111111111111111111111111111111-1111111111111111-01")
+	t.Setenv("BAGGAGE", "old=1")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), "WAYBILL_TEST_CHILD="+out)
+	envcarrier.Command(withTracestate(t, spanContext(t), "a=1"), cmd)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(text), traceparent+" a=1 0 baggage, hop 1"; got != want {
+		t.Errorf("the child read %q, want %q", got, want)
+	}
+}

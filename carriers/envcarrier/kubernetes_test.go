@@ -1,0 +1,104 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package envcarrier_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+)
+
+const uid = "0f1c9c35-7d0c-4f4e-9a9e-3e6a5d4a7b11"
+
+// Rule 38
+func TestKubernetesJob(t *testing.T) {
+	t.Parallel()
+	const (
+		namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+		mountsFile    = "/proc/self/mountinfo"
+		mounts        = "1071 1060 0:310 / /proc rw\n1080 1060 259:1 /var/lib/kubelet/pods/" + uid + "/etc-hosts /etc/hosts rw\n"
+	)
+	for name, test := range map[string]struct {
+		env   map[string]string
+		files map[string]string
+		want  envcarrier.JobInfo
+		ok    bool
+	}{
+		"no cluster":        {env: map[string]string{"JOB_COMPLETION_INDEX": "1", "WAYBILL_JOB_NAME": "nightly"}},
+		"a pod, but no job": {env: map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "api-5d8f"}},
+		"an Indexed Job that nobody prepared": {
+			env:   map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "3", "HOSTNAME": "nightly-3"},
+			files: map[string]string{namespaceFile: "etl\n", mountsFile: mounts},
+			want:  envcarrier.JobInfo{Name: "nightly", Namespace: "etl", PodUID: uid, Index: 3},
+			ok:    true,
+		},
+		"an Indexed Job with a host name of its own": {
+			env:  map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "0", "HOSTNAME": "worker"},
+			want: envcarrier.JobInfo{Pod: "worker", Index: 0},
+			ok:   true,
+		},
+		"a Job with our variables": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "node-1",
+				"WAYBILL_JOB_NAME": "nightly", "WAYBILL_JOB_UID": "job-uid", "WAYBILL_JOB_FAILURES": "2",
+				"WAYBILL_POD_NAME": "nightly-x7z2p", "WAYBILL_POD_NAMESPACE": "etl", "WAYBILL_POD_UID": uid,
+			},
+			files: map[string]string{namespaceFile: "other", mountsFile: "/kubelet/pods/11111111-1111-1111-1111-111111111111/x"},
+			want: envcarrier.JobInfo{
+				Name: "nightly", UID: "job-uid", Namespace: "etl", Pod: "nightly-x7z2p", PodUID: uid, Index: -1, Attempt: 3,
+			},
+			ok: true,
+		},
+		"the usual names of others": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "nightly-1", "JOB_COMPLETION_INDEX": "1",
+				"POD_NAME": "nightly-1-x7z2p", "POD_NAMESPACE": "etl", "POD_UID": uid,
+			},
+			want: envcarrier.JobInfo{Name: "nightly", Namespace: "etl", Pod: "nightly-1-x7z2p", PodUID: uid, Index: 1},
+			ok:   true,
+		},
+		"nonsense is not known": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "x", "WAYBILL_JOB_FAILURES": "-1", "HOSTNAME": "h-x",
+			},
+			files: map[string]string{mountsFile: "/kubelet/pods/short/etc-hosts"},
+			want:  envcarrier.JobInfo{Pod: "h-x", Index: -1},
+			ok:    true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			getenv := func(name string) string { return test.env[name] }
+			readFile := func(name string) ([]byte, error) {
+				if text, ok := test.files[name]; ok {
+					return []byte(text), nil
+				}
+				return nil, errors.ErrUnsupported
+			}
+			got, ok := envcarrier.KubernetesJobIn(getenv, readFile)
+			if diff := cmp.Diff(test.want, got); diff != "" || ok != test.ok {
+				t.Errorf("ok %t, job (-want +got):\n%s", ok, diff)
+			}
+		})
+	}
+}
+
+func TestKubernetesJobOfThisProcess(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("JOB_COMPLETION_INDEX", "4")
+	t.Setenv("WAYBILL_JOB_NAME", "nightly")
+	if job, ok := envcarrier.KubernetesJob(); !ok || job.Name != "nightly" || job.Index != 4 {
+		t.Errorf("KubernetesJob() = %+v, %t", job, ok)
+	}
+	if err := os.Unsetenv("KUBERNETES_SERVICE_HOST"); err != nil {
+		t.Fatal(err)
+	}
+	if job, ok := envcarrier.KubernetesJob(); ok || job != (envcarrier.JobInfo{}) {
+		t.Errorf("KubernetesJob() = %+v, %t outside a cluster", job, ok)
+	}
+}
