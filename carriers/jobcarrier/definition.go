@@ -14,7 +14,7 @@ type ParameterDefinition struct {
 }
 
 // ParameterDefinitions returns the parameters a job must declare to be given a
-// context: one for each field of the propagator, in its order.
+// context: one for each field of the propagator, in order of their names.
 func ParameterDefinitions(opts ...Option) []ParameterDefinition {
 	var definitions []ParameterDefinition
 	for _, field := range pack(context.Context(nil), newConfig(opts)).fields {

@@ -28,8 +28,8 @@ var ErrTooLarge = errors.New("the parameters are too large")
 // parameter of the caller's keeps only our baggage out. An empty value is none.
 // Without a valid span in ctx nothing is written.
 //
-// The error is [ErrConflict] or [ErrTooLarge]; the map then is a copy of params
-// as they are, fit to go on with.
+// The error is [ErrConflict] or [ErrTooLarge]; the map is a copy of params as
+// they are then, so a caller may go on without the context.
 func Inject(ctx context.Context, params map[string]string, opts ...Option) (map[string]string, error) {
 	return inject(ctx, params, newConfig(opts), func(_, value string, _ *parcel) string { return value })
 }

@@ -24,15 +24,13 @@ type parcel struct {
 	values map[string]string
 }
 
-// pack takes the context of ctx, with values the preset lets pass.
+// pack takes the context of ctx, as far as the preset lets it pass.
 func pack(ctx context.Context, cfg config) *parcel {
 	p := &parcel{values: map[string]string{}}
 	propagation.Inject(ctx, p, propagation.Setter[*parcel](packer{}), cfg.forward[:]...)
-	if cfg.preset.value == nil {
-		return p
-	}
+	slices.Sort(p.fields) // a propagator names them in any order.
 	for key, value := range p.values {
-		if passed, ok := cfg.preset.value(key, value); ok {
+		if passed, ok := cfg.preset.pass(key, value); ok {
 			p.values[key] = passed
 		} else {
 			delete(p.values, key)
@@ -79,5 +77,7 @@ func (packer) Set(p *parcel, key, value string) {
 	if !slices.Contains(p.fields, key) {
 		p.fields = append(p.fields, key)
 	}
-	p.values[key] = value
+	if value != "" {
+		p.values[key] = value
+	}
 }

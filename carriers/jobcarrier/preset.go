@@ -12,9 +12,11 @@ import (
 type preset struct {
 	// names returns where the value of a key goes; the key itself if it is nil.
 	names func(key string) []string
-	// value returns what may stand for a value, or that nothing may. If it is
-	// nil, all may stand as they are.
-	value func(key, value string) (string, bool)
+	// marks are what a key may hold beside ASCII letters and digits; anything if
+	// it is empty.
+	marks string
+	// references reports whether the service expands {{references}} in values.
+	references bool
 	// maxJSON is the most bytes the parameters may have as JSON; 0 is no limit.
 	maxJSON int
 }
@@ -24,6 +26,27 @@ func (ps preset) namesOf(key string) []string {
 		return []string{key}
 	}
 	return ps.names(key)
+}
+
+// pass returns what may be sent for a value, or that nothing may. Where a
+// service would find a {{reference}}, the values of baggage are percent-encoded,
+// as they may be; everything else is opaque, and left out.
+// https://www.w3.org/TR/baggage/#value
+func (ps preset) pass(key, value string) (string, bool) {
+	switch {
+	case ps.marks != "" && strings.ContainsFunc(key, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune(ps.marks, r) }):
+		return "", false
+	case !ps.references:
+		return value, true
+	case key == keyBaggage:
+		return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(value), true
+	default:
+		return value, !strings.Contains(value, "{{")
+	}
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 // fits reports whether the service takes params, a map or a list.
@@ -43,7 +66,8 @@ func (ps preset) apply(cfg config) config {
 // Databricks writes what a Databricks job takes as JobParameters, or as one of
 // the older notebook, named Python, SQL or JAR parameters.
 //
-// A value must not hold "{{", which Databricks reads as a reference: braces in
+// Keys are ASCII letters, digits, "_", "-" and "."; another one is left out. A
+// value must not hold "{{", which Databricks reads as a reference: braces in
 // baggage are percent-encoded, and another value with "{{" is left out. The
 // parameters as JSON have at most 10,000 bytes, with the name of their field:
 // over it the baggage goes first, then the tracestate, then the waybill, and
@@ -53,7 +77,7 @@ func (ps preset) apply(cfg config) config {
 // https://docs.databricks.com/api/workspace/jobs/runnow
 // https://docs.databricks.com/aws/en/jobs/dynamic-value-references
 func Databricks() Option {
-	return preset{value: withoutReferences, maxJSON: databricksLimit - len(databricksField)}
+	return preset{marks: "_-.", references: true, maxJSON: databricksLimit - len(databricksField)}
 }
 
 const (
@@ -61,12 +85,13 @@ const (
 	databricksField = `{"python_named_params":}` // the longest of the fields.
 )
 
-// Argo writes what an Argo workflow takes as parameters. A value must not hold
-// "{{", which Argo reads as a reference: braces in baggage are percent-encoded,
+// Argo writes what an Argo workflow takes as parameters. Keys are ASCII letters,
+// digits, "_" and "-"; another one is left out. A value must not hold "{{", which
+// Argo reads as a reference: braces in baggage are percent-encoded,
 // and another value with "{{" is left out. The workflow must declare the
 // parameters under spec.arguments, with an empty value as the default.
 // https://argo-workflows.readthedocs.io/en/latest/variables/
-func Argo() Option { return preset{value: withoutReferences} }
+func Argo() Option { return preset{marks: "_-", references: true} }
 
 // Airflow writes the plain keys, which Airflow leaves alone and a task reads
 // from dag_run.conf, and the traceparent once more under the key that from
@@ -114,7 +139,7 @@ func sparkNames(key string) []string {
 		switch {
 		case 'a' <= r && r <= 'z':
 			return r - 'a' + 'A'
-		case 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		case isAlphanumeric(r):
 			return r
 		default:
 			return '_'
@@ -126,14 +151,4 @@ func sparkNames(key string) []string {
 		"spark.kubernetes.driverEnv." + variable,
 		"spark.yarn.appMasterEnv." + variable,
 	}
-}
-
-// withoutReferences keeps a service from finding a {{reference}} in a value. The
-// members of baggage may be percent-encoded; everything else is opaque.
-// https://www.w3.org/TR/baggage/#value
-func withoutReferences(key, value string) (string, bool) {
-	if key == keyBaggage {
-		return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(value), true
-	}
-	return value, !strings.Contains(value, "{{")
 }

@@ -1,0 +1,144 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobcarrier_test
+
+import (
+	"context"
+	"flag"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/carriers/jobcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// Rule 48
+func TestInjectArgs(t *testing.T) {
+	t.Parallel()
+	span := spanContext(t)
+	const flagOfSpan = "--traceparent=" + traceparent
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		args []string
+		opts []jobcarrier.Option
+		want []string
+	}{
+		"appended":             {span, []string{"run", "--day", "mon"}, nil, []string{"run", "--day", "mon", flagOfSpan}},
+		"in order":             {withTracestate(t, span, "a=1"), []string{}, nil, []string{flagOfSpan, "--tracestate=a=1"}},
+		"before the operands":  {span, []string{"-v", "--", "file", "--"}, nil, []string{"-v", flagOfSpan, "--", "file", "--"}},
+		"nil stays nil":        {span, nil, nil, nil},
+		"no span":              {t.Context(), []string{"run"}, nil, []string{"run"}},
+		"nil ctx":              {nil, []string{}, nil, []string{}},
+		"the caller's own":     {span, []string{"--traceparent=mine"}, nil, []string{"--traceparent=mine"}},
+		"with one dash":        {span, []string{"-traceparent=mine"}, nil, []string{"-traceparent=mine"}},
+		"in two arguments":     {span, []string{"--tracestate", "mine=1"}, nil, []string{"--tracestate", "mine=1"}},
+		"an operand is no own": {span, []string{"--", "--traceparent=mine"}, nil, []string{flagOfSpan, "--", "--traceparent=mine"}},
+		"replaced on demand": {
+			span, []string{"--traceparent=old", "run", "-tracestate", "old=1", "--baggage", "--", "--traceparent=operand"},
+			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
+			[]string{"run", flagOfSpan, "--", "--traceparent=operand"},
+		},
+		"what is too large is left out": {
+			span, []string{strings.Repeat("v", 9960)}, []jobcarrier.Option{jobcarrier.Databricks()}, []string{strings.Repeat("v", 9960)},
+		},
+		"what is too large is left out in turn": {
+			withTracestate(t, span, "a="+strings.Repeat("v", 200)), []string{strings.Repeat("v", 9800)},
+			[]jobcarrier.Option{jobcarrier.Databricks()}, []string{strings.Repeat("v", 9800), flagOfSpan},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := append(make([]string, 0, len(test.args)+8), test.args...)
+			if test.args == nil {
+				args = nil
+			}
+			got := jobcarrier.InjectArgs(test.ctx, args, append([]jobcarrier.Option{jobcarrier.WithPropagator(w3c)}, test.opts...)...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("arguments (-want +got):\n%s", diff)
+			}
+			if !slices.Equal(args, test.args) || slices.ContainsFunc(args[len(args):cap(args)], func(s string) bool { return s != "" }) {
+				t.Errorf("the list that was given has changed: %q", args[:cap(args)])
+			}
+		})
+	}
+}
+
+// What is written is one flag to the parser of Go, whatever is around it, and
+// the caller's own arguments stay as they are.
+func FuzzInjectArgs(f *testing.F) {
+	f.Add("run --day mon", "a=1")
+	f.Add("-v -- file", "a=-- b")
+	f.Add("--state --state=", "$(x) '{{y}}'")
+	f.Add("--state=mine --", "\n")
+	own := regexp.MustCompile(`^--?state(=|$)`)
+	f.Fuzz(func(t *testing.T, line, state string) {
+		args := strings.Split(line, " ")
+		flags, operands := args, []string(nil)
+		if end := slices.Index(args, "--"); end >= 0 {
+			flags, operands = args[:end], args[end:]
+		}
+		injected := jobcarrier.InjectArgs(spanContext(t), args, jobcarrier.WithPropagator(marker(state)))
+		if slices.Equal(injected, args) {
+			if state != "" && !slices.ContainsFunc(flags, own.MatchString) {
+				t.Errorf("nothing was added to %q", args)
+			}
+			return
+		}
+		added := injected[len(flags)]
+		if !slices.Equal(injected, slices.Concat(flags, []string{added}, operands)) {
+			t.Errorf("%q became %q", args, injected)
+		}
+		set := flag.NewFlagSet("", flag.ContinueOnError)
+		set.SetOutput(io.Discard)
+		got := set.String("state", "", "")
+		if err := set.Parse([]string{added}); err != nil || *got != state {
+			t.Errorf("the parser of Go reads %q of %q, error %v", *got, added, err)
+		}
+		if read := jobcarrier.ExtractArgs(t.Context(), injected, jobcarrier.WithPropagator(marker(""))).Value(marker("")); read != state {
+			t.Errorf("%q was read of %q", read, injected)
+		}
+	})
+}
+
+// marker is a propagator of one value.
+type marker string
+
+func (m marker) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("state", string(m)) }
+func (marker) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	return context.WithValue(ctx, marker(""), c.Get("state"))
+}
+func (marker) Fields() []string { return []string{"state"} }
+
+func TestReadArgs(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args []string
+		ok   bool
+	}{
+		"joined":               {[]string{"run", "--traceparent=" + traceparent, "x"}, true},
+		"one dash":             {[]string{"-traceparent=" + traceparent}, true},
+		"two arguments":        {[]string{"--traceparent", traceparent}, true},
+		"the last counts":      {[]string{"--traceparent=", "--traceparent=" + traceparent}, true},
+		"empty":                {[]string{"--traceparent="}, false},
+		"without its value":    {[]string{"--traceparent"}, false},
+		"an operand":           {[]string{"--", "--traceparent=" + traceparent}, false},
+		"the value is behind":  {[]string{"--traceparent", "--", traceparent}, false},
+		"no dash":              {[]string{"traceparent=" + traceparent}, false},
+		"three dashes":         {[]string{"---traceparent=" + traceparent}, false},
+		"another flag with it": {[]string{"--my-traceparent=" + traceparent}, false},
+		"none":                 {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := jobcarrier.ReadArgs(test.args, jobcarrier.WithPropagator(w3c)).Err(); (err == nil) != test.ok {
+				t.Errorf("error %v, want a context: %t", err, test.ok)
+			}
+		})
+	}
+}
