@@ -1,0 +1,88 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+)
+
+// Databricks is the part of the Jobs API 2.2 that starts a run and tells how it
+// is. It has one job, which it runs as a process: the parameters of a run
+// become its arguments, as they do for a task with named arguments.
+type Databricks struct {
+	launch  Launch
+	command []string
+
+	mu   sync.Mutex
+	runs []runState // Run n is at n-1.
+}
+
+type runState struct {
+	LifeCycle string `json:"life_cycle_state"`
+	Result    string `json:"result_state,omitempty"`
+	Message   string `json:"state_message"`
+}
+
+// StartDatabricks starts the server. Each run is the process that launch makes
+// of command and the parameters.
+func StartDatabricks(launch Launch, command ...string) (url string, stop func(), err error) {
+	d := &Databricks{launch: launch, command: command}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/2.2/jobs/run-now", d.runNow)
+	mux.HandleFunc("GET /api/2.2/jobs/runs/get", d.get)
+	return serve(mux)
+}
+
+func (d *Databricks) runNow(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		JobParameters map[string]string `json:"job_parameters"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		answer(w, http.StatusBadRequest, map[string]string{"error_code": "INVALID_PARAMETER_VALUE", "message": err.Error()})
+		return
+	}
+	args := slices.Clone(d.command)
+	for _, key := range slices.Sorted(maps.Keys(request.JobParameters)) {
+		args = append(args, "--"+key+"="+request.JobParameters[key])
+	}
+
+	d.mu.Lock()
+	d.runs = append(d.runs, runState{LifeCycle: "RUNNING"})
+	id := len(d.runs)
+	d.mu.Unlock()
+
+	wait, err := d.launch("run-"+strconv.Itoa(id), args, nil)
+	if err != nil {
+		d.end(id, err)
+	} else {
+		go func() { d.end(id, wait()) }()
+	}
+	answer(w, http.StatusOK, map[string]int{"run_id": id, "number_in_job": id})
+}
+
+// end records how a run ended.
+func (d *Databricks) end(id int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.runs[id-1] = runState{LifeCycle: "TERMINATED", Result: "SUCCESS"}
+	if err != nil {
+		d.runs[id-1] = runState{LifeCycle: "INTERNAL_ERROR", Result: "FAILED", Message: err.Error()}
+	}
+}
+
+func (d *Databricks) get(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.Atoi(r.URL.Query().Get("run_id"))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil || id < 1 || id > len(d.runs) {
+		answer(w, http.StatusNotFound, map[string]string{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"run_id": id, "state": d.runs[id-1]})
+}

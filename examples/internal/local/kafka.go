@@ -1,0 +1,20 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// StartKafka starts a Kafka broker with the topics, each of one partition, and
+// returns its address and what stops it.
+func StartKafka(topics ...string) (addr string, stop func(), err error) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(0), kfake.SeedTopics(1, topics...))
+	if err != nil {
+		return "", nil, fmt.Errorf("start the Kafka broker: %w", err)
+	}
+	return cluster.ListenAddrs()[0], cluster.Close, nil
+}

@@ -1,0 +1,24 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+
+	"github.com/waybill-go/waybill/examples/internal/program"
+)
+
+func TestProgramPrintsTheRequestAndContinuesTheTrace(t *testing.T) {
+	t.Parallel()
+	program.Compare(t, program.Output(t), `{
+  "job_id": 1,
+  "job_parameters": {
+    "region": "Taiwan",
+    "traceparent": "00-<trace>-<span>-01",
+    "waybill": "<times>-0001"
+  }
+}
+one trace: true
+`)
+}

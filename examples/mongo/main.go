@@ -1,0 +1,64 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command mongo carries the trace context in a MongoDB document, from the one
+// that inserts it to the one that finds it. The server runs inside of it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/mongocarrier"
+	"github.com/waybill-go/waybill/examples/internal/local"
+)
+
+func main() {
+	otel.SetTracerProvider(sdktrace.NewTracerProvider())
+	dir, err := os.MkdirTemp("", "mongo-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	uri, stop, err := local.StartMongo(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := run(context.Background(), client.Database("example").Collection("quakes")); err != nil {
+		log.Print(err)
+	}
+}
+
+func run(ctx context.Context, quakes *mongo.Collection) error {
+	loadCtx, load := otel.Tracer("mongo").Start(ctx, "load")
+	defer load.End()
+	document := mongocarrier.InjectD(loadCtx, bson.D{{Key: "_id", Value: 1}, {Key: "region", Value: "Taiwan"}})
+	if _, err := quakes.InsertOne(loadCtx, document); err != nil {
+		return err
+	}
+
+	found, err := quakes.FindOne(ctx, bson.D{{Key: "_id", Value: 1}}).Raw()
+	if err != nil {
+		return err
+	}
+	fmt.Println(found)
+	return mongocarrier.Process(ctx, mongocarrier.ReadRaw(found), func(ctx context.Context) error {
+		span := trace.SpanContextFromContext(ctx)
+		fmt.Println("one trace:", span.TraceID() == load.SpanContext().TraceID())
+		return nil
+	}, mongocarrier.WithCollection("quakes"))
+}
