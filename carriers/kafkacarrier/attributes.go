@@ -5,6 +5,8 @@ package kafkacarrier
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
@@ -17,24 +19,51 @@ const (
 	keyOperationName = attribute.Key("messaging.operation.name")
 	keyOperationType = attribute.Key("messaging.operation.type")
 	keyDestination   = attribute.Key("messaging.destination.name")
-	keyPartition     = attribute.Key("messaging.destination.partition.id") // a string.
+	keyTemplate      = attribute.Key("messaging.destination.template")
+	keyPartition     = attribute.Key("messaging.destination.partition.id") // A string.
 	keyConsumerGroup = attribute.Key("messaging.consumer.group.name")
 	keyClientID      = attribute.Key("messaging.client.id")
 	keyBatchCount    = attribute.Key("messaging.batch.message_count")
 	keyOffset        = attribute.Key("messaging.kafka.offset")
+	keyMessageKey    = attribute.Key("messaging.kafka.message.key")
 	keyTombstone     = attribute.Key("messaging.kafka.message.tombstone")
 	keyErrorType     = attribute.Key("error.type")
+
+	// keyHeader starts the attributes of headers, as other instrumentations of
+	// OpenTelemetry name them.
+	keyHeader = "messaging.header."
 )
+
+// The attributes that the conventions have no name for.
+const (
+	keyLate        = attribute.Key("waybill.late")        // The caller had given up waiting.
+	keyQueued      = attribute.Key("waybill.queued")      // A commit was accepted and not yet made.
+	keyRedelivered = attribute.Key("waybill.redelivered") // The message was fetched before.
+)
+
+// maxKeyBytes is how much of a message key or a header a span holds.
+const maxKeyBytes = 128
 
 var systemKafka = keySystem.String("kafka") //nolint:gochecknoglobals // constant.
 
-// operation is what a span or a measurement is of.
+// operation is what a span or a measurement is of: its name and its type.
 type operation struct{ name, kind string }
 
-var opProcess = operation{name: "process", kind: "process"} //nolint:gochecknoglobals // constant.
+var ( //nolint:gochecknoglobals // constants.
+	opCreate  = operation{name: "create", kind: "create"}
+	opSend    = operation{name: "send", kind: "send"}
+	opPoll    = operation{name: "poll", kind: "receive"}
+	opProcess = operation{name: "process", kind: "process"}
+	opCommit  = operation{name: "commit", kind: "settle"}
+)
 
 func (op operation) attributes() []attribute.KeyValue {
-	return []attribute.KeyValue{systemKafka, keyOperationName.String(op.name), keyOperationType.String(op.kind)}
+	attributes := make([]attribute.KeyValue, 0, 16)
+	attributes = append(attributes, systemKafka, keyOperationName.String(op.name))
+	if op.kind != "" {
+		attributes = append(attributes, keyOperationType.String(op.kind))
+	}
+	return attributes
 }
 
 // spanName is the name of a span of op at destination, which may be unknown.
@@ -52,3 +81,17 @@ func partitionID(partition int) attribute.KeyValue {
 // isTombstone reports whether msg deletes its key from a compacted topic.
 // kafka-go reads an empty value as nil too, so that looks like one.
 func isTombstone(msg *kafka.Message) bool { return msg.Value == nil && msg.Key != nil }
+
+// text returns s as the text of an attribute: valid, and at most maxKeyBytes
+// long without cutting a character in two.
+func text(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxKeyBytes {
+		return s
+	}
+	cut := maxKeyBytes
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut]
+}

@@ -14,7 +14,7 @@ import (
 )
 
 // errorOther is the error.type of what has none of its own.
-// https://opentelemetry.io/docs/specs/semconv/attributes-registry/error/
+// https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
 const errorOther = "_OTHER"
 
 // errPanic stands for a handler that did not return.
@@ -22,25 +22,24 @@ var errPanic = errors.New("panic")
 
 // errorType returns the error.type of err, out of a bounded set: the name of a
 // Kafka error code, a class of failures of the context or the network, or
-// _OTHER.
-func errorType(err error) string {
-	// WriteErrors has no Unwrap, and one entry for each message.
-	var perMessage kafka.WriteErrors
-	if errors.As(err, &perMessage) {
-		for _, one := range perMessage {
-			if one != nil {
-				return errorType(one)
-			}
+// _OTHER, which is also that of an error whose own methods panic.
+func errorType(err error) (kind string) {
+	defer func() {
+		if recover() != nil {
+			kind = errorOther
 		}
-		return errorOther
+	}()
+	// WriteErrors has no Unwrap, and an entry for each message.
+	if perMessage, ok := errors.AsType[kafka.WriteErrors](err); ok {
+		return errorType(firstOf(perMessage))
 	}
-	var code kafka.Error
-	var network net.Error
-	switch {
-	case err == errPanic: //nolint:errorlint // our own mark, never wrapped.
-		return "panic"
-	case errors.As(err, &code):
+	if code, ok := errors.AsType[kafka.Error](err); ok {
 		return codeName(code)
+	}
+	network, isNetwork := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, errPanic):
+		return "panic"
 	case errors.Is(err, context.Canceled):
 		return "context_canceled"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -49,14 +48,23 @@ func errorType(err error) string {
 		return "closed"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "eof"
-	case errors.As(err, &network):
-		if network.Timeout() {
-			return "network_timeout"
-		}
+	case isNetwork && network.Timeout():
+		return "network_timeout"
+	case isNetwork:
 		return "network"
 	default:
 		return errorOther
 	}
+}
+
+// firstOf returns the first error of errs, or nil.
+func firstOf(errs kafka.WriteErrors) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // codeName returns the name that Kafka gives to code. kafka-go has a title for

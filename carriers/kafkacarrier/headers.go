@@ -33,14 +33,23 @@ func lookup(headers []kafka.Header, key string) []byte {
 // sameKey reports whether a and b differ in case at most.
 func sameKey(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
-// wireSize is what kafka-go counts for msg against Writer.BatchBytes, with
-// extra headers of extraBytes in all. It must count as kafka-go does, because a
-// message that is over the limit fails the whole call.
-func wireSize(msg *kafka.Message, headers int, headerBytes int) int64 {
+// wireSize is what kafka-go counts for msg against Writer.BatchBytes if it had
+// so many headers, of headerBytes in all. It must count as kafka-go does,
+// because a message over the limit fails the whole call.
+func wireSize(msg *kafka.Message, headers, headerBytes int) int64 {
 	// Checksum, magic byte, attributes, timestamp, and the lengths of the key
 	// and the value.
 	const fixed = 4 + 1 + 1 + 8 + 4 + 4
 	return int64(fixed + len(msg.Key) + len(msg.Value) + varintLen(headers) + headerBytes)
+}
+
+// totalSize is wireSize of msg as it is.
+func totalSize(msg *kafka.Message) int64 {
+	size := 0
+	for i := range msg.Headers {
+		size += headerSize(len(msg.Headers[i].Key), len(msg.Headers[i].Value))
+	}
+	return wireSize(msg, len(msg.Headers), size)
 }
 
 // headerSize is what one header adds to a message.

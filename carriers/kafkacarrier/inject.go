@@ -44,24 +44,8 @@ func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...Option) {
 	}
 	s, _ := stamps.Get().(*stamp)
 	s.take(ctx, nil, &cfg)
-	if !s.isEmpty() {
-		s.applyAll(msgs)
-	}
+	s.applyAll(msgs)
 	stamps.Put(s)
-}
-
-// applyAll stamps all of msgs with the same values.
-func (s *stamp) applyAll(msgs []kafka.Message) {
-	total := 0
-	for i := range msgs {
-		n, _ := s.kept(msgs[i].Headers)
-		total += n + len(s.fields)
-	}
-	values := append(make([]byte, 0, len(s.values)), s.values...)
-	headers := make([]kafka.Header, 0, total)
-	for i := range msgs {
-		headers = s.applyIn(headers, &msgs[i], values)
-	}
 }
 
 // Extract returns ctx with the context that msg carries, or ctx itself. It

@@ -4,9 +4,12 @@
 package kafkacarrier
 
 import (
+	"context"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -26,18 +29,38 @@ func (f optionFunc) apply(cfg config) config { return f(cfg) }
 // config is passed by value. The options of propagation are kept in arrays, so
 // that handing them on costs nothing.
 type config struct {
-	propagator propagation.Option
-	policy     propagation.Policy
-	maxBytes   int
-	baggage    propagation.Option
+	propagator     propagation.Option
+	policy         propagation.Policy
+	maxBytes       int
+	baggage        propagation.Option
+	withoutInject  bool
+	withoutExtract bool
 
-	outbound  [4]propagation.Option // what Inject is called with.
+	outbound  [4]propagation.Option // What Inject is called with.
 	outbounds int
-	inbound   [2]propagation.Option // what Extract and Read are called with.
+	inbound   [2]propagation.Option // What Extract and Read are called with.
 	inbounds  int
 
 	tracerProvider trace.TracerProvider
+	meterProvider  metric.MeterProvider
+	observer       Observer
+
 	start          []propagation.StartOption
+	messageContext func(kafka.Message) context.Context
+	template       func(topic string) string
+	group          string
+	clientID       string
+	formatKey      func(key []byte) string
+	headers        []string
+	describe       func(error) string
+
+	withoutCreate  bool
+	withoutCommit  bool
+	withPoll       bool
+	withTimestamps bool
+	withPartitions bool
+	idle           time.Duration
+	interval       time.Duration
 }
 
 // noBaggage keeps baggage off the topics of those who did not ask for it.
@@ -81,6 +104,9 @@ func (cfg *config) receive(o propagation.Option) {
 
 // read returns the context that msg carries.
 func (cfg *config) read(msg *kafka.Message) propagation.Remote {
+	if cfg.withoutExtract || len(msg.Headers) == 0 {
+		return propagation.Remote{}
+	}
 	return propagation.Read(msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)
 }
 
@@ -88,8 +114,8 @@ func (cfg *config) read(msg *kafka.Message) propagation.Remote {
 func (cfg *config) keepsExisting() bool { return cfg.policy == propagation.KeepExisting }
 
 // WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call. A p that maps one format to other header names
-// is how to read and write headers of another name.
+// one at the time of the call. To read and write headers of other names, give a
+// p that maps them.
 func WithPropagator(p propagation.TextMapPropagator) Option {
 	var o propagation.Option
 	if p != nil {
@@ -122,10 +148,34 @@ func WithoutBaggage() Option {
 	return optionFunc(func(cfg config) config { cfg.baggage = noBaggage; return cfg })
 }
 
+// WithoutInject lets a [Writer] and [Forward] leave the headers of messages as
+// they are. Spans and metrics are recorded all the same.
+func WithoutInject() Option {
+	return optionFunc(func(cfg config) config { cfg.withoutInject = true; return cfg })
+}
+
+// WithoutExtract lets a [Reader] and [Process] not look at the headers of
+// messages: what handles them starts traces of its own.
+func WithoutExtract() Option {
+	return optionFunc(func(cfg config) config { cfg.withoutExtract = true; return cfg })
+}
+
 // WithTracerProvider records spans with provider instead of the global one; nil
 // means the global one at the time of the call.
 func WithTracerProvider(provider trace.TracerProvider) Option {
 	return optionFunc(func(cfg config) config { cfg.tracerProvider = provider; return cfg })
+}
+
+// WithMeterProvider records metrics with provider instead of the global one,
+// which nil means.
+func WithMeterProvider(provider metric.MeterProvider) Option {
+	return optionFunc(func(cfg config) config { cfg.meterProvider = provider; return cfg })
+}
+
+// WithObserver tells observer what happens; nil means no one, which is the
+// default. One observer may serve many readers and writers.
+func WithObserver(observer Observer) Option {
+	return optionFunc(func(cfg config) config { cfg.observer = observer; return cfg })
 }
 
 // WithStartOptions says how the spans of [Process] and [ProcessBatch], and
@@ -135,4 +185,100 @@ func WithTracerProvider(provider trace.TracerProvider) Option {
 func WithStartOptions(opts ...propagation.StartOption) Option {
 	opts = slices.Clone(opts)
 	return optionFunc(func(cfg config) config { cfg.start = opts; return cfg })
+}
+
+// WithMessageContext makes a [Writer] take the context of each message from f,
+// so that a batch filled by many requests keeps the trace of each. The message
+// is as the caller gave it; its WriterData is a place to keep a context. A nil
+// f, or one that returns nil or panics, means the ctx of WriteMessages.
+func WithMessageContext(f func(kafka.Message) context.Context) Option {
+	return optionFunc(func(cfg config) config { cfg.messageContext = f; return cfg })
+}
+
+// WithTopicTemplate names spans and metrics by what f returns for a topic, for
+// topics whose names are generated: f must return few values. A nil f, or one
+// that returns "" or panics, means the topic itself.
+func WithTopicTemplate(f func(topic string) string) Option {
+	return optionFunc(func(cfg config) config { cfg.template = f; return cfg })
+}
+
+// WithGroup names the consumer group for [Process] and [ProcessBatch]; a
+// [Reader] knows its own.
+func WithGroup(group string) Option {
+	return optionFunc(func(cfg config) config { cfg.group = group; return cfg })
+}
+
+// WithMessageKey puts the key of a message on its span, as f formats it: a hash,
+// for keys that tell who someone is. A nil f means the key itself. What is not
+// UTF-8 is replaced, and what is longer than 128 bytes is cut. If f panics,
+// there is no key.
+func WithMessageKey(f func(key []byte) string) Option {
+	if f == nil {
+		f = func(key []byte) string { return string(key) }
+	}
+	return optionFunc(func(cfg config) config { cfg.formatKey = f; return cfg })
+}
+
+// WithHeaders puts the headers named keys, in any case, on the spans of
+// messages as messaging.header.KEY. No others are recorded. Values are cut like
+// keys are: see [WithMessageKey].
+func WithHeaders(keys ...string) Option {
+	keys = slices.Clone(keys)
+	return optionFunc(func(cfg config) config { cfg.headers = keys; return cfg })
+}
+
+// WithErrorDescription sets the status description of failed spans to what f
+// returns; a nil f means the text of the error. By default the description is
+// error.type alone, because a text may hold what the message held.
+func WithErrorDescription(f func(error) string) Option {
+	if f == nil {
+		f = func(err error) string { return err.Error() }
+	}
+	return optionFunc(func(cfg config) config { cfg.describe = f; return cfg })
+}
+
+// WithoutCreateSpans makes a [Writer] record one span for a call with several
+// messages, instead of one for each besides. The messages then share its
+// context, unless [WithMessageContext] gives them one of their own.
+func WithoutCreateSpans() Option {
+	return optionFunc(func(cfg config) config { cfg.withoutCreate = true; return cfg })
+}
+
+// WithoutCommitSpans makes a [Reader] record no span for commits. They are
+// measured all the same.
+func WithoutCommitSpans() Option {
+	return optionFunc(func(cfg config) config { cfg.withoutCommit = true; return cfg })
+}
+
+// WithPollSpans makes a [Reader] record a span for each fetch that brought a
+// message or failed. It is made when the fetch has returned, with its true
+// start, so none is open while the topic is idle.
+func WithPollSpans() Option {
+	return optionFunc(func(cfg config) config { cfg.withPoll = true; return cfg })
+}
+
+// WithTimestamps makes a [Writer] set the time of messages that have none to
+// that of the call, so that time in queue counts the time they waited in a
+// batch. Without it kafka-go sets the time when it sends the batch.
+func WithTimestamps() Option {
+	return optionFunc(func(cfg config) config { cfg.withTimestamps = true; return cfg })
+}
+
+// WithPartitionMetrics adds messaging.destination.partition.id to the
+// OpenTelemetry metrics: as many series more as there are partitions.
+func WithPartitionMetrics() Option {
+	return optionFunc(func(cfg config) config { cfg.withPartitions = true; return cfg })
+}
+
+// WithPartitionExpiry sets how long a [Reader] remembers a partition that
+// brings nothing while others do: it may have gone to another member of the
+// group, which kafka-go does not tell. A d of 0 or less means 10 minutes.
+func WithPartitionExpiry(d time.Duration) Option {
+	return optionFunc(func(cfg config) config { cfg.idle = d; return cfg })
+}
+
+// WithInterval sets how often [WatchLag] looks; a d of 0 or less means every 30
+// seconds.
+func WithInterval(d time.Duration) Option {
+	return optionFunc(func(cfg config) config { cfg.interval = d; return cfg })
 }

@@ -6,112 +6,175 @@ package kafkacarrier
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/waybill-go/waybill/internal/scope"
-	"github.com/waybill-go/waybill/internal/semconv"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-var errNilHandler = errors.New("the function that handles the message is nil")
+var errNilHandler = errors.New("kafkacarrier: the function that handles the message is nil")
 
 // Process calls fn in the span "process T", which continues the context that
-// msg carries, and returns what fn returned. A [Reader] has a method of the
-// same name that knows its consumer group.
+// msg carries, and returns what fn returned. It is for messages of a plain
+// kafka.Reader: a [Reader] has a method of the same name, which knows the
+// consumer group, and whose messages are counted when they are fetched.
 //
 // By default a span in ctx stays the parent and the sender is linked; with none
 // the sender is the parent, and linked too; [WithStartOptions] changes that.
 // The ctx of fn has the deadline and the values of ctx, and the baggage of msg.
 //
-// An error of fn makes the span an error with its type in error.type. A panic
-// does too, and goes on up with its own value. A nil fn is an error.
+// An error of fn makes the span an error, with its class in error.type; that
+// ctx was cancelled does not. If fn panics, or ends its goroutine, the span
+// ends as a panic, and the panic goes on up with its own value. A nil fn is an
+// error.
 func Process(ctx context.Context, msg kafka.Message, fn func(context.Context) error, opts ...Option) error {
-	return newProcessor(newConfig(opts)).process(ctx, msg, fn)
+	t := newBriefTelemetry(newConfig(opts))
+	t.delivered(orBackground(ctx), opProcess, &msg)
+	return t.process(ctx, msg, false, fn)
 }
 
 // ProcessBatch calls fn in one span for all of msgs, with a link to the context
 // of each, and returns what fn returned. Equal contexts are linked once, and at
-// most 128, chosen evenly; the attribute waybill.link_count is the true number
-// and messaging.batch.message_count that of the messages.
+// most 128, chosen evenly; the attribute waybill.link_count is how many there
+// are, and messaging.batch.message_count how many messages.
 //
 // What all messages share is on the span, and the topic, partition and offset
-// of each that differs are on its link. Without messages fn is called with ctx
-// and no span. The ends are those of [Process].
+// of each are on its link where they differ. Without messages fn is called with
+// ctx and no span. In all else it is like [Process].
 func ProcessBatch(ctx context.Context, msgs []kafka.Message, fn func(context.Context) error, opts ...Option) error {
-	return newProcessor(newConfig(opts)).processBatch(ctx, msgs, fn)
+	t := newBriefTelemetry(newConfig(opts))
+	for i := range msgs {
+		t.delivered(orBackground(ctx), opProcess, &msgs[i])
+	}
+	return t.processBatch(ctx, msgs, fn)
 }
 
-// processor makes the spans of those who handle messages.
-type processor struct {
-	cfg    config
-	tracer *scope.Tracer
+// Start is [Process] for a handler that is not a function: it opens the span and
+// returns the ctx to handle msg with, and a function that ends the span with
+// the error of the handler. It must be called; calls after the first do
+// nothing.
+func Start(ctx context.Context, msg kafka.Message, opts ...Option) (context.Context, func(error)) {
+	t := newBriefTelemetry(newConfig(opts))
+	t.delivered(orBackground(ctx), opProcess, &msg)
+	return t.startProcess(ctx, msg, false)
 }
 
-func newProcessor(cfg config) *processor {
-	return &processor{cfg: cfg, tracer: scope.NewTracer("carriers/kafkacarrier", cfg.tracerProvider, semconv.SchemaURL)}
-}
-
-func (p *processor) process(ctx context.Context, msg kafka.Message, fn func(context.Context) error) error {
+func (t *telemetry) process(ctx context.Context, msg kafka.Message, redelivered bool, fn func(context.Context) error) error {
 	if fn == nil {
 		return errNilHandler
 	}
-	ctx, work := p.start(ctx, &msg)
-	return work.run(ctx, fn)
+	ctx, w := t.openMessage(orBackground(ctx), &msg, redelivered)
+	return w.run(ctx, fn)
 }
 
-func (p *processor) processBatch(ctx context.Context, msgs []kafka.Message, fn func(context.Context) error) error {
+func (t *telemetry) processBatch(ctx context.Context, msgs []kafka.Message, fn func(context.Context) error) error {
+	ctx = orBackground(ctx)
 	switch {
 	case fn == nil:
 		return errNilHandler
 	case len(msgs) == 0:
 		return fn(ctx)
 	}
-	ctx, work := p.startBatch(ctx, msgs)
-	return work.run(ctx, fn)
+	ctx, w := t.openBatch(ctx, msgs)
+	return w.run(ctx, fn)
 }
 
-// start opens the span of one message.
-func (p *processor) start(ctx context.Context, msg *kafka.Message) (context.Context, *work) {
-	attributes := append(opProcess.attributes(),
-		keyDestination.String(msg.Topic), partitionID(msg.Partition), keyOffset.Int64(msg.Offset))
+func (t *telemetry) startProcess(ctx context.Context, msg kafka.Message, redelivered bool) (context.Context, func(error)) {
+	ctx, w := t.openMessage(orBackground(ctx), &msg, redelivered)
+	ended := false
+	return ctx, func(err error) {
+		if !ended {
+			ended = true
+			w.end(ctx, err)
+		}
+	}
+}
+
+// orBackground returns ctx, or the empty context in the place of nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background() //nolint:forbidigo // a nil ctx means this.
+	}
+	return ctx
+}
+
+// work is one message, or a batch of them, in the hands of a handler.
+type work struct {
+	t         *telemetry
+	span      trace.Span
+	started   time.Time
+	topic     string // "" for several.
+	partition int    // -1 for several.
+}
+
+// openMessage opens the span of one message.
+func (t *telemetry) openMessage(ctx context.Context, msg *kafka.Message, redelivered bool) (context.Context, *work) {
+	w := &work{t: t, started: time.Now(), topic: msg.Topic, partition: msg.Partition}
+	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, msg.Topic}, []propagation.Remote{t.cfg.read(msg)})
+	if w.span.IsRecording() {
+		attributes := append(make([]attribute.KeyValue, 0, 8), partitionID(msg.Partition), keyOffset.Int64(msg.Offset))
+		if redelivered {
+			attributes = append(attributes, keyRedelivered.Bool(true))
+		}
+		w.span.SetAttributes(t.appendContent(attributes, msg)...)
+	}
+	return ctx, w
+}
+
+// appendContent appends what the user wants to see of the content of msg.
+func (t *telemetry) appendContent(attributes []attribute.KeyValue, msg *kafka.Message) []attribute.KeyValue {
 	if isTombstone(msg) {
 		attributes = append(attributes, keyTombstone.Bool(true))
 	}
-	remotes := []propagation.Remote{p.cfg.read(msg)}
-	return p.open(ctx, opProcess.spanName(msg.Topic), remotes, attributes)
+	if t.cfg.formatKey != nil && msg.Key != nil {
+		if key, ok := t.formatKey(msg.Key); ok {
+			attributes = append(attributes, keyMessageKey.String(text(key)))
+		}
+	}
+	for _, key := range t.cfg.headers {
+		var captured []string
+		for _, value := range valuesOf(msg.Headers, key) {
+			captured = append(captured, text(value))
+		}
+		if len(captured) > 0 {
+			attributes = append(attributes, attribute.StringSlice(keyHeader+strings.ToLower(key), captured))
+		}
+	}
+	return attributes
 }
 
-// startBatch opens the span of several messages.
-func (p *processor) startBatch(ctx context.Context, msgs []kafka.Message) (context.Context, *work) {
-	topic, partition := common(msgs)
-	attributes := append(opProcess.attributes(), keyBatchCount.Int(len(msgs)))
-	if topic != "" {
-		attributes = append(attributes, keyDestination.String(topic))
+// formatKey calls the user's formatter, which may panic.
+func (t *telemetry) formatKey(key []byte) (formatted string, ok bool) {
+	defer contain()
+	formatted = t.cfg.formatKey(key)
+	return formatted, true
+}
+
+// openBatch opens the span of several messages.
+func (t *telemetry) openBatch(ctx context.Context, msgs []kafka.Message) (context.Context, *work) {
+	w := &work{t: t, started: time.Now()}
+	w.topic, w.partition = common(msgs)
+	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, w.topic}, t.readAll(msgs),
+		propagation.WithLinkAttributes(func(i int) []attribute.KeyValue { return varying(&msgs[i], w.topic, w.partition) }))
+	if w.span.IsRecording() {
+		w.span.SetAttributes(keyBatchCount.Int(len(msgs)))
+		if w.partition >= 0 {
+			w.span.SetAttributes(partitionID(w.partition))
+		}
 	}
-	if partition >= 0 {
-		attributes = append(attributes, partitionID(partition))
-	}
+	return ctx, w
+}
+
+func (t *telemetry) readAll(msgs []kafka.Message) []propagation.Remote {
 	remotes := make([]propagation.Remote, len(msgs))
 	for i := range msgs {
-		remotes[i] = p.cfg.read(&msgs[i])
+		remotes[i] = t.cfg.read(&msgs[i])
 	}
-	return p.open(ctx, opProcess.spanName(topic), remotes, attributes,
-		propagation.WithLinkAttributes(func(i int) []attribute.KeyValue {
-			return varying(&msgs[i], topic, partition)
-		}))
-}
-
-func (p *processor) open(ctx context.Context, name string, remotes []propagation.Remote,
-	attributes []attribute.KeyValue, opts ...propagation.StartOption,
-) (context.Context, *work) {
-	opts = append(opts, propagation.WithSpanOptions(
-		trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attributes...)))
-	ctx, span := propagation.Start(ctx, p.tracer.Get(), name, remotes, append(opts, p.cfg.start...)...)
-	return ctx, &work{span: span}
+	return remotes
 }
 
 // common returns the topic and the partition that all of msgs share, "" and -1
@@ -142,46 +205,22 @@ func varying(msg *kafka.Message, topic string, partition int) []attribute.KeyVal
 	return append(attributes, keyOffset.Int64(msg.Offset))
 }
 
-// work is a message, or a batch of them, in the hands of a handler.
-type work struct {
-	span trace.Span
-}
-
-// run calls fn and ends the span however fn ends. It does not recover, so a
-// panic keeps its value and its frames.
-func (w *work) run(ctx context.Context, fn func(context.Context) error) (err error) {
-	returned := false
-	defer func() {
-		if !returned {
-			w.end(ctx, errPanic)
-			return
-		}
-		w.end(ctx, err)
-	}()
-	err = fn(ctx)
-	returned = true
+// run calls fn and ends the work however fn ends. It does not recover, so that
+// a panic keeps its value and its frames.
+func (w *work) run(ctx context.Context, fn func(context.Context) error) error {
+	outcome := errPanic
+	defer func() { w.end(ctx, outcome) }()
+	err := fn(ctx)
+	outcome = err
 	return err
 }
 
-// end ends the span with the outcome err.
+// end ends the work with the outcome err.
 func (w *work) end(ctx context.Context, err error) {
-	setOutcome(ctx, w.span, err)
-	w.span.End()
-}
-
-// setOutcome notes err on span. That ctx was cancelled is not an error of the
-// one who was told to stop.
-func setOutcome(ctx context.Context, span trace.Span, err error) {
-	if err == nil || !span.IsRecording() {
-		return
+	w.t.finish(ctx, w.span, err)
+	m := w.t.measured(opProcess, w.topic, w.partition, err)
+	w.t.instruments.time(ctx, w.t.instruments.processDuration, time.Since(w.started), m)
+	if err != nil && !isCancellation(ctx, err) {
+		w.t.failed(opProcess, m.topic, m.errorType)
 	}
-	kind := errorType(err)
-	span.SetAttributes(keyErrorType.String(kind))
-	if !isCancellation(ctx, err) {
-		span.SetStatus(codes.Error, kind)
-	}
-}
-
-func isCancellation(ctx context.Context, err error) bool {
-	return errors.Is(err, context.Canceled) && ctx.Err() != nil
 }

@@ -64,6 +64,32 @@ func (s *stamp) set(key string, n int) {
 	s.fields = append(s.fields, f)
 }
 
+// level is how much of a stamp is left out, so that the rest fits: what others
+// can best do without goes first, and a value is never cut.
+type level int
+
+const (
+	whole level = iota
+	withoutBaggage
+	withoutTracestate
+	withoutWaybill
+	nothing // The message stays as it is.
+)
+
+// levelWithout returns the first level that leaves out a header named key.
+func levelWithout(key string) level {
+	switch {
+	case key == "baggage", strings.HasPrefix(key, "uberctx-"), strings.HasPrefix(key, "ot-baggage-"):
+		return withoutBaggage
+	case key == "tracestate":
+		return withoutTracestate
+	case key == "waybill":
+		return withoutWaybill
+	default:
+		return nothing
+	}
+}
+
 // isEmpty reports whether s changes no message.
 func (s *stamp) isEmpty() bool { return len(s.fields) == 0 && len(s.cleared) == 0 }
 
@@ -86,49 +112,109 @@ func (s *stamp) replaces(key string) bool {
 	return false
 }
 
-// kept returns how many headers stay, and their bytes on the wire.
-func (s *stamp) kept(headers []kafka.Header) (n, bytes int) {
+// kept returns how many headers stay.
+func (s *stamp) kept(headers []kafka.Header) int {
+	n := 0
 	for i := range headers {
-		if h := &headers[i]; !s.replaces(h.Key) {
+		if !s.replaces(headers[i].Key) {
 			n++
-			bytes += headerSize(len(h.Key), len(h.Value))
+		}
+	}
+	return n
+}
+
+// fit returns how much of s has to be left out for msg to stay within limit
+// bytes as kafka-go counts them.
+func (s *stamp) fit(msg *kafka.Message, limit int64) level {
+	headers, size := 0, 0
+	for i := range msg.Headers {
+		if h := &msg.Headers[i]; !s.replaces(h.Key) {
+			headers++
+			size += headerSize(len(h.Key), len(h.Value))
+		}
+	}
+	for without := whole; without < nothing; without++ {
+		n, bytes := s.added(without)
+		if wireSize(msg, headers+n, size+bytes) <= limit {
+			return without
+		}
+	}
+	return nothing
+}
+
+// added returns how many headers s sets at a level, and their bytes.
+func (s *stamp) added(without level) (n, bytes int) {
+	for _, f := range s.fields {
+		if levelWithout(f.key) > without {
+			n++
+			bytes += headerSize(len(f.key), f.to-f.from)
 		}
 	}
 	return n, bytes
 }
 
-// appendTo appends the headers of a message that had headers, and the new ones
-// with their values in values, which holds a copy of s.values.
-func (s *stamp) appendTo(dst, headers []kafka.Header, values []byte) []kafka.Header {
-	for i := range headers {
-		if !s.replaces(headers[i].Key) {
-			dst = append(dst, headers[i])
-		}
-	}
-	for _, f := range s.fields {
-		dst = append(dst, kafka.Header{Key: f.key, Value: values[f.from:f.to:f.to]})
-	}
-	return dst
+// arena holds the headers of many messages in two arrays.
+type arena struct {
+	headers []kafka.Header
+	values  []byte
 }
 
-// apply stamps msg. The slice that msg had is not written to.
+// hold copies the values of s, so that messages can be stamped with them.
+func (a *arena) hold(s *stamp) (values []byte) {
+	from := len(a.values)
+	a.values = append(a.values, s.values...)
+	return a.values[from:]
+}
+
+// stamp stamps msg with s, whose values are held in values. The slice that msg
+// had is not written to, and the one it gets has no spare room, so that an
+// append to it does not reach its neighbour.
+func (a *arena) stamp(msg *kafka.Message, s *stamp, values []byte, without level) {
+	if without == nothing {
+		return
+	}
+	from := len(a.headers)
+	for i := range msg.Headers {
+		if !s.replaces(msg.Headers[i].Key) {
+			a.headers = append(a.headers, msg.Headers[i])
+		}
+	}
+	if len(s.fields) == 0 && len(a.headers)-from == len(msg.Headers) {
+		a.headers = a.headers[:from]
+		return
+	}
+	for _, f := range s.fields {
+		if levelWithout(f.key) > without {
+			a.headers = append(a.headers, kafka.Header{Key: f.key, Value: values[f.from:f.to:f.to]})
+		}
+	}
+	msg.Headers = a.headers[from:len(a.headers):len(a.headers)]
+}
+
+// apply stamps one message.
 func (s *stamp) apply(msg *kafka.Message) {
 	if s.isEmpty() {
 		return
 	}
-	n, _ := s.kept(msg.Headers)
-	values := append(make([]byte, 0, len(s.values)), s.values...)
-	s.applyIn(make([]kafka.Header, 0, n+len(s.fields)), msg, values)
+	a := arena{
+		headers: make([]kafka.Header, 0, s.kept(msg.Headers)+len(s.fields)),
+		values:  make([]byte, 0, len(s.values)),
+	}
+	a.stamp(msg, s, a.hold(s), whole)
 }
 
-// applyIn stamps msg with headers at the end of arena, which it returns. The
-// slice that msg gets has no spare room, so an append by the user does not
-// reach its neighbour in the arena.
-func (s *stamp) applyIn(arena []kafka.Header, msg *kafka.Message, values []byte) []kafka.Header {
-	from := len(arena)
-	arena = s.appendTo(arena, msg.Headers, values)
-	if len(s.fields) > 0 || len(arena)-from < len(msg.Headers) {
-		msg.Headers = arena[from:len(arena):len(arena)]
+// applyAll stamps all of msgs with the same values.
+func (s *stamp) applyAll(msgs []kafka.Message) {
+	if s.isEmpty() {
+		return
 	}
-	return arena
+	headers := 0
+	for i := range msgs {
+		headers += s.kept(msgs[i].Headers) + len(s.fields)
+	}
+	a := arena{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, len(s.values))}
+	values := a.hold(s)
+	for i := range msgs {
+		a.stamp(&msgs[i], s, values, whole)
+	}
 }
