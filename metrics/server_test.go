@@ -204,6 +204,41 @@ func TestShutdownWaitsForScrapes(t *testing.T) {
 	}
 }
 
+// R27.
+func TestShutdownCutsOffWhatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "x", Help: "x"}, func() float64 {
+		close(entered)
+		<-leave
+		return 1
+	}))
+	server, err := metrics.Listen(nil, "127.0.0.1:0", registry) //nolint:staticcheck // A nil context is part of the test.
+	if err != nil {
+		t.Fatal(err)
+	}
+	scraped := make(chan error)
+	go func() {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Get("http://" + server.Addr().String() + "/metrics")
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		scraped <- err
+	}()
+	<-entered
+	expired, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := server.Shutdown(expired); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown = %v", err)
+	}
+	if err := <-scraped; err == nil {
+		t.Error("the scrape was not cut off")
+	}
+	close(leave)
+}
+
 func TestNilServer(t *testing.T) {
 	t.Parallel()
 	var s *metrics.Server

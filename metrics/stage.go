@@ -6,7 +6,6 @@ package metrics
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -124,19 +123,15 @@ func (s *stage) Dropped(reason string)            { s.dropped.with(reason).Inc()
 type latest struct {
 	gauge func() prometheus.Gauge
 
-	mu     sync.Mutex   // Orders the writes of gauge.
-	millis atomic.Int64 // The latest Unix time plus one; zero before the first.
+	mu   sync.Mutex
+	time time.Time // Zero before the first.
 }
 
 func (l *latest) set(t time.Time) {
-	millis := t.UnixMilli() + 1
-	if current := l.millis.Load(); current != 0 && millis <= current {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if current := l.millis.Load(); current == 0 || millis > current {
-		l.millis.Store(millis)
+	if l.time.IsZero() || t.After(l.time) {
+		l.time = t
 		l.gauge().Set(unixSeconds(t))
 	}
 }

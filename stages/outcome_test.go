@@ -182,6 +182,18 @@ func TestPanicOfNil(t *testing.T) {
 	}
 }
 
+// R12. With this setting recover cannot tell the two apart, but nothing that
+// panicked may look like a success. Not parallel: it sets the environment.
+func TestPanicOfNilThatLooksLikeGoexitIsAnError(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	for name, run := range ways {
+		err := run(t.Context(), newRig(t).Stage, func(context.Context) error { panic(nil) }) //nolint:govet // The test.
+		if _, ok := err.(*runtime.PanicNilError); !ok {
+			t.Errorf("%s = %v", name, err)
+		}
+	}
+}
+
 // R12.
 func TestGoexitIsACancellation(t *testing.T) {
 	t.Parallel()
