@@ -8,6 +8,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -139,23 +143,48 @@ func regexLen(b []byte) (int, bool) {
 	return pattern + 1 + flags + 1, flags >= 0
 }
 
-// find returns the element of doc named key. What is malformed ends the search.
-func find(doc []byte, key string) (element, bool) {
-	if len(doc) < minDocument {
-		return element{}, false
-	}
-	elements := doc[:len(doc)-1]
-	for at := 4; at < len(elements); {
-		e, ok := elementAt(elements, at)
-		if !ok {
-			break
+// elements returns the elements of doc, up to the first that is malformed.
+func elements(doc []byte) iter.Seq[element] {
+	return func(yield func(element) bool) {
+		if len(doc) < minDocument {
+			return
 		}
+		body := doc[:len(doc)-1]
+		for at := 4; at < len(body); {
+			e, ok := elementAt(body, at)
+			if !ok || !yield(e) {
+				return
+			}
+			at = e.to
+		}
+	}
+}
+
+// find returns the first element of doc named key.
+func find(doc []byte, key string) (element, bool) {
+	for e := range elements(doc) {
 		if string(e.key) == key {
 			return e, true
 		}
-		at = e.to
 	}
 	return element{}, false
+}
+
+// descend returns the element at path in the document that e holds; e itself
+// for an empty path.
+func descend(e element, path string) (element, bool) {
+	for path != "" {
+		var name string
+		name, path, _ = strings.Cut(path, ".")
+		if e.kind != typeDocument {
+			return element{}, false
+		}
+		var ok bool
+		if e, ok = find(e.value, name); !ok {
+			return element{}, false
+		}
+	}
+	return e, true
 }
 
 // text returns the bytes of a string or of a binary value, not copied, or nil.
@@ -193,15 +222,30 @@ func appendHead(dst []byte, kind byte, name string) []byte {
 	return append(append(append(dst, kind), name...), 0)
 }
 
-// appendElements appends the values of c, which are escaped already.
+// appendElements appends the values of c, whose names are escaped already.
 func appendElements(dst []byte, c *TraceContext) []byte {
 	for _, f := range c.fields() {
-		switch value := f.Value.(type) {
-		case string:
-			dst = appendString(dst, f.Key, value)
-		case []byte:
-			dst = appendString(dst, f.Key, string(value))
+		dst = appendElem(dst, f)
+	}
+	return dst
+}
+
+// appendElem appends an element whose value is one that an inject writes: text,
+// which may be no UTF-8, or a context in one of the forms of a sub-document.
+func appendElem(dst []byte, e elem) []byte {
+	switch value := e.Value.(type) {
+	case string:
+		return appendString(dst, e.Key, value)
+	case []byte:
+		return appendString(dst, e.Key, string(value))
+	case *TraceContext:
+		return appendDocument(appendHead(dst, typeDocument, e.Key), appendElements(nil, value))
+	case map[string]any:
+		var inner []byte
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			inner = appendElem(inner, elem{key, value[key]})
 		}
+		return appendDocument(appendHead(dst, typeDocument, e.Key), inner)
 	}
 	return dst
 }

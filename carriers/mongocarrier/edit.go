@@ -29,38 +29,15 @@ func (s *slip) prepare(cfg *config) (path string, ok bool) {
 	s.change.copying = cfg.copying
 	switch {
 	case cfg.form == Flat:
-		for _, key := range s.cleared {
-			s.change.remove = append(s.change.remove, escapeKey(key))
-		}
+		s.change.remove = append(s.change.remove, s.cleared...)
 		c := s.unpacked()
 		s.change.set = append(s.change.set, c.fields()...)
 	case s.isEmpty():
 		s.change.remove = append(s.change.remove, leaf)
 	default:
-		s.change.set = append(s.change.set, elem{leaf, s.value(cfg)})
+		s.change.set = append(s.change.set, elem{leaf, s.content(cfg).value(cfg.form)})
 	}
 	return path, true
-}
-
-// value returns what s holds as the value of a field. A pointer to a struct is
-// one that costs no allocation more than the struct.
-func (s *slip) value(cfg *config) any {
-	if cfg.form == Properties {
-		c := s.unpacked()
-		return c.properties()
-	}
-	if cfg.captured != nil {
-		return cfg.captured
-	}
-	c := s.pack()
-	if !c.hasBinary() {
-		return c
-	}
-	sub := make(map[string]any, len(c.Extra))
-	for _, f := range c.fields() {
-		sub[f.Key] = f.Value
-	}
-	return sub
 }
 
 // lookup returns the value at path in a document of any shape.
@@ -75,8 +52,8 @@ func lookup(doc any, path string) any {
 	case map[string]any:
 		return lookupM(doc, path)
 	case []byte:
-		e, _ := find(doc, name)
-		return lookup(e.source(), rest)
+		e, _ := descend(element{kind: typeDocument, value: doc}, path)
+		return e.source()
 	default:
 		for _, e := range listElems(reflect.ValueOf(doc)) {
 			if e.Key == name {
@@ -103,9 +80,31 @@ func editValue(doc any, path string, c *change) (any, bool) {
 		list, ok := editD(listElems(v), path, c)
 		return listOf(t, list), ok
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		raw, err := editBytes(v.Bytes(), path, c)
+		return reflect.ValueOf(raw).Convert(t).Interface(), err == nil
+	default:
 		return doc, false
 	}
-	return doc, false
+}
+
+// editBytes changes the document at path in doc, a nested document of bytes, in
+// a copy of it.
+func editBytes(doc []byte, path string, c *change) ([]byte, error) {
+	n, err := documentLen(doc)
+	if err != nil {
+		return doc, err
+	}
+	e := rawEdit{doc: doc[:n], remove: c.remove, copying: copied}
+	if err := e.edit(0, path); err != nil {
+		return doc, err
+	}
+	for _, field := range c.set {
+		e.leaf, e.block, e.remove = field.Key, appendElem(nil, field), nil
+		if err := e.edit(0, path); err != nil {
+			return doc, err
+		}
+	}
+	return e.doc, nil
 }
 
 // listElems returns the elements of an ordered document of any type.

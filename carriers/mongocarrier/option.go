@@ -54,15 +54,23 @@ type config struct {
 	copying  copying
 	captured *TraceContext
 
+	lastWriter string
+
 	tracer     *scope.Tracer
+	observer   observed
 	start      []propagation.StartOption
 	collection string
-	batch      int
+	attempt    int
+	origin     Origin
+	isBatch    bool
 }
 
 // withoutBaggage keeps baggage out of the documents of those who did not ask
 // for it.
 var withoutBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
+
+// replace is how what is there is cleared.
+var replace = propagation.WithPolicy(propagation.Replace) //nolint:gochecknoglobals // constant.
 
 // globalTracer serves those who did not set a provider.
 var globalTracer = newTracer(nil) //nolint:gochecknoglobals // it resolves OpenTelemetry's own global.
@@ -209,6 +217,22 @@ func WithStartOptions(opts ...propagation.StartOption) Option {
 // and the attributes of the span.
 func WithCollection(name string) Option {
 	return optionFunc(func(cfg config) config { cfg.collection = name; return cfg })
+}
+
+// keys returns the names of the fields that a Flat context has.
+func (cfg *config) keys() []string {
+	s := newSlip()
+	defer s.release()
+	s.clearAll(cfg)
+	return slices.Clone(s.cleared)
+}
+
+// join returns the path of a field of a Flat context.
+func (cfg *config) join(name string) string {
+	if cfg.field == "" {
+		return name
+	}
+	return cfg.field + "." + name
 }
 
 // place returns the document that holds the context, "" for the outermost, and

@@ -16,77 +16,110 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
+// The attributes of messaging spans, which those of a collection that is used
+// as a queue are. https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+const (
+	keySystem        = attribute.Key("messaging.system")
+	keyOperationName = attribute.Key("messaging.operation.name")
+	keyOperationType = attribute.Key("messaging.operation.type")
+	keyDestination   = attribute.Key("messaging.destination.name")
+	keyBatchCount    = attribute.Key("messaging.batch.message_count")
+)
+
+// The attributes that the conventions have no name for.
+const (
+	keyAge     = attribute.Key("waybill.age_seconds") // Since the oldest of the documents was sent.
+	keyAttempt = attribute.Key("waybill.attempt")     // What WithAttempt says.
+	keyOrigin  = attribute.Key("waybill.origin")      // What WithOrigin says.
+)
+
+// The outcomes, as package stages has them.
+const (
+	outcomeSuccess   = "success"
+	outcomeFailure   = "failure"
+	outcomeTimeout   = "timeout"
+	outcomeCancelled = "cancelled"
+	outcomePanic     = "panic"
+)
+
 var errNilHandler = errors.New("the function that handles the document is nil")
 
-// Process runs fn in a span that handles one document, with the context that
-// the document held, and returns what fn returns. Use it once a poller has
-// claimed the document, or a stream has delivered it.
+// Process calls fn in the span "process C" of the collection C, which continues
+// the context that a document held, and returns what fn returned. Use it once a
+// poller has claimed the document, or a stream has delivered it.
 //
-// The span is called "process", with the name that [WithCollection] gives, and
-// is related to remote as [propagation.Start] says: the child of a span in ctx
-// with a link to remote, or the child of remote. An error of fn is its status
-// and its error.type, but for one that says that ctx was cancelled, which is no
-// failure; a panic is noted and goes on with its own value. A nil fn is an
-// error.
+// By default a span in ctx stays the parent and the sender is linked; with none
+// the sender is the parent, and linked too; [WithStartOptions], [WithAttempt]
+// and [WithOrigin] change that. The ctx of fn has the deadline and the values
+// of ctx, and the waybill of the document, so what fn injects goes on with it.
+//
+// An error of fn makes the span an error with its type in error.type, unless it
+// only says that ctx was cancelled. A panic does too, and goes on up with its
+// own value. A nil fn is an error.
 func Process(ctx context.Context, remote propagation.Remote, fn func(context.Context) error, opts ...Option) error {
 	cfg := newConfig(opts)
+	return cfg.process(ctx, []propagation.Remote{remote}, fn)
+}
+
+// ProcessBatch calls fn in one span for all of remotes, with a link to each,
+// and returns what fn returned. Equal contexts are linked once, and at most
+// 128, chosen evenly; the attribute waybill.link_count is the true number and
+// messaging.batch.message_count that of the documents.
+//
+// Without documents fn is called with ctx and no span. The ends are those of
+// [Process].
+func ProcessBatch(ctx context.Context, remotes []propagation.Remote, fn func(context.Context) error, opts ...Option) error {
+	cfg := newConfig(opts)
+	if len(remotes) == 0 && fn != nil {
+		return fn(propagation.Remote{}.Context(ctx))
+	}
+	cfg.isBatch = true
+	return cfg.process(ctx, remotes, fn)
+}
+
+// WithAttempt says that this is the nth time a document is handled, from 1 on.
+// The span of a later one is a new root with a link: the trace of the sender
+// does not grow with each failure.
+func WithAttempt(n int) Option {
+	return optionFunc(func(cfg config) config { cfg.attempt = n; return cfg })
+}
+
+// WithOrigin says where in a change event the context was found, as
+// [ReadChangeEvent] returned it. The span that handles a context which the
+// change itself did not write is a new root with a link, unless ctx has a span.
+func WithOrigin(o Origin) Option {
+	return optionFunc(func(cfg config) config { cfg.origin = o; return cfg })
+}
+
+func (cfg *config) process(ctx context.Context, remotes []propagation.Remote, fn func(context.Context) error) (err error) {
 	if fn == nil {
 		return errNilHandler
 	}
-	return process(ctx, []propagation.Remote{remote}, fn, &cfg)
-}
-
-// ProcessBatch is [Process] for documents that are handled together: one span
-// with a link for each context, at most 128, and the number of documents as
-// messaging.batch.message_count. Without a document there is no span: fn runs
-// with ctx.
-func ProcessBatch(ctx context.Context, remotes []propagation.Remote, fn func(context.Context) error, opts ...Option) error {
-	cfg := newConfig(opts)
-	switch {
-	case fn == nil:
-		return errNilHandler
-	case len(remotes) == 0:
-		return fn(propagation.Remote{}.Context(ctx))
-	}
-	cfg.batch = len(remotes)
-	return process(ctx, remotes, fn, &cfg)
-}
-
-func process(ctx context.Context, remotes []propagation.Remote, fn func(context.Context) error, cfg *config) error {
-	start := append(cfg.start[:len(cfg.start):len(cfg.start)], propagation.WithSpanOptions(
-		trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(cfg.attributes(remotes)...),
-	))
-	ctx, span := propagation.Start(ctx, cfg.tracer.Get(), cfg.spanName(), remotes, start...)
-	returned := false
+	parent := ctx
+	ctx, span := propagation.Start(ctx, cfg.tracer.Get(), cfg.spanName(), remotes, cfg.startOptions(ctx, remotes)...)
+	cfg.observer.arrived(ctx, cfg.collection, remotes)
+	outcome := outcomePanic
 	defer func() {
-		if !returned {
-			fail(span, "panic")
-		}
+		errorType := setOutcome(span, outcome, err)
+		cfg.observer.processed(ctx, cfg.collection, len(remotes), outcome, errorType)
 		span.End()
 	}()
-	err := fn(ctx)
-	returned = true
-	switch {
-	case err == nil:
-	case isCancellation(ctx, err):
-		span.SetAttributes(semconv.ErrorTypeKey.String(errorType(err)))
-	default:
-		fail(span, errorType(err))
-	}
+	err = fn(ctx)
+	outcome = classify(parent, err)
 	return err
 }
 
-// isCancellation reports whether err says no more than that ctx was cancelled,
-// which is not an error of the one who was told to stop.
-func isCancellation(ctx context.Context, err error) bool {
-	return errors.Is(err, context.Canceled) && ctx.Err() != nil
-}
-
-// fail marks span as failed. https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
-func fail(span trace.Span, errorType string) {
-	span.SetStatus(codes.Error, errorType)
-	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
+// startOptions returns how the span starts.
+func (cfg *config) startOptions(ctx context.Context, remotes []propagation.Remote) []propagation.StartOption {
+	opts := append(make([]propagation.StartOption, 0, len(cfg.start)+2), propagation.WithSpanOptions(
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(cfg.attributes(remotes)...),
+	))
+	stale := cfg.origin == Creation || cfg.origin == PreImage
+	if cfg.attempt > 1 || stale && !trace.SpanContextFromContext(ctx).IsValid() {
+		opts = append(opts, propagation.AsLink())
+	}
+	return append(opts, cfg.start...)
 }
 
 func (cfg *config) spanName() string {
@@ -96,22 +129,23 @@ func (cfg *config) spanName() string {
 	return "process " + cfg.collection
 }
 
-// attributes describes the span as one of messaging, which a collection that is
-// a queue is. https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 func (cfg *config) attributes(remotes []propagation.Remote) []attribute.KeyValue {
-	attributes := append(make([]attribute.KeyValue, 0, 6),
-		attribute.String("messaging.system", "mongodb"),
-		attribute.String("messaging.operation.name", "process"),
-		attribute.String("messaging.operation.type", "process"),
-	)
+	attributes := append(make([]attribute.KeyValue, 0, 8),
+		keySystem.String("mongodb"), keyOperationName.String("process"), keyOperationType.String("process"))
 	if cfg.collection != "" {
-		attributes = append(attributes, attribute.String("messaging.destination.name", cfg.collection))
+		attributes = append(attributes, keyDestination.String(cfg.collection))
 	}
-	if cfg.batch > 0 {
-		attributes = append(attributes, attribute.Int("messaging.batch.message_count", cfg.batch))
+	if cfg.isBatch {
+		attributes = append(attributes, keyBatchCount.Int(len(remotes)))
 	}
 	if age, ok := oldest(remotes); ok {
-		attributes = append(attributes, attribute.Float64("waybill.age", age.Seconds()))
+		attributes = append(attributes, keyAge.Float64(age.Seconds()))
+	}
+	if cfg.attempt > 0 {
+		attributes = append(attributes, keyAttempt.Int(cfg.attempt))
+	}
+	if cfg.origin != None {
+		attributes = append(attributes, keyOrigin.String(cfg.origin.String()))
 	}
 	return attributes
 }
@@ -124,4 +158,39 @@ func oldest(remotes []propagation.Remote) (age time.Duration, known bool) {
 		}
 	}
 	return age, known
+}
+
+// classify says how a function ended that was called because of ctx. An error
+// that only an inner context explains is a failure.
+func classify(ctx context.Context, err error) string {
+	switch {
+	case err == nil:
+		return outcomeSuccess
+	case ctx == nil || ctx.Err() == nil:
+		return outcomeFailure
+	case is(err, context.DeadlineExceeded) && is(ctx.Err(), context.DeadlineExceeded):
+		return outcomeTimeout
+	case is(err, context.Canceled):
+		return outcomeCancelled
+	default:
+		return outcomeFailure
+	}
+}
+
+// setOutcome notes on span how it ended, and returns the error.type. That ctx
+// was cancelled is not an error of the one who was told to stop.
+func setOutcome(span trace.Span, outcome string, err error) (errorType string) {
+	switch outcome {
+	case outcomeSuccess:
+		return ""
+	case outcomePanic:
+		errorType = outcomePanic
+	default:
+		errorType = typeOf(err)
+	}
+	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
+	if outcome != outcomeCancelled {
+		span.SetStatus(codes.Error, errorType)
+	}
+	return errorType
 }

@@ -9,13 +9,20 @@ import (
 	"unicode/utf16"
 )
 
+// traceparentLen is the length of a traceparent of version 00; those of later
+// versions are not shorter.
+const traceparentLen = 55
+
 // parseText returns what a string holds: the lines of Java's Properties, or
-// nothing but a traceparent.
+// nothing but a traceparent. What is neither is nil.
 func parseText(text string) map[string]string {
-	if !strings.ContainsAny(text, "=: \t\n") {
-		return map[string]string{keyTraceparent: text}
+	if strings.ContainsAny(text, "=: \t\n") {
+		return parseProperties(text)
 	}
-	return parseProperties(text)
+	if len(text) < traceparentLen || text[2] != '-' {
+		return nil
+	}
+	return map[string]string{keyTraceparent: text}
 }
 
 // parseProperties reads the format of Java's Properties: keys and values

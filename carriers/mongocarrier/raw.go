@@ -37,17 +37,17 @@ func InjectRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) (R, error)
 	if err != nil {
 		return doc, err
 	}
-	if cfg.blocked {
-		reportBlocked(cfg.field)
-		return doc, nil
-	}
 	if cfg.keep == propagation.KeepExisting && readRaw(doc, &cfg).Err() == nil {
 		return doc, nil
 	}
 	s := newSlip()
 	defer s.release()
 	s.fillBytes(ctx, &cfg)
-	if !s.touched {
+	switch {
+	case !s.touched:
+		return doc, nil
+	case cfg.blocked:
+		reportBlocked(cfg.field)
 		return doc, nil
 	}
 	edited, err := s.editRaw(doc[:n], &cfg)
@@ -69,15 +69,11 @@ func InjectRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) (R, error)
 // on. It never fails: what is malformed counts as absent.
 func ExtractRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) context.Context {
 	cfg := newConfig(opts)
-	field, ok := rawField(doc, &cfg)
-	switch {
-	case !ok:
-		return propagation.Remote{}.Context(ctx)
-	case field.kind == typeDocument:
+	field, _ := rawField(doc, &cfg)
+	if field.kind == typeDocument {
 		return propagation.Extract(ctx, field.value, propagation.Getter[[]byte](rawGetter{}), cfg.forward[:]...)
-	default:
-		return extractValue(ctx, field.source(), &cfg)
 	}
+	return extractValue(ctx, field.source(), &cfg)
 }
 
 // ReadRaw returns the context that a document of bytes holds, to be used as a
@@ -88,36 +84,23 @@ func ReadRaw[R ~[]byte](doc R, opts ...Option) propagation.Remote {
 }
 
 func readRaw(doc []byte, cfg *config) propagation.Remote {
-	field, ok := rawField(doc, cfg)
-	switch {
-	case !ok:
-		return propagation.Remote{}
-	case field.kind == typeDocument:
-		return propagation.Read(field.value, propagation.Getter[[]byte](rawGetter{}), cfg.forward[:]...)
-	default:
-		return readValue(field.source(), cfg)
-	}
+	field, _ := rawField(doc, cfg)
+	return readElement(field, cfg)
 }
 
-// rawField returns the element that holds the context: with a Flat one, all of
-// the document.
+// readElement returns the context that the value of field holds. The zero
+// element holds none.
+func readElement(field element, cfg *config) propagation.Remote {
+	if field.kind == typeDocument {
+		return propagation.Read(field.value, propagation.Getter[[]byte](rawGetter{}), cfg.forward[:]...)
+	}
+	return readValue(field.source(), cfg)
+}
+
+// rawField returns the element that holds the context: with a Flat one, the
+// document that its parts are in.
 func rawField(doc []byte, cfg *config) (element, bool) {
-	if len(doc) < minDocument {
-		return element{}, false
-	}
-	field := element{kind: typeDocument, value: doc}
-	for rest, more := cfg.field, cfg.field != ""; more; {
-		var name string
-		name, rest, more = strings.Cut(rest, ".")
-		if field.kind != typeDocument {
-			return element{}, false
-		}
-		var ok bool
-		if field, ok = find(field.value, name); !ok {
-			return element{}, false
-		}
-	}
-	return field, true
+	return descend(element{kind: typeDocument, value: doc}, cfg.field)
 }
 
 var (
@@ -208,7 +191,7 @@ func (e *rawEdit) editHere(at int) error {
 		return errTooLarge
 	}
 	for _, key := range e.remove {
-		if field, ok := find(e.document(at), escapeKey(key)); ok {
+		if field, ok := find(e.document(at), key); ok {
 			if err := e.splice(at, at+field.from, at+field.to, nil); err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 var (
 	tooLarge sync.Once //nolint:gochecknoglobals // once a process.
 	blocked  sync.Once //nolint:gochecknoglobals // once a process.
+	conflict sync.Once //nolint:gochecknoglobals // once a process.
 )
 
 func reportTooLarge() {
@@ -23,6 +24,10 @@ func reportTooLarge() {
 
 func reportBlocked(path string) {
 	blocked.Do(func() { report(fmt.Errorf("%w: %q", errBlocked, path)) })
+}
+
+func reportConflict(path string) {
+	conflict.Do(func() { report(fmt.Errorf("%w: %q", errConflict, path)) })
 }
 
 func report(err error) {

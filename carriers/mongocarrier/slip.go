@@ -5,10 +5,8 @@ package mongocarrier
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -37,7 +35,7 @@ type slip struct {
 	text    []byte       // what came as bytes: a traceparent, and a waybill from cut on.
 	cut     int
 	bson    []byte
-	cleared []string // the keys the propagator asked to clear.
+	cleared []string // the names of the fields that the propagator clears.
 	touched bool     // whether it cleared or wrote anything.
 	change  change
 }
@@ -65,11 +63,23 @@ func (s *slip) release() {
 
 // fill takes what the propagator writes for ctx, as text.
 func (s *slip) fill(ctx context.Context, cfg *config) {
-	if cfg.captured != nil {
-		s.context, s.touched = *cfg.captured, !cfg.captured.IsZero() || cfg.keep == propagation.Replace
+	if cfg.captured == nil {
+		propagation.Inject(ctx, s, propagation.Setter[*slip](textSetter{}), cfg.forward[:]...)
 		return
 	}
-	propagation.Inject(ctx, s, propagation.Setter[*slip](textSetter{}), cfg.forward[:]...)
+	s.context = *cfg.captured
+	s.touched = !s.context.IsZero()
+	if cfg.keep == propagation.Replace || s.touched && cfg.form == Flat {
+		s.clearAll(cfg)
+	}
+}
+
+// clearAll takes that every field of the propagator is to be cleared.
+func (s *slip) clearAll(cfg *config) {
+	forward := cfg.forward
+	forward[policySlot] = replace
+	nothing := context.Background() //nolint:forbidigo // a context without a span, which clears.
+	propagation.Inject(nothing, s, propagation.Setter[*slip](textSetter{}), forward[:]...)
 }
 
 // fillBytes is fill for a document of bytes.
@@ -93,8 +103,11 @@ type packed struct {
 	text    [55 + 37]byte // the widths of the two.
 }
 
-// pack returns what s holds.
-func (s *slip) pack() *TraceContext {
+// content returns what s holds.
+func (s *slip) content(cfg *config) *TraceContext {
+	if cfg.captured != nil {
+		return cfg.captured // shared by all the documents it is written to.
+	}
 	if len(s.text) == 0 || len(s.text) > len(packed{}.text) {
 		c := s.unpacked()
 		return &c
@@ -158,7 +171,7 @@ func (bytesSetter) SetBytes(s *slip, key string, value []byte) {
 func (bytesSetter) Delete(s *slip, key string) { s.clear(key) }
 
 func (s *slip) clear(key string) {
-	s.cleared = append(s.cleared, key)
+	s.cleared = append(s.cleared, escapeKey(key))
 	s.touched = true
 }
 
@@ -186,45 +199,4 @@ func fittingMembers(text string) string {
 		kept = append(kept, member)
 	}
 	return strings.Join(kept, ",")
-}
-
-// withoutBinary returns c without the values that are not UTF-8.
-func (c TraceContext) withoutBinary() TraceContext {
-	for key, value := range c.Extra {
-		if !utf8.ValidString(value) {
-			delete(c.Extra, key)
-		}
-	}
-	return c
-}
-
-// hasBinary reports whether c has a value that no string of BSON can hold.
-func (c *TraceContext) hasBinary() bool {
-	for _, value := range c.Extra {
-		if !utf8.ValidString(value) {
-			return true
-		}
-	}
-	return false
-}
-
-// fields returns the keys and values of c in order: those of its own, then the
-// others sorted, escaped as they are stored.
-func (c *TraceContext) fields() []elem {
-	var all []elem
-	for _, key := range []string{keyTraceparent, keyTracestate, keyBaggage, keyWaybill} {
-		if value := c.get(key); value != "" {
-			all = append(all, elem{key, value})
-		}
-	}
-	own := len(all)
-	for key, value := range c.Extra {
-		if utf8.ValidString(value) {
-			all = append(all, elem{key, value})
-		} else {
-			all = append(all, elem{key, []byte(value)})
-		}
-	}
-	slices.SortFunc(all[own:], func(a, b elem) int { return strings.Compare(a.Key, b.Key) })
-	return all
 }

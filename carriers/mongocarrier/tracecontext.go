@@ -5,6 +5,9 @@ package mongocarrier
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -83,7 +86,8 @@ func (c *TraceContext) get(key string) string {
 	return c.Extra[escapeKey(key)]
 }
 
-// set sets the value under key. It must own the map of Extra.
+// set sets the value under key, or removes it if it is "". It must own the map
+// of Extra.
 func (c *TraceContext) set(key, value string) {
 	switch key {
 	case keyTraceparent:
@@ -95,11 +99,77 @@ func (c *TraceContext) set(key, value string) {
 	case keyWaybill:
 		c.Waybill = value
 	default:
+		if value == "" {
+			delete(c.Extra, escapeKey(key))
+			return
+		}
 		if c.Extra == nil {
 			c.Extra = make(map[string]string, 1)
 		}
 		c.Extra[escapeKey(key)] = value
 	}
+}
+
+// value returns c as the value of a field. A pointer to the struct is the form
+// of a sub-document that costs nothing more than the struct.
+func (c *TraceContext) value(form Form) any {
+	switch {
+	case form == Properties:
+		return c.properties()
+	case !c.hasBinary():
+		return c
+	}
+	sub := make(map[string]any, len(c.Extra))
+	for _, f := range c.fields() {
+		sub[f.Key] = f.Value
+	}
+	return sub
+}
+
+// withoutBinary returns c without the values that are not UTF-8.
+func (c TraceContext) withoutBinary() TraceContext {
+	for name, value := range c.Extra {
+		if !utf8.ValidString(value) {
+			delete(c.Extra, name)
+		}
+	}
+	return c
+}
+
+// hasBinary reports whether c has a value that no string of BSON can hold.
+func (c *TraceContext) hasBinary() bool {
+	for _, value := range c.Extra {
+		if !utf8.ValidString(value) {
+			return true
+		}
+	}
+	return !utf8.ValidString(c.Traceparent) || !utf8.ValidString(c.Tracestate) ||
+		!utf8.ValidString(c.Baggage) || !utf8.ValidString(c.Waybill)
+}
+
+// fields returns the keys and values of c in order: those of its own, then the
+// others sorted, escaped as they are stored.
+func (c *TraceContext) fields() []elem {
+	var all []elem
+	for _, key := range []string{keyTraceparent, keyTracestate, keyBaggage, keyWaybill} {
+		if value := c.get(key); value != "" {
+			all = append(all, elem{key, text(value)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Extra)) {
+		if value := c.Extra[name]; value != "" {
+			all = append(all, elem{name, text(value)})
+		}
+	}
+	return all
+}
+
+// text returns value as BSON can hold it: bytes if it is not UTF-8.
+func text(value string) any {
+	if utf8.ValidString(value) {
+		return value
+	}
+	return []byte(value)
 }
 
 // fieldGetter reads a TraceContext, as a value because a pointer to one would

@@ -248,17 +248,8 @@ func (rawGetter) GetBytes(doc []byte, key string) []byte {
 
 func (rawGetter) Keys(doc []byte) []string {
 	var keys []string
-	if len(doc) < minDocument {
-		return nil
-	}
-	elements := doc[:len(doc)-1]
-	for at := 4; at < len(elements); {
-		e, ok := elementAt(elements, at)
-		if !ok {
-			break
-		}
+	for e := range elements(doc) {
 		keys = append(keys, unescapeKey(string(e.key)))
-		at = e.to
 	}
 	return keys
 }

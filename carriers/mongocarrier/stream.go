@@ -1,0 +1,52 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mongocarrier
+
+import (
+	"context"
+	"iter"
+)
+
+// Stream is a cursor or a change stream of either driver.
+type Stream interface {
+	Next(ctx context.Context) bool
+}
+
+// Documents returns the documents of a cursor, each with ctx as [ExtractRaw]
+// returns it for the document:
+//
+//	current := func() bson.Raw { return cursor.Current }
+//	for ctx, doc := range mongocarrier.Documents(ctx, cursor, current) {
+//		…
+//	}
+//	if err := cursor.Err(); err != nil {
+//
+// It ends when Next returns false; Err and Close stay the caller's. A document
+// is valid until the next one, like the Current of the cursor. A nil stream or
+// a nil current has no documents.
+func Documents[R ~[]byte](ctx context.Context, stream Stream, current func() R, opts ...Option) iter.Seq2[context.Context, R] {
+	return each(ctx, stream, current, func(doc R) context.Context { return ExtractRaw(ctx, doc, opts...) })
+}
+
+// ChangeEvents returns the events of a change stream, each with the context
+// that the change wrote in ctx. One that was found otherwise is not: see
+// [ReadChangeEvent] and [WithOrigin]. The rest is as with [Documents].
+func ChangeEvents[R ~[]byte](ctx context.Context, stream Stream, current func() R, opts ...Option) iter.Seq2[context.Context, R] {
+	return each(ctx, stream, current, func(event R) context.Context {
+		if remote, origin := ReadChangeEvent(event, opts...); origin == Written {
+			return remote.Context(ctx)
+		}
+		return ctx
+	})
+}
+
+func each[R ~[]byte](ctx context.Context, stream Stream, current func() R, extract func(R) context.Context) iter.Seq2[context.Context, R] {
+	return func(yield func(context.Context, R) bool) {
+		for stream != nil && current != nil && stream.Next(ctx) {
+			if doc := current(); !yield(extract(doc), doc) {
+				return
+			}
+		}
+	}
+}
