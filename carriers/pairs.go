@@ -60,10 +60,13 @@ func (p *Pairs[E]) Delete(key string) {
 // Keys returns the keys in the order of their first values.
 func (p *Pairs[E]) Keys() []string {
 	keys := make([]string, 0, len(p.list()))
+	seen := make(map[string]bool, len(p.list()))
 	for _, e := range p.list() {
-		if key := Pair(e).Key; !slices.Contains(keys, key) {
+		key := Pair(e).Key
+		if !seen[key] {
 			keys = append(keys, key)
 		}
+		seen[key] = true
 	}
 	return keys
 }

@@ -5,6 +5,7 @@ package carriers
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -66,12 +67,8 @@ type entry struct {
 
 // Get returns the last value under key, or "".
 func (t *Text[T]) Get(key string) string {
-	for _, e := range slices.Backward(t.entries()) {
-		if e.key == key {
-			return e.value
-		}
-	}
-	return ""
+	e, _ := t.last(key)
+	return e.value
 }
 
 // Set replaces the value under key.
@@ -87,25 +84,42 @@ func (t *Text[T]) Set(key, value string) {
 
 // Delete removes the entries under key.
 func (t *Text[T]) Delete(key string) {
-	if slices.ContainsFunc(t.entries(), func(e entry) bool { return e.key == key }) {
+	if _, ok := t.last(key); ok {
 		*t.target = T(t.format.remove(string(*t.target), key))
 	}
 }
 
-// Keys returns the keys that hold a text, in the order of their first entries.
+// Keys returns the keys that hold a text, in the order of their last entries.
 func (t *Text[T]) Keys() []string {
-	var keys []string
-	for _, e := range t.entries() {
-		if !slices.Contains(keys, e.key) && t.Get(e.key) != "" {
-			keys = append(keys, e.key)
-		}
-	}
-	return keys
-}
-
-func (t *Text[T]) entries() []entry {
 	if t == nil || t.target == nil {
 		return nil
 	}
-	return t.format.entries(string(*t.target))
+	entries := t.format.entries(string(*t.target))
+	seen := make(map[string]bool, len(entries))
+	var keys []string
+	for _, e := range slices.Backward(entries) {
+		if !seen[e.key] && e.value != "" {
+			keys = append(keys, e.key)
+		}
+		seen[e.key] = true
+	}
+	slices.Reverse(keys)
+	return keys
+}
+
+// last returns the last entry under key.
+func (t *Text[T]) last(key string) (entry, bool) {
+	if t == nil || t.target == nil {
+		return entry{}, false
+	}
+	text := string(*t.target)
+	if !strings.Contains(text, key) && !strings.Contains(text, `\`) && utf8.ValidString(text) {
+		return entry{}, false // Without escapes it would be there as it is.
+	}
+	for _, e := range slices.Backward(t.format.entries(text)) {
+		if e.key == key {
+			return e, true
+		}
+	}
+	return entry{}, false
 }

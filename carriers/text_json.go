@@ -6,6 +6,7 @@ package carriers
 import (
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 )
 
 // jsonFormat keeps entries as the members of a JSON object.
@@ -65,32 +66,64 @@ func spliceJSON(text, key, member string) string {
 
 // jsonMembers returns the members of the object that text holds, or reports
 // that it holds none.
-func jsonMembers(text string) ([]entry, bool) {
-	if !json.Valid([]byte(text)) {
+func jsonMembers(text string) (members []entry, ok bool) {
+	if !strings.HasPrefix(strings.TrimLeft(text, jsonSpace), "{") || !json.Valid([]byte(text)) {
 		return nil, false
 	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, false
-	}
-	var members []entry
-	for decoder.More() {
-		from := int(decoder.InputOffset())
-		m := entry{start: from + strings.IndexByte(text[from:], '"')}
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, false
+	depth, colon := 0, -1
+	m := entry{start: -1}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			if depth == 1 && m.start < 0 {
+				m.start = i
+			}
+			i = endOfString(text, i)
+		case c == ':' && depth == 1:
+			colon = i
+		case c == '{' || c == '[':
+			depth++
+		case (c == ',' || c == '}') && depth == 1 && m.start >= 0:
+			m.end = len(strings.TrimRight(text[:i], jsonSpace))
+			m.key = unquoteJSON(text[m.start:colon])
+			m.value = unquoteJSON(text[colon+1 : m.end])
+			members = append(members, m)
+			m = entry{start: -1}
 		}
-		m.key, _ = token.(string)
-		var value any
-		if err := decoder.Decode(&value); err != nil {
-			return nil, false
+		if text[i] == '}' || text[i] == ']' {
+			depth--
 		}
-		m.value, _ = value.(string)
-		m.end = int(decoder.InputOffset())
-		members = append(members, m)
 	}
 	return members, true
+}
+
+// jsonSpace is the space between tokens. https://www.rfc-editor.org/rfc/rfc8259#section-2
+const jsonSpace = " \t\n\r"
+
+// endOfString returns where the string that begins at text[at] ends.
+func endOfString(text string, at int) int {
+	for at++; text[at] != '"'; at++ {
+		if text[at] == '\\' {
+			at++
+		}
+	}
+	return at
+}
+
+// unquoteJSON returns the string that value is, or "" if it is something else.
+func unquoteJSON(value string) string {
+	value = strings.Trim(value, jsonSpace)
+	if value[0] != '"' {
+		return ""
+	}
+	if text := value[1 : len(value)-1]; !strings.Contains(text, `\`) && utf8.ValidString(text) {
+		return text
+	}
+	var text string
+	if err := json.Unmarshal([]byte(value), &text); err != nil {
+		return ""
+	}
+	return text
 }
 
 // quoteJSON returns s, which is valid UTF-8, as a JSON string.

@@ -1,0 +1,116 @@
+//go:build !race
+
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers_test
+
+import (
+	"testing"
+
+	otelpropagation "go.opentelemetry.io/otel/propagation"
+
+	"github.com/waybill-go/waybill/carriers"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// TestAllocations pins the heap allocations of one call on a carrier that was
+// injected before, as the conversion of a message that is at hand.
+func TestAllocations(t *testing.T) {
+	ctx := sampled(t)
+	propagator := propagation.WithPropagator(propagation.Default())
+	list := &struct{ user userProperties }{}
+	for _, tt := range []struct {
+		name         string
+		carrier      func() carrier
+		inject, read float64
+	}{
+		// Inject: the text of traceparent and waybill.
+		{"Map", func() carrier { return carriers.Map(injectedMap) }, 1, 0},
+		{"FoldedMap", func() carrier { return carriers.FoldedMap(injectedMap) }, 1, 0},
+		// And a box for each string.
+		{"AnyMap", func() carrier { return carriers.AnyMap(injectedAnyMap) }, 3, 0},
+		// And a list for each value.
+		{"MultiMap", func() carrier { return carriers.MultiMap(injectedMultiMap) }, 3, 0},
+		// The bytes of each value.
+		{"BytesMap", func() carrier { return carriers.BytesMap(injectedBytesMap) }, 2, 0},
+		// And for each of the two keys a list without the old value, and one with the new.
+		{"Pairs", func() carrier { return (*carriers.Pairs[userProperty])(&list.user) }, 5, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			empty := t.Context()
+			propagation.InjectTextMap(ctx, tt.carrier(), propagator)
+			if got := testing.AllocsPerRun(100, func() { propagation.InjectTextMap(ctx, tt.carrier(), propagator) }); got > tt.inject {
+				t.Errorf("inject: %v allocations, want at most %v", got, tt.inject)
+			}
+			read := func() { propagation.ReadTextMap(tt.carrier(), propagator) } //nolint:contextcheck // it takes none.
+			if got := testing.AllocsPerRun(100, read); got > tt.read {
+				t.Errorf("read: %v allocations, want at most %v", got, tt.read)
+			}
+			if got := testing.AllocsPerRun(100, func() { propagation.InjectTextMap(empty, tt.carrier(), propagator) }); got > 0 {
+				t.Errorf("inject without a span: %v allocations, want none", got)
+			}
+		})
+	}
+}
+
+var (
+	injectedMap      = map[string]string{}
+	injectedAnyMap   = map[string]any{}
+	injectedMultiMap = map[string][]string{}
+	injectedBytesMap = map[string][]byte{}
+)
+
+func BenchmarkInject(b *testing.B) {
+	ctx := sampled(b)
+	trace := propagation.WithPropagator(propagation.TraceContext{})
+	b.Run("waybill", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			propagation.InjectTextMap(ctx, carriers.Map(injectedMap), trace)
+		}
+	})
+	b.Run("opentelemetry", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			propagation.TraceContext{}.Inject(ctx, otelpropagation.MapCarrier(injectedMap))
+		}
+	})
+}
+
+func BenchmarkExtract(b *testing.B) {
+	ctx := sampled(b)
+	trace := propagation.WithPropagator(propagation.TraceContext{})
+	propagation.InjectTextMap(ctx, carriers.Map(injectedMap), trace)
+	b.Run("waybill", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			propagation.ExtractTextMap(ctx, carriers.Map(injectedMap), trace)
+		}
+	})
+	b.Run("opentelemetry", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			propagation.TraceContext{}.Extract(ctx, otelpropagation.MapCarrier(injectedMap))
+		}
+	})
+}
+
+// The floor of texts is another: each call reads the whole.
+func BenchmarkText(b *testing.B) {
+	ctx := sampled(b)
+	propagator := propagation.WithPropagator(propagation.Default())
+	for name, text := range map[string]string{"json": `{"customer":"acme","rows":12}`, "properties": "customer=acme\nrows=12\n"} {
+		bind := carriers.JSON[string]
+		if name == "properties" {
+			bind = carriers.Properties[string]
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				held := text
+				propagation.InjectTextMap(ctx, bind(&held), propagator)
+			}
+		})
+	}
+}
