@@ -17,7 +17,7 @@ import (
 // TestAllocations pins the heap allocations of one call on a carrier that was
 // injected before, as the conversion of a message that is at hand.
 func TestAllocations(t *testing.T) {
-	ctx := sampled(t)
+	ctx, empty := sampled(t), t.Context()
 	propagator := propagation.WithPropagator(propagation.Default())
 	list := &struct{ user userProperties }{}
 	for _, tt := range []struct {
@@ -38,7 +38,6 @@ func TestAllocations(t *testing.T) {
 		{"Pairs", func() carrier { return (*carriers.Pairs[userProperty])(&list.user) }, 5, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			empty := t.Context()
 			propagation.InjectTextMap(ctx, tt.carrier(), propagator)
 			if got := testing.AllocsPerRun(100, func() { propagation.InjectTextMap(ctx, tt.carrier(), propagator) }); got > tt.inject {
 				t.Errorf("inject: %v allocations, want at most %v", got, tt.inject)
