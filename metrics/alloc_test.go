@@ -18,7 +18,7 @@ func succeed(context.Context) error { return nil }
 
 // Not parallel: allocations of other tests would be counted.
 func TestAllocationsOfAMeasuredCall(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	for name, opts := range map[string][]metrics.Option{
 		"default":      nil,
 		"native only":  {metrics.WithoutClassicBuckets()},
@@ -34,7 +34,7 @@ func TestAllocationsOfAMeasuredCall(t *testing.T) {
 // Not parallel: allocations of other tests would be counted.
 func TestCountingAllocatesNothing(t *testing.T) {
 	mark := time.Unix(1, 0)
-	_ = newStage(t, mustNew(t, nil, metrics.WithLabelLimit(1))).Run(context.Background(), func(ctx context.Context) error {
+	_ = newStage(t, mustNew(t, nil, metrics.WithLabelLimit(1))).Run(t.Context(), func(ctx context.Context) error {
 		run := stages.FromContext(ctx)
 		if got := testing.AllocsPerRun(1000, func() {
 			run.Read(1)
@@ -53,7 +53,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkMeasuredCall(b *testing.B) {
-	ctx := context.Background()
+	ctx := b.Context()
 	for name, opts := range map[string][]metrics.Option{
 		"default":      nil,
 		"native only":  {metrics.WithoutClassicBuckets()},
@@ -71,7 +71,7 @@ func BenchmarkMeasuredCall(b *testing.B) {
 
 func BenchmarkCount(b *testing.B) {
 	s := newStage(b, mustNew(b, nil))
-	_ = s.Run(context.Background(), func(ctx context.Context) error {
+	_ = s.Run(b.Context(), func(ctx context.Context) error {
 		run := stages.FromContext(ctx)
 		b.Run("Read", func(b *testing.B) {
 			b.ReportAllocs()

@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 
@@ -40,7 +39,7 @@ func show(registry prometheus.Gatherer, prefixes ...string) {
 		_, _ = expfmt.MetricFamilyToText(&text, family)
 		for line := range strings.Lines(text.String()) {
 			if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(line, prefix) }) {
-				fmt.Fprint(os.Stdout, line)
+				fmt.Print(line)
 			}
 		}
 	}
@@ -93,7 +92,7 @@ func ExampleListen() {
 		fmt.Println(err)
 		return
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "etl_rows_read_total") {
 			fmt.Println(lines.Text())

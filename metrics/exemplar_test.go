@@ -42,7 +42,7 @@ func exemplars(t *testing.T, registry *prometheus.Registry) []*dto.Exemplar {
 func TestExemplarsAreForSampledSpans(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // A row of a table.
 		opts []metrics.Option
 		want int
 	}{

@@ -72,7 +72,7 @@ func labelsOf(metric *dto.Metric) map[string]string {
 func everything(t testing.TB, m *metrics.Metrics) {
 	t.Helper()
 	s := newStage(t, m, stages.WithSource("orders.raw"))
-	_ = s.Run(context.Background(), func(ctx context.Context) error {
+	_ = s.Run(t.Context(), func(ctx context.Context) error {
 		run := stages.FromContext(ctx)
 		run.Read(3)
 		run.Wrote(2)
@@ -84,5 +84,5 @@ func everything(t testing.TB, m *metrics.Metrics) {
 		run.Watermark(watermark)
 		return nil
 	})
-	_ = s.Run(context.Background(), func(context.Context) error { return errBoom })
+	_ = s.Run(t.Context(), func(context.Context) error { return errBoom })
 }

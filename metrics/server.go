@@ -72,7 +72,7 @@ func WithPath(path string) ServerOption {
 // address without a host is open to all who can reach it.
 //
 // A nil ctx is never done. A nil gatherer is an error.
-func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts ...ServerOption) (*Server, error) {
+func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts ...ServerOption) (*Server, error) { //nolint:contextcheck // Only a nil context is replaced.
 	c := serverConfig{path: defaultPath}
 	for _, opt := range opts {
 		if opt != nil {
@@ -108,9 +108,9 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) *Se
 		}
 	}()
 	s.forget = context.AfterFunc(ctx, func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		if s.server.Shutdown(ctx) != nil {
+		if s.server.Shutdown(grace) != nil {
 			_ = s.server.Close()
 		}
 	})
@@ -146,7 +146,7 @@ func (s *Server) Addr() net.Addr {
 // Shutdown stops the server: it takes no more scrapes and waits for those under
 // way until ctx is done, then cuts them off and returns the error of ctx. It
 // returns the error of a server that stopped by itself.
-func (s *Server) Shutdown(ctx context.Context) error {
+func (s *Server) Shutdown(ctx context.Context) error { //nolint:contextcheck // Only a nil context is replaced.
 	if s == nil {
 		return nil
 	}

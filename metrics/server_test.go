@@ -20,7 +20,7 @@ import (
 	"github.com/waybill-go/waybill/metrics"
 )
 
-func mustListen(t *testing.T, ctx context.Context, gatherer prometheus.Gatherer, opts ...metrics.ServerOption) *metrics.Server {
+func mustListen(ctx context.Context, t *testing.T, gatherer prometheus.Gatherer, opts ...metrics.ServerOption) *metrics.Server {
 	t.Helper()
 	s, err := metrics.Listen(ctx, "127.0.0.1:0", gatherer, opts...)
 	if err != nil {
@@ -47,7 +47,7 @@ func scrape(t *testing.T, s *metrics.Server, path, accept string) (int, string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestScrape(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := newStage(t, mustNew(t, registry))
 	_ = s.Run(inSpan(t.Context(), trace.FlagsSampled), func(context.Context) error { return nil })
-	server := mustListen(t, t.Context(), registry, nil)
+	server := mustListen(t.Context(), t, registry, nil)
 
 	status, text := scrape(t, server, "/metrics", "text/plain")
 	if status != http.StatusOK || !strings.Contains(text, `etl_processing_seconds_bucket{outcome="success",pipeline="orders",stage="load",le="1"} 1`) {
@@ -89,7 +89,7 @@ func TestScrape(t *testing.T) {
 func TestPath(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{"": "/metrics", "/": "/", "/a/b": "/a/b", "/{x}": "/{x}"} {
-		server := mustListen(t, t.Context(), prometheus.NewRegistry(), metrics.WithPath("/old"), metrics.WithPath(given))
+		server := mustListen(t.Context(), t, prometheus.NewRegistry(), metrics.WithPath("/old"), metrics.WithPath(given))
 		if status, _ := scrape(t, server, want, ""); status != http.StatusOK {
 			t.Errorf("path %q: %d", want, status)
 		}
@@ -106,12 +106,12 @@ func TestListenReturnsItsErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	var nilRegistry *prometheus.Registry
 	for name, tt := range map[string]struct {
-		ctx      context.Context
+		ctx      context.Context //nolint:containedctx // A row of a table.
 		addr     string
 		gatherer prometheus.Gatherer
 	}{
@@ -134,14 +134,14 @@ func TestServerStops(t *testing.T) {
 	for name, stop := range map[string]func(*metrics.Server, context.CancelFunc) error{
 		"Close":                      func(s *metrics.Server, _ context.CancelFunc) error { return s.Close() },
 		"Close twice":                func(s *metrics.Server, _ context.CancelFunc) error { return errors.Join(s.Close(), s.Close()) },
-		"Shutdown":                   func(s *metrics.Server, _ context.CancelFunc) error { return s.Shutdown(context.Background()) },
+		"Shutdown":                   func(s *metrics.Server, _ context.CancelFunc) error { return s.Shutdown(t.Context()) },
 		"Shutdown without a context": func(s *metrics.Server, _ context.CancelFunc) error { return s.Shutdown(nil) }, //nolint:staticcheck // The test.
 		"context":                    func(_ *metrics.Server, cancel context.CancelFunc) error { cancel(); return nil },
 		"all at once": func(s *metrics.Server, cancel context.CancelFunc) error {
 			var all sync.WaitGroup
 			for range 8 {
 				all.Go(func() { _ = s.Close() })
-				all.Go(func() { _ = s.Shutdown(context.Background()) })
+				all.Go(func() { _ = s.Shutdown(t.Context()) })
 				all.Go(cancel)
 			}
 			all.Wait()
@@ -152,7 +152,7 @@ func TestServerStops(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			server := mustListen(t, ctx, prometheus.NewRegistry())
+			server := mustListen(ctx, t, prometheus.NewRegistry())
 			addr := server.Addr().String()
 			if err := stop(server, cancel); err != nil {
 				t.Error(err)
@@ -185,11 +185,11 @@ func TestShutdownWaitsForScrapes(t *testing.T) {
 		<-leave
 		return 1
 	}))
-	server := mustListen(t, t.Context(), registry)
+	server := mustListen(t.Context(), t, registry)
 	scraped, stopped := make(chan string), make(chan error)
 	go func() { _, body := scrape(t, server, "/metrics", ""); scraped <- body }()
 	<-entered
-	go func() { stopped <- server.Shutdown(context.Background()) }()
+	go func() { stopped <- server.Shutdown(t.Context()) }()
 	select {
 	case err := <-stopped:
 		t.Errorf("Shutdown did not wait: %v", err)

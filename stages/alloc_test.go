@@ -25,7 +25,7 @@ func succeed(context.Context) error { return nil }
 func tracers(t testing.TB) map[string]trace.TracerProvider {
 	t.Helper()
 	sampled := sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
-	t.Cleanup(func() { _ = sampled.Shutdown(context.Background()) })
+	t.Cleanup(func() { _ = sampled.Shutdown(context.WithoutCancel(t.Context())) })
 	return map[string]trace.TracerProvider{
 		"noop":      &struct{ noop.TracerProvider }{},
 		"unsampled": sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())),
@@ -58,8 +58,8 @@ func (quiet) Ended(context.Context, stages.Result)                {}
 
 // Not parallel: allocations of other tests would be counted.
 func TestAllocationsOfACall(t *testing.T) {
-	ctx := context.Background()
-	p := mustPipeline(t, "orders", stages.WithObserver(quiet{}))
+	ctx := t.Context()
+	p := mustPipeline(t, stages.WithObserver(quiet{}))
 	check := func(what string, limit float64, fn func()) {
 		t.Helper()
 		if got := testing.AllocsPerRun(1000, fn); got > limit {
@@ -84,9 +84,9 @@ func TestAllocationsOfACall(t *testing.T) {
 
 // Not parallel: allocations of other tests would be counted.
 func TestCountingAllocatesNothing(t *testing.T) {
-	s := mustStage(t, mustPipeline(t, "orders", stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
+	s := mustStage(t, mustPipeline(t, stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
 	mark := time.Unix(1, 0)
-	_ = s.Run(context.Background(), func(ctx context.Context) error {
+	_ = s.Run(t.Context(), func(ctx context.Context) error {
 		if got := testing.AllocsPerRun(1000, func() {
 			run := stages.FromContext(ctx)
 			run.Read(1)
@@ -104,8 +104,8 @@ func TestCountingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkCall(b *testing.B) {
-	p := mustPipeline(b, "orders", stages.WithObserver(quiet{}))
-	ctx := context.Background()
+	p := mustPipeline(b, stages.WithObserver(quiet{}))
+	ctx := b.Context()
 	run := func(name string, fn func(context.Context) error) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -124,8 +124,8 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func BenchmarkCount(b *testing.B) {
-	s := mustStage(b, mustPipeline(b, "orders", stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
-	_ = s.Run(context.Background(), func(ctx context.Context) error {
+	s := mustStage(b, mustPipeline(b, stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
+	_ = s.Run(b.Context(), func(ctx context.Context) error {
 		run := stages.FromContext(ctx)
 		b.ReportAllocs()
 		for b.Loop() {

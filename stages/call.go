@@ -47,7 +47,7 @@ func (s *Stage) begin(ctx context.Context, opts []trace.SpanStartOption) *call {
 func (c *call) startSpan(opts []trace.SpanStartOption) {
 	s := c.run.stage
 	defer s.contain(dropTracer)
-	c.Context, c.span = s.tracer.Get().Start(c.Context, s.spanName, opts...)
+	c.Context, c.span = s.tracer.Get().Start(c.Context, s.spanName, opts...) //nolint:spancheck // endSpan ends it.
 }
 
 func (c *call) observeStart() {
@@ -106,7 +106,7 @@ func (c *call) endSpan(result Result, err error, value any) {
 		c.span.End()
 		return
 	}
-	c.span.SetAttributes(endAttributes(result, s.cancelCause(result.Outcome, c))...)
+	c.span.SetAttributes(endAttributes(result, s.cancelCause(c, result.Outcome))...)
 	if result.Outcome.isError() {
 		description := s.redact(err)
 		if description == "" {
@@ -186,7 +186,7 @@ func (s *Stage) ask(ctx context.Context, err error) (outcome Outcome, ok bool) {
 
 // cancelCause returns the text for why ctx is done, or nothing if it may not
 // be recorded.
-func (s *Stage) cancelCause(outcome Outcome, ctx context.Context) string {
+func (s *Stage) cancelCause(ctx context.Context, outcome Outcome) string {
 	if outcome != OutcomeCancelled && outcome != OutcomeTimeout {
 		return ""
 	}

@@ -23,9 +23,10 @@ type panicky struct {
 }
 
 func (panicky) ShouldSample(sdktrace.SamplingParameters) sdktrace.SamplingResult { panic("sampler") }
-func (panicky) Tracer(string, ...trace.TracerOption) trace.Tracer                { panic("provider") }
-func (panicky) Shutdown(context.Context) error                                   { return nil }
-func (panicky) ForceFlush(context.Context) error                                 { return nil }
+
+func (panicky) Tracer(string, ...trace.TracerOption) trace.Tracer { panic("provider") }
+func (panicky) Shutdown(context.Context) error                    { return nil }
+func (panicky) ForceFlush(context.Context) error                  { return nil }
 func (p panicky) OnStart(context.Context, sdktrace.ReadWriteSpan) {
 	if p.atStart {
 		panic("start")
@@ -151,7 +152,7 @@ func TestObserverThatPanicsChangesNothing(t *testing.T) {
 // R24.
 func TestObserverThatPanicsWhenAStageIsBuilt(t *testing.T) {
 	t.Parallel()
-	p := mustPipeline(t, "orders", stages.WithObserver(observerFunc(func() stages.StageObserver { panic("Stage") })))
+	p := mustPipeline(t, stages.WithObserver(observerFunc(func() stages.StageObserver { panic("Stage") })))
 	if s, err := p.Stage("load"); s != nil || err == nil {
 		t.Errorf("Stage = %v, %v", s, err)
 	}

@@ -114,8 +114,9 @@ type rig struct {
 
 // spansProvider makes one more provider that exports to r.spans.
 func (r rig) spansProvider(t testing.TB) *sdktrace.TracerProvider {
+	t.Helper()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(r.spans))
-	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
+	t.Cleanup(func() { _ = provider.Shutdown(context.WithoutCancel(t.Context())) })
 	return provider
 }
 
@@ -124,13 +125,13 @@ func newRig(t testing.TB, opts ...stages.Option) rig {
 	t.Helper()
 	r := rig{probe: newProbe(), spans: tracetest.NewInMemoryExporter()}
 	opts = append([]stages.Option{stages.WithTracerProvider(r.spansProvider(t)), stages.WithObserver(r.probe)}, opts...)
-	r.Stage = mustStage(t, mustPipeline(t, "orders"), "load", opts...)
+	r.Stage = mustStage(t, mustPipeline(t), "load", opts...)
 	return r
 }
 
-func mustPipeline(t testing.TB, name string, opts ...stages.Option) *stages.Pipeline {
+func mustPipeline(t testing.TB, opts ...stages.Option) *stages.Pipeline {
 	t.Helper()
-	p, err := stages.NewPipeline(name, opts...)
+	p, err := stages.NewPipeline("orders", opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,7 @@ func TestOptionsKeepAwayFromTheGlobals(t *testing.T) {
 }
 
 func (r rig) run(t *testing.T) rig {
+	t.Helper()
 	runsAsUsual(t, r.Stage)
 	return r
 }
@@ -68,7 +69,7 @@ func (r rig) run(t *testing.T) rig {
 func TestGlobalProviderIsReadWhenAStageRuns(t *testing.T) {
 	before := otel.GetTracerProvider()
 	defer otel.SetTracerProvider(before)
-	s := mustStage(t, mustPipeline(t, "orders"), "load", stages.WithTracerProvider(nil))
+	s := mustStage(t, mustPipeline(t), "load", stages.WithTracerProvider(nil))
 	_ = s.Run(t.Context(), func(context.Context) error { return nil })
 	for range 2 {
 		spans := tracetest.NewInMemoryExporter()

@@ -74,7 +74,7 @@ func classify(ctx context.Context, err error) Outcome {
 		return OutcomeFailure
 	}
 	switch {
-	case ctx.Err() == context.DeadlineExceeded && matches(err, context.DeadlineExceeded): //nolint:errorlint // The context returns this value.
+	case ctx.Err() == context.DeadlineExceeded && matches(err, context.DeadlineExceeded):
 		return OutcomeTimeout
 	case matches(err, context.Canceled):
 		return OutcomeCancelled

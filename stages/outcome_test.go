@@ -44,7 +44,7 @@ func TestOutcomeOfAnError(t *testing.T) {
 	t.Cleanup(cancelExpired)
 
 	tests := map[string]struct {
-		ctx       context.Context
+		ctx       context.Context //nolint:containedctx // A row of a table.
 		err       error
 		want      stages.Outcome
 		errorType string
@@ -188,7 +188,7 @@ func TestPanicOfNilThatLooksLikeGoexitIsAnError(t *testing.T) {
 	t.Setenv("GODEBUG", "panicnil=1")
 	for name, run := range ways {
 		err := run(t.Context(), newRig(t).Stage, func(context.Context) error { panic(nil) }) //nolint:govet // The test.
-		if _, ok := err.(*runtime.PanicNilError); !ok {
+		if _, ok := errors.AsType[*runtime.PanicNilError](err); !ok {
 			t.Errorf("%s = %v", name, err)
 		}
 	}

@@ -45,7 +45,7 @@ func TestNamesAreChecked(t *testing.T) {
 			}
 			_, err := stages.NewPipeline(tt.name)
 			check("pipeline", err, tt.isValid)
-			p := mustPipeline(t, "orders")
+			p := mustPipeline(t)
 			_, err = p.Stage(tt.name)
 			check("stage", err, tt.isValid)
 			// An empty source is none.
@@ -64,7 +64,7 @@ func TestNamesAreChecked(t *testing.T) {
 func TestOptionsOfAStageComeAfterThoseOfItsPipeline(t *testing.T) {
 	t.Parallel()
 	of, in := newProbe(), newProbe()
-	p := mustPipeline(t, "orders", nil, stages.WithObserver(of), stages.WithSource("a"), stages.WithErrorType(errBoom, "one"))
+	p := mustPipeline(t, nil, stages.WithObserver(of), stages.WithSource("a"), stages.WithErrorType(errBoom, "one"))
 	mustStage(t, p, "extract")
 	s := mustStage(t, p, "load", nil, stages.WithObserver(in), stages.WithSource("b"), stages.WithErrorType(errBoom, "two"))
 	if diff := cmp.Diff([][3]string{{"orders", "extract", "a"}}, of.resolved); diff != "" {
@@ -85,7 +85,7 @@ func TestStagesDoNotShareTheirErrorNames(t *testing.T) {
 	t.Parallel()
 	others := []stages.Option{stages.WithErrorType(errSimilar, "a"), stages.WithErrorType(errSimilar, "b"), stages.WithErrorType(errSimilar, "c")}
 	probe := newProbe()
-	p := mustPipeline(t, "orders", append(others, stages.WithObserver(probe))...)
+	p := mustPipeline(t, append(others, stages.WithObserver(probe))...)
 	first := mustStage(t, p, "first", stages.WithErrorType(errBoom, "first"))
 	_ = mustStage(t, p, "second", stages.WithErrorType(errBoom, "second"))
 	_ = first.Run(t.Context(), func(context.Context) error { return errBoom })
@@ -100,7 +100,7 @@ func newRun(t *testing.T, opts ...stages.Option) (*stages.Pipeline, rig) {
 	r := newRig(t)
 	opts = append([]stages.Option{stages.WithObserver(r.probe), stages.WithTracerProvider(r.spansProvider(t))}, opts...)
 	r.probe.resolved = nil
-	return mustPipeline(t, "orders", opts...), r
+	return mustPipeline(t, opts...), r
 }
 
 func TestPipelineRunIsTheRootOfItsStages(t *testing.T) {
@@ -198,7 +198,7 @@ func TestFlushTimesOut(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				p := mustPipeline(t, "orders", stages.WithoutSpans())
+				p := mustPipeline(t, stages.WithoutSpans())
 				err := p.Run(t.Context(), func(context.Context) error { return nil }, append(tt.opts, stages.WithFlush(func(ctx context.Context) error {
 					<-ctx.Done()
 					return nil
@@ -232,7 +232,7 @@ func TestFlushFailureChangesNothingAndIsReported(t *testing.T) {
 		panic("a handler that panics")
 	}))
 	defer otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	p := mustPipeline(t, "orders", stages.WithoutSpans())
+	p := mustPipeline(t, stages.WithoutSpans())
 	ran := false
 	err := p.Run(t.Context(), func(context.Context) error { return nil },
 		stages.WithFlush(func(context.Context) error { return errBoom }),

@@ -111,7 +111,7 @@ func TestNilContextIsBackground(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, run func(context.Context, *stages.Stage, func(context.Context) error) error) {
 		r := newRig(t)
-		err := run(nil, r.Stage, func(ctx context.Context) error { //nolint:staticcheck // A nil context is the test.
+		err := run(nil, r.Stage, func(ctx context.Context) error {
 			_, hasDeadline := ctx.Deadline()
 			if hasDeadline || ctx.Err() != nil || ctx.Value("x") != nil {
 				t.Error("the context is not like Background")
@@ -150,7 +150,7 @@ func TestStageOnAnEndedContextOfItselfCountsAgain(t *testing.T) {
 	eachWay(t, func(t *testing.T, run func(context.Context, *stages.Stage, func(context.Context) error) error) {
 		r := newRig(t)
 		var kept context.Context
-		keep := func(ctx context.Context) error { kept = ctx; return nil }
+		keep := func(ctx context.Context) error { kept = ctx; return nil } //nolint:fatcontext // It is kept to be misused.
 		_ = run(t.Context(), r.Stage, keep)
 		_ = run(kept, r.Stage, keep)
 		if len(r.probe.results) != 2 {
@@ -163,7 +163,7 @@ func TestStageOnAnEndedContextOfItselfCountsAgain(t *testing.T) {
 func TestStagesInsideOthersAreTheirChildren(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	p := mustPipeline(t, "orders", stages.WithObserver(r.probe))
+	p := mustPipeline(t, stages.WithObserver(r.probe))
 	inner := mustStage(t, p, "inner", stages.WithTracerProvider(r.spansProvider(t)))
 	_ = r.Run(t.Context(), func(ctx context.Context) error {
 		stages.FromContext(ctx).Read(5)
