@@ -162,7 +162,8 @@ func (e *rawEdit) edit(at int, path string) error {
 		return nil
 	case !ok:
 		end := at + len(e.document(at)) - 1
-		return e.splice(at, end, end, wrap(e.block, path))
+		e.block = wrap(e.block, path)
+		return e.splice(at, end, end, e.block)
 	case field.kind != typeDocument:
 		return errBlocked
 	}
@@ -192,6 +193,9 @@ func (e *rawEdit) editHere(at int) error {
 	}
 	for _, key := range e.remove {
 		if field, ok := find(e.document(at), key); ok {
+			if len(e.block) > 0 {
+				e.copying = copied // or doc would be left with neither context.
+			}
 			if err := e.splice(at, at+field.from, at+field.to, nil); err != nil {
 				return err
 			}
@@ -230,7 +234,8 @@ func (e *rawEdit) splice(at, from, to int, block []byte) error {
 	if e.copying == inPlace && n <= cap(doc) && (grown <= 0 || e.isFree(doc[len(doc):n])) {
 		e.doc = doc[:n]
 	} else {
-		e.doc, e.copying = make([]byte, n), inPlace
+		spare := len(e.block) - len(block) // for what follows a removal.
+		e.doc, e.copying = make([]byte, n, n+spare), inPlace
 		copy(e.doc, doc[:from])
 	}
 	copy(e.doc[from+len(block):], tail)
@@ -243,7 +248,7 @@ func (e *rawEdit) splice(at, from, to int, block []byte) error {
 // nothing of anyone else: zeros, after the context that an earlier call wrote
 // behind a document that was in the same buffer.
 func (e *rawEdit) isFree(room []byte) bool {
-	if name := len(e.leaf); len(room) > name+4 && string(room[:name]) == e.leaf && room[name] == 0 {
+	if name := len(e.leaf); name > 0 && len(room) > name+4 && string(room[:name]) == e.leaf && room[name] == 0 {
 		if n, _ := prefixedLen(room[name+1:], 0); n >= minDocument {
 			room = room[min(name+1+n, len(room)):]
 		}

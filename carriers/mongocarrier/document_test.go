@@ -1,0 +1,567 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mongocarrier_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/mongocarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+func order() D {
+	return D{{"_id", "o-1"}, {"status", "new"}, {"total", 42}, {"tags", []any{"a", "b"}}, {"meta", D{{"source", "shop"}}}}
+}
+
+// Rule 1.
+func TestInjectWritesOneSubDocument(t *testing.T) {
+	t.Parallel()
+	eachShape(t, func(t *testing.T, s shape) {
+		got := plain(t, s.inject(t, stateCtx(t, traceparentA, "vendor=1"), s.make(t, order()), w3c()))
+		want := D{{"traceparent", traceparentA}, {"tracestate", "vendor=1"}}
+		if diff := cmp.Diff(any(want), at(got, "_otel")); diff != "" {
+			t.Error(diff)
+		}
+		got = plain(t, s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c()))
+		if diff := cmp.Diff(any(D{{"traceparent", traceparentA}}), at(got, "_otel")); diff != "" {
+			t.Errorf("with no tracestate: %s", diff)
+		}
+		before := s.make(t, order())
+		if diff := cmp.Diff(before, s.inject(t, t.Context(), s.make(t, order()), full())); diff != "" {
+			t.Errorf("with no span: %s", diff)
+		}
+		onlyBaggage := withBaggage(t, t.Context(), "user=alice")
+		if diff := cmp.Diff(before, s.inject(t, onlyBaggage, s.make(t, order()), full(), mongocarrier.WithBaggage("user"))); diff != "" {
+			t.Errorf("with baggage and no span: %s", diff)
+		}
+	})
+}
+
+// Rule 1, for the keys of the default propagator.
+func TestInjectWritesTheWaybillToo(t *testing.T) {
+	t.Parallel()
+	eachShape(t, func(t *testing.T, s shape) {
+		got := at(plain(t, s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())), "_otel").(D)
+		keys := keysOf(got)
+		slices.Sort(keys)
+		if diff := cmp.Diff([]string{"traceparent", "waybill"}, keys); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Rule 2.
+func TestFlagsTravelBitForBit(t *testing.T) {
+	t.Parallel()
+	for _, flags := range []string{"00", "01", "02", "03"} {
+		eachShape(t, func(t *testing.T, s shape) {
+			tp := traceparentA[:53] + flags
+			doc := s.inject(t, spanCtx(t, tp), s.make(t, order()), w3c())
+			if got := traceparent(s.read(doc, w3c())); got != tp {
+				t.Errorf("got %s, want %s", got, tp)
+			}
+		})
+	}
+}
+
+// Rule 3.
+func TestSecondInjectLeavesNothingOfTheFirst(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+		eachShape(t, func(t *testing.T, s shape) {
+			opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form), mongocarrier.WithBaggage("user")}
+			first := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice")
+			doc := s.inject(t, first, s.make(t, order()), opts...)
+			if r := s.read(doc, opts...); r.SpanContext().TraceState().Len() != 1 || r.Baggage().Len() != 1 {
+				t.Fatalf("the first inject wrote %+v", r)
+			}
+			doc = s.inject(t, spanCtx(t, traceparentB), doc, opts...)
+			r := s.read(doc, opts...)
+			if traceparent(r) != traceparentB || r.SpanContext().TraceState().Len() != 0 || r.Baggage().Len() != 0 {
+				t.Errorf("form %d holds %s, tracestate %q, baggage %q", form, traceparent(r), r.SpanContext().TraceState(), r.Baggage())
+			}
+		})
+	}
+}
+
+// Rule 3.
+func TestPolicyWithoutASpan(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+		eachShape(t, func(t *testing.T, s shape) {
+			opts := []mongocarrier.Option{w3c(), mongocarrier.WithForm(form)}
+			with := func() any { return s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...) }
+			for policy, want := range map[propagation.Policy]any{
+				0:                        with(),
+				propagation.KeepExisting: with(),
+				propagation.Replace:      s.make(t, order()),
+			} {
+				got := s.inject(t, t.Context(), with(), append(opts, mongocarrier.WithPolicy(policy))...)
+				if diff := cmp.Diff(plain(t, want), plain(t, got)); diff != "" {
+					t.Errorf("form %d, policy %d: %s", form, policy, diff)
+				}
+			}
+			// Nothing to remove.
+			got := s.inject(t, t.Context(), s.make(t, order()), append(opts, mongocarrier.WithPolicy(propagation.Replace))...)
+			if diff := cmp.Diff(s.make(t, order()), got); diff != "" {
+				t.Errorf("form %d, nothing there: %s", form, diff)
+			}
+		})
+	}
+}
+
+// Rule 3.
+func TestKeepExistingKeepsAValidContextOnly(t *testing.T) {
+	t.Parallel()
+	keep := mongocarrier.WithPolicy(propagation.KeepExisting)
+	eachShape(t, func(t *testing.T, s shape) {
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c(), keep)
+		doc = s.inject(t, spanCtx(t, traceparentB), doc, w3c(), keep)
+		if got := traceparent(s.read(doc, w3c())); got != traceparentA {
+			t.Errorf("a valid context became %s", got)
+		}
+		bad := append(order(), E{"_otel", D{{"traceparent", "garbage"}}})
+		doc = s.inject(t, spanCtx(t, traceparentB), s.make(t, bad), w3c(), keep)
+		if got := traceparent(s.read(doc, w3c())); got != traceparentB {
+			t.Errorf("garbage was kept: %q", got)
+		}
+	})
+}
+
+// Rule 4.
+func TestReinjectReplacesTheSameElement(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+		eachShape(t, func(t *testing.T, s shape) {
+			opts := []mongocarrier.Option{w3c(), mongocarrier.WithForm(form)}
+			doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
+			keys := keysOf(plain(t, doc))
+			doc = s.inject(t, spanCtx(t, traceparentB), doc, opts...)
+			if diff := cmp.Diff(keys, keysOf(plain(t, doc))); diff != "" {
+				t.Errorf("form %d: %s", form, diff)
+			}
+			if got := traceparent(s.read(doc, opts...)); got != traceparentB {
+				t.Errorf("form %d: read %s", form, got)
+			}
+		})
+	}
+}
+
+// Rule 4: where the user has put the field, it stays.
+func TestReinjectKeepsThePlaceOfTheField(t *testing.T) {
+	t.Parallel()
+	for _, s := range shapes() {
+		if s.name == "M" {
+			continue // it has no order.
+		}
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for _, there := range []any{D{}, D{{"traceparent", traceparentB}, {"tracestate", strings.Repeat("v", 200)}}, "text", nil, 7} {
+				doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, D{{"_id", "o"}, {"_otel", there}, {"last", 1}}), w3c())
+				want := D{{"_id", "o"}, {"_otel", D{{"traceparent", traceparentA}}}, {"last", 1}}
+				if diff := cmp.Diff(want, plain(t, doc)); diff != "" {
+					t.Errorf("%v: %s", there, diff)
+				}
+			}
+		})
+	}
+}
+
+// Rule 5.
+func TestContextIsTheLastElement(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Properties} {
+		eachShape(t, func(t *testing.T, s shape) {
+			got := plain(t, s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c(), mongocarrier.WithForm(form)))
+			if s.name != "M" {
+				if diff := cmp.Diff(plain(t, s.make(t, order())), got[:len(got)-1]); diff != "" {
+					t.Errorf("the elements of the user: %s", diff)
+				}
+				return
+			}
+			for _, e := range plain(t, s.make(t, order())) {
+				if diff := cmp.Diff(e.Value, at(got, e.Key)); diff != "" {
+					t.Errorf("%s: %s", e.Key, diff)
+				}
+			}
+		})
+	}
+}
+
+// Rule 6.
+func TestInjectDSparesTheNextElementOfAnAlias(t *testing.T) {
+	t.Parallel()
+	base := append(make(D, 0, 8), D{{"_id", 1}, {"a", 1}}...)
+	alias := append(base, E{"alias", true}) //nolint:gocritic // two slices, one array: the point.
+	got := mongocarrier.InjectD(spanCtx(t, traceparentA), base, w3c())
+	if alias[2] != (E{"alias", true}) {
+		t.Errorf("the alias holds %v", alias[2])
+	}
+	if traceparent(mongocarrier.ReadD(got, w3c())) != traceparentA || len(base) != 2 {
+		t.Errorf("got %v from %v", got, base)
+	}
+}
+
+// Rule 6: two documents that start with the same elements.
+func TestInjectDTwiceFromOneBase(t *testing.T) {
+	t.Parallel()
+	base := append(make(D, 0, 8), E{"_id", 1})
+	a := mongocarrier.InjectD(spanCtx(t, traceparentA), base, w3c())
+	b := mongocarrier.InjectD(spanCtx(t, traceparentB), base, w3c())
+	if got := traceparent(mongocarrier.ReadD(a, w3c())); got != traceparentA {
+		t.Errorf("the first holds %s", got)
+	}
+	if got := traceparent(mongocarrier.ReadD(b, w3c())); got != traceparentB {
+		t.Errorf("the second holds %s", got)
+	}
+}
+
+// Rule 6: the documents of a cursor lie one behind the other in one buffer.
+func TestInjectRawSparesTheNextDocumentOfABatch(t *testing.T) {
+	t.Parallel()
+	first, second := encode(t, order()), encode(t, D{{"_id", "o-2"}, {"n", 2}})
+	batch := slices.Concat([]byte{0x03, '0', 0}, first, []byte{0x03, '1', 0}, second, []byte{0, 0, 0, 0, 0, 0, 0, 1})
+	current := Raw(batch[3 : 3+len(first)])
+	before := slices.Clone(batch)
+	out, err := mongocarrier.InjectRaw(spanCtx(t, traceparentA), current, w3c())
+	if err != nil || traceparent(mongocarrier.ReadRaw(out, w3c())) != traceparentA {
+		t.Fatal(out, err)
+	}
+	if diff := cmp.Diff(before, batch); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Rule 6.
+func TestWithCopyLeavesTheDocumentAlone(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"_otel", "meta.trace", "new.trace"} {
+		eachShape(t, func(t *testing.T, s shape) {
+			opts := []mongocarrier.Option{w3c(), mongocarrier.WithCopy(), mongocarrier.WithField(field)}
+			doc := s.make(t, order())
+			a := s.inject(t, spanCtx(t, traceparentA), doc, opts...)
+			if diff := cmp.Diff(s.make(t, order()), doc); diff != "" {
+				t.Errorf("%s: the document was written to: %s", field, diff)
+			}
+			b := s.inject(t, spanCtx(t, traceparentB), a, opts...)
+			if traceparent(s.read(a, opts...)) != traceparentA || traceparent(s.read(b, opts...)) != traceparentB {
+				t.Errorf("%s: the copies share a context", field)
+			}
+			if s.inject(t, t.Context(), b, mongocarrier.WithPolicy(propagation.Replace), w3c(), mongocarrier.WithCopy(), mongocarrier.WithField(field)); traceparent(s.read(b, opts...)) != traceparentB {
+				t.Errorf("%s: removing wrote to the document", field)
+			}
+		})
+	}
+}
+
+// Rule 6.
+func TestHundredGoroutinesShareOneDocument(t *testing.T) {
+	t.Parallel()
+	eachShape(t, func(t *testing.T, s shape) {
+		shared := s.inject(t, spanCtx(t, traceparentB), s.make(t, order()), full())
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				tp := fmt.Sprintf("00-%032x-%016x-01", i+1, i+1)
+				own := s.inject(t, spanCtx(t, tp), shared, full(), mongocarrier.WithCopy())
+				if got := traceparent(s.read(own, full())); got != tp {
+					t.Errorf("got %s, want %s", got, tp)
+				}
+				if got := traceparent(s.read(shared, full())); got != traceparentB {
+					t.Errorf("the shared document became %s", got)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// Rule 7.
+func TestInjectIntoNothing(t *testing.T) {
+	t.Parallel()
+	ctx := spanCtx(t, traceparentA)
+	if got := traceparent(mongocarrier.ReadD(mongocarrier.InjectD(ctx, D(nil), w3c()), w3c())); got != traceparentA {
+		t.Errorf("D: %s", got)
+	}
+	if got := traceparent(mongocarrier.ReadM(mongocarrier.InjectM(ctx, M(nil), w3c()), w3c())); got != traceparentA {
+		t.Errorf("M: %s", got)
+	}
+	raw, err := mongocarrier.InjectRaw(ctx, Raw{5, 0, 0, 0, 0}, w3c())
+	if got := traceparent(mongocarrier.ReadRaw(raw, w3c())); got != traceparentA || err != nil {
+		t.Errorf("Raw: %s, %v", got, err)
+	}
+	if got := mongocarrier.InjectM(t.Context(), M(nil), w3c()); got != nil {
+		t.Errorf("M without a span: %v", got)
+	}
+	if got := mongocarrier.InjectD(t.Context(), D(nil), w3c()); got != nil {
+		t.Errorf("D without a span: %v", got)
+	}
+}
+
+// Rule 12.
+func TestNestedFields(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+		for _, field := range []string{"meta.trace", "meta.a.b.c", "x.y"} {
+			eachShape(t, func(t *testing.T, s shape) {
+				opts := []mongocarrier.Option{w3c(), mongocarrier.WithField(field), mongocarrier.WithForm(form)}
+				doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
+				if got := traceparent(s.read(doc, opts...)); got != traceparentA {
+					t.Errorf("%s, form %d: read %q", field, form, got)
+				}
+				got := plain(t, doc)
+				for _, key := range keysOf(got) {
+					if strings.Contains(key, ".") {
+						t.Errorf("a field is named %s", key)
+					}
+				}
+				if diff := cmp.Diff(any("shop"), at(got, "meta", "source")); diff != "" {
+					t.Errorf("%s, form %d: %s", field, form, diff)
+				}
+				doc = s.inject(t, spanCtx(t, traceparentB), doc, opts...)
+				if traceparent(s.read(doc, opts...)) != traceparentB || len(plain(t, doc)) != len(got) {
+					t.Errorf("%s, form %d: the second inject made %v", field, form, doc)
+				}
+				if diff := cmp.Diff(any("shop"), at(plain(t, s.strip(doc, opts...)), "meta", "source")); diff != "" {
+					t.Errorf("%s, form %d: stripped: %s", field, form, diff)
+				}
+			})
+		}
+	}
+}
+
+// Rule 12: a nested document of every shape in one of every other.
+func TestNestedDocumentsOfOtherShapes(t *testing.T) {
+	t.Parallel()
+	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.deep.trace")}
+	for name, meta := range map[string]func() any{
+		"D":              func() any { return D{{"deep", D{{"k", 1}}}} },
+		"D of M":         func() any { return D{{"deep", M{"k": 1}}} },
+		"M of D":         func() any { return M{"deep": D{{"k", 1}}} },
+		"map[string]any": func() any { return map[string]any{"deep": map[string]any{"k": 1}} },
+		"Raw":            func() any { return encode(t, D{{"deep", D{{"k", 1}}}}) },
+		"M of Raw":       func() any { return M{"deep": encode(t, D{{"k", 1}})} },
+		"other D": func() any {
+			return []struct {
+				Key   string
+				Value any
+			}{{"deep", D{{"k", 1}}}}
+		}, //nolint:gofumpt // one line.
+		"empty D": func() any { return D{} },
+		"nil M":   func() any { return M(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := mongocarrier.InjectD(spanCtx(t, traceparentA), D{{"meta", meta()}}, opts...)
+			if got := traceparent(mongocarrier.ReadD(d, opts...)); got != traceparentA {
+				t.Errorf("in D: %q in %v", got, d)
+			}
+			if got, want := fmt.Sprintf("%T", d[0].Value), fmt.Sprintf("%T", meta()); got != want {
+				t.Errorf("the type became %s, not %s", got, want)
+			}
+			d = mongocarrier.InjectD(spanCtx(t, traceparentB), d, opts...)
+			if got := traceparent(mongocarrier.ReadD(d, opts...)); got != traceparentB {
+				t.Errorf("in D, again: %q in %v", got, d)
+			}
+			m := mongocarrier.InjectM(spanCtx(t, traceparentA), M{"meta": meta()}, opts...)
+			if got := traceparent(mongocarrier.ReadM(m, opts...)); got != traceparentA {
+				t.Errorf("in M: %q in %v", got, m)
+			}
+			if got := traceparent(mongocarrier.ReadM(mongocarrier.StripM(m, opts...), opts...)); got != "" {
+				t.Errorf("stripped: %q", got)
+			}
+		})
+	}
+}
+
+// Rule 10.
+func TestKeysThatAFieldCannotHave(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"ot-baggage-a.b", "$where", "a$b", "a\x00b", "100%", "%2E", "", "%", "uberctx-é", "plain"} {
+		for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+			eachShape(t, func(t *testing.T, s shape) {
+				p := legacy{key, "value"}
+				opts := []mongocarrier.Option{mongocarrier.WithPropagator(p), mongocarrier.WithForm(form)}
+				doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
+				if err := s.read(doc, opts...).Err(); err != nil {
+					t.Errorf("form %d, key %q: %v in %v", form, key, err, doc)
+				}
+				var names []string
+				if form == mongocarrier.Flat {
+					names = keysOf(plain(t, doc))
+				} else if sub, ok := at(plain(t, doc), "_otel").(D); ok {
+					names = keysOf(sub)
+				}
+				for _, name := range names {
+					if name == "" || name[0] == '$' || strings.ContainsAny(name, ".\x00") {
+						t.Errorf("key %q is the field %q", key, name)
+					}
+				}
+				count := len(plain(t, doc))
+				if got := plain(t, s.inject(t, spanCtx(t, traceparentA), doc, opts...)); len(got) != count {
+					t.Errorf("key %q: a second inject made %v", key, got)
+				}
+			})
+		}
+	}
+}
+
+// Rule 11.
+func TestValuesThatAreNotText(t *testing.T) {
+	t.Parallel()
+	binary := legacy{"grpc-trace-bin", "\x00\x00\xff\xfe\x01"}
+	eachShape(t, func(t *testing.T, s shape) {
+		for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat} {
+			opts := []mongocarrier.Option{mongocarrier.WithPropagator(binary), mongocarrier.WithForm(form)}
+			doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
+			if err := s.read(doc, opts...).Err(); err != nil {
+				t.Errorf("form %d: %v in %v", form, err, doc)
+			}
+			path := []string{"_otel", "grpc-trace-bin"}
+			if form == mongocarrier.Flat {
+				path = path[1:]
+			}
+			if got := at(plain(t, doc), path...); fmt.Sprintf("%T", got) != "[]uint8" {
+				t.Errorf("form %d: stored as %T", form, got)
+			}
+		}
+	})
+	// As a decoder gives it back.
+	doc := M{"_otel": M{"grpc-trace-bin": Binary{Data: []byte(binary.value)}}}
+	if err := mongocarrier.ReadM(doc, mongocarrier.WithPropagator(binary)).Err(); err != nil {
+		t.Error(err)
+	}
+	// A string of a struct cannot hold it.
+	if got := mongocarrier.Capture(spanCtx(t, traceparentA), mongocarrier.WithPropagator(binary)); !got.IsZero() {
+		t.Errorf("captured %+v", got)
+	}
+}
+
+// Rule 14.
+func TestReadTakesTheFieldInAnyShape(t *testing.T) {
+	t.Parallel()
+	type named string
+	for name, value := range map[string]any{
+		"D":                 D{{"traceparent", traceparentA}},
+		"M":                 M{"traceparent": traceparentA},
+		"map[string]any":    map[string]any{"traceparent": traceparentA},
+		"map[string]string": map[string]string{"traceparent": traceparentA},
+		"Raw":               encode(t, D{{"traceparent", traceparentA}}),
+		"bytes":             []byte(encode(t, D{{"traceparent", traceparentA}})),
+		"RawValue":          RawValue{0x03, encode(t, D{{"traceparent", traceparentA}})},
+		"RawValue, string":  RawValue{0x02, append(append([]byte{56, 0, 0, 0}, traceparentA...), 0)},
+		"Binary in D":       D{{"traceparent", Binary{Data: []byte(traceparentA)}}},
+		"bytes in M":        M{"traceparent": []byte(traceparentA)},
+		"named in M":        M{"traceparent": named(traceparentA)},
+		"TraceContext":      mongocarrier.TraceContext{Traceparent: traceparentA},
+		"*TraceContext":     &mongocarrier.TraceContext{Traceparent: traceparentA},
+		"LenientField":      mongocarrier.LenientField{Traceparent: traceparentA},
+		"tagged struct": struct {
+			TP string `bson:"traceparent,omitempty"`
+		}{traceparentA}, //nolint:gofumpt // one line.
+		"struct":        &struct{ Traceparent string }{traceparentA},
+		"string":        traceparentA,
+		"named string":  named(traceparentA),
+		"properties":    "traceparent=" + traceparentA + "\n",
+		"bytes of text": []byte(traceparentA),
+	} {
+		d, m := D{{"_id", 1}, {"_otel", value}}, M{"_otel": value}
+		if got := traceparent(mongocarrier.ReadD(d, w3c())); got != traceparentA {
+			t.Errorf("%s in D: %q", name, got)
+		}
+		if got := traceparent(mongocarrier.ReadM(m, w3c())); got != traceparentA {
+			t.Errorf("%s in M: %q", name, got)
+		}
+	}
+	for name, value := range map[string]any{
+		"string":     traceparentA,
+		"properties": "#Mon\ntraceparent:" + traceparentA,
+		"binary":     []byte(traceparentA),
+	} {
+		if got := traceparent(mongocarrier.ReadRaw(encode(t, D{{"_otel", value}}), w3c())); got != traceparentA {
+			t.Errorf("%s in Raw: %q", name, got)
+		}
+	}
+}
+
+// Rules 14 and 15.
+func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
+	t.Parallel()
+	ambient := spanCtx(t, traceparentB)
+	bad := map[string]any{
+		"null":          nil,
+		"number":        7,
+		"bool":          true,
+		"array":         []any{traceparentA},
+		"empty":         D{},
+		"text":          "hello",
+		"long text":     strings.Repeat("x", 100),
+		"empty text":    "",
+		"number in it":  D{{"traceparent", 7}},
+		"null in it":    D{{"traceparent", nil}},
+		"array in it":   D{{"traceparent", []any{traceparentA}}},
+		"upper case":    D{{"traceparent", strings.ToUpper(traceparentA)}},
+		"no trace id":   D{{"traceparent", "00-" + strings.Repeat("0", 32) + traceparentA[35:]}},
+		"no span id":    D{{"traceparent", traceparentA[:36] + strings.Repeat("0", 16) + "-01"}},
+		"version ff":    D{{"traceparent", "ff" + traceparentA[2:]}},
+		"short":         D{{"traceparent", traceparentA[:54]}},
+		"long":          D{{"traceparent", traceparentA + "-00"}},
+		"only waybill?": D{{"tracestate", "a=1"}},
+	}
+	for name, value := range bad {
+		eachShape(t, func(t *testing.T, s shape) {
+			doc := s.make(t, append(order(), E{"_otel", value}))
+			if got := s.extract(ambient, doc, full()); got != ambient {
+				t.Errorf("%s: ctx changed", name)
+			}
+			if r := s.read(doc, full()); r.Err() == nil {
+				t.Errorf("%s: read %s", name, traceparent(r))
+			}
+		})
+	}
+	for _, value := range []any{
+		(*mongocarrier.TraceContext)(nil), M(nil), D(nil), map[string]string(nil), make(chan int), func() {}, 1.5, []string{"a"},
+		struct{ a int }{1}, RawValue{}, RawValue{0x03, []byte{9}}, RawValue{0x02, nil}, Raw{1, 2}, (*int)(nil), new(int), [3]int{},
+	} {
+		if got := mongocarrier.ExtractM(ambient, M{"_otel": value}, full()); got != ambient {
+			t.Errorf("%T: ctx changed", value)
+		}
+		if got := mongocarrier.ExtractD(ambient, D{{"_otel", value}}, full()); got != ambient {
+			t.Errorf("%T: ctx changed", value)
+		}
+	}
+	eachShape(t, func(t *testing.T, s shape) {
+		for _, field := range []string{"", "absent", "_id.x", "tags.0", "meta.source.x", "a..b", "."} {
+			if got := s.extract(ambient, s.make(t, order()), full(), mongocarrier.WithField(field)); got != ambient {
+				t.Errorf("field %q: ctx changed", field)
+			}
+		}
+	})
+}
+
+// Rule 15: a nil ctx is one without a span.
+func TestNilContext(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	eachShape(t, func(t *testing.T, s shape) {
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())
+		if got := trace.SpanContextFromContext(s.extract(none, doc, full())); got.TraceID().String() != traceparentA[3:35] {
+			t.Errorf("extracted %v", got)
+		}
+		if got := s.extract(none, s.make(t, order()), full()); got == nil {
+			t.Error("the ctx is nil")
+		}
+		if diff := cmp.Diff(s.make(t, order()), s.inject(t, none, s.make(t, order()), full())); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
