@@ -39,7 +39,7 @@ func (c *Carrier) Get(key string) string {
 	}
 	name := Normalize(key)
 	for _, entry := range slices.Backward(*c) {
-		if holds(entry, name, windows) {
+		if holds(entry, name, sameName) {
 			return entry[len(name)+1:]
 		}
 	}
@@ -81,7 +81,7 @@ func (c *Carrier) Keys() []string {
 // without returns environ itself if it has no variable called name, or else a
 // copy without it.
 func without(environ []string, name string) []string {
-	named := func(entry string) bool { return holds(entry, name, windows) }
+	named := func(entry string) bool { return holds(entry, name, sameName) }
 	if !slices.ContainsFunc(environ, named) {
 		return environ
 	}
@@ -89,14 +89,16 @@ func without(environ []string, name string) []string {
 }
 
 // holds reports whether entry is a value of the variable called name.
-func holds(entry, name string, foldCase bool) bool {
-	if len(entry) <= len(name) || entry[len(name)] != '=' {
-		return false
+func holds(entry, name string, same func(a, b string) bool) bool {
+	return len(entry) > len(name) && entry[len(name)] == '=' && same(entry[:len(name)], name)
+}
+
+// sameName reports whether a and b name one variable.
+func sameName(a, b string) bool {
+	if windows {
+		return strings.EqualFold(a, b)
 	}
-	if foldCase {
-		return strings.EqualFold(entry[:len(name)], name)
-	}
-	return entry[:len(name)] == name
+	return a == b
 }
 
 // normalizedNames returns the names in environ that are normalised, each once.
@@ -105,7 +107,7 @@ func normalizedNames(environ []string) []string {
 	seen := make(map[string]struct{}, len(environ))
 	for _, entry := range environ {
 		name, _, ok := strings.Cut(entry, "=")
-		if _, twice := seen[name]; !ok || twice || !normalized(name) {
+		if _, twice := seen[name]; !ok || twice || !isNormalized(name) {
 			continue
 		}
 		seen[name] = struct{}{}

@@ -29,7 +29,7 @@ func TestExtractFromThisProcess(t *testing.T) {
 	if !remote.SpanContext().Equal(sc) || remote.Err() != nil {
 		t.Errorf("Read gives %+v, %v", remote.SpanContext(), remote.Err())
 	}
-	// Rule 58
+	// Rule 58.
 	if remote.Baggage().Len() != 0 {
 		t.Errorf("baggage by default: %s", remote.Baggage())
 	}
@@ -39,7 +39,7 @@ func TestExtractFromThisProcess(t *testing.T) {
 	}
 }
 
-// Rules 2, 5 and 10
+// Rules 2, 5 and 10.
 func TestReadFromAnEnvironment(t *testing.T) {
 	t.Parallel()
 	environ := []string{"TRACEPARENT=malformed", "TRACEPARENT=" + traceparent, "traceparent=malformed"}
@@ -53,7 +53,7 @@ func TestReadFromAnEnvironment(t *testing.T) {
 	}
 }
 
-// Rule 14
+// Rule 14.
 func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{

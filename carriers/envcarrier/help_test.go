@@ -63,6 +63,7 @@ func environment(t testing.TB, environ []string) map[string]string {
 type hostile struct{ t testing.TB }
 
 func (h hostile) Inject(context.Context, propagation.TextMapCarrier) { h.t.Error("global Inject used") }
+
 func (h hostile) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
 	h.t.Error("global Extract used")
 	return ctx

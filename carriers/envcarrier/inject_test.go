@@ -45,28 +45,34 @@ func TestInject(t *testing.T) {
 		want    []string
 	}{
 		"a span": {span, []string{"PATH=/bin"}, nil, []string{"PATH=/bin", "TRACEPARENT=" + traceparent}},
-		// Rules 8 and 10
+		// Rules 8 and 10.
 		"a span replaces the whole stale context, duplicates too": {
-			span, stale, []envcarrier.Option{envcarrier.WithPropagator(propagation.Compose(w3c, noWaybill{}))},
+			span, stale,
+			[]envcarrier.Option{envcarrier.WithPropagator(propagation.Compose(w3c, noWaybill{}))},
 			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept", "TRACEPARENT=" + traceparent},
 		},
 		// Rule 9
 		"no span scrubs": {
-			t.Context(), stale, []envcarrier.Option{envcarrier.WithPropagator(propagation.Default())},
+			t.Context(), stale,
+			[]envcarrier.Option{envcarrier.WithPropagator(propagation.Default())},
 			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept"},
 		},
 		"no span passes through on demand": {t.Context(), stale, []envcarrier.Option{envcarrier.WithPassThrough()}, stale},
 		"a span replaces what could pass through": {
-			span, []string{"TRACEPARENT=old", "BAGGAGE=old=1"}, []envcarrier.Option{envcarrier.WithPassThrough()},
+			span,
+			[]string{"TRACEPARENT=old", "BAGGAGE=old=1"},
+			[]envcarrier.Option{envcarrier.WithPassThrough()},
 			[]string{"TRACEPARENT=" + traceparent},
 		},
 		"an existing one is kept on demand": {
-			span, []string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
+			span,
+			[]string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
 			[]envcarrier.Option{envcarrier.WithPolicy(propagation.KeepExisting)},
 			[]string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
 		},
 		"the zero policy is the default": {
-			t.Context(), []string{"TRACEPARENT=" + traceparent},
+			t.Context(),
+			[]string{"TRACEPARENT=" + traceparent},
 			[]envcarrier.Option{envcarrier.WithPassThrough(), envcarrier.WithPolicy(0)},
 			[]string{},
 		},
@@ -74,10 +80,11 @@ func TestInject(t *testing.T) {
 			withTracestate(t, span, "a=1,b=$(x)"), nil, nil,
 			[]string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=1,b=$(x)"},
 		},
-		// Rule 58
+		// Rule 58.
 		"no baggage by default": {withBaggage(t, span, "user=42"), nil, nil, []string{"TRACEPARENT=" + traceparent}},
 		"baggage key by key": {
-			withBaggage(t, span, "user=42,tenant=7"), nil, []envcarrier.Option{envcarrier.WithBaggage("tenant")},
+			withBaggage(t, span, "user=42,tenant=7"), nil,
+			[]envcarrier.Option{envcarrier.WithBaggage("tenant")},
 			[]string{"TRACEPARENT=" + traceparent, "BAGGAGE=tenant=7"},
 		},
 		"the last option about baggage counts": {
@@ -85,14 +92,15 @@ func TestInject(t *testing.T) {
 			[]envcarrier.Option{envcarrier.WithBaggage("user"), envcarrier.WithoutBaggage()},
 			[]string{"TRACEPARENT=" + traceparent},
 		},
-		// Rule 12
+		// Rule 12.
 		"8 KiB at most, baggage first": {
 			withTracestate(t, withBaggage(t, span, "user="+strings.Repeat("v", 8102)), "a=1"), nil,
 			[]envcarrier.Option{envcarrier.WithBaggage("user")},
 			[]string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=1"},
 		},
 		"then the tracestate, never cut": {
-			withTracestate(t, span, "a="+strings.Repeat("v", 100)), nil, []envcarrier.Option{envcarrier.WithMaxBytes(100)},
+			withTracestate(t, span, "a="+strings.Repeat("v", 100)), nil,
+			[]envcarrier.Option{envcarrier.WithMaxBytes(100)},
 			[]string{"TRACEPARENT=" + traceparent},
 		},
 		"no limit on demand": {
@@ -135,7 +143,7 @@ func TestInjectWritesTheWaybill(t *testing.T) {
 	}
 }
 
-// Rule 11
+// Rule 11.
 func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
 	t.Parallel()
 	parent := make([]string, 0, 64)

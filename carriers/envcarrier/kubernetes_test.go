@@ -15,7 +15,7 @@ import (
 
 const uid = "0f1c9c35-7d0c-4f4e-9a9e-3e6a5d4a7b11"
 
-// Rule 38
+// Rule 38.
 func TestKubernetesJob(t *testing.T) {
 	t.Parallel()
 	const (

@@ -46,8 +46,8 @@ func normal(r rune) rune {
 	}
 }
 
-// normalized reports whether name is what [Normalize] makes of itself.
-func normalized(name string) bool {
+// isNormalized reports whether name is what [Normalize] makes of itself.
+func isNormalized(name string) bool {
 	if name == "" || isDigit(rune(name[0])) {
 		return false
 	}

@@ -78,7 +78,7 @@ func upper(ascii string) string {
 	}, ascii)
 }
 
-// Rules 2 and 5
+// Rules 2 and 5.
 func TestKeysAreNormalisedNames(t *testing.T) {
 	t.Parallel()
 	carrier := envcarrier.Carrier{

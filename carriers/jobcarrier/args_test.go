@@ -18,7 +18,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 48
+// Rule 48.
 func TestInjectArgs(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
@@ -40,7 +40,8 @@ func TestInjectArgs(t *testing.T) {
 		"in two arguments":     {span, []string{"--tracestate", "mine=1"}, nil, []string{"--tracestate", "mine=1"}},
 		"an operand is no own": {span, []string{"--", "--traceparent=mine"}, nil, []string{flagOfSpan, "--", "--traceparent=mine"}},
 		"replaced on demand": {
-			span, []string{"--traceparent=old", "run", "-tracestate", "old=1", "--baggage", "--", "--traceparent=operand"},
+			span,
+			[]string{"--traceparent=old", "run", "-tracestate", "old=1", "--baggage", "--", "--traceparent=operand"},
 			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
 			[]string{"run", flagOfSpan, "--", "--traceparent=operand"},
 		},
@@ -48,8 +49,10 @@ func TestInjectArgs(t *testing.T) {
 			span, []string{strings.Repeat("v", 9960)}, []jobcarrier.Option{jobcarrier.Databricks()}, []string{strings.Repeat("v", 9960)},
 		},
 		"what is too large is left out in turn": {
-			withTracestate(t, span, "a="+strings.Repeat("v", 200)), []string{strings.Repeat("v", 9800)},
-			[]jobcarrier.Option{jobcarrier.Databricks()}, []string{strings.Repeat("v", 9800), flagOfSpan},
+			withTracestate(t, span, "a="+strings.Repeat("v", 200)),
+			[]string{strings.Repeat("v", 9800)},
+			[]jobcarrier.Option{jobcarrier.Databricks()},
+			[]string{strings.Repeat("v", 9800), flagOfSpan},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +113,7 @@ func FuzzInjectArgs(f *testing.F) {
 type marker string
 
 func (m marker) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("state", string(m)) }
+
 func (marker) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
 	return context.WithValue(ctx, marker(""), c.Get("state"))
 }

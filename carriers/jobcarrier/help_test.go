@@ -48,6 +48,7 @@ func withBaggage(t testing.TB, ctx context.Context, text string) context.Context
 type hostile struct{ t testing.TB }
 
 func (h hostile) Inject(context.Context, propagation.TextMapCarrier) { h.t.Error("global Inject used") }
+
 func (h hostile) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
 	h.t.Error("global Extract used")
 	return ctx

@@ -21,7 +21,7 @@ import (
 // w3c is a propagator without a waybill, so that results can be compared.
 var w3c = propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})
 
-// Rule 49
+// Rule 49.
 func TestInject(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
@@ -43,37 +43,52 @@ func TestInject(t *testing.T) {
 		"an error on demand":  {span, map[string]string{"traceparent": "mine"}, []jobcarrier.Option{jobcarrier.WithErrorOnConflict()}, map[string]string{"traceparent": "mine"}, jobcarrier.ErrConflict},
 		"no conflict without": {t.Context(), map[string]string{"traceparent": "mine"}, []jobcarrier.Option{jobcarrier.WithErrorOnConflict()}, map[string]string{"traceparent": "mine"}, nil},
 		"replaced on demand": {
-			span, map[string]string{"traceparent": "old", "tracestate": "old=1", "baggage": "old=1", "day": "mon"},
+			span,
+			map[string]string{"traceparent": "old", "tracestate": "old=1", "baggage": "old=1", "day": "mon"},
 			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace), jobcarrier.WithErrorOnConflict()},
-			map[string]string{"day": "mon", "traceparent": traceparent}, nil,
+			map[string]string{"day": "mon", "traceparent": traceparent},
+			nil,
 		},
 		"removed on demand": {
-			t.Context(), map[string]string{"traceparent": "old", "day": "mon"},
+			t.Context(),
+			map[string]string{"traceparent": "old", "day": "mon"},
 			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
-			map[string]string{"day": "mon"}, nil,
+			map[string]string{"day": "mon"},
+			nil,
 		},
 		"the zero policy is the default": {
-			span, map[string]string{"traceparent": "mine"},
+			span,
+			map[string]string{"traceparent": "mine"},
 			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace), jobcarrier.WithPolicy(0)},
-			map[string]string{"traceparent": "mine"}, nil,
+			map[string]string{"traceparent": "mine"},
+			nil,
 		},
-		// Rule 58
+		// Rule 58.
 		"no baggage by default": {withBaggage(t, span, "user=42"), nil, nil, map[string]string{"traceparent": traceparent}, nil},
 		"baggage key by key": {
-			withBaggage(t, span, "user=42,tenant=7"), nil, []jobcarrier.Option{jobcarrier.WithBaggage("tenant")},
-			map[string]string{"traceparent": traceparent, "baggage": "tenant=7"}, nil,
+			withBaggage(t, span, "user=42,tenant=7"), nil,
+			[]jobcarrier.Option{jobcarrier.WithBaggage("tenant")},
+			map[string]string{"traceparent": traceparent, "baggage": "tenant=7"},
+			nil,
 		},
 		"the caller's own baggage": {
-			withBaggage(t, span, "user=42"), map[string]string{"baggage": "two bags"}, []jobcarrier.Option{jobcarrier.WithBaggage("user")},
-			map[string]string{"traceparent": traceparent, "baggage": "two bags"}, nil,
+			withBaggage(t, span, "user=42"),
+			map[string]string{"baggage": "two bags"},
+			[]jobcarrier.Option{jobcarrier.WithBaggage("user")},
+			map[string]string{"traceparent": traceparent, "baggage": "two bags"},
+			nil,
 		},
 		"no baggage after all": {
-			withBaggage(t, span, "user=42"), nil, []jobcarrier.Option{jobcarrier.WithBaggage("user"), jobcarrier.WithoutBaggage()},
-			map[string]string{"traceparent": traceparent}, nil,
+			withBaggage(t, span, "user=42"), nil,
+			[]jobcarrier.Option{jobcarrier.WithBaggage("user"), jobcarrier.WithoutBaggage()},
+			map[string]string{"traceparent": traceparent},
+			nil,
 		},
 		"at most so many bytes": {
-			withTracestate(t, span, "a=1"), nil, []jobcarrier.Option{jobcarrier.WithMaxBytes(70)},
-			map[string]string{"traceparent": traceparent}, nil,
+			withTracestate(t, span, "a=1"), nil,
+			[]jobcarrier.Option{jobcarrier.WithMaxBytes(70)},
+			map[string]string{"traceparent": traceparent},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +166,7 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 	}
 }
 
-// Rule 47
+// Rule 47.
 func TestReferencesCannotArise(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user={{job.id}},b=a}b;p={{x}}"), "a={{job.id}}")
@@ -189,7 +204,7 @@ func TestReferencesCannotArise(t *testing.T) {
 	})
 }
 
-// Rules 46 and 52
+// Rules 46 and 52.
 func TestDatabricksSizePreflight(t *testing.T) {
 	t.Parallel()
 	const limit = 10_000
@@ -245,7 +260,7 @@ func TestDatabricksSizePreflight(t *testing.T) {
 	}
 }
 
-// Rule 44
+// Rule 44.
 func TestKeysAreValid(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -273,7 +288,7 @@ func (odd) Inject(_ context.Context, c propagation.TextMapCarrier) {
 func (odd) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context { return ctx }
 func (odd) Fields() []string                                                          { return []string{"x-b3.a_1", "x b3"} }
 
-// Rule 45
+// Rule 45.
 func TestParameterDefinitions(t *testing.T) {
 	t.Parallel()
 	definitions := jobcarrier.ParameterDefinitions(jobcarrier.WithPropagator(propagation.Default()))
@@ -282,13 +297,13 @@ func TestParameterDefinitions(t *testing.T) {
 	if err != nil || string(text) != want {
 		t.Errorf("error %v, definitions %s, want %s", err, text, want)
 	}
-	// Rule 44
+	// Rule 44.
 	if got := definitions[1].Reference(); got != "{{job.parameters.traceparent}}" {
 		t.Errorf("reference %q", got)
 	}
 }
 
-// Rule 55
+// Rule 55.
 func TestInjectConf(t *testing.T) {
 	t.Parallel()
 	const parent = "airflow/dagrun_parent_trace_context"
@@ -302,19 +317,25 @@ func TestInjectConf(t *testing.T) {
 		err  error
 	}{
 		"a span": {
-			withTracestate(t, span, "a=1"), map[string]any{"day": 1, "rows": []any{"a"}}, nil,
+			withTracestate(t, span, "a=1"),
+			map[string]any{"day": 1, "rows": []any{"a"}},
+			nil,
 			map[string]any{
 				"day": 1, "rows": []any{"a"}, "traceparent": traceparent, "tracestate": "a=1",
 				parent: map[string]any{"traceparent": traceparent, "tracestate": "a=1"},
-			}, nil,
+			},
+			nil,
 		},
 		"no tracestate": {
 			span, nil, nil,
-			map[string]any{"traceparent": traceparent, parent: map[string]any{"traceparent": traceparent}}, nil,
+			map[string]any{"traceparent": traceparent, parent: map[string]any{"traceparent": traceparent}},
+			nil,
 		},
 		"baggage is not for the mapping": {
-			withBaggage(t, span, "user=42"), nil, []jobcarrier.Option{jobcarrier.WithBaggage("user")},
-			map[string]any{"traceparent": traceparent, "baggage": "user=42", parent: map[string]any{"traceparent": traceparent}}, nil,
+			withBaggage(t, span, "user=42"), nil,
+			[]jobcarrier.Option{jobcarrier.WithBaggage("user")},
+			map[string]any{"traceparent": traceparent, "baggage": "user=42", parent: map[string]any{"traceparent": traceparent}},
+			nil,
 		},
 		"no span":        {t.Context(), map[string]any{"day": 1}, nil, map[string]any{"day": 1}, nil},
 		"nil":            {nil, nil, nil, map[string]any{}, nil},
@@ -322,12 +343,18 @@ func TestInjectConf(t *testing.T) {
 		"the caller's":   {span, map[string]any{"traceparent": []any{1}}, nil, map[string]any{"traceparent": []any{1}}, nil},
 		"the mapping is": {span, map[string]any{parent: traceparent}, nil, map[string]any{parent: traceparent}, nil},
 		"an error on demand": {
-			span, map[string]any{parent: map[string]any{}}, []jobcarrier.Option{jobcarrier.WithErrorOnConflict()},
-			map[string]any{parent: map[string]any{}}, jobcarrier.ErrConflict,
+			span,
+			map[string]any{parent: map[string]any{}},
+			[]jobcarrier.Option{jobcarrier.WithErrorOnConflict()},
+			map[string]any{parent: map[string]any{}},
+			jobcarrier.ErrConflict,
 		},
 		"replaced on demand": {
-			span, map[string]any{"tracestate": "old=1", parent: "old"}, []jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
-			map[string]any{"traceparent": traceparent, parent: map[string]any{"traceparent": traceparent}}, nil,
+			span,
+			map[string]any{"tracestate": "old=1", parent: "old"},
+			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
+			map[string]any{"traceparent": traceparent, parent: map[string]any{"traceparent": traceparent}},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -375,7 +402,7 @@ func TestReadConf(t *testing.T) {
 	}
 }
 
-// Rules 53 and 54
+// Rules 53 and 54.
 func TestSparkKeysReachTheDriver(t *testing.T) {
 	t.Parallel()
 	params, err := jobcarrier.Inject(spanContext(t), map[string]string{"spark.app.name": "report"},

@@ -3,8 +3,10 @@ module github.com/waybill-go/waybill/carriers/k8scarrier
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/waybill-go/waybill v0.0.0
 	go.opentelemetry.io/otel v1.47.0
+	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
 	k8s.io/api v0.35.10
 	k8s.io/apimachinery v0.35.10

@@ -37,7 +37,9 @@ func (packer) Set(p *parcel, key, value string) {
 	if !slices.Contains(p.fields, key) {
 		p.fields = append(p.fields, key)
 	}
-	p.values[key] = value
+	if value != "" {
+		p.values[key] = value
+	}
 }
 
 // empty reports whether there is no context to write.

@@ -1,0 +1,239 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/waybill-go/waybill/carriers/carriertest"
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// w3c is a propagator without a waybill, so that results can be compared.
+var w3c = propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})
+
+func TestEnvSetterConforms(t *testing.T) {
+	t.Parallel()
+	carriertest.RunAccessors(t, func() *[]corev1.EnvVar { return new([]corev1.EnvVar) }, k8scarrier.EnvSetter{}, k8scarrier.EnvSetter{},
+		carriertest.WithFoldedKeys(),
+		carriertest.WithLastValue(), // Rule 18.
+		carriertest.WithNil(
+			func() *[]corev1.EnvVar { return nil },
+			func() *[]corev1.EnvVar { return new([]corev1.EnvVar) },
+		),
+		carriertest.WithFork(func(env *[]corev1.EnvVar) *[]corev1.EnvVar { fork := *env; return &fork }),
+		carriertest.WithRepeats(func(key string, values ...string) *[]corev1.EnvVar {
+			var env []corev1.EnvVar
+			for _, value := range values {
+				env = append(env, literal(envcarrier.Normalize(key), value))
+			}
+			return &env
+		}),
+		carriertest.WithEntries(func(env *[]corev1.EnvVar) int { return len(*env) }),
+	)
+}
+
+func literal(name, value string) corev1.EnvVar { return corev1.EnvVar{Name: name, Value: value} }
+
+func secret(name string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "k"}}}
+}
+
+const otherTraceparent = "00-11111111111111111111111111111111-1111111111111111-01"
+
+func TestInjectEnv(t *testing.T) {
+	t.Parallel()
+	span := spanContext(t)
+	ours := literal("TRACEPARENT", traceparent)
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		env  []corev1.EnvVar
+		opts []k8scarrier.Option
+		want []corev1.EnvVar
+	}{
+		// Rules 23 and 25.
+		"new ones come first, in order": {
+			withTracestate(t, withBaggage(t, span, "user=42"), "a=1"),
+			[]corev1.EnvVar{literal("OTHER", "$(TRACEPARENT)")},
+			[]k8scarrier.Option{k8scarrier.WithBaggage("user")},
+			[]corev1.EnvVar{literal("BAGGAGE", "user=42"), ours, literal("TRACESTATE", "a=1"), literal("OTHER", "$(TRACEPARENT)")},
+		},
+		// Rules 19 and 20.
+		"old ones keep their place, once": {
+			span,
+			[]corev1.EnvVar{
+				literal("A", "1"), literal("TRACESTATE", "old=1"), literal("TRACEPARENT", otherTraceparent), literal("B", "2"),
+				literal("TRACEPARENT", "older"), literal("BAGGAGE", "old=1"), literal("C", "3"), literal("A", "twice"),
+			},
+			nil,
+			[]corev1.EnvVar{literal("A", "1"), ours, literal("B", "2"), literal("C", "3"), literal("A", "twice")},
+		},
+		// Rule 21.
+		"a source is replaced": {
+			span, []corev1.EnvVar{secret("TRACEPARENT"), secret("KEPT")}, nil, []corev1.EnvVar{ours, secret("KEPT")},
+		},
+		"dollars are doubled": {
+			withTracestate(t, span, "a=$(FOO)$"), nil, nil, []corev1.EnvVar{ours, literal("TRACESTATE", "a=$$(FOO)$$")},
+		},
+		// Rule 20.
+		"no span changes nothing": {
+			t.Context(),
+			[]corev1.EnvVar{literal("TRACEPARENT", "x"), literal("TRACEPARENT", "y")},
+			nil,
+			[]corev1.EnvVar{literal("TRACEPARENT", "x"), literal("TRACEPARENT", "y")},
+		},
+		"no span removes on demand": {
+			t.Context(),
+			[]corev1.EnvVar{literal("TRACEPARENT", "x"), literal("A", "1")},
+			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.Replace)},
+			[]corev1.EnvVar{literal("A", "1")},
+		},
+		"an existing one is kept on demand": {
+			span,
+			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent), literal("TRACESTATE", "old=1")},
+			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent), literal("TRACESTATE", "old=1")},
+		},
+		"a malformed one is not kept": {
+			span,
+			[]corev1.EnvVar{literal("TRACEPARENT", "x")},
+			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]corev1.EnvVar{ours},
+		},
+		// Rule 21.
+		"a source is kept on demand": {
+			span,
+			[]corev1.EnvVar{secret("TRACEPARENT")},
+			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]corev1.EnvVar{secret("TRACEPARENT")},
+		},
+		"a conflict changes nothing": {
+			span,
+			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)},
+			[]k8scarrier.Option{k8scarrier.WithErrorOnConflict()},
+			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)},
+		},
+		// Rule 58.
+		"no baggage by default": {withBaggage(t, span, "user=42"), nil, nil, []corev1.EnvVar{ours}},
+		"no baggage after all": {
+			withBaggage(t, span, "user=42"), nil,
+			[]k8scarrier.Option{k8scarrier.WithBaggage("user"), k8scarrier.WithoutBaggage()},
+			[]corev1.EnvVar{ours},
+		},
+		"at most so many bytes":  {withTracestate(t, span, "a=1"), nil, []k8scarrier.Option{k8scarrier.WithMaxBytes(70)}, []corev1.EnvVar{ours}},
+		"nothing at all":         {nil, nil, []k8scarrier.Option{nil}, nil},
+		"empty stays not nil":    {nil, []corev1.EnvVar{}, nil, []corev1.EnvVar{}},
+		"nil and a span":         {span, nil, nil, []corev1.EnvVar{ours}},
+		"all removed is not nil": {t.Context(), []corev1.EnvVar{literal("BAGGAGE", "")}, []k8scarrier.Option{k8scarrier.WithPolicy(propagation.Replace)}, []corev1.EnvVar{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := append(make([]corev1.EnvVar, 0, len(test.env)+8), test.env...)
+			if test.env == nil {
+				env = nil
+			}
+			opts := append([]k8scarrier.Option{k8scarrier.WithPropagator(w3c)}, test.opts...)
+			got := k8scarrier.InjectEnv(test.ctx, env, opts...)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("environment (-want +got):\n%s", diff)
+			}
+			// Rule 26.
+			again := k8scarrier.InjectEnv(test.ctx, got, opts...)
+			if diff := cmp.Diff(got, again); diff != "" {
+				t.Errorf("a second inject changed it (-first +second):\n%s", diff)
+			}
+			for i := range got {
+				got[i].Name = "written"
+			}
+			_ = append(got, literal("appended", ""))
+			if diff := cmp.Diff(test.env, env); diff != "" {
+				t.Errorf("the environment that was given has changed:\n%s", diff)
+			}
+			if slices.ContainsFunc(env[len(env):cap(env)], func(e corev1.EnvVar) bool { return e.Name != "" }) {
+				t.Error("written behind the environment that was given")
+			}
+		})
+	}
+}
+
+// A waybill has the time of its inject, and yet a second inject of the same
+// context changes nothing. Rule 26.
+func TestTheWaybillOfTheSameContextStays(t *testing.T) {
+	t.Parallel()
+	with := k8scarrier.WithPropagator(propagation.Default())
+	ctx := withTracestate(t, spanContext(t), "a=$(1)")
+	first := k8scarrier.InjectEnv(ctx, nil, with)
+	origin := k8scarrier.Read(first, with).Waybill().Origin
+	travelled := propagation.ContextWithWaybill(ctx, propagation.Waybill{Origin: origin.Add(-1e9), Sent: origin, Hops: 3})
+	for name, test := range map[string]struct {
+		ctx   context.Context
+		env   []corev1.EnvVar
+		stays bool
+	}{
+		"the same context":       {ctx, first, true},
+		"travelled data, twice":  {travelled, k8scarrier.InjectEnv(travelled, nil, with), true},
+		"data of another origin": {travelled, first, false},
+		"data that just set out": {ctx, k8scarrier.InjectEnv(travelled, nil, with), false},
+		"another tracestate":     {withTracestate(t, ctx, "a=2"), first, false},
+		"another sampled flag":   {trace.ContextWithSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceFlags(0)), first, false},
+		"a waybill that is none": {ctx, append(slices.Clone(first), literal("WAYBILL", "x")), false},
+		"a waybill that is lost": {ctx, slices.DeleteFunc(slices.Clone(first), func(e corev1.EnvVar) bool { return e.Name == "WAYBILL" }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			again := k8scarrier.InjectEnv(test.ctx, test.env, with)
+			if stays := cmp.Equal(test.env, again); stays != test.stays {
+				t.Errorf("unchanged: %t, want %t\n%s", stays, test.stays, cmp.Diff(test.env, again))
+			}
+			remote := k8scarrier.Read(again, with)
+			want := trace.SpanContextFromContext(test.ctx).WithRemote(true)
+			if !remote.SpanContext().Equal(want) || remote.Waybill().IsZero() {
+				t.Errorf("it holds %+v, %+v", remote.SpanContext(), remote.Waybill())
+			}
+		})
+	}
+}
+
+func TestExtract(t *testing.T) {
+	t.Parallel()
+	with := k8scarrier.WithPropagator(w3c)
+	env := []corev1.EnvVar{
+		literal("TRACEPARENT", "x"), literal("TRACEPARENT", traceparent), literal("TRACESTATE", "a=$$(1)$$"), literal("BAGGAGE", "user=42"),
+	}
+	sc := trace.SpanContextFromContext(k8scarrier.Extract(t.Context(), env, with))
+	if sc.TraceID().String() != traceparent[3:35] || sc.TraceState().String() != "a=$(1)$" {
+		t.Errorf("extracted %+v", sc)
+	}
+	if remote := k8scarrier.Read(env, with); !remote.SpanContext().Equal(sc) || remote.Baggage().Len() != 0 {
+		t.Errorf("Read gives %+v, %s", remote.SpanContext(), remote.Baggage())
+	}
+	if got := k8scarrier.Read(env, with, k8scarrier.WithBaggage("user")).Baggage().String(); got != "user=42" {
+		t.Errorf("baggage %q", got)
+	}
+	for name, env := range map[string][]corev1.EnvVar{"nil": nil, "a source": {secret("TRACEPARENT")}} {
+		if ctx := k8scarrier.Extract(t.Context(), env, with); ctx != t.Context() {
+			t.Errorf("%s: ctx is another one", name)
+		}
+		if err := k8scarrier.Read(env, with).Err(); !errors.Is(err, propagation.ErrAbsent) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestKeysAreNormalisedNames(t *testing.T) {
+	t.Parallel()
+	env := []corev1.EnvVar{literal("TRACEPARENT", "1"), literal("lower", "2"), literal("TRACEPARENT", "3"), literal("A_1", "4"), literal("", "5"), literal("my.name", "6")}
+	if got, want := (k8scarrier.EnvSetter{}).Keys(&env), []string{"TRACEPARENT", "A_1"}; !slices.Equal(got, want) {
+		t.Errorf("Keys() = %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,403 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// template returns a pod with containers of all kinds.
+func template() *corev1.PodTemplateSpec {
+	always := corev1.ContainerRestartPolicyAlways
+	return &corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: "init"}, {Name: "sidecar", RestartPolicy: &always}},
+		Containers: []corev1.Container{
+			{Name: "main", Env: []corev1.EnvVar{literal("A", "1"), literal("TRACESTATE", "old=1")}},
+			{Name: "from", EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{}}}},
+		},
+	}}
+}
+
+// containers returns the containers of the template by their names.
+func containers(template *corev1.PodTemplateSpec) map[string]corev1.Container {
+	all := map[string]corev1.Container{}
+	for _, list := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
+		for _, c := range list {
+			all[c.Name] = c
+		}
+	}
+	return all
+}
+
+func TestInjectPodTemplate(t *testing.T) {
+	t.Parallel()
+	ours := literal("TRACEPARENT", traceparent)
+	injected := template()
+	if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagator(w3c)); err != nil {
+		t.Fatal(err)
+	}
+	all := containers(injected)
+	// Rules 22 and 24.
+	for name, want := range map[string][]corev1.EnvVar{
+		"init":    {ours},
+		"sidecar": {ours},
+		"main":    {ours, literal("A", "1")},
+		"from":    {literal("BAGGAGE", ""), ours, literal("TRACESTATE", "")},
+	} {
+		if diff := cmp.Diff(want, all[name].Env); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	// Rule 22: what the process gets.
+	stale := pod{envFrom: map[string]string{"TRACEPARENT": otherTraceparent, "TRACESTATE": "old=1", "BAGGAGE": "old=1"}}
+	remote := envcarrier.ReadFrom(environ(stale.start(t, all["from"])), envcarrier.WithPropagator(w3c), envcarrier.WithBaggage("old"))
+	if sc := remote.SpanContext(); sc.TraceID().String() != traceparent[3:35] || sc.TraceState().Len() != 0 || remote.Baggage().Len() != 0 {
+		t.Errorf("the process reads %+v, %s", sc, remote.Baggage())
+	}
+}
+
+// Rules 25 and 26.
+func TestInjectIsIdempotent(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]k8scarrier.Option{
+		"values":      nil,
+		"annotations": {k8scarrier.WithAnnotations("")},
+		"all":         {k8scarrier.WithAnnotations("example.org"), k8scarrier.WithJobInfo(), k8scarrier.WithBaggage("user")},
+		"fails":       {k8scarrier.WithErrorOnConflict()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts := append(opts, k8scarrier.WithPropagator(propagation.Default()))
+			ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=42"), "a=1")
+			first := template()
+			first.Spec.Containers[0].Env = first.Spec.Containers[0].Env[:1]
+			if err := k8scarrier.InjectPodTemplate(ctx, first, opts...); err != nil {
+				t.Fatal(err)
+			}
+			second := first.DeepCopy()
+			if err := k8scarrier.InjectPodTemplate(ctx, second, opts...); err != nil {
+				t.Fatal(err)
+			}
+			firstBytes, err := first.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			secondBytes, err := second.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(firstBytes) != string(secondBytes) {
+				t.Errorf("a second inject changed it (-first +second):\n%s", cmp.Diff(first, second))
+			}
+		})
+	}
+}
+
+// Rule 26.
+func TestNothingToInjectInto(t *testing.T) {
+	t.Parallel()
+	ctx := spanContext(t)
+	var noJob *batchv1.Job
+	var noPod *corev1.Pod
+	empty := &corev1.PodTemplateSpec{}
+	for name, err := range map[string]error{
+		"nil template":  k8scarrier.InjectPodTemplate(ctx, nil),
+		"no containers": k8scarrier.InjectPodTemplate(ctx, empty, k8scarrier.WithAnnotations(""), k8scarrier.WithJobInfo()),
+		"nil job":       k8scarrier.InjectJob(ctx, nil),
+		"nil object":    k8scarrier.InjectObject(ctx, nil),
+		"a nil job":     k8scarrier.InjectObject(ctx, noJob),
+		"a nil pod":     k8scarrier.InjectObject(ctx, noPod),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if diff := cmp.Diff(&corev1.PodTemplateSpec{}, empty); diff != "" {
+		t.Errorf("a template without containers has changed:\n%s", diff)
+	}
+	// Rule 20.
+	untouched := template()
+	if err := k8scarrier.InjectPodTemplate(t.Context(), untouched, k8scarrier.WithPropagator(w3c)); err != nil {
+		t.Error(err)
+	}
+	if err := k8scarrier.InjectPodTemplate(t.Context(), untouched, k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("")); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(template(), untouched); diff != "" {
+		t.Errorf("without a span it has changed:\n%s", diff)
+	}
+}
+
+// Rule 24.
+func TestWithContainers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		selects func(corev1.Container) bool
+		want    string
+	}{
+		"no sidecars": {func(c corev1.Container) bool { return c.RestartPolicy == nil }, "from init main"},
+		"none":        {func(corev1.Container) bool { return false }, ""},
+		"nil":         {nil, "from init main sidecar"},
+		"a panic":     {func(corev1.Container) bool { panic("selects") }, "from init main sidecar"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			injected := template()
+			if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagator(w3c), k8scarrier.WithContainers(test.selects)); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, name := range []string{"from", "init", "main", "sidecar"} {
+				if k8scarrier.Read(containers(injected)[name].Env, k8scarrier.WithPropagator(w3c)).Err() == nil {
+					got = append(got, name)
+				}
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("injected %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// Rule 20.
+func TestConflictChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		opt    k8scarrier.Option
+		change func(*corev1.PodTemplateSpec)
+	}{
+		"a literal": {nil, func(p *corev1.PodTemplateSpec) {
+			p.Spec.Containers[1].Env = []corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)}
+		}},
+		"a source": {nil, func(p *corev1.PodTemplateSpec) { p.Spec.Containers[1].Env = []corev1.EnvVar{secret("TRACEPARENT")} }},
+		"an annotation": {k8scarrier.WithAnnotations("example.org"), func(p *corev1.PodTemplateSpec) {
+			p.Annotations = map[string]string{"example.org/traceparent": otherTraceparent}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			injected := template()
+			injected.Spec.Containers[0].Env = nil
+			test.change(injected)
+			before := injected.DeepCopy()
+			err := k8scarrier.InjectPodTemplate(spanContext(t), injected,
+				k8scarrier.WithPropagator(w3c), k8scarrier.WithErrorOnConflict(), k8scarrier.WithJobInfo(), test.opt)
+			if !errors.Is(err, k8scarrier.ErrConflict) {
+				t.Errorf("error %v", err)
+			}
+			if diff := cmp.Diff(before, injected); diff != "" {
+				t.Errorf("it has changed (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Rules 27 and 32.
+func TestInjectObject(t *testing.T) {
+	t.Parallel()
+	job := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Annotations:     map[string]string{"cronjob.kubernetes.io/instantiate": "manual"},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "CronJob", Name: "nightly"}},
+		},
+		Spec: batchv1.JobSpec{Template: *template()},
+	}
+	simple := &corev1.Pod{Spec: template().Spec}
+	for name, test := range map[string]struct {
+		object runtime.Object
+		spec   *corev1.PodSpec
+		err    error
+	}{
+		"a job, run now from a CronJob": {job, &job.Spec.Template.Spec, nil},
+		"a pod":                         {simple, &simple.Spec, nil},
+		"a CronJob": {
+			&batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: *template()}}}}, nil, k8scarrier.ErrLongLived,
+		},
+		"a Deployment":  {&appsv1.Deployment{Spec: appsv1.DeploymentSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
+		"a StatefulSet": {&appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
+		"a DaemonSet":   {&appsv1.DaemonSet{Spec: appsv1.DaemonSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := test.object.DeepCopyObject()
+			err := k8scarrier.InjectObject(spanContext(t), test.object, k8scarrier.WithPropagator(w3c))
+			if !errors.Is(err, test.err) {
+				t.Errorf("error %v, want %v", err, test.err)
+			}
+			if test.err != nil && !cmp.Equal(before, test.object) {
+				t.Error("an object that was refused has changed")
+			}
+			if test.err == nil && k8scarrier.Read(test.spec.Containers[0].Env, k8scarrier.WithPropagator(w3c)).Err() != nil {
+				t.Error("nothing was injected")
+			}
+		})
+	}
+}
+
+// Rules 17 and 30.
+func TestWithAnnotations(t *testing.T) {
+	t.Parallel()
+	ctx := withTracestate(t, spanContext(t), "a=$(FOO)$")
+	injected := template()
+	injected.Annotations = map[string]string{"kept": "yes", "example.org/baggage": "old=1"}
+	before := injected.Annotations
+	opts := []k8scarrier.Option{k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("example.org")}
+	if err := k8scarrier.InjectPodTemplate(ctx, injected, opts...); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"kept": "yes", "example.org/traceparent": traceparent, "example.org/tracestate": "a=$(FOO)$"}
+	if diff := cmp.Diff(want, injected.Annotations); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+	if before["example.org/baggage"] == "" {
+		t.Error("the map that was there has changed")
+	}
+	main := containers(injected)["main"]
+	ref := func(name, key string) corev1.EnvVar {
+		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{
+			APIVersion: "v1", FieldPath: "metadata.annotations['example.org/" + key + "']",
+		}}}
+	}
+	wantEnv := []corev1.EnvVar{ref("BAGGAGE", "baggage"), ref("TRACEPARENT", "traceparent"), literal("A", "1"), ref("TRACESTATE", "tracestate")}
+	if diff := cmp.Diff(wantEnv, main.Env); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	// What the process and a controller get, now and after a late change. Rule 28.
+	process := func() propagation.Remote {
+		return envcarrier.ReadFrom(environ(pod{annotations: injected.Annotations}.start(t, main)), envcarrier.WithPropagator(w3c))
+	}
+	for name, remote := range map[string]propagation.Remote{"process": process(), "controller": k8scarrier.ReadAnnotations(injected, opts...)} {
+		if sc := remote.SpanContext(); sc.TraceID().String() != traceparent[3:35] || sc.TraceState().String() != "a=$(FOO)$" {
+			t.Errorf("the %s reads %+v", name, sc)
+		}
+	}
+	injected.Annotations["example.org/traceparent"] = otherTraceparent
+	if got := process().SpanContext().TraceID().String(); got != otherTraceparent[3:35] {
+		t.Errorf("after a change the process reads %s", got)
+	}
+	// Removal, on demand.
+	if err := k8scarrier.InjectPodTemplate(t.Context(), injected, append(opts, k8scarrier.WithPolicy(propagation.Replace))...); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"kept": "yes"}, injected.Annotations); diff != "" {
+		t.Errorf("annotations after removal (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]corev1.EnvVar{literal("A", "1")}, containers(injected)["main"].Env); diff != "" {
+		t.Errorf("environment after removal (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnnotationsAreKeptOnDemand(t *testing.T) {
+	t.Parallel()
+	injected := template()
+	injected.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent}
+	before := injected.DeepCopy()
+	err := k8scarrier.InjectPodTemplate(spanContext(t), injected,
+		k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
+	if diff := cmp.Diff(before, injected); diff != "" || err != nil {
+		t.Errorf("error %v, it has changed:\n%s", err, diff)
+	}
+}
+
+// Rule 29.
+func TestAnnotationsHaveALimit(t *testing.T) {
+	t.Parallel()
+	const limit = 256 << 10
+	ours := len("tracing.k8s.io/traceparent") + len(traceparent)
+	for room, want := range map[int]error{ours: nil, ours - 1: k8scarrier.ErrTooLarge} {
+		injected := template()
+		injected.Annotations = map[string]string{"k": strings.Repeat("v", limit-room-1)}
+		before := injected.DeepCopy()
+		err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations(""))
+		if !errors.Is(err, want) {
+			t.Errorf("room for %d bytes: error %v, want %v", room, err, want)
+		}
+		if err != nil && !cmp.Equal(before, injected) {
+			t.Error("it has changed all the same")
+		}
+	}
+}
+
+func TestReadAnnotationsOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, object := range map[string]metav1.Object{"nil": nil, "no annotations": &corev1.Pod{}} {
+		if err := k8scarrier.ReadAnnotations(object, k8scarrier.WithPropagator(w3c)).Err(); !errors.Is(err, propagation.ErrAbsent) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// The variables are those that envcarrier reads. Rules 34, 38 and 41.
+func TestWithJobInfo(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+	job := &batchv1.Job{Spec: batchv1.JobSpec{Template: *template()}}
+	// It does not depend on a span.
+	if err := k8scarrier.InjectJob(t.Context(), job, k8scarrier.WithPropagator(w3c), k8scarrier.WithJobInfo()); err != nil {
+		t.Fatal(err)
+	}
+	started := pod{
+		labels:      map[string]string{"batch.kubernetes.io/job-name": "nightly", "batch.kubernetes.io/controller-uid": "job-uid"},
+		annotations: map[string]string{"batch.kubernetes.io/job-index-failure-count": "1"},
+	}.start(t, job.Spec.Template.Spec.Containers[0])
+	for name, value := range started {
+		t.Setenv(name, value)
+	}
+	got, ok := envcarrier.KubernetesJob()
+	want := envcarrier.JobInfo{
+		Name: "nightly", UID: "job-uid", Namespace: "metadata.namespace", Pod: "metadata.name", PodUID: "metadata.uid", Index: -1, Attempt: 2,
+	}
+	if diff := cmp.Diff(want, got); diff != "" || !ok {
+		t.Errorf("ok %t, job (-want +got):\n%s", ok, diff)
+	}
+}
+
+// The global propagator is used at the time of the call, and only where no
+// other is given.
+func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
+	ctx := spanContext(t)
+	setGlobalPropagator(t, mark{})
+	for _, opts := range [][]k8scarrier.Option{nil, {k8scarrier.WithPropagator(nil)}} {
+		if diff := cmp.Diff([]corev1.EnvVar{literal("X_MARK", "here")}, k8scarrier.InjectEnv(ctx, nil, opts...)); diff != "" {
+			t.Errorf("the global propagator was not used:\n%s", diff)
+		}
+	}
+	setGlobalPropagator(t, hostile{t})
+	opts := []k8scarrier.Option{
+		k8scarrier.WithPropagator(w3c), k8scarrier.WithMaxBytes(200), k8scarrier.WithBaggage("a"), k8scarrier.WithoutBaggage(),
+		k8scarrier.WithPolicy(propagation.Replace), k8scarrier.WithErrorOnConflict(), k8scarrier.WithContainers(nil),
+		k8scarrier.WithJobInfo(), k8scarrier.WithAnnotations(""), k8scarrier.WithTracerProvider(nil), nil,
+	}
+	env := k8scarrier.InjectEnv(ctx, nil, opts...)
+	injected := template()
+	if err := k8scarrier.InjectPodTemplate(ctx, injected, opts...); err != nil {
+		t.Error(err)
+	}
+	if k8scarrier.Extract(t.Context(), env, opts...) == t.Context() || k8scarrier.Read(env, opts...).Err() != nil ||
+		k8scarrier.ReadAnnotations(injected, opts...).Err() != nil {
+		t.Error("nothing is read")
+	}
+}
+
+// mark is a propagator of one key.
+type mark struct{}
+
+func (mark) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("x-mark", "here") }
+func (mark) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (mark) Fields() []string { return []string{"x-mark"} }
