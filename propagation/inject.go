@@ -47,20 +47,28 @@ func holdsContext[C any](carrier C, setter Setter[C], cfg config) bool {
 // setter has. OpenTelemetry's propagators do not, and so mix two contexts on a
 // carrier that is injected twice.
 func clearFields[C any](carrier C, setter Setter[C], c *codec) {
-	if deleter, ok := setter.(Deleter[C]); ok {
-		for _, key := range c.fields {
-			deleter.Delete(carrier, key)
-		}
-		return
-	}
-	getter, ok := setter.(Getter[C])
-	if !ok {
-		return
-	}
 	for _, key := range c.fields {
-		if getter.Get(carrier, key) != "" {
-			setter.Set(carrier, key, "")
+		clearKey(carrier, setter, key)
+	}
+	if c.baggagePrefix == "" {
+		return
+	}
+	if keyer, ok := setter.(Keyer[C]); ok {
+		for _, key := range keyer.Keys(carrier) {
+			if strings.HasPrefix(strings.ToLower(key), c.baggagePrefix) {
+				clearKey(carrier, setter, key)
+			}
 		}
+	}
+}
+
+func clearKey[C any](carrier C, setter Setter[C], key string) {
+	if deleter, ok := setter.(Deleter[C]); ok {
+		deleter.Delete(carrier, key)
+		return
+	}
+	if getter, ok := setter.(Getter[C]); ok && getter.Get(carrier, key) != "" {
+		setter.Set(carrier, key, "")
 	}
 }
 
@@ -253,7 +261,7 @@ func size(fields mapCarrier) int {
 
 // isBaggage knows the baggage of W3C, Jaeger and OpenTracing by its key.
 func isBaggage(key string) bool {
-	return key == keyBaggage || strings.HasPrefix(key, "uberctx-") || strings.HasPrefix(key, "ot-baggage-")
+	return key == keyBaggage || strings.HasPrefix(key, "uberctx-") || strings.HasPrefix(key, openTracingBaggage)
 }
 
 func isTracestate(key string) bool { return key == keyTracestate }

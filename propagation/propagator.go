@@ -5,6 +5,7 @@ package propagation
 
 import (
 	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
@@ -30,6 +31,13 @@ const (
 	keyTracestate  = "tracestate"  // https://www.w3.org/TR/trace-context-2/#tracestate-header
 	keyBaggage     = "baggage"     // https://www.w3.org/TR/baggage/#baggage-http-header-format
 	keyWaybill     = "waybill"
+)
+
+// The format of OpenTracing has a key for each member of its baggage, which
+// its propagator does not count among its fields.
+const (
+	openTracingField   = "ot-tracer-traceid"
+	openTracingBaggage = "ot-baggage-"
 )
 
 // Default returns the propagator this module uses when none is set: W3C Trace
@@ -58,6 +66,9 @@ type codec struct {
 	propagator TextMapPropagator
 	fields     []string
 
+	// baggagePrefix begins the keys that the propagator writes besides fields.
+	baggagePrefix string
+
 	// native reports whether the propagator is made only of the three formats
 	// this package handles itself, and then which.
 	native       bool
@@ -69,6 +80,9 @@ type codec struct {
 func newCodec(p TextMapPropagator) *codec {
 	c := &codec{propagator: p, fields: p.Fields(), native: true}
 	c.inspect(p)
+	if slices.Contains(c.fields, openTracingField) {
+		c.baggagePrefix = openTracingBaggage
+	}
 	return c
 }
 
@@ -122,20 +136,14 @@ func currentCodec() *codec {
 	return &fresh.codec
 }
 
-// same reports whether a and b are one propagator. Pointers, and composites,
-// which are slices, are compared by their memory; what cannot be compared is
-// never the same.
-func same(a, b TextMapPropagator) bool {
+// same reports whether a and b are one propagator. Composites, which are
+// slices, are compared by their memory. Comparing others that cannot be
+// compared panics; they are never the same.
+func same(a, b TextMapPropagator) (same bool) {
 	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
-	if va.Type() != vb.Type() {
-		return false
+	if va.Kind() == reflect.Slice {
+		return va.Type() == vb.Type() && va.Pointer() == vb.Pointer() && va.Len() == vb.Len()
 	}
-	switch va.Kind() {
-	case reflect.Pointer:
-		return va.Pointer() == vb.Pointer()
-	case reflect.Slice:
-		return va.Pointer() == vb.Pointer() && va.Len() == vb.Len()
-	default:
-		return va.Comparable() && a == b
-	}
+	defer func() { _ = recover() }()
+	return a == b
 }

@@ -109,6 +109,7 @@ type bytesWriter struct{ byOwnMethods }
 func (bytesWriter) Get(c bytesSetter, key string) string         { return c.Get(key) }
 func (bytesWriter) Set(c bytesSetter, key, value string)         { c.Set(key, value) }
 func (bytesWriter) SetBytes(c bytesSetter, key string, v []byte) { c.SetBytes(key, v) }
+func (bytesWriter) Keys(c bytesSetter) []string                  { return c.Keys() }
 func (bytesWriter) Delete(c bytesSetter, key string)             { deleteKey(c, key) }
 
 // bytesReader is the accessor of a TextMapCarrier that gives bytes.
