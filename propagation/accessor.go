@@ -84,7 +84,11 @@ func textMapOf[C any](carrier C, getter Getter[C], setter Setter[C]) TextMapCarr
 	if own, ok := getter.(ownMethods); ok {
 		return own.textMapCarrier(carrier)
 	}
-	return &adapter[C]{carrier: carrier, getter: getter, setter: setter}
+	a := adapter[C]{carrier: carrier, getter: getter, setter: setter}
+	if multi, ok := getter.(ValuesGetter[C]); ok {
+		return &multiAdapter[C]{adapter: a, multi: multi}
+	}
+	return &a
 }
 
 func (a *adapter[C]) Get(key string) string {
@@ -107,20 +111,12 @@ func (a *adapter[C]) Keys() []string {
 	return nil
 }
 
-func (a *adapter[C]) Values(key string) []string {
-	return values(a.carrier, a.getter, key)
+// multiAdapter is an adapter of a medium that repeats keys. OpenTelemetry's
+// Baggage reads one with Values at a higher cost, so the others have none.
+type multiAdapter[C any] struct {
+	adapter[C]
+
+	multi ValuesGetter[C]
 }
 
-// values returns every value under key that is not empty.
-func values[C any](carrier C, getter Getter[C], key string) []string {
-	if getter == nil {
-		return nil
-	}
-	if multi, ok := getter.(ValuesGetter[C]); ok {
-		return multi.Values(carrier, key)
-	}
-	if value := getter.Get(carrier, key); value != "" {
-		return []string{value}
-	}
-	return nil
-}
+func (a *multiAdapter[C]) Values(key string) []string { return a.multi.Values(a.carrier, key) }
