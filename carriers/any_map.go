@@ -34,7 +34,7 @@ func (m AnyMap) Delete(key string) { delete(m, key) }
 
 // Keys returns the keys of values that Get reads, in no order.
 func (m AnyMap) Keys() []string {
-	var keys []string
+	keys := make([]string, 0, len(m))
 	for key, value := range m {
 		if _, ok := textOf(value); ok {
 			keys = append(keys, key)

@@ -4,7 +4,6 @@
 package carriers
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -45,4 +44,4 @@ func (m BytesMap) SetBytes(key string, value []byte) {
 func (m BytesMap) Delete(key string) { delete(m, key) }
 
 // Keys returns the keys, in no order.
-func (m BytesMap) Keys() []string { return slices.Collect(maps.Keys(m)) }
+func (m BytesMap) Keys() []string { return keysOf(m) }

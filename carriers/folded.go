@@ -5,7 +5,6 @@ package carriers
 
 import (
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -37,7 +36,7 @@ func (m FoldedMap) Set(key, value string) {
 func (m FoldedMap) Delete(key string) { deleteFolded(m, key) }
 
 // Keys returns the keys as they are spelt, in no order.
-func (m FoldedMap) Keys() []string { return slices.Collect(maps.Keys(m)) }
+func (m FoldedMap) Keys() []string { return keysOf(m) }
 
 // FoldedMultiMap is a [MultiMap] for a medium that does not keep the case of
 // its keys, such as the metadata of gRPC, which refuses upper case:

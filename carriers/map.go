@@ -3,12 +3,7 @@
 
 package carriers
 
-import (
-	"maps"
-	"slices"
-
-	"github.com/waybill-go/waybill/propagation"
-)
+import "github.com/waybill-go/waybill/propagation"
 
 // Map is a carrier for a map of strings: Map(metadata).
 //
@@ -33,4 +28,13 @@ func (m Map) Set(key, value string) {
 func (m Map) Delete(key string) { delete(m, key) }
 
 // Keys returns the keys, in no order.
-func (m Map) Keys() []string { return slices.Collect(maps.Keys(m)) }
+func (m Map) Keys() []string { return keysOf(m) }
+
+// keysOf returns the keys of m, in no order.
+func keysOf[M ~map[string]V, V any](m M) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	return keys
+}
