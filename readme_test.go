@@ -1,0 +1,66 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package waybill_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadmeCodeIsTestedCode proves that each Go block of the README stands,
+// line for line, in an example that the tests run or in a program that they
+// start.
+func TestReadmeCodeIsTestedCode(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := testedCode(t)
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
+	if len(blocks) == 0 {
+		t.Fatal("README.md has no Go block")
+	}
+	for _, block := range blocks {
+		if code := string(block[1]); !strings.Contains(tested, unindent(code)) {
+			t.Errorf("no example holds this block of README.md:\n%s", code)
+		}
+	}
+}
+
+// testedCode returns every example and example program of the repository.
+func testedCode(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		example := strings.HasSuffix(path, "example_test.go") ||
+			strings.HasPrefix(filepath.ToSlash(path), "examples/") && strings.HasSuffix(path, ".go")
+		if d.IsDir() || !example {
+			return nil
+		}
+		code, err := os.ReadFile(path)
+		all.WriteString(unindent(string(code)))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// unindent takes the white space off both ends of each line.
+func unindent(code string) string {
+	var out strings.Builder
+	for line := range strings.Lines(code) {
+		out.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return out.String()
+}
