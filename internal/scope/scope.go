@@ -6,7 +6,6 @@
 package scope
 
 import (
-	"reflect"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
@@ -51,11 +50,15 @@ func NewTracer(path string, provider trace.TracerProvider, schemaURL string) *Tr
 
 // Get returns the tracer to use now.
 func (t *Tracer) Get() trace.Tracer {
+	last := t.last.Load()
+	if last != nil && t.provider != nil {
+		return last.tracer
+	}
 	provider := t.provider
 	if provider == nil {
 		provider = otel.GetTracerProvider()
 	}
-	if last := t.last.Load(); last != nil && same(last.provider, provider) {
+	if last != nil && same(last.provider, provider) {
 		return last.tracer
 	}
 	tracer := provider.Tracer(t.name, t.options...)
@@ -75,15 +78,9 @@ func Meter(path string, provider metric.MeterProvider, schemaURL string) metric.
 	return provider.Meter(Module+"/"+path, metric.WithInstrumentationVersion(Version), metric.WithSchemaURL(schemaURL))
 }
 
-// same reports whether a and b are one provider. Providers that cannot be
-// compared are never the same.
-func same(a, b trace.TracerProvider) bool {
-	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
-	if va.Type() != vb.Type() {
-		return false
-	}
-	if va.Kind() == reflect.Pointer {
-		return va.Pointer() == vb.Pointer()
-	}
-	return va.Comparable() && a == b
+// same reports whether a and b are one provider. Comparing providers of a type
+// that cannot be compared panics; they are never the same.
+func same(a, b trace.TracerProvider) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b
 }

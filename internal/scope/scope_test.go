@@ -14,6 +14,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/internal/scope"
 )
@@ -44,6 +45,7 @@ func TestTracerIsKeptForItsProvider(t *testing.T) {
 	t.Parallel()
 	tests := map[string]trace.TracerProvider{
 		"pointer":        sdktrace.NewTracerProvider(),
+		"value":          tracenoop.NewTracerProvider(),
 		"not comparable": bundle{TracerProvider: sdktrace.NewTracerProvider()},
 	}
 	for name, provider := range tests {
@@ -74,9 +76,17 @@ func TestTracerFollowsTheGlobalProvider(t *testing.T) {
 			t.Error("the span did not reach the provider installed last")
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { tracer.Get() }); n != 0 {
-		t.Errorf("asking for a tracer allocates %v times", n)
+	for name, provider := range map[string]trace.TracerProvider{
+		"pointer": sdktrace.NewTracerProvider(), "value": tracenoop.NewTracerProvider(),
+	} {
+		otel.SetTracerProvider(provider)
+		if n := testing.AllocsPerRun(100, func() { tracer.Get() }); n != 0 {
+			t.Errorf("%s: asking for a tracer allocates %v times", name, n)
+		}
 	}
+	otel.SetTracerProvider(bundle{TracerProvider: sdktrace.NewTracerProvider()})
+	tracer.Get()
+	tracer.Get()
 }
 
 func TestMeterUsesItsProvider(t *testing.T) {
