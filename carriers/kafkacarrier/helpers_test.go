@@ -6,6 +6,7 @@ package kafkacarrier_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/baggage"
@@ -82,3 +83,6 @@ func traceID(ctx context.Context) string {
 	}
 	return sc.TraceID().String()
 }
+
+// remoteTime is when some data set out.
+var remoteTime = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)

@@ -114,7 +114,7 @@ type work struct {
 // openMessage opens the span of one message.
 func (t *telemetry) openMessage(ctx context.Context, msg *kafka.Message, redelivered bool) (context.Context, *work) {
 	w := &work{t: t, started: time.Now(), topic: msg.Topic, partition: msg.Partition}
-	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, msg.Topic}, []propagation.Remote{t.cfg.read(msg)})
+	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, msg.Topic}, []propagation.Remote{t.cfg.read(msg)}, t.cfg.start...)
 	if w.span.IsRecording() {
 		attributes := append(make([]attribute.KeyValue, 0, 8), partitionID(msg.Partition), keyOffset.Int64(msg.Offset))
 		if redelivered {
@@ -158,8 +158,9 @@ func (t *telemetry) formatKey(key []byte) (formatted string, ok bool) {
 func (t *telemetry) openBatch(ctx context.Context, msgs []kafka.Message) (context.Context, *work) {
 	w := &work{t: t, started: time.Now()}
 	w.topic, w.partition = common(msgs)
-	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, w.topic}, t.readAll(msgs),
-		propagation.WithLinkAttributes(func(i int) []attribute.KeyValue { return varying(&msgs[i], w.topic, w.partition) }))
+	options := append(t.cfg.start[:len(t.cfg.start):len(t.cfg.start)], propagation.WithLinkAttributes(
+		func(i int) []attribute.KeyValue { return varying(&msgs[i], w.topic, w.partition) }))
+	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, w.topic}, t.readAll(msgs), options...)
 	if w.span.IsRecording() {
 		w.span.SetAttributes(keyBatchCount.Int(len(msgs)))
 		if w.partition >= 0 {

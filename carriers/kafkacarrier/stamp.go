@@ -20,10 +20,11 @@ import (
 //
 // It is the carrier of that inject, and reads the message at hand.
 type stamp struct {
-	reading []kafka.Header
-	cleared []string
-	fields  []field
-	values  []byte // the values of fields, one after the other.
+	reading    []kafka.Header
+	cleared    []string
+	fields     []field
+	values     []byte // The values of fields, one after the other.
+	contextual bool   // Reports whether fields hold a context.
 }
 
 // field is one header to set; its value is values[from:to].
@@ -38,9 +39,15 @@ var stamps = sync.Pool{New: func() any { return new(stamp) }} //nolint:gocheckno
 
 // take fills s with what an inject of ctx puts on a message with headers.
 func (s *stamp) take(ctx context.Context, headers []kafka.Header, cfg *config) {
-	s.reading, s.cleared, s.fields, s.values = headers, s.cleared[:0], s.fields[:0], s.values[:0]
+	s.reset(headers)
 	propagation.InjectTextMap(ctx, s, cfg.outbound[:cfg.outbounds]...)
+	s.contextual = len(s.fields) > 0
 	s.reading = nil
+}
+
+// reset makes s that of a message with headers, with nothing to put on it.
+func (s *stamp) reset(headers []kafka.Header) {
+	*s = stamp{reading: headers, cleared: s.cleared[:0], fields: s.fields[:0], values: s.values[:0]}
 }
 
 func (s *stamp) Get(key string) string         { return string(lookup(s.reading, key)) }
@@ -96,7 +103,7 @@ func (s *stamp) isEmpty() bool { return len(s.fields) == 0 && len(s.cleared) == 
 // replaces reports whether a header named key gives way. With a new context,
 // contexts in other formats do so too.
 func (s *stamp) replaces(key string) bool {
-	if len(s.fields) > 0 && isContextKey(key) {
+	if s.contextual && isContextKey(key) {
 		return true
 	}
 	for _, cleared := range s.cleared {

@@ -154,8 +154,7 @@ func (t *telemetry) start(ctx context.Context, tracer trace.Tracer, class spanCl
 // continues opens a span that handles remotes.
 func (t *telemetry) continues(ctx context.Context, class spanClass, remotes []propagation.Remote, opts ...propagation.StartOption) (context.Context, trace.Span) {
 	start := t.startOf(class)
-	options := make([]propagation.StartOption, 0, 1+len(opts)+len(t.cfg.start))
-	options = append(append(append(options, start.related), opts...), t.cfg.start...)
+	options := append(append(make([]propagation.StartOption, 0, 1+len(opts)), start.related), opts...)
 	return propagation.Start(ctx, t.tracer.Get(), start.name, remotes, options...)
 }
 
