@@ -337,3 +337,13 @@ func (l legacy) Fields() []string { return []string{l.key} }
 func sentAgo(ctx context.Context, d time.Duration) context.Context {
 	return propagation.ContextWithWaybill(ctx, propagation.Waybill{Origin: time.Now().Add(-d)})
 }
+
+// recordErrors collects what is reported to OpenTelemetry until the test ends.
+func recordErrors(t *testing.T) *[]string {
+	t.Helper()
+	var reported []string
+	mongocarrier.ResetReports()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported = append(reported, err.Error()) }))
+	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })
+	return &reported
+}

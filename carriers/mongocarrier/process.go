@@ -28,9 +28,9 @@ const (
 
 // The attributes that the conventions have no name for.
 const (
-	keyAge     = attribute.Key("waybill.age_seconds") // Since the oldest of the documents was sent.
-	keyAttempt = attribute.Key("waybill.attempt")     // What WithAttempt says.
-	keyOrigin  = attribute.Key("waybill.origin")      // What WithOrigin says.
+	keyAge     = attribute.Key("messaging.mongodb.document.age_seconds") // Since the oldest of the documents was sent.
+	keyAttempt = attribute.Key("messaging.mongodb.document.attempt")     // What WithAttempt says.
+	keyOrigin  = attribute.Key("messaging.mongodb.document.origin")      // What WithOrigin says.
 )
 
 // The outcomes, as package stages has them.
