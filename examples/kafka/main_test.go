@@ -1,0 +1,18 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+
+	"github.com/waybill-go/waybill/examples/internal/program"
+)
+
+func TestMessageCarriesTheTrace(t *testing.T) {
+	t.Parallel()
+	program.Compare(t, program.Output(t), `traceparent  00-<trace>-<span>-01
+waybill      <times>-0001
+processing Taiwan, one trace: true
+`)
+}
