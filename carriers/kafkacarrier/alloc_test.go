@@ -8,9 +8,12 @@ package kafkacarrier_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/propagation"
@@ -60,5 +63,55 @@ func TestAllocations(t *testing.T) {
 	}
 	if len(otel.GetTextMapPropagator().Fields()) != 0 {
 		t.Error("a test set the global propagator")
+	}
+}
+
+// Rule 61. A Writer without an address fails right after what is measured here;
+// its error is one allocation, and the copy of the messages another.
+func TestWriterWithoutProvidersAllocatesTheCopyOnly(t *testing.T) {
+	msgs := numbered(100)
+	w, err := kafkacarrier.NewWriter(&kafka.Writer{Topic: "orders"}, w3c(),
+		kafkacarrier.WithTracerProvider(noop.NewTracerProvider()), kafkacarrier.WithMeterProvider(metricnoop.NewMeterProvider()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for most, ctx := range map[float64]context.Context{
+		1 + 1:     context.Background(),
+		1 + 1 + 2: bareContext(t, traceparentA), // And the headers and the values of all.
+	} {
+		for _, n := range []int{1, 100} {
+			if got := testing.AllocsPerRun(100, func() { _ = w.WriteMessages(ctx, msgs[:n]...) }); got > most {
+				t.Errorf("%d messages: %v allocations, want at most %v", n, got, most)
+			}
+		}
+	}
+}
+
+// endless is a source of one message, again and again.
+type endless struct {
+	source
+	msg kafka.Message
+}
+
+func (e *endless) FetchMessage(context.Context) (kafka.Message, error) {
+	e.msg.Offset++
+	return e.msg, nil
+}
+
+// quiet is an Observer that does nothing.
+type quiet struct{ kafkacarrier.Observer }
+
+func (quiet) KafkaFetched(string, string, int, int, int64, time.Duration)          {}
+func (quiet) KafkaTravelled(context.Context, string, time.Duration, time.Duration) {}
+
+// Rule 59.
+func TestMeasuringAFetchAllocatesNothing(t *testing.T) {
+	w := propagation.Waybill{Origin: remoteTime, Sent: remoteTime, Hops: 1}
+	e := &endless{msg: consumed(1, header("traceparent", traceparentA), header("waybill", w.String()))}
+	e.msg.Time = remoteTime
+	r := kafkacarrier.NewReaderOf(e, w3c(), kafkacarrier.WithMeterProvider(newMeter()), kafkacarrier.WithObserver(quiet{}), kafkacarrier.WithPartitionMetrics())
+	ctx := context.Background()
+	if got := testing.AllocsPerRun(200, func() { _, _ = r.FetchMessage(ctx) }); got != 0 {
+		t.Errorf("%v allocations, want none", got)
 	}
 }

@@ -81,7 +81,7 @@ func (w *Writer) stampOnly(ctx context.Context, msgs []kafka.Message) {
 	stamper := newStamper(w, msgs)
 	for i := range msgs {
 		origin, own := w.origin(ctx, &msgs[i])
-		stamper.stamp(origin, &msgs[i], own)
+		stamper.put(origin, &msgs[i], own)
 	}
 	stamper.release()
 }
@@ -99,7 +99,7 @@ func (c *call) openSingle(tracer trace.Tracer, msg *kafka.Message, stamper *stam
 		span.AddLink(trace.Link{SpanContext: ambient})
 	}
 	c.tokens[0].span = span
-	stamper.stamp(ctx, msg, true)
+	stamper.put(ctx, msg, true)
 }
 
 // openShared opens one span, which the messages share. Those with a context of
@@ -120,7 +120,7 @@ func (c *call) openShared(tracer trace.Tracer, msgs []kafka.Message, stamper *st
 	fresh := true
 	for i := range msgs {
 		origin, own := c.w.origin(ctx, &msgs[i])
-		stamper.stamp(origin, &msgs[i], own || fresh)
+		stamper.put(origin, &msgs[i], own || fresh)
 		fresh = own
 	}
 }
@@ -140,14 +140,14 @@ func (c *call) openEach(tracer trace.Tracer, msgs []kafka.Message, stamper *stam
 		origin, own := c.w.origin(c.ctx, msg)
 		plain := !own && !existing.SpanContext().IsValid()
 		if plain && unsampled != nil {
-			stamper.stamp(unsampled, msg, fresh)
+			stamper.put(unsampled, msg, fresh)
 			fresh = false
 			continue
 		}
 		ctx, span := c.w.begin(origin, tracer, spanClass{opCreate, trace.SpanKindProducer, token.topic}, existing)
 		token.span = span
 		links = append(links, trace.Link{SpanContext: span.SpanContext()})
-		stamper.stamp(ctx, msg, true)
+		stamper.put(ctx, msg, true)
 		fresh = true
 		if plain && isUnsampledChild(c.ctx, span) {
 			unsampled, fresh = ctx, false

@@ -40,7 +40,8 @@ const (
 type measured struct {
 	op        operation
 	topic     string
-	partition int // -1 when it does not count.
+	template  bool // Reports whether topic is a template.
+	partition int  // -1 when it does not count.
 	group     string
 	errorType string
 	late      bool
@@ -71,7 +72,11 @@ func newInstruments(provider metric.MeterProvider) *instruments {
 
 func newMeasurement(m measured) measurement {
 	attributes := m.op.attributes()
-	if m.topic != "" {
+	switch {
+	case m.topic == "":
+	case m.template:
+		attributes = append(attributes, keyTemplate.String(m.topic))
+	default:
 		attributes = append(attributes, keyDestination.String(m.topic))
 	}
 	if m.partition >= 0 {
@@ -94,7 +99,7 @@ func (in *instruments) of(m measured) measurement {
 	if kept, ok := in.sets.Get(m); ok {
 		return kept
 	}
-	m.topic, m.partition = otherTopic, -1
+	m.topic, m.template, m.partition = otherTopic, false, -1
 	return newMeasurement(m)
 }
 

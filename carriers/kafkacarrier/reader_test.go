@@ -678,7 +678,7 @@ func TestTopicTemplate(t *testing.T) {
 		t.Errorf("the span is %q with %v", span.Name, span.Attributes)
 	}
 	for series := range c.meter.series(t) {
-		if !strings.Contains(series, "destination.name=ord*") {
+		if !strings.Contains(series, "destination.template=ord*") {
 			t.Errorf("there is %s", series)
 		}
 	}

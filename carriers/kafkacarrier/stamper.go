@@ -5,64 +5,73 @@ package kafkacarrier
 
 import (
 	"context"
+	"sync"
 
 	"github.com/segmentio/kafka-go"
 )
 
 // stamper stamps the messages of one call, within the limit of the Writer.
 type stamper struct {
-	w       *Writer
-	stamped *stamp
-	values  []byte // Of what is stamped.
-	arena   arena
-	headers int // How many there were on all messages.
-	left    int // How many messages are to come.
+	stamp
+
+	w      *Writer
+	arena  arena
+	ready  []byte // The values of stamp in the arena.
+	before int    // How many headers there were on all messages.
+	left   int    // How many messages are to come.
 }
 
+var stampers = sync.Pool{New: func() any { return new(stamper) }} //nolint:gochecknoglobals // a pool is one by nature.
+
 func newStamper(w *Writer, msgs []kafka.Message) *stamper {
-	s := &stamper{w: w, left: len(msgs)}
-	s.stamped, _ = stamps.Get().(*stamp)
+	s, _ := stampers.Get().(*stamper)
+	s.w, s.left = w, len(msgs)
 	for i := range msgs {
-		s.headers += len(msgs[i].Headers)
+		s.before += len(msgs[i].Headers)
 	}
 	return s
 }
 
-func (s *stamper) release() { stamps.Put(s.stamped) }
+// release ends the use of s.
+func (s *stamper) release() {
+	s.reset(nil)
+	*s = stamper{stamp: s.stamp}
+	stampers.Put(s)
+}
 
-// stamp puts the context of ctx on msg. If it is not fresh, ctx is that of the
-// call before, and so is what is stamped.
-func (s *stamper) stamp(ctx context.Context, msg *kafka.Message, fresh bool) {
+// put puts the context of ctx on msg. If it is not fresh, ctx is that of the
+// call before, and so is what is put on.
+func (s *stamper) put(ctx context.Context, msg *kafka.Message, fresh bool) {
 	left := s.left
 	s.left--
 	if s.w.cfg.withoutInject {
 		return
 	}
-	if fresh || s.values == nil || s.w.cfg.keepsExisting() {
-		s.take(ctx, msg, left)
+	if fresh || s.ready == nil || s.w.cfg.keepsExisting() {
+		s.prepare(ctx, msg, left)
 	}
-	if s.stamped.isEmpty() {
+	if s.isEmpty() {
 		return
 	}
 	if s.arena.headers == nil {
-		s.arena.headers = make([]kafka.Header, 0, s.headers+left*len(s.stamped.fields))
+		s.arena.headers = make([]kafka.Header, 0, s.before+left*len(s.fields))
 	}
 	limit := s.w.batchBytes()
-	without := s.stamped.fit(msg, limit)
+	without := s.fit(msg, limit)
 	if without != whole && totalSize(msg) <= limit {
 		s.w.dropped(dropTooLarge)
 	}
-	s.arena.stamp(msg, s.stamped, s.values, without)
+	s.arena.stamp(msg, &s.stamp, s.ready, without)
 }
 
-// take makes what is stamped anew.
-func (s *stamper) take(ctx context.Context, msg *kafka.Message, left int) {
-	s.stamped.take(ctx, msg.Headers, &s.w.cfg)
-	if n := len(s.stamped.values); cap(s.arena.values)-len(s.arena.values) < n {
-		if s.values == nil {
+// prepare makes what is put on anew.
+func (s *stamper) prepare(ctx context.Context, msg *kafka.Message, left int) {
+	s.take(ctx, msg.Headers, &s.w.cfg)
+	if n := len(s.values); cap(s.arena.values)-len(s.arena.values) < n {
+		if s.ready == nil {
 			left = 1 // It may well be the only one.
 		}
 		s.arena.values = make([]byte, 0, left*n)
 	}
-	s.values = s.arena.hold(s.stamped)
+	s.ready = s.arena.hold(&s.stamp)
 }

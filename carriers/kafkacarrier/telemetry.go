@@ -198,6 +198,7 @@ func isCancellation(ctx context.Context, err error) bool {
 // measured names the time series of op on a partition of topic.
 func (t *telemetry) measured(op operation, topic string, partition int, err error) measured {
 	m := measured{op: op, topic: t.templateOf(topic), partition: -1}
+	m.template = m.topic != topic
 	if t.cfg.withPartitions {
 		m.partition = partition
 	}

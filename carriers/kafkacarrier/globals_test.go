@@ -1,0 +1,175 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kafkacarrier_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// hostile is global providers that must not be used.
+type hostile struct {
+	noop.TracerProvider
+	metricnoop.MeterProvider
+	t *testing.T
+}
+
+type (
+	hostileTracer     struct{ hostile }
+	hostileMeter      struct{ hostile }
+	hostilePropagator struct{ t *testing.T }
+)
+
+func (h hostileTracer) Tracer(name string, _ ...trace.TracerOption) trace.Tracer {
+	h.t.Errorf("the global tracer provider was asked for %s", name)
+	return noop.Tracer{}
+}
+
+func (h hostileMeter) Meter(name string, _ ...metric.MeterOption) metric.Meter {
+	h.t.Errorf("the global meter provider was asked for %s", name)
+	return metricnoop.Meter{}
+}
+
+func (h hostilePropagator) Inject(context.Context, propagation.TextMapCarrier) {
+	h.t.Error("the global propagator injected")
+}
+
+func (h hostilePropagator) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	h.t.Error("the global propagator extracted")
+	return ctx
+}
+
+func (h hostilePropagator) Fields() []string { return []string{"hostile"} }
+
+// resetGlobals leaves globals behind that do nothing.
+func resetGlobals() {
+	otel.SetTracerProvider(noop.NewTracerProvider())
+	otel.SetMeterProvider(metricnoop.NewMeterProvider())
+	otel.SetTextMapPropagator(propagation.Compose())
+}
+
+// Rule 61. Not parallel: it sets the globals.
+func TestOptionsWinOverTheGlobals(t *testing.T) {
+	t.Cleanup(resetGlobals)
+	otel.SetTracerProvider(hostileTracer{hostile{t: t}})
+	otel.SetMeterProvider(hostileMeter{hostile{t: t}})
+	otel.SetTextMapPropagator(hostilePropagator{t})
+
+	f, m, e := flowtest.New(t), newMeter(), &events{}
+	opts := []kafkacarrier.Option{
+		nil, w3c(), kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m), kafkacarrier.WithObserver(e), nil,
+		kafkacarrier.WithPolicy(propagation.Replace), kafkacarrier.WithMaxBytes(1 << 10), kafkacarrier.WithBaggage("user"),
+		kafkacarrier.WithStartOptions(propagation.AsLink()), kafkacarrier.WithPollSpans(), kafkacarrier.WithTimestamps(),
+		kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("app"), kafkacarrier.WithErrorDescription(nil),
+		kafkacarrier.WithPartitionMetrics(), kafkacarrier.WithMessageContext(nil), kafkacarrier.WithTopicTemplate(nil),
+		kafkacarrier.WithPartitionExpiry(0), kafkacarrier.WithInterval(0), kafkacarrier.WithGroup("g"),
+	}
+	ctx, root := f.Service("all").Tracer("test").Start(t.Context(), "root")
+	msgs := numbered(2)
+	kafkacarrier.Inject(ctx, &msgs[0], opts...)
+	kafkacarrier.InjectAll(ctx, msgs, opts...)
+	kafkacarrier.Extract(ctx, msgs[0], opts...)
+	forwarded := kafkacarrier.Forward(ctx, msgs[0], "", opts...)
+
+	plain := writerTo(&broker{}, "orders")
+	plain.Transport = kafkacarrier.NewTransport(plain.Transport, opts...)
+	w, err := kafkacarrier.NewWriter(plain, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := kafkacarrier.NewReaderOf(inGroup(msgs...), opts...)
+	msg, err := r.FetchMessage(ctx)
+	_, end := r.Start(ctx, msg)
+	end(nil)
+	_, end = kafkacarrier.Start(ctx, msg, opts...)
+	end(nil)
+	if err := errors.Join(err, w.WriteMessages(ctx, msgs...), w.WriteMessages(ctx, forwarded), w.Close(),
+		r.Process(ctx, msg, doNothing), r.ProcessBatch(ctx, msgs, doNothing), r.CommitMessages(ctx, msg), r.Close(),
+		kafkacarrier.Process(ctx, msg, doNothing, opts...), kafkacarrier.ProcessBatch(ctx, msgs, doNothing, opts...)); err != nil {
+		t.Fatal(err)
+	}
+	root.End()
+	if got := len(recorded(t, f)); got != 13 {
+		t.Errorf("%d spans were recorded, want 13", got)
+	}
+	if len(m.series(t)) == 0 || len(e.take()) == 0 {
+		t.Error("a provider that was given was not used")
+	}
+}
+
+// Rule 61. Not parallel: it sets the globals.
+func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
+	t.Cleanup(resetGlobals)
+	resetGlobals()
+	b := &broker{}
+	w, err := kafkacarrier.NewWriter(writerTo(b, "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeWriter(t, w)
+	f := flowtest.New(t)
+	otel.SetTracerProvider(f.Service("api"))
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	if err := w.WriteMessages(t.Context(), value("1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(recorded(t, f)); got != 1 {
+		t.Errorf("%d spans were recorded, want 1", got)
+	}
+	if got := keys(b.written()[0].Headers); len(got) != 1 || got[0] != "traceparent" {
+		t.Errorf("the headers are %q", got)
+	}
+	if got := kafkacarrier.Read(b.written()[0]).SpanContext(); got.SpanID() != recorded(t, f)[0].SpanContext.SpanID() {
+		t.Errorf("Read gives %v", got)
+	}
+}
+
+// Panics of what the user hands in are kept away from the call.
+func TestPanicsOfObserversAndTracersAreContained(t *testing.T) {
+	t.Parallel()
+	opts := []kafkacarrier.Option{
+		w3c(), kafkacarrier.WithTracerProvider(brokenTracer{}), kafkacarrier.WithObserver(brokenObserver{}),
+		kafkacarrier.WithMessageContext(func(kafka.Message) context.Context { panic("context") }), kafkacarrier.WithMeterProvider(newMeter()),
+	}
+	w, err := kafkacarrier.NewWriter(writerTo(&broker{}, "orders"), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := consumed(1, header("traceparent", traceparentA), header("traceparent", traceparentB), header("waybill", propagation.Waybill{Origin: remoteTime, Sent: remoteTime}.String()))
+	r := kafkacarrier.NewReaderOf(inGroup(old, old, consumed(9)), append(opts, kafkacarrier.WithPollSpans())...)
+	for range 3 {
+		msg, err := r.FetchMessage(t.Context())
+		if err := errors.Join(err, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(w.WriteMessages(t.Context(), numbered(3)...), w.WriteMessages(t.Context(), value("1")), w.Close(), r.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+type brokenTracer struct{ noop.TracerProvider }
+
+func (brokenTracer) Tracer(string, ...trace.TracerOption) trace.Tracer { return broken{} }
+
+type broken struct{ noop.Tracer }
+
+func (broken) Start(context.Context, string, ...trace.SpanStartOption) (context.Context, trace.Span) {
+	panic("tracer")
+}
+
+// brokenObserver is nil inside, so each of its methods panics.
+type brokenObserver struct{ kafkacarrier.Observer }
