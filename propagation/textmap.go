@@ -6,6 +6,7 @@ package propagation
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
 )
@@ -16,8 +17,9 @@ import (
 // A carrier may have more methods than the interface asks for, which are used
 // as those of the accessors are: Delete(key string), SetBytes(key string,
 // value []byte), GetBytes(key string) []byte and Values(key string) []string.
-// OpenTelemetry's MapCarrier and HeaderCarrier are known without. A nil carrier,
-// or a nil map in one of those two, takes nothing.
+// OpenTelemetry's MapCarrier and HeaderCarrier are known without, and the lines
+// of an HTTP header are read as one value. A nil carrier, or a nil map in one of
+// those two, takes nothing.
 func InjectTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option) {
 	switch known := carrier.(type) {
 	case nil:
@@ -29,7 +31,7 @@ func InjectTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option) 
 		}
 	case propagation.HeaderCarrier:
 		if known != nil {
-			Inject[TextMapCarrier](ctx, carrier, textMap{}, opts...)
+			Inject[TextMapCarrier](ctx, carrier, headerLines{}, opts...)
 		}
 	default:
 		Inject[TextMapCarrier](ctx, carrier, textMap{}, opts...)
@@ -44,6 +46,8 @@ func ExtractTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option)
 		return orBackground(ctx)
 	case bytesGetter:
 		return Extract[bytesGetter](ctx, known, bytesReader{}, opts...)
+	case propagation.HeaderCarrier:
+		return Extract[TextMapCarrier](ctx, carrier, headerLines{}, opts...)
 	default:
 		return Extract[TextMapCarrier](ctx, carrier, textMap{}, opts...)
 	}
@@ -57,6 +61,8 @@ func ReadTextMap(carrier TextMapCarrier, opts ...Option) Remote {
 		return Remote{}
 	case bytesGetter:
 		return Read[bytesGetter](known, bytesReader{}, opts...)
+	case propagation.HeaderCarrier:
+		return Read[TextMapCarrier](carrier, headerLines{}, opts...)
 	default:
 		return Read[TextMapCarrier](carrier, textMap{}, opts...)
 	}
@@ -102,6 +108,15 @@ func (textMap) Values(c TextMapCarrier, key string) []string {
 }
 
 func (textMap) Delete(c TextMapCarrier, key string) { deleteKey(c, key) }
+
+// headerLines is the accessor of an HTTP header, in which several lines are
+// one value: a tracestate may be divided, and two traceparents are malformed.
+// https://www.rfc-editor.org/rfc/rfc9110#section-5.3
+type headerLines struct{ textMap }
+
+func (h headerLines) Get(c TextMapCarrier, key string) string {
+	return strings.Join(h.Values(c, key), ",")
+}
 
 // bytesWriter is the accessor of a TextMapCarrier that takes bytes.
 type bytesWriter struct{ byOwnMethods }
