@@ -1,0 +1,153 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mongocarrier_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
+
+	"github.com/waybill-go/waybill/carriers/mongocarrier"
+	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// Rule 42: no function uses a global when it was given the thing itself.
+func TestOptionsWinOverHostileGlobals(t *testing.T) {
+	setGlobalPropagator(t, hostile{t})
+	setGlobalTracerProvider(t, hostileProvider{t: t})
+	for _, s := range shapes() {
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())
+		if got := traceparent(s.read(doc, full())); got != traceparentA {
+			t.Errorf("%s: %q", s.name, got)
+		}
+		s.extract(t.Context(), doc, full())
+		s.strip(doc, full())
+		s.carrier(t, order()).Set("k", "v") // a carrier has no propagator.
+	}
+	c := mongocarrier.Capture(spanCtx(t, traceparentA), full())
+	c.Context(t.Context(), full())
+	mongocarrier.LenientField(c).Remote(full())
+	mongocarrier.SetFields(spanCtx(t, traceparentA), mongocarrier.Both, full())
+	mongocarrier.PipelineStage(spanCtx(t, traceparentA), mongocarrier.Both, full())
+	mongocarrier.Comment(spanCtx(t, traceparentA), "q", full())
+	mongocarrier.CommentDocument(spanCtx(t, traceparentA), "q", full())
+	mongocarrier.JSONSchemaProperties(full())
+	event := encode(t, updateEvent(D{{"traceparent", traceparentA}}, nil, nil))
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+		mongocarrier.ReadChangeEvent(event, full(), mongocarrier.WithForm(form))
+		mongocarrier.IsOnlyContext(event, full(), mongocarrier.WithForm(form))
+	}
+	opt := mongocarrier.WithTracerProvider(flowtest.New(t).Service("worker"))
+	if err := mongocarrier.Process(t.Context(), c.Remote(full()), nothing, opt); err != nil {
+		t.Error(err)
+	}
+	if err := mongocarrier.ProcessBatch(t.Context(), []propagation.Remote{{}}, nothing, opt); err != nil {
+		t.Error(err)
+	}
+}
+
+// Rule 42: a nil value is the default, and the global is read when it is used.
+func TestNilOptionsAreTheDefault(t *testing.T) {
+	f := flowtest.New(t)
+	nils := []mongocarrier.Option{
+		nil, mongocarrier.WithPropagator(nil), mongocarrier.WithField(""), mongocarrier.WithForm(0), mongocarrier.WithPolicy(0),
+		mongocarrier.WithMaxBytes(0), mongocarrier.WithBaggage(), mongocarrier.WithTracerProvider(nil), mongocarrier.WithStartOptions(),
+		mongocarrier.WithStartOptions(nil), mongocarrier.WithObserver(nil), mongocarrier.WithCollection(""), mongocarrier.WithLastWriterField(""),
+	}
+	setGlobalPropagator(t, propagation.TraceContext{})
+	want := D{{"_otel", subDocument(traceparentA)}}
+	if diff := cmp.Diff(want, plain(t, mongocarrier.InjectD(spanCtx(t, traceparentA), D{}, nils...))); diff != "" {
+		t.Error(diff)
+	}
+	setGlobalPropagator(t, legacy{"own", "1"})
+	if diff := cmp.Diff(D{{"_otel", D{{"own", "1"}}}}, plain(t, mongocarrier.InjectD(spanCtx(t, traceparentA), D{}, nils...))); diff != "" {
+		t.Error(diff)
+	}
+	_, set := mongocarrier.SetFields(spanCtx(t, traceparentA), mongocarrier.Both, nils...)
+	if _, ok := set["_otel_last"]; !ok {
+		t.Errorf("the last writer is in %v", set)
+	}
+	setGlobalTracerProvider(t, f.Service("global"))
+	if err := mongocarrier.Process(t.Context(), propagation.Remote{}, nothing, nils...); err != nil {
+		t.Error(err)
+	}
+	f.Wait(time.Second).Span("global process").Times(1)
+}
+
+// The last of two counts.
+func TestTheLastOptionCounts(t *testing.T) {
+	t.Parallel()
+	got := mongocarrier.InjectD(spanCtx(t, traceparentA), D{}, mongocarrier.WithField("a"), mongocarrier.WithField("b"),
+		mongocarrier.WithPropagator(propagation.Default()), w3c())
+	if diff := cmp.Diff(D{{"b", subDocument(traceparentA)}}, plain(t, got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Without a global propagator nothing is lost in silence.
+func TestDefaultPropagatorCarriesTheWaybill(t *testing.T) {
+	doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{})
+	if r := mongocarrier.ReadM(doc); traceparent(r) != traceparentA || r.Waybill().Hops != 1 {
+		t.Errorf("read %+v", r)
+	}
+}
+
+// Rule 43: a propagator without fields carries nothing, and takes nothing away.
+func TestPropagatorOfNothing(t *testing.T) {
+	t.Parallel()
+	none := mongocarrier.WithPropagator(propagation.Compose())
+	eachShape(t, func(t *testing.T, s shape) {
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c())
+		if diff := cmp.Diff(plain(t, doc), plain(t, s.inject(t, spanCtx(t, traceparentB), doc, none))); diff != "" {
+			t.Error(diff)
+		}
+		if err := s.read(doc, none).Err(); err == nil {
+			t.Error("read a context")
+		}
+	})
+}
+
+// Rule 45.
+func TestBaggageStaysOutByDefault(t *testing.T) {
+	t.Parallel()
+	ctx := withBaggage(t, spanCtx(t, traceparentA), "email=alice@example.com")
+	c := mongocarrier.Capture(ctx, full())
+	_, set := mongocarrier.SetFields(ctx, mongocarrier.LastWriter, full())
+	if c.Baggage != "" || set["_otel"].(*mongocarrier.TraceContext).Baggage != "" {
+		t.Errorf("captured %+v, set %v", c, set)
+	}
+	eachShape(t, func(t *testing.T, s shape) {
+		if _, ok := at(plain(t, s.inject(t, ctx, s.make(t, order()), full())), "_otel").(D); !ok {
+			t.Fatal("no context")
+		}
+		if got := at(plain(t, s.inject(t, ctx, s.make(t, order()), full())), "_otel", "baggage"); got != nil {
+			t.Errorf("the document holds %v", got)
+		}
+	})
+}
+
+func setGlobalTracerProvider(t *testing.T, p trace.TracerProvider) {
+	t.Helper()
+	before := otel.GetTracerProvider()
+	otel.SetTracerProvider(p)
+	t.Cleanup(func() { otel.SetTracerProvider(before) })
+}
+
+// hostileProvider fails the test when it is used.
+type hostileProvider struct {
+	embedded.TracerProvider
+	t testing.TB
+}
+
+func (p hostileProvider) Tracer(string, ...trace.TracerOption) trace.Tracer {
+	p.t.Error("global tracer provider used")
+	_, span := flowtest.New(p.t).Service("hostile").Tracer("").Start(context.Background(), "")
+	return span.TracerProvider().Tracer("")
+}
