@@ -38,7 +38,7 @@ func TestCarrierConforms(t *testing.T) {
 	)
 }
 
-// Rule 4
+// Rule 4.
 func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
 	t.Parallel()
 	const limit = 128<<10 - 1 // with the name and "=".
@@ -63,7 +63,7 @@ func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
 	}
 }
 
-// Rule 6
+// Rule 6.
 func TestKeysThatNormaliseAlikeAreOne(t *testing.T) {
 	t.Parallel()
 	var carrier envcarrier.Carrier
@@ -74,7 +74,7 @@ func TestKeysThatNormaliseAlikeAreOne(t *testing.T) {
 	}
 }
 
-// Rule 3
+// Rule 3.
 func TestNamesFoldOnWindowsOnly(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -6,6 +6,7 @@ package envcarrier_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -136,11 +137,9 @@ type mark struct{}
 
 func (mark) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("x-mark", "here") }
 func (mark) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
-	for _, key := range c.Keys() {
-		if key == "X_MARK" {
-			return context.WithValue(ctx, mark{}, c.Get("x-mark"))
-		}
+	if !slices.Contains(c.Keys(), "X_MARK") {
+		return ctx
 	}
-	return ctx
+	return context.WithValue(ctx, mark{}, c.Get("x-mark"))
 }
 func (mark) Fields() []string { return []string{"x-mark"} }

@@ -39,7 +39,7 @@ func TestInject(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
 	for name, test := range map[string]struct {
-		ctx     context.Context
+		ctx     context.Context //nolint:containedctx // a row of a table.
 		environ []string
 		opts    []envcarrier.Option
 		want    []string
@@ -51,7 +51,7 @@ func TestInject(t *testing.T) {
 			[]envcarrier.Option{envcarrier.WithPropagator(propagation.Compose(w3c, noWaybill{}))},
 			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept", "TRACEPARENT=" + traceparent},
 		},
-		// Rule 9
+		// Rule 9.
 		"no span scrubs": {
 			t.Context(), stale,
 			[]envcarrier.Option{envcarrier.WithPropagator(propagation.Default())},
@@ -177,7 +177,7 @@ func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
 	}
 }
 
-// Rule 7
+// Rule 7.
 func TestCommand(t *testing.T) {
 	t.Setenv("TRACEPARENT", "00-11111111111111111111111111111111-1111111111111111-01")
 	t.Setenv("TRACESTATE", "old=1")
@@ -242,8 +242,9 @@ func TestChildProcess(t *testing.T) {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), "WAYBILL_TEST_CHILD="+out)
 	envcarrier.Command(withTracestate(t, spanContext(t), "a=1"), cmd)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
 	}
 	text, err := os.ReadFile(out)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
 
-// Rule 1
+// Rule 1.
 func TestNormalize(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
@@ -61,7 +61,7 @@ func FuzzNormalize(f *testing.F) {
 		if again := envcarrier.Normalize(got); again != got {
 			t.Errorf("Normalize(%q) = %q, want it as it is", got, again)
 		}
-		// Rule 2
+		// Rule 2.
 		carrier := envcarrier.Carrier{got + "=v", key + "=w"}
 		if carrier.Keys()[0] != got || carrier.Get(key) == "" {
 			t.Errorf("%q does not find what it was written under: %q", key, carrier)

@@ -24,7 +24,7 @@ func TestInjectArgs(t *testing.T) {
 	span := spanContext(t)
 	const flagOfSpan = "--traceparent=" + traceparent
 	for name, test := range map[string]struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a row of a table.
 		args []string
 		opts []jobcarrier.Option
 		want []string

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestInject(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
 	for name, test := range map[string]struct {
-		ctx    context.Context
+		ctx    context.Context //nolint:containedctx // a row of a table.
 		params map[string]string
 		opts   []jobcarrier.Option
 		want   map[string]string
@@ -113,6 +114,7 @@ func TestInject(t *testing.T) {
 	}
 }
 
+//nolint:contextcheck // Read takes no context.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=42"), "a=1")
@@ -125,7 +127,7 @@ func TestRoundTrip(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := append(opts, jobcarrier.WithPropagator(propagation.Default()), jobcarrier.WithBaggage("user"))
+			opts = append(opts, jobcarrier.WithPropagator(propagation.Default()), jobcarrier.WithBaggage("user"))
 			params, err := jobcarrier.Inject(ctx, map[string]string{"day": "mon"}, opts...)
 			if err != nil {
 				t.Fatal(err)
@@ -167,6 +169,8 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 }
 
 // Rule 47.
+//
+//nolint:contextcheck // Read takes no context.
 func TestReferencesCannotArise(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user={{job.id}},b=a}b;p={{x}}"), "a={{job.id}}")
@@ -174,7 +178,7 @@ func TestReferencesCannotArise(t *testing.T) {
 	for name, preset := range map[string]jobcarrier.Option{"Databricks": jobcarrier.Databricks(), "Argo": jobcarrier.Argo()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := append(with[:2:2], preset)
+			opts := slices.Concat(with, []jobcarrier.Option{preset})
 			params, err := jobcarrier.Inject(ctx, nil, opts...)
 			want := map[string]string{"traceparent": traceparent, "baggage": "b=a%7Db;p=%7B%7Bx%7D%7D,user=%7B%7Bjob.id%7D%7D"}
 			if diff := cmp.Diff(want, params); diff != "" || err != nil {
@@ -310,7 +314,7 @@ func TestInjectConf(t *testing.T) {
 	span := spanContext(t)
 	opts := []jobcarrier.Option{jobcarrier.WithPropagator(w3c)}
 	for name, test := range map[string]struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a row of a table.
 		conf map[string]any
 		opts []jobcarrier.Option
 		want map[string]any

@@ -27,7 +27,7 @@ import (
 func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev1.EnvVar {
 	cfg := newConfig(opts)
 	p := pack(ctx, cfg)
-	if p.decide(env, cfg) != write {
+	if p.decide(env, cfg) != write { //nolint:contextcheck // what is there is read without one.
 		return slices.Clone(env)
 	}
 	return merge(env, p.literals(env, nil))

@@ -49,7 +49,7 @@ func onlySpan(t *testing.T, spans *tracetest.SpanRecorder) (sdktrace.ReadOnlySpa
 	}
 	attributes := map[string]string{}
 	for _, kv := range ended[0].Attributes() {
-		attributes[string(kv.Key)] = kv.Value.Emit()
+		attributes[string(kv.Key)] = kv.Value.String()
 	}
 	return ended[0], attributes
 }
@@ -112,7 +112,7 @@ func TestJobsCreateFails(t *testing.T) {
 			t.Parallel()
 			jobs, spans := newJobs(t, test.client)
 			_, err := jobs.Create(t.Context(), nightly(), metav1.CreateOptions{})
-			if err == nil || test.err != nil && err != test.err { //nolint:errorlint // the very error is returned.
+			if err == nil || test.err != nil && !errors.Is(err, test.err) {
 				t.Errorf("error %v", err)
 			}
 			span, attributes := onlySpan(t, spans)

@@ -4,9 +4,7 @@
 package k8scarrier_test
 
 import (
-	"fmt"
 	"regexp"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -141,12 +139,10 @@ func TestTheModel(t *testing.T) {
 		"$$$(PORT)":                        "$80",
 		"$(PORT":                           "$(PORT",
 		"cost: 5$":                         "cost: 5$",
+		"$$$$":                             "$$",
 	} {
 		if got := expand(value, known); got != want {
 			t.Errorf("expand(%q) = %q, want %q", value, got, want)
 		}
-	}
-	if got := fmt.Sprint(strings.Count(expand("$$$$", known), "$")); got != "2" {
-		t.Errorf("four dollars became %s", got)
 	}
 }

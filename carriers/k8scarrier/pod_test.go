@@ -82,8 +82,8 @@ func TestInjectIsIdempotent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := append(opts, k8scarrier.WithPropagator(propagation.Default()))
-			ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=42"), "a=1")
+			opts = append(opts, k8scarrier.WithPropagator(propagation.Default()))
+			ctx := withTracestate(t, withBaggage(t, spanContext(t)), "a=1")
 			first := template()
 			first.Spec.Containers[0].Env = first.Spec.Containers[0].Env[:1]
 			if err := k8scarrier.InjectPodTemplate(ctx, first, opts...); err != nil {
