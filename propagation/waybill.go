@@ -69,7 +69,7 @@ func (w Waybill) departed(now time.Time) Waybill {
 		w.Origin = now
 	}
 	w.Sent = now
-	w.Hops = min(max(w.Hops, 0)+1, maxHops)
+	w.Hops = min(max(w.Hops, 0), maxHops-1) + 1
 	return w
 }
 
