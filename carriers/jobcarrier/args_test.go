@@ -22,6 +22,7 @@ import (
 func TestInjectArgs(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
+	operands := strings.Split("a b c d e f g h i j k l m n o", " ") // so many that a clone has room behind it.
 	const flagOfSpan = "--traceparent=" + traceparent
 	for name, test := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // a row of a table.
@@ -53,6 +54,10 @@ func TestInjectArgs(t *testing.T) {
 			[]string{strings.Repeat("v", 9800)},
 			[]jobcarrier.Option{jobcarrier.Databricks()},
 			[]string{strings.Repeat("v", 9800), flagOfSpan},
+		},
+		"operands stay as they are where nothing fits": {
+			span, slices.Concat([]string{strings.Repeat("v", 9900), "--"}, operands),
+			[]jobcarrier.Option{jobcarrier.Databricks()}, slices.Concat([]string{strings.Repeat("v", 9900), "--"}, operands),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

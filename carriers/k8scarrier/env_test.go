@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/trace"
@@ -171,34 +172,49 @@ func TestInjectEnv(t *testing.T) {
 func TestTheWaybillOfTheSameContextStays(t *testing.T) {
 	t.Parallel()
 	with := k8scarrier.WithPropagator(propagation.Default())
-	ctx := withTracestate(t, spanContext(t), "a=$(1)")
-	first := k8scarrier.InjectEnv(ctx, nil, with)
-	origin := k8scarrier.Read(first, with).Waybill().Origin
-	travelled := propagation.ContextWithWaybill(ctx, propagation.Waybill{Origin: origin.Add(-1e9), Sent: origin, Hops: 3})
+	plain := withTracestate(t, spanContext(t), "a=$(1)")
+	hourAgo := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
+	travelled := func(hops int) context.Context {
+		return propagation.ContextWithWaybill(plain, propagation.Waybill{Origin: hourAgo.Add(-time.Hour), Hops: hops})
+	}
+	// sent returns what an inject an hour ago left, that of ctx but for its time.
+	sent := func(ctx context.Context) []corev1.EnvVar {
+		env := k8scarrier.InjectEnv(ctx, nil, with)
+		w := k8scarrier.Read(env, with).Waybill()
+		if w.Origin.Equal(w.Sent) {
+			w.Origin = hourAgo
+		}
+		w.Sent = hourAgo
+		k8scarrier.EnvSetter{}.Set(&env, "waybill", w.String())
+		return env
+	}
 	for name, test := range map[string]struct {
 		ctx   context.Context //nolint:containedctx // a row of a table.
 		env   []corev1.EnvVar
 		stays bool
 	}{
-		"the same context":       {ctx, first, true},
-		"travelled data, twice":  {travelled, k8scarrier.InjectEnv(travelled, nil, with), true},
-		"data of another origin": {travelled, first, false},
-		"data that just set out": {ctx, k8scarrier.InjectEnv(travelled, nil, with), false},
-		"another tracestate":     {withTracestate(t, ctx, "a=2"), first, false},
-		"another sampled flag":   {trace.ContextWithSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceFlags(0)), first, false},
-		"a waybill that is none": {ctx, append(slices.Clone(first), literal("WAYBILL", "x")), false},
-		"a waybill that is lost": {ctx, slices.DeleteFunc(slices.Clone(first), func(e corev1.EnvVar) bool { return e.Name == "WAYBILL" }), false},
+		"the same context":         {plain, sent(plain), true},
+		"travelled data":           {travelled(3), sent(travelled(3)), true},
+		"data of another origin":   {travelled(0), sent(plain), false},
+		"data of another way":      {travelled(3), sent(travelled(4)), false},
+		"data that just set out":   {plain, sent(travelled(0)), false},
+		"another tracestate":       {withTracestate(t, plain, "a=2"), sent(plain), false},
+		"another sampling":         {trace.ContextWithSpanContext(plain, trace.SpanContextFromContext(plain).WithTraceFlags(0)), sent(plain), false},
+		"a waybill that is none":   {plain, append(sent(plain), literal("WAYBILL", "x")), false},
+		"a waybill from elsewhere": {plain, append(sent(plain), secret("WAYBILL")), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			again := k8scarrier.InjectEnv(test.ctx, test.env, with)
-			if stays := cmp.Equal(test.env, again); stays != test.stays {
-				t.Errorf("unchanged: %t, want %t\n%s", stays, test.stays, cmp.Diff(test.env, again))
-			}
 			remote := k8scarrier.Read(again, with)
-			want := trace.SpanContextFromContext(test.ctx).WithRemote(true)
-			if !remote.SpanContext().Equal(want) || remote.Waybill().IsZero() {
-				t.Errorf("it holds %+v, %+v", remote.SpanContext(), remote.Waybill())
+			if stays := remote.Waybill().Sent.Equal(hourAgo); stays != test.stays {
+				t.Errorf("the waybill stays: %t, want %t: %+v", stays, test.stays, remote.Waybill())
+			}
+			if diff := cmp.Diff(test.env, again); test.stays && diff != "" {
+				t.Errorf("a second inject changed it (-first +second):\n%s", diff)
+			}
+			if want := trace.SpanContextFromContext(test.ctx).WithRemote(true); !remote.SpanContext().Equal(want) {
+				t.Errorf("it holds %+v", remote.SpanContext())
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,12 +51,15 @@ func TestTransportMeasuresEachRequest(t *testing.T) {
 
 // groups is a kafka.RoundTripper that knows the offsets of a group.
 type groups struct {
+	mu        sync.Mutex
 	committed map[int]int64 // By partition of orders; -1 is never.
 	fail      error
 	asked     int
 }
 
 func (g *groups) RoundTrip(_ context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.fail != nil {
 		return nil, g.fail
 	}
@@ -82,6 +86,13 @@ func (g *groups) RoundTrip(_ context.Context, _ net.Addr, req kafka.Request) (ka
 	default:
 		return nil, errors.New("unknown request")
 	}
+}
+
+// change lets f change what the group is while it is watched.
+func (g *groups) change(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f()
 }
 
 func (g *groups) client() *kafka.Client {
@@ -129,10 +140,10 @@ func TestWatchLag(t *testing.T) {
 			}
 		}
 		check("committed workers orders/0 lag=10", "committed workers orders/2 lag=0")
-		delete(g.committed, 2)
+		g.change(func() { delete(g.committed, 2) })
 		time.Sleep(67 * time.Second)
 		check("committed workers orders/0 lag=10", "revoked workers orders/2")
-		g.fail = io.EOF
+		g.change(func() { g.fail = io.EOF })
 		time.Sleep(67 * time.Second)
 		check("failed lag  eof")
 		if g.asked != 2 {

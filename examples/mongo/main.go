@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"os"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -24,12 +23,7 @@ import (
 
 func main() {
 	otel.SetTracerProvider(sdktrace.NewTracerProvider())
-	dir, err := os.MkdirTemp("", "mongo-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	uri, stop, err := local.StartMongo(dir)
+	uri, stop, err := local.StartMongo()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// Databricks is the part of the Jobs API 2.2 that starts a run and tells how it
-// is. It has one job, which it runs as a process: the parameters of a run
+// Databricks is the part of the Jobs API 2.2 that shows a job, starts a run, and
+// tells how that is. All its jobs are one, which it runs as a process: the parameters of a run
 // become its arguments, as they do for a task with named arguments.
 type Databricks struct {
 	launch  Launch
@@ -34,8 +34,16 @@ type runState struct {
 func StartDatabricks(launch Launch, command ...string) (url string, stop func(), err error) {
 	d := &Databricks{launch: launch, command: command}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/2.2/jobs/get", func(w http.ResponseWriter, r *http.Request) {
+		id, _ := strconv.Atoi(r.URL.Query().Get("job_id"))
+		answer(w, http.StatusOK, map[string]int{"job_id": id})
+	})
 	mux.HandleFunc("POST /api/2.2/jobs/run-now", d.runNow)
 	mux.HandleFunc("GET /api/2.2/jobs/runs/get", d.get)
+	// The client asks what kind of host it talks to.
+	mux.HandleFunc("GET /.well-known/databricks-config", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"host_type": "WORKSPACE_HOST", "oidc_endpoint": "http://" + r.Host + "/oidc"})
+	})
 	return serve(mux)
 }
 

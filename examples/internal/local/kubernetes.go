@@ -4,8 +4,8 @@
 package local
 
 import (
-	"encoding/json"
-	"fmt"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -51,9 +52,9 @@ func WriteKubeconfig(file, url string) error {
 }
 
 func (k *Kubernetes) create(w http.ResponseWriter, r *http.Request) {
-	job := &batchv1.Job{}
-	if err := json.NewDecoder(r.Body).Decode(job); err != nil || len(job.Spec.Template.Spec.Containers) == 0 {
-		answer(w, http.StatusUnprocessableEntity, metav1.Status{Status: metav1.StatusFailure, Message: fmt.Sprintf("not a Job with a container: %v", err)})
+	job, err := readJob(r.Body)
+	if err != nil {
+		answer(w, http.StatusBadRequest, metav1.Status{Status: metav1.StatusFailure, Message: err.Error()})
 		return
 	}
 	job.UID = uuid.NewUUID()
@@ -75,6 +76,23 @@ func (k *Kubernetes) create(w http.ResponseWriter, r *http.Request) {
 		go func() { k.end(job, wait()) }()
 	}
 	answer(w, http.StatusCreated, created)
+}
+
+// readJob reads a Job, which clients send as Protobuf or JSON.
+func readJob(body io.Reader) (*batchv1.Job, error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(text, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	job, ok := object.(*batchv1.Job)
+	if !ok || len(job.Spec.Template.Spec.Containers) == 0 {
+		return nil, errors.New("not a Job with a container")
+	}
+	return job, nil
 }
 
 // end records how a job ended.

@@ -12,10 +12,11 @@ import (
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
-// StartMongo starts a server that speaks MongoDB's protocol and keeps its data
-// in dir, which it makes. It returns the server's URI and what stops it.
-func StartMongo(dir string) (uri string, stop func(), err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// StartMongo starts a server that speaks MongoDB's protocol. It returns the
+// server's URI, and what stops it and forgets its data.
+func StartMongo() (uri string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "mongo-")
+	if err != nil {
 		return "", nil, err
 	}
 	db, err := ferretdb.New(&ferretdb.Config{
@@ -33,5 +34,5 @@ func StartMongo(dir string) (uri string, stop func(), err error) {
 		defer close(stopped)
 		_ = db.Run(ctx) // It returns no error.
 	}()
-	return db.MongoDBURI(), func() { cancel(); <-stopped }, nil
+	return db.MongoDBURI(), func() { cancel(); <-stopped; _ = os.RemoveAll(dir) }, nil
 }
