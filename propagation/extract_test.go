@@ -269,8 +269,10 @@ func TestLinkHasTheAttributes(t *testing.T) {
 func TestRemoteKeepsNothingOfTheCarrier(t *testing.T) {
 	t.Parallel()
 	carrier := list{
-		{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1")},
-		{"baggage", []byte("user=alice")}, {"waybill", []byte(waybillText)},
+		{"traceparent", []byte(traceparentText)},
+		{"tracestate", []byte("a=1")},
+		{"baggage", []byte("user=alice")},
+		{"waybill", []byte(waybillText)},
 	}
 	remote := propagation.Read(&carrier, listAccessor{}, defaults)
 	for _, h := range carrier {
@@ -288,8 +290,11 @@ func TestRemoteKeepsNothingOfTheCarrier(t *testing.T) {
 func TestRepeatedBaggageIsMerged(t *testing.T) {
 	t.Parallel()
 	carrier := list{
-		{"traceparent", []byte(traceparentText)}, {"baggage", []byte("a=1")}, {"tenant", []byte("x")},
-		{"baggage", nil}, {"baggage", []byte("b=2,c=3")},
+		{"traceparent", []byte(traceparentText)},
+		{"baggage", []byte("a=1")},
+		{"tenant", []byte("x")},
+		{"baggage", nil},
+		{"baggage", []byte("b=2,c=3")},
 	}
 	for name, option := range map[string]propagation.Option{
 		"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()}),

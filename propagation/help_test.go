@@ -5,6 +5,7 @@ package propagation_test
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -169,9 +170,7 @@ func (listAccessor) Values(c *list, key string) []string {
 // without returns c without the waybill, which holds the time.
 func (c text) without(keys ...string) text {
 	rest := text{}
-	for key, value := range c {
-		rest[key] = value
-	}
+	maps.Copy(rest, c)
 	for _, key := range keys {
 		delete(rest, key)
 	}

@@ -142,11 +142,7 @@ func TestPolicies(t *testing.T) {
 			for name, option := range map[string]propagation.Option{
 				"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()}),
 			} {
-				carrier := text{}
-				for key, value := range tt.in {
-					carrier[key] = value
-				}
-				got := inject(ctx, carrier, textAccessor{}, option, propagation.WithPolicy(tt.policy)).without("waybill")
+				got := inject(ctx, tt.in.without(), textAccessor{}, option, propagation.WithPolicy(tt.policy)).without("waybill")
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}

@@ -164,7 +164,7 @@ func TestWaybillOverSeveralHops(t *testing.T) {
 		start := micros(time.Now())
 		for i := 1; i <= 3; i++ {
 			sent := micros(time.Now())
-			ctx = hop(ctx, t)
+			ctx = hop(ctx, t) //nolint:fatcontext // three hops of one flow.
 			want := propagation.Waybill{Origin: start, Sent: sent, Hops: i}
 			if got := propagation.WaybillFromContext(ctx); got != want {
 				t.Errorf("after hop %d the waybill is %v, want %v", i, got, want)
@@ -216,8 +216,9 @@ func TestWaybillOfAContext(t *testing.T) {
 		t.Errorf("an empty ctx has %v", got)
 	}
 	type key struct{}
+	type otherKey struct{}
 	ctx := propagation.ContextWithWaybill(context.WithValue(t.Context(), key{}, "value"), propagation.Waybill{Hops: 1})
-	ctx = context.WithValue(propagation.ContextWithWaybill(ctx, w), struct{}{}, "other")
+	ctx = context.WithValue(propagation.ContextWithWaybill(ctx, w), otherKey{}, "other")
 	if got := propagation.WaybillFromContext(ctx); got != w || ctx.Value(key{}) != "value" {
 		t.Errorf("the innermost waybill is %v, want %v", got, w)
 	}
@@ -230,16 +231,11 @@ func TestWaybillPropagatorByItself(t *testing.T) {
 	t.Parallel()
 	p := propagation.WaybillPropagator{}
 	withWaybill := propagation.ContextWithWaybill(t.Context(), propagation.Waybill{Origin: time.Unix(1, 0), Hops: 4})
-	for name, tt := range map[string]struct {
-		ctx  context.Context
-		want string
-	}{
-		"nothing": {t.Context(), ""}, "a span": {full(t), "0001"}, "a waybill": {withWaybill, "0005"},
-	} {
+	for hops, ctx := range map[string]context.Context{"": t.Context(), "0001": full(t), "0005": withWaybill} {
 		carrier := otelpropagation.MapCarrier{}
-		p.Inject(tt.ctx, carrier)
-		if got := carrier["waybill"]; (got == "") != (tt.want == "") || !strings.HasSuffix(got, tt.want) || len(carrier) > 1 {
-			t.Errorf("a ctx with %s writes %v", name, carrier)
+		p.Inject(ctx, carrier)
+		if got := carrier["waybill"]; (got == "") != (hops == "") || !strings.HasSuffix(got, hops) || len(carrier) > 1 {
+			t.Errorf("it writes %v, want %q hops", carrier, hops)
 		}
 	}
 	for _, value := range []string{"", "00-", strings.ToUpper(waybillText)} {
