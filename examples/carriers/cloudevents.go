@@ -1,0 +1,42 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers
+
+import (
+	"context"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/waybill-go/waybill/carriers"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// extensions reads and writes the extensions of an event. Their names are
+// letters and digits: any other would make the event invalid, so it is left out.
+type extensions struct{}
+
+func (extensions) Get(e *event.Event, key string) string {
+	return carriers.AnyMap(e.Extensions()).Get(key)
+}
+
+func (extensions) Set(e *event.Event, key, value string) { setExtension(e, key, value) }
+func (extensions) Delete(e *event.Event, key string)     { setExtension(e, key, nil) }
+
+func setExtension(e *event.Event, key string, value any) {
+	if e.Context != nil && event.IsExtensionNameValid(key) {
+		e.SetExtension(key, value)
+	}
+}
+
+// InjectCloudEvent puts the context of ctx on e. The extension is that of the
+// creation of an event, so one that e carries already is kept.
+// https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
+func InjectCloudEvent(ctx context.Context, e *event.Event) {
+	propagation.Inject(ctx, e, extensions{}, propagation.WithPolicy(propagation.KeepExisting))
+}
+
+// ExtractCloudEvent returns ctx with the context that e carries.
+func ExtractCloudEvent(ctx context.Context, e *event.Event) context.Context {
+	return propagation.Extract(ctx, e, extensions{})
+}

@@ -1,0 +1,39 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers
+
+import (
+	"context"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/waybill-go/waybill/carriers"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// maxObjectMetadata is the bytes of keys and values that S3 takes.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata
+const maxObjectMetadata = 2048
+
+// InjectS3 puts the context of ctx in the metadata of an object, as far as what
+// is there leaves room. One that came with the metadata of another object goes.
+func InjectS3(ctx context.Context, object *s3.PutObjectInput) {
+	metadata := carriers.FoldedMap{}
+	maps.Copy(metadata, object.Metadata)
+	propagation.InjectTextMap(context.Background(), metadata, propagation.WithPolicy(propagation.Replace))
+	room := maxObjectMetadata
+	for key, value := range metadata {
+		room -= len(key) + len(value)
+	}
+	propagation.InjectTextMap(ctx, metadata, propagation.WithMaxBytes(max(room, 1)), propagation.WithoutBaggage())
+	object.Metadata = metadata
+}
+
+// ReadS3 returns the context in the metadata of an object, in whatever spelling
+// its store returns the keys. An object outlives its trace, so its reader had
+// better link to that: see propagation.Start.
+func ReadS3(object *s3.GetObjectOutput) propagation.Remote {
+	return propagation.ReadTextMap(carriers.FoldedMap(object.Metadata))
+}

@@ -1,0 +1,43 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers
+
+import (
+	"context"
+	"maps"
+
+	"cloud.google.com/go/pubsub/v2"
+
+	"github.com/waybill-go/waybill/carriers"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// The limits of a message.
+// https://cloud.google.com/pubsub/quotas#resource_limits
+const (
+	maxPubSubAttributes = 100
+	maxPubSubValueBytes = 1024
+)
+
+// InjectPubSub puts the context of ctx on msg, or reports that its own
+// attributes leave too little room.
+func InjectPubSub(ctx context.Context, msg *pubsub.Message) bool {
+	attributes := carriers.Map{}
+	maps.Copy(attributes, msg.Attributes)
+	ok := carriers.Within(attributes, maxPubSubAttributes, func(m carriers.Map) {
+		propagation.InjectTextMap(ctx, m, propagation.WithMaxBytes(maxPubSubValueBytes))
+	})
+	msg.Attributes = attributes
+	return ok
+}
+
+// ExtractPubSub returns ctx with the context that msg carries, else with the one
+// that the tracing of the client itself put there.
+func ExtractPubSub(ctx context.Context, msg *pubsub.Message) context.Context {
+	ctx = propagation.Extract(ctx, msg.Attributes, propagation.GetterFunc[map[string]string](googclient))
+	return propagation.ExtractTextMap(ctx, carriers.Map(msg.Attributes))
+}
+
+// googclient reads what the tracing of the client writes.
+func googclient(m map[string]string, key string) string { return m["googclient_"+key] }

@@ -1,0 +1,58 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package carriers
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"github.com/waybill-go/waybill/carriers"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// snsAttributes reads and writes the attributes of a message.
+type snsAttributes struct{}
+
+func (snsAttributes) Get(m map[string]types.MessageAttributeValue, key string) string {
+	return aws.ToString(m[key].StringValue)
+}
+
+func (snsAttributes) Set(m map[string]types.MessageAttributeValue, key, value string) {
+	m[key] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+}
+
+func (snsAttributes) Delete(m map[string]types.MessageAttributeValue, key string) { delete(m, key) }
+
+// InjectSNS puts the context of ctx on msg, or reports that its own attributes
+// leave too little room: with raw message delivery, a message with more than a
+// queue takes is lost.
+func InjectSNS(ctx context.Context, msg *sns.PublishInput) bool {
+	attributes := map[string]types.MessageAttributeValue{}
+	maps.Copy(attributes, msg.MessageAttributes)
+	ok := carriers.Within(attributes, maxSQSAttributes, func(m map[string]types.MessageAttributeValue) {
+		propagation.Inject(ctx, m, snsAttributes{})
+	})
+	msg.MessageAttributes = attributes
+	return ok
+}
+
+// ExtractSNS returns ctx with the context in a notification, which is the body
+// that a queue or an endpoint receives. With raw message delivery there is none,
+// and a queue is read with ExtractSQS.
+func ExtractSNS(ctx context.Context, notification []byte) context.Context {
+	var n struct{ MessageAttributes map[string]struct{ Value string } }
+	if err := json.Unmarshal(notification, &n); err != nil {
+		return ctx
+	}
+	attributes := carriers.Map{}
+	for key, attribute := range n.MessageAttributes {
+		attributes[key] = attribute.Value
+	}
+	return propagation.ExtractTextMap(ctx, attributes)
+}
