@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // call is the context of one run of a stage. It holds the run itself, so that
@@ -92,6 +94,24 @@ func (c *call) observeEnd(result Result) {
 	s := c.run.stage
 	defer s.contain(dropObserver)
 	s.runs.Ended(c, result)
+	if result.Outcome == OutcomeSuccess {
+		c.observeTravel()
+	}
+}
+
+// observeTravel tells how long the data of the run has been on its way.
+func (c *call) observeTravel() {
+	origin := propagation.WaybillFromContext(c.Context).Origin
+	if origin.IsZero() {
+		return
+	}
+	endToEnd := time.Since(origin)
+	if endToEnd < 0 {
+		c.run.stage.dropped(dropSkew)
+	}
+	if endToEnd >= -maxClockSkew {
+		c.run.stage.travels.Travelled(c, max(endToEnd, 0))
+	}
 }
 
 // endSpan writes the result to the span and ends it. The value is that of a

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 
+	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -38,15 +39,16 @@ func (p panicky) OnEnd(sdktrace.ReadOnlySpan) {
 		panic("end")
 	}
 }
-func (panicky) Started(context.Context)              { panic("Started") }
-func (panicky) Ended(context.Context, stages.Result) { panic("Ended") }
-func (panicky) Read(int)                             { panic("Read") }
-func (panicky) Wrote(int)                            { panic("Wrote") }
-func (panicky) Rejected(int, string)                 { panic("Rejected") }
-func (panicky) BytesIn(int)                          { panic("BytesIn") }
-func (panicky) BytesOut(int)                         { panic("BytesOut") }
-func (panicky) Retried()                             { panic("Retried") }
-func (panicky) Watermark(time.Time)                  { panic("Watermark") }
+func (panicky) Started(context.Context)                  { panic("Started") }
+func (panicky) Ended(context.Context, stages.Result)     { panic("Ended") }
+func (panicky) Read(int)                                 { panic("Read") }
+func (panicky) Wrote(int)                                { panic("Wrote") }
+func (panicky) Rejected(int, string)                     { panic("Rejected") }
+func (panicky) BytesIn(int)                              { panic("BytesIn") }
+func (panicky) BytesOut(int)                             { panic("BytesOut") }
+func (panicky) Retried()                                 { panic("Retried") }
+func (panicky) Watermark(time.Time)                      { panic("Watermark") }
+func (panicky) Travelled(context.Context, time.Duration) { panic("Travelled") }
 
 // panickyObserver counts what is dropped, which is all that works.
 type panickyObserver struct {
@@ -83,8 +85,9 @@ func runsAsUsual(t *testing.T, s *stages.Stage) {
 		run.Retried()
 		run.Watermark(time.Unix(1, 0))
 	}
+	travelled := propagation.ContextWithWaybill(t.Context(), propagation.Waybill{Origin: time.Unix(1, 0)})
 	for _, want := range []error{nil, errBoom} {
-		if err := s.Run(t.Context(), func(ctx context.Context) error { count(ctx); return want }); err != want {
+		if err := s.Run(travelled, func(ctx context.Context) error { count(ctx); return want }); err != want {
 			t.Errorf("Run = %v, want %v", err, want)
 		}
 	}

@@ -21,8 +21,10 @@
 // Then run functions on a stage with [Stage.Run], or [Call] for one that returns
 // a value, or turn a function into one that has the stage around it with [Wrap].
 // [Pipeline.Run] is the whole run of a process that ends. Inside, the function
-// gets its [Run] with [FromContext] and counts rows and bytes. What is measured
-// goes to an [Observer]; package metrics has the one for Prometheus.
+// gets its [Run] with [FromContext] and counts rows and bytes. If the context
+// carries a waybill, the time since its data set out is measured when the run
+// has succeeded. What is measured goes to an [Observer]; package metrics has the
+// one for Prometheus.
 //
 // # Guarantees
 //
@@ -84,6 +86,8 @@
 //
 //	negative    a count below zero was ignored
 //	watermark   a watermark in the future was ignored
+//	clock_skew  a time of origin was in the future: up to five minutes counted
+//	            as no time at all, more was ignored
 //	observer    the observer panicked
 //	tracer      the tracer, its sampler or a span processor panicked
 //	classifier  the classifier panicked, or returned no outcome

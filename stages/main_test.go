@@ -35,6 +35,7 @@ type probe struct {
 	counts     map[string]int
 	drops      map[string]int
 	watermarks []time.Time
+	travels    []time.Duration
 
 	inFlight, lowest atomic.Int64
 }
@@ -73,6 +74,12 @@ func (p *probe) Rejected(n int, reason string) { p.count("rejected "+reason, n) 
 func (p *probe) BytesIn(n int)                 { p.count("bytes in", n) }
 func (p *probe) BytesOut(n int)                { p.count("bytes out", n) }
 func (p *probe) Retried()                      { p.count("retried", 1) }
+
+func (p *probe) Travelled(_ context.Context, endToEnd time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.travels = append(p.travels, endToEnd)
+}
 
 func (p *probe) Watermark(t time.Time) {
 	p.mu.Lock()

@@ -23,8 +23,8 @@ type Observer interface {
 // StageObserver observes one stage. Its methods are called from as many
 // goroutines as run the stage, between which they must not block.
 //
-// It may also implement [CountObserver], [WatermarkObserver] and
-// [DropObserver]. Methods are never added to these interfaces; what comes
+// It may also implement [CountObserver], [WatermarkObserver], [TravelObserver]
+// and [DropObserver]. Methods are never added to these interfaces; what comes
 // later comes as one more optional interface.
 type StageObserver interface {
 	// Started is called before the function of the stage.
@@ -78,6 +78,14 @@ type WatermarkObserver interface {
 	Watermark(t time.Time)
 }
 
+// TravelObserver is an optional interface of a [StageObserver].
+type TravelObserver interface {
+	// Travelled is called when a run has succeeded whose context carries a
+	// waybill: endToEnd is the time since its data set out, at least 0. The span
+	// of the stage is the current one in ctx.
+	Travelled(ctx context.Context, endToEnd time.Duration)
+}
+
 // DropObserver is an optional interface of a [StageObserver].
 type DropObserver interface {
 	// Dropped is called when telemetry was lost. The reason is one of few
@@ -90,6 +98,7 @@ const (
 	dropNegative   = "negative"   // A count below zero was ignored.
 	dropWatermark  = "watermark"  // A watermark in the future was ignored.
 	dropObserver   = "observer"   // The observer panicked.
+	dropSkew       = "clock_skew" // A time of origin was in the future: up to five minutes counted as 0, more not at all.
 	dropTracer     = "tracer"     // The tracer, its sampler or a span processor panicked.
 	dropClassifier = "classifier" // The classifier panicked or returned no outcome.
 	dropErrorType  = "error_type" // A method of the error panicked.
@@ -103,6 +112,7 @@ var (
 	_ StageObserver     = unobserved{}
 	_ CountObserver     = unobserved{}
 	_ WatermarkObserver = unobserved{}
+	_ TravelObserver    = unobserved{}
 	_ DropObserver      = unobserved{}
 )
 
@@ -115,7 +125,9 @@ func (unobserved) BytesIn(int)                   {}
 func (unobserved) BytesOut(int)                  {}
 func (unobserved) Retried()                      {}
 func (unobserved) Watermark(time.Time)           {}
-func (unobserved) Dropped(string)                {}
+
+func (unobserved) Travelled(context.Context, time.Duration) {}
+func (unobserved) Dropped(string)                           {}
 
 // observers are the interfaces of one [StageObserver]; those it does not
 // implement do nothing.
@@ -123,11 +135,12 @@ type observers struct {
 	runs       StageObserver
 	counts     CountObserver
 	watermarks WatermarkObserver
+	travels    TravelObserver
 	drops      DropObserver
 }
 
 func newObservers(observer StageObserver) observers {
-	o := observers{runs: observer, counts: unobserved{}, watermarks: unobserved{}, drops: unobserved{}}
+	o := observers{runs: observer, counts: unobserved{}, watermarks: unobserved{}, travels: unobserved{}, drops: unobserved{}}
 	if observer == nil {
 		o.runs = unobserved{}
 	}
@@ -136,6 +149,9 @@ func newObservers(observer StageObserver) observers {
 	}
 	if watermarks, ok := observer.(WatermarkObserver); ok {
 		o.watermarks = watermarks
+	}
+	if travels, ok := observer.(TravelObserver); ok {
+		o.travels = travels
 	}
 	if drops, ok := observer.(DropObserver); ok {
 		o.drops = drops

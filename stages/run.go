@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// maxClockSkew is how far in the future a watermark may lie.
+// maxClockSkew is how far in the future a watermark or a time of origin may lie.
 const maxClockSkew = 5 * time.Minute
 
 // Run is one run of a stage, to which its function tells what it does. Get it
@@ -37,6 +37,15 @@ func FromContext(ctx context.Context) *Run {
 	}
 	run, _ := ctx.Value(runKey{}).(*Run)
 	return run
+}
+
+// Stage returns the stage that runs, or nil, which is safe to use, of a nil
+// *Run.
+func (r *Run) Stage() *Stage {
+	if r == nil {
+		return nil
+	}
+	return r.stage
 }
 
 // Read counts rows that came into the stage. Of a number below zero only the

@@ -83,6 +83,23 @@ func (id identity) attributes() []attribute.KeyValue {
 	return attributes
 }
 
+// Name returns the name of the stage. It is empty for the whole run of a
+// pipeline, and for a nil stage.
+func (s *Stage) Name() string {
+	if s == nil {
+		return ""
+	}
+	return s.stage
+}
+
+// Pipeline returns the name of the pipeline. It is empty for a nil stage.
+func (s *Stage) Pipeline() string {
+	if s == nil {
+		return ""
+	}
+	return s.pipeline
+}
+
 // Run runs fn as one run of the stage and returns what fn returned.
 //
 // The context fn gets carries the span and the [Run]. A panic of fn is
