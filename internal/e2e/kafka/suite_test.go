@@ -1,0 +1,716 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/internal/e2e/server"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// starter starts a broker with topics of three partitions.
+type starter func(t testing.TB, topics ...string) *server.KafkaServer
+
+// testBroker is the suite for one broker.
+func testBroker(t *testing.T, start starter) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, starter){
+		"a group that rebalances":       testGroup,
+		"batches":                       testBatches,
+		"asynchronous writes":           testAsync,
+		"retries and dead letters":      testDeadLetters,
+		"a broker that restarts":        testRestart,
+		"a topic that does not exist":   testUnknownTopic,
+		"a message that is too large":   testTooLarge,
+		"the lag of a group that stops": testLag,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start)
+		})
+	}
+}
+
+// site is one program: what it talks to and what sees it.
+type site struct {
+	t     *testing.T
+	k     *server.KafkaServer
+	flow  *flowtest.Flow
+	seen  *tally
+	read  *sdkmetric.ManualReader
+	opts  []kafkacarrier.Option
+	trace trace.Tracer
+}
+
+func newSite(t *testing.T, k *server.KafkaServer) *site {
+	t.Helper()
+	s := &site{t: t, k: k, flow: flowtest.New(t), seen: &tally{counts: make(map[string]int)}, read: sdkmetric.NewManualReader()}
+	service := s.flow.Service("site")
+	s.trace = service.Tracer("test")
+	s.opts = []kafkacarrier.Option{
+		kafkacarrier.WithPropagator(propagation.Default()), kafkacarrier.WithTracerProvider(service), kafkacarrier.WithObserver(s.seen),
+		kafkacarrier.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(s.read))),
+	}
+	return s
+}
+
+// within is a context that ends before the test does.
+func (s *site) within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	s.t.Cleanup(cancel)
+	return ctx
+}
+
+func (s *site) plainWriter(topic string) *kafka.Writer {
+	transport := &kafka.Transport{MetadataTTL: 200 * time.Millisecond}
+	s.t.Cleanup(transport.CloseIdleConnections)
+	return &kafka.Writer{
+		Addr: kafka.TCP(s.k.Addr()), Topic: topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond,
+		Transport: transport, WriteBackoffMin: 20 * time.Millisecond, WriteBackoffMax: 200 * time.Millisecond,
+	}
+}
+
+func (s *site) wrap(w *kafka.Writer, opts ...kafkacarrier.Option) *kafkacarrier.Writer {
+	s.t.Helper()
+	wrapped, err := kafkacarrier.NewWriter(w, append(s.opts, opts...)...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return wrapped
+}
+
+func (s *site) plainReader(topic, group string) *kafka.Reader {
+	return kafka.NewReader(kafka.ReaderConfig{
+		Brokers: []string{s.k.Addr()}, Topic: topic, GroupID: group, StartOffset: kafka.FirstOffset, MaxWait: 50 * time.Millisecond,
+		HeartbeatInterval: 100 * time.Millisecond, SessionTimeout: 6 * time.Second, RebalanceTimeout: 6 * time.Second,
+		JoinGroupBackoff: 100 * time.Millisecond, ReadBackoffMin: 10 * time.Millisecond, ReadBackoffMax: 100 * time.Millisecond,
+	})
+}
+
+func (s *site) wrappedReader(topic, group string) *kafkacarrier.Reader {
+	s.t.Helper()
+	r, err := kafkacarrier.NewReader(s.plainReader(topic, group), s.opts...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func (s *site) close(closers ...interface{ Close() error }) {
+	s.t.Helper()
+	var wg sync.WaitGroup
+	for _, c := range closers {
+		wg.Go(func() {
+			if err := c.Close(); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// metric returns the sum of an OpenTelemetry counter, or the count of a
+// histogram, over the series whose attributes hold what.
+func (s *site) metric(name, what string) int {
+	s.t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := s.read.Collect(context.Background(), &all); err != nil {
+		s.t.Fatal(err)
+	}
+	sum := 0
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if m.Name != name {
+				continue
+			}
+			switch data := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				for _, p := range data.DataPoints {
+					if strings.Contains(fmt.Sprint(p.Attributes.ToSlice()), what) {
+						sum += int(p.Value)
+					}
+				}
+			case metricdata.Histogram[float64]:
+				for _, p := range data.DataPoints {
+					if strings.Contains(fmt.Sprint(p.Attributes.ToSlice()), what) {
+						sum += int(p.Count)
+					}
+				}
+			}
+		}
+	}
+	return sum
+}
+
+func (s *site) require(what string, got, want int) {
+	s.t.Helper()
+	if got != want {
+		s.t.Errorf("%s: %d, want %d", what, got, want)
+	}
+}
+
+// stored returns how many records topic holds.
+func (s *site) stored(topic string) int {
+	s.t.Helper()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(s.k.Addr()), Transport: transport}
+	res, err := client.ListOffsets(s.within(20*time.Second), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
+		topic: {kafka.LastOffsetOf(0), kafka.LastOffsetOf(1), kafka.LastOffsetOf(2)},
+	}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	n := 0
+	for _, p := range res.Topics[topic] {
+		n += int(p.LastOffset)
+	}
+	return n
+}
+
+// tally is an Observer that counts.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (t *tally) add(what string, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[what] += n
+}
+
+func (t *tally) of(what string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts[what]
+}
+
+func (t *tally) KafkaSent(topic string, _, messages, _ int) { t.add("sent "+topic, messages) }
+func (t *tally) KafkaFetched(_, topic string, _, _ int, lag int64, queued time.Duration) {
+	t.add("fetched "+topic, 1)
+	if lag < 0 || queued < 0 || queued > time.Minute {
+		t.add("strange", 1)
+	}
+}
+
+func (t *tally) KafkaTravelled(_ context.Context, topic string, hop, endToEnd time.Duration) {
+	t.add("travelled "+topic, 1)
+	if hop < 0 || endToEnd < hop || endToEnd > time.Minute {
+		t.add("strange", 1)
+	}
+}
+func (t *tally) KafkaCommitted(_, topic string, _ int, _ int64) { t.add("committed "+topic, 1) }
+func (t *tally) KafkaRedelivered(_, topic string, _ int)        { t.add("redelivered "+topic, 1) }
+func (t *tally) KafkaSkipped(_, topic string, _ int, offsets int64) {
+	t.add("skipped "+topic, int(offsets))
+}
+func (t *tally) KafkaRevoked(string, string, int) { t.add("revoked", 1) }
+func (t *tally) KafkaFailed(operation, topic, errorType string) {
+	t.add("failed "+operation+" "+topic+" "+errorType, 1)
+}
+func (t *tally) KafkaDropped(reason string) { t.add("dropped "+reason, 1) }
+
+// ledger keeps what a pipeline delivered.
+type ledger struct {
+	mu         sync.Mutex
+	deliveries int
+	values     map[string]int
+	members    map[int]int
+	told       chan struct{} // Told of each delivery.
+}
+
+func newLedger() *ledger {
+	return &ledger{values: make(map[string]int), members: make(map[int]int), told: make(chan struct{}, 1)}
+}
+
+func (l *ledger) add(member int, value []byte) {
+	l.mu.Lock()
+	l.deliveries++
+	l.values[string(value)]++
+	l.members[member]++
+	l.mu.Unlock()
+	select {
+	case l.told <- struct{}{}:
+	default:
+	}
+}
+
+func (l *ledger) distinct() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.values)
+}
+
+// await waits until n different values were delivered.
+func (l *ledger) await(ctx context.Context, t *testing.T, n int) {
+	t.Helper()
+	for l.distinct() < n {
+		select {
+		case <-l.told:
+		case <-ctx.Done():
+			t.Fatalf("%d of %d values were delivered", l.distinct(), n)
+		}
+	}
+}
+
+// consume hands messages to handle and commits them until ctx ends.
+func consume(ctx context.Context, t *testing.T, r kafkacarrier.MessageReader, handle func(context.Context, kafka.Message) error) {
+	for {
+		msg, err := r.FetchMessage(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			continue // The reader goes on by itself when the broker is back.
+		}
+		if err := handle(ctx, msg); err != nil {
+			t.Errorf("handle: %v", err)
+		}
+		_ = r.CommitMessages(ctx, msg) // It fails during a rebalance, and the message comes again.
+	}
+}
+
+func numbers(from, to int) []kafka.Message {
+	var msgs []kafka.Message
+	for i := from; i < to; i++ {
+		msgs = append(msgs, kafka.Message{Key: []byte(strconv.Itoa(i)), Value: []byte(strconv.Itoa(i))})
+	}
+	return msgs
+}
+
+// pipeline writes 300 messages to topic and reads them in a group of two, which
+// a third joins in the middle. It returns what was delivered.
+func (s *site) pipeline(topic string, w kafkacarrier.MessageWriter, newReader func() kafkacarrier.MessageReader,
+	process func(r kafkacarrier.MessageReader, ctx context.Context, msg kafka.Message, fn func(context.Context) error) error,
+) *ledger {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	l := newLedger()
+	var wg sync.WaitGroup
+	var readers []kafkacarrier.MessageReader
+	join := func(member int) {
+		r := newReader()
+		readers = append(readers, r)
+		wg.Go(func() {
+			consume(ctx, s.t, r, func(ctx context.Context, msg kafka.Message) error {
+				return process(r, ctx, msg, func(context.Context) error { l.add(member, msg.Value); return nil })
+			})
+		})
+	}
+	write := func(from, to int) {
+		ctx, root := s.trace.Start(ctx, "ingest "+topic)
+		defer root.End()
+		if err := w.WriteMessages(ctx, numbers(from, to)...); err != nil {
+			s.t.Error(err)
+		}
+	}
+	join(1)
+	join(2)
+	write(0, 150)
+	l.await(ctx, s.t, 100)
+	join(3)
+	for from := 150; from < 300; from += 10 {
+		write(from, from+10)
+		l.await(ctx, s.t, from)
+	}
+	l.await(ctx, s.t, 300)
+	cancel()
+	wg.Wait()
+	for _, r := range readers {
+		s.close(r)
+	}
+	return l
+}
+
+// processed and handed are how the two pipelines handle a message.
+func processed(r kafkacarrier.MessageReader, ctx context.Context, msg kafka.Message, fn func(context.Context) error) error {
+	return r.(*kafkacarrier.Reader).Process(ctx, msg, fn)
+}
+
+func handed(_ kafkacarrier.MessageReader, ctx context.Context, _ kafka.Message, fn func(context.Context) error) error {
+	return fn(ctx)
+}
+
+func testGroup(t *testing.T, start starter) {
+	s := newSite(t, start(t, "orders", "plain"))
+	w, plain := s.wrap(s.plainWriter("orders")), s.plainWriter("plain")
+	wrapped := s.pipeline("orders", w, func() kafkacarrier.MessageReader { return s.wrappedReader("orders", "workers") }, processed)
+	unwrapped := s.pipeline("plain", plain, func() kafkacarrier.MessageReader { return s.plainReader("plain", "others") }, handed)
+	s.close(w, plain)
+
+	s.require("stored by the wrapped writer", s.stored("orders"), s.stored("plain"))
+	s.require("delivered by the wrapped readers", wrapped.distinct(), unwrapped.distinct())
+	s.require("members that took part", len(wrapped.members), 3)
+	t.Logf("delivered again: %d by the wrapped readers, %d by the plain ones", wrapped.deliveries-300, unwrapped.deliveries-300)
+
+	s.require("sent, as observed", s.seen.of("sent orders"), 300)
+	s.require("sent, as measured", s.metric("messaging.client.sent.messages", "orders"), 300)
+	fetched := s.metric("messaging.client.consumed.messages", "orders")
+	if fetched < wrapped.deliveries || fetched > wrapped.deliveries+3 { // One may be in each member's hands at the end.
+		t.Errorf("%d were fetched, and %d handled", fetched, wrapped.deliveries)
+	}
+	s.require("fetched, as observed", s.seen.of("fetched orders"), fetched)
+	s.require("with a waybill", s.seen.of("travelled orders"), fetched)
+	s.require("processed", s.metric("messaging.process.duration", "orders"), wrapped.deliveries)
+	s.require("skipped", s.seen.of("skipped orders"), 0)
+	s.require("strange", s.seen.of("strange"), 0)
+
+	fl := s.flow.Wait(10 * time.Second)
+	spans := make(map[string]int)
+	for _, span := range fl.Spans() {
+		spans[span.Name]++
+	}
+	s.require("create spans", spans["create orders"], 300)
+	s.require("process spans", spans["process orders"], wrapped.deliveries)
+	fl.RequirePath("site ingest orders", "site create orders", "site process orders")
+	fl.RequirePath("site ingest orders", "site create orders", "site commit orders") // Outside of the handler.
+	requireFlows(t, fl, 16+16)                                                       // A flow for each ingest; those of the plain pipeline end there.
+}
+
+// requireFlows checks that every span but those of so many flows has a parent.
+func requireFlows(t *testing.T, fl *flowtest.Recording, flows int) {
+	t.Helper()
+	known := make(map[trace.SpanID]bool)
+	for _, span := range fl.Spans() {
+		known[span.SpanContext.SpanID()] = true
+	}
+	roots := 0
+	for _, span := range fl.Spans() {
+		switch {
+		case !span.Parent.IsValid():
+			roots++
+		case !known[span.Parent.SpanID()]:
+			t.Errorf("the parent of %s was lost", span.Name)
+		}
+	}
+	if roots != flows {
+		t.Errorf("there are %d flows, want %d", roots, flows)
+	}
+}
+
+func testBatches(t *testing.T, start starter) {
+	s := newSite(t, start(t, "orders", "plain"))
+	w, plain := s.wrap(s.plainWriter("orders")), s.plainWriter("plain")
+	ctx, root := s.trace.Start(s.within(time.Minute), "ingest")
+	if err := errors.Join(w.WriteMessages(ctx, numbers(0, 200)...), plain.WriteMessages(ctx, numbers(0, 200)...)); err != nil {
+		t.Fatal(err)
+	}
+	root.End()
+	s.close(w, plain)
+	s.require("stored", s.stored("orders"), s.stored("plain"))
+
+	r := s.wrappedReader("orders", "workers")
+	values := make(map[string]bool)
+	for range 10 {
+		var batch []kafka.Message
+		for range 20 {
+			msg, err := r.FetchMessage(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch = append(batch, msg)
+			values[string(msg.Value)] = true
+		}
+		ctx := s.within(time.Minute)
+		if err := r.ProcessBatch(ctx, batch, func(ctx context.Context) error { return r.CommitMessages(ctx, batch...) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.close(r)
+	s.require("delivered", len(values), 200)
+	fl := s.flow.Wait(10 * time.Second)
+	fl.RequireConnected()
+	fl.RequirePath("site ingest", "site create orders", "site process orders", "site commit orders")
+	links := 0
+	for _, span := range fl.Spans() {
+		if span.Name == "process orders" {
+			links += len(span.Links)
+		}
+	}
+	s.require("links to the messages", links, 200)
+	s.require("consumed", s.metric("messaging.client.consumed.messages", "orders"), 200)
+	s.require("processed", s.metric("messaging.process.duration", "orders"), 10)
+	s.require("failed commits", s.seen.of("failed commit orders _OTHER"), 0)
+}
+
+func testAsync(t *testing.T, start starter) {
+	s := newSite(t, start(t, "orders", "plain"))
+	var mu sync.Mutex
+	completed := make(map[string]int)
+	asynchronous := func(topic string) *kafka.Writer {
+		w := s.plainWriter(topic)
+		w.Async = true
+		w.Completion = func(msgs []kafka.Message, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, m := range msgs {
+				if n, ok := m.WriterData.(int); err != nil || !ok || string(m.Value) != strconv.Itoa(n) || m.Topic != topic {
+					t.Errorf("the Completion saw %+v, %v", m, err)
+				}
+				completed[topic]++
+			}
+		}
+		return w
+	}
+	w, plain := s.wrap(asynchronous("orders")), asynchronous("plain")
+	ctx, root := s.trace.Start(s.within(time.Minute), "ingest")
+	for _, to := range []kafkacarrier.MessageWriter{w, plain} {
+		var wg sync.WaitGroup
+		for caller := range 10 {
+			wg.Go(func() {
+				msgs := numbers(caller*50, caller*50+50)
+				for i := range msgs {
+					msgs[i].WriterData = caller*50 + i
+				}
+				for len(msgs) > 0 {
+					if err := to.WriteMessages(ctx, msgs[:5]...); err != nil {
+						t.Error(err)
+					}
+					msgs = msgs[5:]
+				}
+			})
+		}
+		wg.Wait()
+	}
+	root.End()
+	s.close(w, plain)
+	if diff := cmp.Diff(map[string]int{"orders": 500, "plain": 500}, completed); diff != "" {
+		t.Error(diff)
+	}
+	s.require("stored", s.stored("orders"), s.stored("plain"))
+	s.require("sent", s.metric("messaging.client.sent.messages", "orders"), 500)
+	s.require("sent late", s.metric("messaging.client.sent.messages", "waybill.late"), 0)
+	s.require("calls", s.metric("messaging.client.operation.duration", "send"), 100)
+	fl := s.flow.Wait(0) // Close has waited already.
+	fl.RequireConnected()
+	offsets := 0
+	for _, span := range fl.Spans() {
+		for _, a := range span.Attributes {
+			if span.Name == "create orders" && a.Key == "messaging.kafka.offset" {
+				offsets++
+			}
+		}
+	}
+	s.require("create spans with an offset", offsets, 500)
+}
+
+func testDeadLetters(t *testing.T, start starter) {
+	s := newSite(t, start(t, "orders", "retry", "dead"))
+	w := s.wrap(s.plainWriter(""))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	dead := newLedger()
+	var mu sync.Mutex
+	sources := make(map[string]kafkacarrier.Source)
+	handle := func(r *kafkacarrier.Reader) func(context.Context, kafka.Message) error {
+		return func(ctx context.Context, msg kafka.Message) error {
+			return r.Process(ctx, msg, func(ctx context.Context) error {
+				source, _ := kafkacarrier.SourceOf(msg)
+				if msg.Topic == "dead" {
+					mu.Lock()
+					sources[string(msg.Value)] = source
+					mu.Unlock()
+					dead.add(0, msg.Value)
+					return nil
+				}
+				to := "retry"
+				if source.Attempt == 2 {
+					to = "dead"
+				}
+				return w.WriteMessages(ctx, kafkacarrier.Forward(ctx, msg, to, s.opts...))
+			})
+		}
+	}
+	rootCtx, root := s.trace.Start(ctx, "ingest")
+	msgs := numbers(0, 20)
+	for i := range msgs {
+		msgs[i].Topic = "orders"
+		msgs[i].Headers = []kafka.Header{{Key: "app", Value: []byte("1")}}
+	}
+	if err := w.WriteMessages(rootCtx, msgs...); err != nil {
+		t.Fatal(err)
+	}
+	root.End()
+	var wg sync.WaitGroup
+	var readers []interface{ Close() error }
+	for _, topic := range []string{"orders", "retry", "dead"} {
+		r := s.wrappedReader(topic, "workers-"+topic)
+		readers = append(readers, r)
+		wg.Go(func() { consume(ctx, t, r, handle(r)) })
+	}
+	dead.await(ctx, t, 20)
+	cancel()
+	wg.Wait()
+	s.close(append(readers, w)...)
+	for value, source := range sources {
+		if source.Topic != "orders" || source.Attempt != 3 {
+			t.Errorf("%s came from %+v", value, source)
+		}
+	}
+	fl := s.flow.Wait(10 * time.Second)
+	fl.RequireConnected()
+	fl.RequirePath("site ingest", "site create orders", "site process orders", "site send retry", "site process retry", "site send retry", "site process retry", "site send dead", "site process dead")
+	s.require("sent to retry", s.seen.of("sent retry"), 40)
+	s.require("sent to dead", s.seen.of("sent dead"), 20)
+	s.require("stored in dead", s.stored("dead"), 20)
+	s.require("double contexts", s.seen.of("dropped duplicate_context"), 0)
+}
+
+func testRestart(t *testing.T, start starter) {
+	k := start(t, "orders", "plain")
+	s := newSite(t, k)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
+	defer cancel()
+	const n = 60
+	type side struct {
+		w     kafkacarrier.MessageWriter
+		r     kafkacarrier.MessageReader
+		l     *ledger
+		ok    int
+		tries int
+	}
+	w, r := s.wrap(s.plainWriter("orders")), s.wrappedReader("orders", "workers")
+	sides := map[string]*side{
+		"orders": {w: w, r: r, l: newLedger()},
+		"plain":  {w: s.plainWriter("plain"), r: s.plainReader("plain", "others"), l: newLedger()},
+	}
+	restarted := make(chan struct{})
+	var consumers, producers sync.WaitGroup
+	for topic, side := range sides {
+		consumers.Go(func() {
+			consume(ctx, t, side.r, func(ctx context.Context, msg kafka.Message) error {
+				side.l.add(0, msg.Value)
+				if topic == "orders" {
+					return r.Process(ctx, msg, func(context.Context) error { return nil })
+				}
+				return nil
+			})
+		})
+		producers.Go(func() {
+			for i := range n {
+				if i == n/2 {
+					<-restarted
+				}
+				for ctx.Err() == nil {
+					side.tries++
+					err := side.w.WriteMessages(ctx, numbers(i, i+1)...)
+					if err == nil {
+						side.ok++
+						break
+					}
+				}
+			}
+		})
+	}
+	for _, side := range sides {
+		side.l.await(ctx, t, n/4)
+	}
+	k.Stop()
+	close(restarted) // They write to a broker that is not there.
+	k.Start()
+	producers.Wait()
+	for _, side := range sides {
+		side.l.await(ctx, t, n)
+	}
+	cancel()
+	consumers.Wait()
+	for _, side := range sides {
+		s.close(side.w, side.r)
+	}
+	wrapped := sides["orders"]
+	s.require("accepted", wrapped.ok, sides["plain"].ok)
+	s.require("delivered", wrapped.l.distinct(), sides["plain"].l.distinct())
+	s.require("sent", s.seen.of("sent orders"), wrapped.ok)
+	s.require("calls", s.metric("messaging.client.operation.duration", "send"), wrapped.tries)
+	s.require("processed", s.metric("messaging.process.duration", "orders"), wrapped.l.deliveries)
+	t.Logf("stored %d and %d for %d messages, in %d and %d tries", s.stored("orders"), s.stored("plain"), n, wrapped.tries, sides["plain"].tries)
+	s.flow.Wait(10 * time.Second) // No span is left open.
+}
+
+func testUnknownTopic(t *testing.T, start starter) {
+	s := newSite(t, start(t))
+	w, plain := s.wrap(s.plainWriter("nowhere")), s.plainWriter("nowhere")
+	ctx := s.within(time.Minute)
+	got, want := w.WriteMessages(ctx, numbers(0, 2)...), plain.WriteMessages(ctx, numbers(0, 2)...)
+	if !errors.Is(got, kafka.UnknownTopicOrPartition) || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the wrapped writer gives %v, the plain one %v", got, want)
+	}
+	s.close(w, plain)
+	s.require("failed", s.seen.of("failed send nowhere UNKNOWN_TOPIC_OR_PARTITION"), 1)
+	s.require("sent", s.metric("messaging.client.sent.messages", ""), 0)
+	s.require("spans", len(s.flow.Wait(time.Second).Spans()), 3)
+}
+
+func testTooLarge(t *testing.T, start starter) {
+	s := newSite(t, start(t, "orders"))
+	large := kafka.Message{Value: make([]byte, 3<<20)}
+	ctx := s.within(time.Minute)
+	for name, limit := range map[string]int64{"the client's limit": 0, "the broker's limit": 16 << 20} {
+		newWriter := func() *kafka.Writer {
+			w := s.plainWriter("orders")
+			w.BatchBytes, w.MaxAttempts = limit, 1
+			return w
+		}
+		w, plain := s.wrap(newWriter()), newWriter()
+		got, want := w.WriteMessages(ctx, large), plain.WriteMessages(ctx, large)
+		if fmt.Sprintf("%T %.200v", got, got) != fmt.Sprintf("%T %.200v", want, want) || got == nil {
+			t.Errorf("%s: the wrapped writer gives %T %.200v, the plain one %T %.200v", name, got, got, want, want)
+		}
+		s.close(w, plain)
+	}
+	s.require("failed", s.seen.of("failed send orders MESSAGE_SIZE_TOO_LARGE"), 2)
+	s.require("stored", s.stored("orders"), 0)
+}
+
+func testLag(t *testing.T, start starter) {
+	s := newSite(t, start(t, "orders"))
+	w := s.wrap(s.plainWriter("orders"))
+	ctx := s.within(time.Minute)
+	if err := w.WriteMessages(ctx, numbers(0, 90)...); err != nil {
+		t.Fatal(err)
+	}
+	r := s.wrappedReader("orders", "workers")
+	for range 30 {
+		if _, err := r.ReadMessage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.close(r, w)
+	s.require("committed", s.seen.of("committed orders"), 30)
+	transport := &kafka.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := &kafka.Client{Addr: kafka.TCP(s.k.Addr()), Transport: transport}
+	for _, topics := range [][]string{nil, {"orders"}} {
+		lags, err := kafkacarrier.ReadLag(ctx, client, "workers", topics...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, left := int64(0), int64(0)
+		for _, l := range lags {
+			read, left = read+l.Committed, left+l.Messages()
+		}
+		if read != 30 || left > 60 || !slices.IsSortedFunc(lags, func(a, b kafkacarrier.Lag) int { return a.Partition - b.Partition }) {
+			t.Errorf("the group has read %d and has %d left: %v", read, left, lags)
+		}
+	}
+}
