@@ -46,9 +46,33 @@ func BenchmarkInject(b *testing.B) {
 
 func BenchmarkReadFrom(b *testing.B) {
 	environ := []string{"PATH=/bin", "HOME=/root", "TRACEPARENT=" + traceparent}
-	opt := envcarrier.WithPropagator(propagation.TraceContext{})
-	b.ReportAllocs()
-	for b.Loop() {
-		envcarrier.ReadFrom(environ, opt)
+	b.Run("Base", func(b *testing.B) { // what is written by hand.
+		b.ReportAllocs()
+		for b.Loop() {
+			carrier := otelpropagation.MapCarrier{}
+			for _, entry := range environ {
+				name, value, _ := strings.Cut(entry, "=")
+				carrier[strings.ToLower(name)] = value
+			}
+			otelpropagation.TraceContext{}.Extract(b.Context(), carrier)
+		}
+	})
+	b.Run("Instrumented", func(b *testing.B) {
+		opt := envcarrier.WithPropagator(propagation.TraceContext{})
+		b.ReportAllocs()
+		for b.Loop() {
+			envcarrier.ReadFrom(environ, opt)
+		}
+	})
+}
+
+func BenchmarkNormalize(b *testing.B) {
+	for _, key := range []string{"traceparent", "x-b3-traceid", "Mój Bagaż"} {
+		b.Run(key, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				envcarrier.Normalize(key)
+			}
+		})
 	}
 }

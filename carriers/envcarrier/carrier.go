@@ -37,13 +37,7 @@ func (c *Carrier) Get(key string) string {
 	if c == nil {
 		return ""
 	}
-	name := Normalize(key)
-	for _, entry := range slices.Backward(*c) {
-		if holds(entry, name, sameName) {
-			return entry[len(name)+1:]
-		}
-	}
-	return ""
+	return list{}.Get(*c, key)
 }
 
 // Set makes value the only one under key.
@@ -52,21 +46,18 @@ func (c *Carrier) Get(key string) string {
 // with it: one that holds a NUL, and one that makes NAME=value longer than the
 // system takes, 131,071 bytes on Linux and 32,766 on Windows.
 func (c *Carrier) Set(key, value string) {
-	if c == nil {
-		return
+	if c != nil {
+		*c = put(copyOf(*c, 1), Normalize(key), value)
 	}
-	name := Normalize(key)
-	kept := without(*c, name)
-	if passable(name, value) {
-		kept = append(slices.Clip(kept), name+"="+value)
-	}
-	*c = kept
 }
 
 // Delete removes every entry under key.
 func (c *Carrier) Delete(key string) {
-	if c != nil {
-		*c = without(*c, Normalize(key))
+	if c == nil {
+		return
+	}
+	if name := Normalize(key); lastOf(*c, name) >= 0 {
+		*c = remove(copyOf(*c, 0), name)
 	}
 }
 
@@ -75,17 +66,60 @@ func (c *Carrier) Keys() []string {
 	if c == nil {
 		return nil
 	}
-	return normalizedNames(*c)
+	return list{}.Keys(*c)
 }
 
-// without returns environ itself if it has no variable called name, or else a
-// copy without it.
-func without(environ []string, name string) []string {
-	named := func(entry string) bool { return holds(entry, name, sameName) }
-	if !slices.ContainsFunc(environ, named) {
-		return environ
+// list reads an environment.
+type list struct{}
+
+func (list) Get(environ []string, key string) string {
+	name := Normalize(key)
+	if i := lastOf(environ, name); i >= 0 {
+		return environ[i][len(name)+1:]
 	}
-	return slices.DeleteFunc(slices.Clone(environ), named)
+	return ""
+}
+
+func (list) Keys(environ []string) []string { return normalizedNames(environ) }
+
+// owned is the accessor of an environment that nobody else has, which is
+// written to in place.
+type owned struct{}
+
+func (owned) Get(environ *[]string, key string) string { return list{}.Get(*environ, key) }
+func (owned) Keys(environ *[]string) []string          { return normalizedNames(*environ) }
+func (owned) Set(environ *[]string, key, value string) {
+	*environ = put(*environ, Normalize(key), value)
+}
+func (owned) Delete(environ *[]string, key string) { *environ = remove(*environ, Normalize(key)) }
+
+// copyOf returns a copy of environ with room for more entries. It is never nil.
+func copyOf(environ []string, more int) []string {
+	return append(make([]string, 0, len(environ)+more), environ...)
+}
+
+// put makes value the only one of the variable called name, in place.
+func put(environ []string, name, value string) []string {
+	environ = remove(environ, name)
+	if passable(name, value) {
+		environ = append(environ, name+"="+value)
+	}
+	return environ
+}
+
+// remove takes every variable called name out, in place.
+func remove(environ []string, name string) []string {
+	return slices.DeleteFunc(environ, func(entry string) bool { return holds(entry, name, sameName) })
+}
+
+// lastOf returns where the variable called name is that counts, or -1.
+func lastOf(environ []string, name string) int {
+	for i, entry := range slices.Backward(environ) {
+		if holds(entry, name, sameName) {
+			return i
+		}
+	}
+	return -1
 }
 
 // holds reports whether entry is a value of the variable called name.

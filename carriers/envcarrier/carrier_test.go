@@ -4,6 +4,7 @@
 package envcarrier_test
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -38,6 +39,16 @@ func TestCarrierConforms(t *testing.T) {
 	)
 }
 
+// Rule 5.
+func TestMapConforms(t *testing.T) {
+	t.Parallel()
+	carriertest.Run(t, func() propagation.TextMapCarrier { return envcarrier.Map{} },
+		carriertest.WithFoldedKeys(),
+		carriertest.WithNil(func() propagation.TextMapCarrier { return envcarrier.Map(nil) }),
+		carriertest.WithEntries(func(c propagation.TextMapCarrier) int { return len(c.(envcarrier.Map)) }),
+	)
+}
+
 // Rule 4.
 func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
 	t.Parallel()
@@ -59,6 +70,11 @@ func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
 			if test.want == "" && !slices.Equal(carrier, envcarrier.Carrier{"OTHER=stays"}) {
 				t.Errorf("the variable was not removed: %.40q", carrier)
 			}
+			values := envcarrier.Map{"KEY": "old"}
+			values.Set("key", test.value)
+			if got, ok := values["KEY"]; got != test.want || ok != (test.want != "") {
+				t.Errorf("the map holds %.40q, %t, want %.40q", got, ok, test.want)
+			}
 		})
 	}
 }
@@ -71,6 +87,12 @@ func TestKeysThatNormaliseAlikeAreOne(t *testing.T) {
 	carrier.Set("a.b", "2")
 	if want := (envcarrier.Carrier{"A_B=2"}); !slices.Equal(carrier, want) {
 		t.Errorf("%q, want %q", carrier, want)
+	}
+	values := envcarrier.Map{}
+	values.Set("a-b", "1")
+	values.Set("a.b", "2")
+	if want := (envcarrier.Map{"A_B": "2"}); !maps.Equal(values, want) {
+		t.Errorf("%q, want %q", values, want)
 	}
 }
 

@@ -13,9 +13,11 @@
 //
 // # How
 //
-// The parent calls [Command] before it starts an [os/exec.Cmd], or [Inject] for
-// any other list of NAME=value. The child calls [Extract] once, at its start, or
-// [Read] to decide between parent and link with [propagation.Start].
+// The parent calls [Command] before it starts an [os/exec.Cmd], [Inject] for
+// any other list of NAME=value, or [InjectMap] for an environment that is a map.
+// The child calls [Extract] once, at its start, or [Read] to decide between
+// parent and link with [propagation.Start]. A child that is a Kubernetes Job
+// learns from [KubernetesJob] which one it is.
 //
 //	TRACEPARENT   the span of the parent process
 //	TRACESTATE    what tracing vendors added to it
@@ -33,8 +35,8 @@
 //     another, and never the context its parent was started with.
 //   - A variable is there once. Values are written whole or not at all, and
 //     never so long or of such bytes that the process could not be started.
-//   - The list that is given is not written to, and the one that is returned
-//     belongs to the caller.
+//   - The list or map that is given is not written to, and the one that is
+//     returned belongs to the caller. nil is an empty environment.
 //   - Extract and Read never fail. All functions are safe for concurrent use.
 //
 // # Limits

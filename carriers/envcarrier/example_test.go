@@ -68,6 +68,32 @@ func ExampleReadFrom() {
 	// Output: malformed traceparent: shorter than 55 bytes
 }
 
+func ExampleInjectMap() {
+	environ := map[string]string{"DAY": "2026-02-03"} // of a container to be run.
+	environ = envcarrier.InjectMap(exampleContext(), environ, envcarrier.WithPropagator(propagation.TraceContext{}))
+	fmt.Println(environ)
+	// Output: map[DAY:2026-02-03 TRACEPARENT:00-01000000000000000000000000000000-0200000000000000-01]
+}
+
+func ExampleExtractMap() {
+	environ := map[string]string{"TRACEPARENT": "00-01000000000000000000000000000000-0200000000000000-01"}
+	ctx := envcarrier.ExtractMap(context.Background(), environ)
+	fmt.Println(trace.SpanContextFromContext(ctx).SpanID())
+	// Output: 0200000000000000
+}
+
+func ExampleReadMap() {
+	fmt.Println(envcarrier.ReadMap(map[string]string{"traceparent": "is no TRACEPARENT"}).Err())
+	// Output: the carrier holds no trace context
+}
+
+func ExampleMap() {
+	environ := map[string]string{}
+	propagation.InjectTextMap(exampleContext(), envcarrier.Map(environ), propagation.WithPropagator(propagation.TraceContext{}))
+	fmt.Println(environ)
+	// Output: map[TRACEPARENT:00-01000000000000000000000000000000-0200000000000000-01]
+}
+
 func ExampleCarrier() {
 	carrier := envcarrier.Carrier{"PATH=/bin"}
 	propagation.InjectTextMap(exampleContext(), &carrier, propagation.WithPropagator(propagation.TraceContext{}))
@@ -104,4 +130,36 @@ func ExampleWithBaggage() {
 	environ := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01", "BAGGAGE=tenant=7,user=42"}
 	fmt.Println(envcarrier.ReadFrom(environ, envcarrier.WithBaggage("tenant")).Baggage())
 	// Output: tenant=7
+}
+
+func ExampleWithoutBaggage() {
+	environ := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01", "BAGGAGE=tenant=7"}
+	options := []envcarrier.Option{envcarrier.WithBaggage("tenant")} // what a program always uses.
+	fmt.Println(envcarrier.ReadFrom(environ, append(options, envcarrier.WithoutBaggage())...).Baggage().Len())
+	// Output: 0
+}
+
+func ExampleWithMaxBytes() {
+	// A traceparent takes 66 bytes with its name, a waybill up to 47.
+	child := envcarrier.Inject(exampleContext(), nil, envcarrier.WithMaxBytes(100))
+	fmt.Println(strings.Join(child, "\n"))
+	// Output: TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleWithPolicy() {
+	environ := []string{"TRACEPARENT=00-0a000000000000000000000000000000-0b00000000000000-01"}
+	child := envcarrier.Inject(exampleContext(), environ, envcarrier.WithPolicy(propagation.KeepExisting))
+	fmt.Println(strings.Join(child, "\n"))
+	// Output: TRACEPARENT=00-0a000000000000000000000000000000-0b00000000000000-01
+}
+
+func ExampleWithPropagator() {
+	p := propagation.Compose(propagation.TraceContext{}, propagation.WaybillPropagator{})
+	for _, entry := range envcarrier.Inject(exampleContext(), nil, envcarrier.WithPropagator(p)) {
+		name, _, _ := strings.Cut(entry, "=")
+		fmt.Println(name)
+	}
+	// Output:
+	// TRACEPARENT
+	// WAYBILL
 }

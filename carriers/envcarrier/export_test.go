@@ -8,4 +8,5 @@ var (
 	Holds           = holds
 	SameName        = sameName
 	KubernetesJobIn = kubernetesJob
+	MountedUID      = mountedUID
 )

@@ -29,13 +29,13 @@ func Read(opts ...Option) propagation.Remote {
 // ExtractFrom is [Extract] for environ, a list of NAME=value.
 func ExtractFrom(ctx context.Context, environ []string, opts ...Option) context.Context {
 	cfg := newConfig(opts)
-	return propagation.ExtractTextMap(ctx, (*Carrier)(&environ), cfg[:]...)
+	return propagation.Extract(ctx, environ, propagation.Getter[[]string](list{}), cfg[:]...)
 }
 
 // ReadFrom is [Read] for environ, a list of NAME=value.
 func ReadFrom(environ []string, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
-	return propagation.ReadTextMap((*Carrier)(&environ), cfg[:]...)
+	return propagation.Read(environ, propagation.Getter[[]string](list{}), cfg[:]...)
 }
 
 // process reads the environment of this process.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -65,12 +66,20 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 		"shorter":            traceparent[:54],
 		"no traceparent":     "",
 		"a space at its end": traceparent + " ",
+		"no span":            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+		"a version of none":  "ff" + traceparent[2:],
+		"binary":             "\x00\xff\xfe" + traceparent[3:],
+		"a mebibyte":         strings.Repeat("0", 1<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			environ := []string{"TRACEPARENT=" + value, "TRACESTATE=a=1"}
 			if ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagator(w3c)); ctx != t.Context() {
 				t.Error("ctx is another one")
+			}
+			values := map[string]string{"TRACEPARENT": value, "TRACESTATE": "a=1"}
+			if ctx := envcarrier.ExtractMap(t.Context(), values, envcarrier.WithPropagator(w3c)); ctx != t.Context() {
+				t.Error("ctx is another one, of a map")
 			}
 			err := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(w3c)).Err()
 			var malformed *propagation.MalformedError
@@ -118,6 +127,7 @@ func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
 	}
 	for name, remote := range map[string]propagation.Remote{
 		"Read": envcarrier.Read(opts...), "ReadFrom": envcarrier.ReadFrom(environ, opts...),
+		"ReadMap": envcarrier.ReadMap(envcarrier.InjectMap(ctx, nil, opts...), opts...),
 	} {
 		if !remote.SpanContext().IsValid() {
 			t.Errorf("%s gives nothing", name)

@@ -10,6 +10,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
+// fields is how many variables the default propagator writes.
+const fields = 4
+
 // Inject returns a copy of environ, a list of NAME=value, with the trace
 // context of ctx in place of any that environ holds.
 //
@@ -20,9 +23,9 @@ import (
 // for an [exec.Cmd], where nil means this process's, use [Command].
 func Inject(ctx context.Context, environ []string, opts ...Option) []string {
 	cfg := newConfig(opts)
-	carrier := append(make(Carrier, 0, len(environ)), environ...)
-	propagation.InjectTextMap(ctx, &carrier, cfg[:]...)
-	return carrier
+	child := copyOf(environ, fields)
+	propagation.Inject(ctx, &child, propagation.Setter[*[]string](owned{}), cfg[:]...)
+	return child
 }
 
 // Command gives cmd an environment with the trace context of ctx, as [Inject]

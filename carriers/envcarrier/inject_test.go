@@ -6,9 +6,12 @@ package envcarrier_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -121,8 +124,43 @@ func TestInject(t *testing.T) {
 			if !slices.Equal(before, test.environ) {
 				t.Error("the list that was given has changed")
 			}
+			injectAsMap(t, test.ctx, test.environ, opts, test.want)
 		})
 	}
+}
+
+// injectAsMap does with a map what was done with a list. Rule 5.
+//
+//nolint:contextcheck // Read takes no context.
+func injectAsMap(t *testing.T, ctx context.Context, environ []string, opts []envcarrier.Option, want []string) { //nolint:revive // t first, as in all helpers.
+	t.Helper()
+	var values map[string]string
+	if environ != nil {
+		values = lastValues(environ)
+	}
+	before := maps.Clone(values)
+	child := envcarrier.InjectMap(ctx, values, opts...)
+	if diff := cmp.Diff(lastValues(want), child); diff != "" {
+		t.Errorf("environment that is a map (-want +got):\n%s", diff)
+	}
+	remote, same := envcarrier.ReadMap(child, opts...), envcarrier.ReadFrom(want, opts...)
+	if !remote.SpanContext().Equal(same.SpanContext()) || remote.Baggage().String() != same.Baggage().String() {
+		t.Errorf("of a map it reads %+v, of a list %+v", remote, same)
+	}
+	child["written"] = "1"
+	if diff := cmp.Diff(before, values); diff != "" {
+		t.Errorf("the map that was given has changed:\n%s", diff)
+	}
+}
+
+// lastValues returns environ as a map, in which the last entry of a name counts.
+func lastValues(environ []string) map[string]string {
+	values := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		values[name] = value
+	}
+	return values
 }
 
 // noWaybill clears a waybill and writes none.
@@ -175,6 +213,31 @@ func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
 	if unchanged[0] != "A=1" {
 		t.Error("an environment that is not changed is shared")
 	}
+}
+
+// Whatever the environment is, all of it but the old context stays as it was
+// and in order, and the new context is there once. Rules 8 and 10.
+func FuzzInject(f *testing.F) {
+	f.Add("PATH=/bin\nTRACEPARENT=x\nTRACEPARENT=y\nA=\n=C:=C:\\\nBROKEN")
+	f.Add("TRACESTATE\nTRACESTATE=\ntracestate=a\nTRACESTATES=b\nBAGGAGE=c")
+	ours := regexp.MustCompile(`(?s)^(TRACEPARENT|TRACESTATE|BAGGAGE)=`)
+	if runtime.GOOS == "windows" {
+		ours = regexp.MustCompile(`(?is)^(TRACEPARENT|TRACESTATE|BAGGAGE)=`)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		environ := strings.Split(text, "\n")
+		var want []string
+		for _, entry := range environ {
+			if !ours.MatchString(entry) {
+				want = append(want, entry)
+			}
+		}
+		want = append(want, "TRACEPARENT="+traceparent)
+		got := envcarrier.Inject(spanContext(t), environ, envcarrier.WithPropagator(w3c))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("environment (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Rule 7.

@@ -5,6 +5,7 @@ package envcarrier
 
 import (
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -97,14 +98,12 @@ func trimmed(text []byte, err error) string {
 
 // mountedUID finds the pod's UID in the path of a volume that kubelet mounted.
 func mountedUID(mounts []byte, err error) string {
-	const uidLen = 36
 	if err != nil {
 		return ""
 	}
-	_, rest, _ := strings.Cut(string(mounts), "/kubelet/pods/")
-	uid, _, ok := strings.Cut(rest, "/")
-	if !ok || len(uid) != uidLen {
-		return ""
+	volume := regexp.MustCompile(`/kubelet/pods/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
+	if found := volume.FindSubmatch(mounts); found != nil {
+		return string(found[1])
 	}
-	return uid
+	return ""
 }

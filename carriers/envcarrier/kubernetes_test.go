@@ -4,8 +4,11 @@
 package envcarrier_test
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,7 +69,7 @@ func TestKubernetesJob(t *testing.T) {
 			env: map[string]string{
 				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "x", "WAYBILL_JOB_FAILURES": "-1", "HOSTNAME": "h-x",
 			},
-			files: map[string]string{mountsFile: "/kubelet/pods/short/etc-hosts"},
+			files: map[string]string{mountsFile: "/kubelet/pods/short/etc-hosts /kubelet/pods/" + uid},
 			want:  envcarrier.JobInfo{Pod: "h-x", Index: -1},
 			ok:    true,
 		},
@@ -101,4 +104,30 @@ func TestKubernetesJobOfThisProcess(t *testing.T) {
 	if job, ok := envcarrier.KubernetesJob(); ok || job != (envcarrier.JobInfo{}) {
 		t.Errorf("KubernetesJob() = %+v, %t outside a cluster", job, ok)
 	}
+}
+
+// Rule 38.
+func FuzzMountedUID(f *testing.F) {
+	f.Add("259:1 /var/lib/kubelet/pods/" + uid + "/etc-hosts /etc/hosts")
+	f.Add("/kubelet/pods/x/kubelet/pods/" + uid + "/volumes")
+	f.Add("/kubelet/pods/" + strings.ToUpper(uid) + "/volumes")
+	f.Add("/kubelet/pods/" + uid)
+	f.Fuzz(func(t *testing.T, mounts string) {
+		want := ""
+		path := strings.Split(mounts, "/")
+		for i := range path {
+			if want == "" && i > 0 && i+3 < len(path) && path[i] == "kubelet" && path[i+1] == "pods" && isUID(path[i+2]) {
+				want = path[i+2]
+			}
+		}
+		if got := envcarrier.MountedUID([]byte(mounts), nil); got != want {
+			t.Errorf("of %q it is %q, want %q", mounts, got, want)
+		}
+	})
+}
+
+func isUID(text string) bool {
+	digits, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	return err == nil && len(digits) == 16 &&
+		text == fmt.Sprintf("%x-%x-%x-%x-%x", digits[:4], digits[4:6], digits[6:8], digits[8:10], digits[10:])
 }

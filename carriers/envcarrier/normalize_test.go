@@ -24,6 +24,9 @@ func TestNormalize(t *testing.T) {
 		"x-b3-traceid": "X_B3_TRACEID",
 		"MiXeD_123!":   "MIXED_123_",
 		"ABC":          "ABC",
+		"Content-Type": "CONTENT_TYPE",
+		"two words":    "TWO_WORDS",
+		"01239":        "_01239",
 		"0abc":         "_0ABC",
 		"9":            "_9",
 		"a.b":          "A_B",
@@ -88,6 +91,13 @@ func TestKeysAreNormalisedNames(t *testing.T) {
 		t.Errorf("Keys() = %q, want %q", got, want)
 	}
 	if got := carrier.Get("x-b3-traceid"); got != "" {
+		t.Errorf("a name that is not normalised was read: %q", got)
+	}
+	values := envcarrier.Map{"TRACEPARENT": "a", "x-b3-traceid": "b", "lower": "c", "_": "d", "0DIGIT": "e", "A_1": "f", "": "g"}
+	if got, want := slices.Sorted(slices.Values(values.Keys())), []string{"A_1", "TRACEPARENT", "_"}; !slices.Equal(got, want) {
+		t.Errorf("Keys() of a map = %q, want %q", got, want)
+	}
+	if got := values.Get("x-b3-traceid"); got != "" {
 		t.Errorf("a name that is not normalised was read: %q", got)
 	}
 }
