@@ -5,6 +5,7 @@ package carriers
 
 import (
 	"context"
+	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -13,11 +14,12 @@ import (
 )
 
 // extensions reads and writes the extensions of an event. Their names are
-// letters and digits: any other would make the event invalid, so it is left out.
+// lower-case letters and digits: any other would make the event invalid, so it is
+// left out.
 type extensions struct{}
 
 func (extensions) Get(e *event.Event, key string) string {
-	return carriers.AnyMap(e.Extensions()).Get(key)
+	return carriers.AnyMap(e.Extensions()).Get(strings.ToLower(key))
 }
 
 func (extensions) Set(e *event.Event, key, value string) { setExtension(e, key, value) }

@@ -6,8 +6,8 @@
 //
 // An Inject function never changes a map that others may hold, such as the
 // headers of a message that was received: the message gets a copy. Without a
-// span in ctx the message stays as it is. An Extract function returns ctx itself
-// when it finds nothing, and never fails.
+// span in ctx it writes nothing. An Extract function returns ctx itself when it
+// finds nothing, and never fails.
 //
 // What each medium allows, and who else writes there, is in docs/carriers.md.
 package carriers

@@ -5,7 +5,6 @@ package carriers
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,19 +39,4 @@ func InjectSNS(ctx context.Context, msg *sns.PublishInput) bool {
 	})
 	msg.MessageAttributes = attributes
 	return ok
-}
-
-// ExtractSNS returns ctx with the context in a notification, which is the body
-// that a queue or an endpoint receives. With raw message delivery there is none,
-// and a queue is read with ExtractSQS.
-func ExtractSNS(ctx context.Context, notification []byte) context.Context {
-	var n struct{ MessageAttributes map[string]struct{ Value string } }
-	if err := json.Unmarshal(notification, &n); err != nil {
-		return ctx
-	}
-	attributes := carriers.Map{}
-	for key, attribute := range n.MessageAttributes {
-		attributes[key] = attribute.Value
-	}
-	return propagation.ExtractTextMap(ctx, attributes)
 }
