@@ -20,7 +20,7 @@ func carryAMQP(ctx context.Context, t *testing.T) context.Context {
 
 func TestAMQPKeepsWhatElseIsInTheTable(t *testing.T) {
 	t.Parallel()
-	deaths := []any{amqp.Table{"queue": "orders", "count": int64(2)}}
+	var deaths any = []any{amqp.Table{"queue": "orders", "count": int64(2)}}
 	received := amqp.Delivery{Headers: amqp.Table{"x-death": deaths, "tracestate": "old=1"}}
 
 	msg := amqp.Publishing{Headers: received.Headers}
@@ -28,7 +28,7 @@ func TestAMQPKeepsWhatElseIsInTheTable(t *testing.T) {
 	if err := msg.Headers.Validate(); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]any(deaths), msg.Headers["x-death"]); diff != "" {
+	if diff := cmp.Diff(deaths, msg.Headers["x-death"]); diff != "" {
 		t.Errorf("x-death (-want +got):\n%s", diff)
 	}
 	if got := msg.Headers["tracestate"]; got != "vendor=7" {

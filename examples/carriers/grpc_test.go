@@ -25,10 +25,10 @@ func carryGRPC(ctx context.Context, t *testing.T) context.Context {
 // callGRPC makes a call and returns the context in which it is served.
 func callGRPC(ctx context.Context, t *testing.T) context.Context {
 	t.Helper()
-	var received context.Context
+	received := make(chan context.Context, 1)
 	server := grpc.NewServer(grpc.UnaryInterceptor(
 		func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-			received = ctx
+			received <- ctx
 			return handle(ctx, request)
 		}))
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
@@ -45,7 +45,7 @@ func callGRPC(ctx context.Context, t *testing.T) context.Context {
 	if _, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	return received
+	return <-received
 }
 
 func TestGRPCKeepsMetadata(t *testing.T) {

@@ -32,13 +32,13 @@ func publishMQTT(t *testing.T, msg *paho.Publish) *paho.Publish {
 		t.Fatal(err)
 	}
 	broker := mqtt.New(&mqtt.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	if err := broker.AddHook(new(auth.AllowHook), nil); err != nil {
+	if err = broker.AddHook(new(auth.AllowHook), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := broker.AddListener(listeners.NewNet("local", listener)); err != nil {
+	if err = broker.AddListener(listeners.NewNet("local", listener)); err != nil {
 		t.Fatal(err)
 	}
-	if err := broker.Serve(); err != nil {
+	if err = broker.Serve(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = broker.Close() })

@@ -49,7 +49,7 @@ func publishNATS(t *testing.T, msg *nats.Msg) *nats.Msg {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.PublishMsg(msg); err != nil {
+	if err = conn.PublishMsg(msg); err != nil {
 		t.Fatal(err)
 	}
 	received, err := subscription.NextMsg(10 * time.Second)
@@ -75,7 +75,7 @@ func carryJetStream(ctx context.Context, t *testing.T) context.Context {
 	}
 	msg := &nats.Msg{Subject: "quakes"}
 	InjectNATS(ctx, msg)
-	if _, err := js.PublishMsg(t.Context(), msg); err != nil {
+	if _, err = js.PublishMsg(t.Context(), msg); err != nil {
 		t.Fatal(err)
 	}
 	received, err := consumer.Next()

@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers"
 	"github.com/waybill-go/waybill/propagation"
@@ -22,7 +23,8 @@ const maxObjectMetadata = 2048
 func InjectS3(ctx context.Context, object *s3.PutObjectInput) {
 	metadata := carriers.FoldedMap{}
 	maps.Copy(metadata, object.Metadata)
-	propagation.InjectTextMap(context.Background(), metadata, propagation.WithPolicy(propagation.Replace))
+	nowhere := trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+	propagation.InjectTextMap(nowhere, metadata, propagation.WithPolicy(propagation.Replace))
 	room := maxObjectMetadata
 	for key, value := range metadata {
 		room -= len(key) + len(value)

@@ -37,15 +37,16 @@ func insertRiver(ctx context.Context, t *testing.T, metadata []byte) []byte {
 }
 
 // workRiver returns the context in which a job with metadata is worked.
-func workRiver(t *testing.T, metadata []byte) (received context.Context) {
+func workRiver(t *testing.T, metadata []byte) context.Context {
 	t.Helper()
+	received := make(chan context.Context, 1)
 	if err := (River{}).Work(t.Context(), &rivertype.JobRow{Kind: "clean", Metadata: metadata}, func(ctx context.Context) error {
-		received = ctx
+		received <- ctx
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return received
+	return <-received
 }
 
 func TestRiverKeepsMetadata(t *testing.T) {
