@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 )
@@ -60,8 +61,8 @@ func AsLink() StartOption {
 }
 
 // WithMaxAge keeps a remote whose waybill was sent longer than d ago from being
-// the parent: the span is a new root, with a link. A remote without a waybill
-// has no age. A d of 0 or less means no limit.
+// the parent: the span is a child of the span in ctx, else a new root, with a
+// link. A remote without a waybill has no age. A d of 0 or less means no limit.
 func WithMaxAge(d time.Duration) StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig { cfg.maxAge = d; return cfg })
 }
@@ -80,10 +81,15 @@ func WithLinkAttributes(f func(i int) []attribute.KeyValue) StartOption {
 }
 
 // WithSpanOptions starts the span with opts too, such as its kind and
-// attributes. Given several times, all count.
+// attributes. Given several times, all count; a nil one does not.
 func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig {
-		cfg.spanOptions = append(slices.Clip(cfg.spanOptions), opts...)
+		cfg.spanOptions = slices.Clip(cfg.spanOptions)
+		for _, o := range opts {
+			if o != nil {
+				cfg.spanOptions = append(cfg.spanOptions, o)
+			}
+		}
 		return cfg
 	})
 }
@@ -103,7 +109,7 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // Remotes that hold no span context are not linked. A remote that is the very
 // span in ctx, because ctx was extracted from the same carrier, counts as no
 // span in ctx. A nil tracer starts a span that records nothing, and so does one
-// that panics.
+// that panics or returns no span.
 func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remote, opts ...StartOption) (context.Context, trace.Span) {
 	var cfg startConfig
 	for _, o := range opts {
@@ -115,6 +121,9 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 	set := newLinkSet(remotes)
 	ambient := spanContext(ctx)
 	if set.contains(ambient) {
+		if cfg.untrusted && ambient.IsRemote() {
+			ctx = baggage.ContextWithoutBaggage(ctx) // It came with that span.
+		}
 		ambient = trace.SpanContext{}
 	}
 	ctx = cfg.withCargo(ctx, remotes)
@@ -165,7 +174,7 @@ func startSpan(ctx context.Context, tracer trace.Tracer, name string, options []
 		return noop.Tracer{}.Start(ctx, name, options...)
 	}
 	defer func() {
-		if recover() != nil {
+		if recover() != nil || started == nil || span == nil {
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
