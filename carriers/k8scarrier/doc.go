@@ -18,16 +18,23 @@
 // [NewJobs] wraps the client: its Create starts a span and injects. To keep your
 // client, call [InjectJob] or [InjectPodTemplate] before you create, or
 // [InjectEnv] for the environment of one container. [EnvSetter] is the carrier
-// for functions that want a setter. By default the context goes into the
-// environment of each container; with [WithAnnotations] it goes into annotations
-// of the pod that the environment refers to, which can still be changed while a
-// Job is suspended. [Read] and [ReadAnnotations] return the context that an
-// object holds.
+// for functions that want a setter, [Carrier] for those that want OpenTelemetry's
+// interface. [Read] returns the context that an environment holds.
+//
+// By default the context goes into the environment of each container. With
+// [WithAnnotations] it goes into annotations of the pod that the environment
+// refers to, which [InjectAnnotations] can still change while a Job is
+// suspended. [ReadAnnotations] returns it to a controller. To a webhook, which
+// knows the object but not the span of its creator, it is the context to inject:
+//
+//	ctx = k8scarrier.ReadAnnotations(pod).Context(ctx)
+//	err := k8scarrier.InjectObject(ctx, pod, k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
 //
 // # Guarantees
 //
-//   - A process gets each value as it was: what kubelet would expand is escaped,
-//     and only there.
+//   - A process gets each value as it was, or not at all: what kubelet would
+//     expand is escaped, and only there, and what no process can be started with
+//     is left out.
 //   - An object holds one context: fields of another, in duplicates, in
 //     ValueFrom or in EnvFrom, do not reach the process.
 //   - The same ctx injected again changes nothing, and the order of an
@@ -54,5 +61,6 @@
 //	create job   producer   k8s.namespace.name, k8s.job.name, k8s.job.uid of the created Job;
 //	                        error.type: the reason of the API server, "cancelled", "timeout",
 //	                        "conflict", "panic" or "_OTHER";
-//	                        waybill.context_kept, true if WithPolicy kept a context that was there
+//	                        waybill.context_kept, true if WithPolicy kept a context that was there;
+//	                        waybill.context_dropped, true if the annotations had no room for it
 package k8scarrier

@@ -26,8 +26,9 @@ import (
 // come from there.
 func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev1.EnvVar {
 	cfg := newConfig(opts)
+	cfg.annotations = false
 	p := pack(ctx, cfg)
-	if p.decide(env, cfg) != write { //nolint:contextcheck // what is there is read without one.
+	if p.decideEnv(env, cfg) != write { //nolint:contextcheck // what is there is read without one.
 		return slices.Clone(env)
 	}
 	return merge(env, p.literals(env, nil))
@@ -38,14 +39,29 @@ func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev
 // a test; a process reads its own environment with carriers/envcarrier.
 func Extract(ctx context.Context, env []corev1.EnvVar, opts ...Option) context.Context {
 	cfg := newConfig(opts)
-	return propagation.Extract(ctx, &env, propagation.Getter[*[]corev1.EnvVar](EnvSetter{}), cfg.forward[:]...)
+	return propagation.Extract(ctx, env, propagation.Getter[[]corev1.EnvVar](reader{}), cfg.forward[:]...)
 }
 
 // Read returns the trace context that env holds in literal values, with every $
 // as the process gets it.
 func Read(env []corev1.EnvVar, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
-	return propagation.Read(&env, propagation.Getter[*[]corev1.EnvVar](EnvSetter{}), cfg.forward[:]...)
+	return propagation.Read(env, propagation.Getter[[]corev1.EnvVar](reader{}), cfg.forward[:]...)
+}
+
+// reader reads an environment.
+type reader struct{}
+
+func (reader) Get(env []corev1.EnvVar, key string) string { return valueOf(env, envName(key)) }
+
+func (reader) Keys(env []corev1.EnvVar) []string {
+	var keys []string
+	for i, entry := range env {
+		if entry.Name != "" && envName(entry.Name) == entry.Name && lastOf(env[:i], entry.Name) == nil {
+			keys = append(keys, entry.Name)
+		}
+	}
+	return keys
 }
 
 // decision is what becomes of one environment.
@@ -58,28 +74,34 @@ const (
 	nothing
 )
 
-// decide applies the policy to env.
-func (p *parcel) decide(env []corev1.EnvVar, cfg config) decision {
-	held := func(key string) string { return valueOf(env, envName(key)) }
+// decide applies the policy to what is there: the value of each field, and
+// whether one comes from elsewhere.
+func (p *parcel) decide(held func(key string) string, elsewhere bool, cfg config) decision {
 	switch {
 	case p.empty() && cfg.policy == propagation.Replace:
 		return write
 	case p.empty():
 		return nothing
-	case cfg.policy == propagation.KeepExisting && (p.elsewhere(env) || p.valid(held, cfg)):
+	case cfg.policy == propagation.KeepExisting && (elsewhere || p.valid(held, cfg)):
 		return keep
-	case cfg.conflictFails && (p.elsewhere(env) || p.holdsAny(held) && !p.same(held)):
+	case cfg.conflictFails && cfg.policy != propagation.Replace && (elsewhere || p.holdsAny(held) && !p.same(held)):
 		return conflict
 	default:
 		return write
 	}
 }
 
-// elsewhere reports whether the value of a field comes from elsewhere.
-func (p *parcel) elsewhere(env []corev1.EnvVar) bool {
+// decideEnv applies the policy to env.
+func (p *parcel) decideEnv(env []corev1.EnvVar, cfg config) decision {
+	return p.decide(func(key string) string { return valueOf(env, envName(key)) }, p.elsewhere(env, cfg), cfg)
+}
+
+// elsewhere reports whether the value of a field comes from elsewhere, and not
+// from our annotations.
+func (p *parcel) elsewhere(env []corev1.EnvVar, cfg config) bool {
 	return slices.ContainsFunc(p.fields, func(field string) bool {
 		entry := lastOf(env, envName(field))
-		return entry != nil && entry.ValueFrom != nil && field != keyBaggage
+		return entry != nil && entry.ValueFrom != nil && field != keyBaggage && !cfg.refers(entry, field)
 	})
 }
 
@@ -106,12 +128,17 @@ func (p *parcel) literals(env []corev1.EnvVar, envFrom []corev1.EnvFromSource) e
 			value = waybill
 		}
 		if ok || len(envFrom) > 0 {
-			out[name] = &corev1.EnvVar{Name: name, Value: escape(value)}
+			out[name] = literal(name, value)
 		} else {
 			out[name] = nil
 		}
 	}
 	return out
+}
+
+// literal returns a variable that a process gets value in.
+func literal(name, value string) *corev1.EnvVar {
+	return &corev1.EnvVar{Name: name, Value: escape(value)}
 }
 
 // entries holds by its name what is to stand in an environment; nil is none.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,72 @@ func TestEnvSetterConforms(t *testing.T) {
 	)
 }
 
+func TestCarrierConforms(t *testing.T) {
+	t.Parallel()
+	carriertest.Run(t, func() propagation.TextMapCarrier { return new(k8scarrier.Carrier) },
+		carriertest.WithFoldedKeys(),
+		carriertest.WithLastValue(),
+		carriertest.WithNil(
+			func() propagation.TextMapCarrier { return (*k8scarrier.Carrier)(nil) },
+			func() propagation.TextMapCarrier { return new(k8scarrier.Carrier) },
+		),
+		carriertest.WithFork(func(c propagation.TextMapCarrier) propagation.TextMapCarrier {
+			fork := *c.(*k8scarrier.Carrier)
+			return &fork
+		}),
+		carriertest.WithRepeats(func(key string, values ...string) propagation.TextMapCarrier {
+			carrier := new(k8scarrier.Carrier)
+			for _, value := range values {
+				*carrier = append(*carrier, literal(envcarrier.Normalize(key), value))
+			}
+			return carrier
+		}),
+		carriertest.WithEntries(func(c propagation.TextMapCarrier) int { return len(*c.(*k8scarrier.Carrier)) }),
+	)
+}
+
+// Rule 4.
+func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
+	t.Parallel()
+	const limit = 128<<10 - 1 // with the name and "=".
+	fits := strings.Repeat("$", limit-len("STATE="))
+	for name, test := range map[string]struct{ value, want string }{
+		"opaque":       {" \t\"'%41=;,\n", " \t\"'%41=;,\n"},
+		"the longest":  {fits, fits},
+		"one too long": {fits + "$", ""},
+		"a NUL":        {"a\x00b", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			carrier := k8scarrier.Carrier{literal("STATE", "old"), literal("OTHER", "stays")}
+			carrier.Set("state", test.value)
+			injected := k8scarrier.InjectEnv(spanContext(t), []corev1.EnvVar{literal("STATE", "old"), literal("OTHER", "stays")},
+				k8scarrier.WithPropagator(state(test.value)), k8scarrier.WithMaxBytes(0))
+			for _, env := range [][]corev1.EnvVar{carrier, injected} {
+				if got := (k8scarrier.EnvSetter{}).Get(&env, "state"); got != test.want {
+					t.Errorf("it holds %.40q, want %.40q", got, test.want)
+				}
+			}
+			if test.want == "" && len(carrier) != 1 {
+				t.Errorf("the entry was not removed: %.40v", carrier)
+			}
+		})
+	}
+}
+
+// state is a propagator of one value.
+type state string
+
+func (s state) Inject(_ context.Context, c propagation.TextMapCarrier) {
+	c.Set("x-other", "v")
+	c.Set("state", string(s))
+}
+
+func (state) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (state) Fields() []string { return []string{"state", "x-other"} }
+
 func literal(name, value string) corev1.EnvVar { return corev1.EnvVar{Name: name, Value: value} }
 
 func secret(name string) corev1.EnvVar {
@@ -79,12 +146,44 @@ func TestInjectEnv(t *testing.T) {
 			nil,
 			[]corev1.EnvVar{literal("A", "1"), ours, literal("B", "2"), literal("C", "3"), literal("A", "twice")},
 		},
+		// Rule 40.
+		"what an operator manages stays as it is": {
+			span,
+			[]corev1.EnvVar{
+				literal("OTEL_SERVICE_NAME", "etl"), literal("OTEL_PROPAGATORS", "b3"), secret("OTEL_RESOURCE_ATTRIBUTES_POD_NAME"),
+				literal("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)"),
+			},
+			nil,
+			[]corev1.EnvVar{
+				ours,
+				literal("OTEL_SERVICE_NAME", "etl"), literal("OTEL_PROPAGATORS", "b3"), secret("OTEL_RESOURCE_ATTRIBUTES_POD_NAME"),
+				literal("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)"),
+			},
+		},
 		// Rule 21.
 		"a source is replaced": {
 			span, []corev1.EnvVar{secret("TRACEPARENT"), secret("KEPT")}, nil, []corev1.EnvVar{ours, secret("KEPT")},
 		},
 		"dollars are doubled": {
 			withTracestate(t, span, "a=$(FOO)$"), nil, nil, []corev1.EnvVar{ours, literal("TRACESTATE", "a=$$(FOO)$$")},
+		},
+		"our reference to an annotation is replaced too": {
+			span,
+			[]corev1.EnvVar{{Name: "TRACEPARENT", ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['tracing.k8s.io/traceparent']"},
+			}}},
+			[]k8scarrier.Option{k8scarrier.WithAnnotations("")},
+			[]corev1.EnvVar{ours},
+		},
+		"or kept on demand": {
+			span,
+			[]corev1.EnvVar{{Name: "TRACEPARENT", ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['tracing.k8s.io/traceparent']"},
+			}}},
+			[]k8scarrier.Option{k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]corev1.EnvVar{{Name: "TRACEPARENT", ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['tracing.k8s.io/traceparent']"},
+			}}},
 		},
 		// Rule 20.
 		"no span changes nothing": {
@@ -123,6 +222,12 @@ func TestInjectEnv(t *testing.T) {
 			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)},
 			[]k8scarrier.Option{k8scarrier.WithErrorOnConflict()},
 			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)},
+		},
+		"there is no conflict where all is replaced": {
+			span,
+			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)},
+			[]k8scarrier.Option{k8scarrier.WithErrorOnConflict(), k8scarrier.WithPolicy(propagation.Replace)},
+			[]corev1.EnvVar{ours},
 		},
 		// Rule 58.
 		"no baggage by default": {withBaggage(t, span), nil, nil, []corev1.EnvVar{ours}},
@@ -169,6 +274,8 @@ func TestInjectEnv(t *testing.T) {
 
 // A waybill has the time of its inject, and yet a second inject of the same
 // context changes nothing. Rule 26.
+//
+//nolint:contextcheck // Read takes no context.
 func TestTheWaybillOfTheSameContextStays(t *testing.T) {
 	t.Parallel()
 	with := k8scarrier.WithPropagator(propagation.Default())

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -121,6 +122,36 @@ func ExampleRead() {
 	// Output: the carrier holds no trace context
 }
 
+func ExampleInjectAnnotations() {
+	job := exampleJob()
+	job.Spec.Suspend = new(true) // until its turn comes, when this sets its context.
+	if err := k8scarrier.InjectAnnotations(exampleContext(), &job.Spec.Template, traceContext); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(job.Spec.Template.Annotations)
+	// Output: map[tracing.k8s.io/traceparent:00-01000000000000000000000000000000-0200000000000000-01]
+}
+
+// A mutating webhook brings the context that the creator of a pod put into its
+// annotations to the processes in it.
+func Example_webhook() {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{
+			"tracing.k8s.io/traceparent": "00-01000000000000000000000000000000-0200000000000000-01",
+		}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "etl"}}},
+	}
+	ctx := k8scarrier.ReadAnnotations(pod).Context(context.Background())
+	err := k8scarrier.InjectObject(ctx, pod, traceContext,
+		k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
+	printEnv(pod.Spec.Containers[0].Env)
+	fmt.Println(err)
+	// Output:
+	// TRACEPARENT from metadata.annotations['tracing.k8s.io/traceparent']
+	// TRACESTATE from metadata.annotations['tracing.k8s.io/tracestate']
+	// <nil>
+}
+
 func ExampleReadAnnotations() {
 	template := exampleJob().Spec.Template
 	if err := k8scarrier.InjectPodTemplate(exampleContext(), &template, k8scarrier.WithAnnotations("")); err != nil {
@@ -150,4 +181,95 @@ func ExampleEnvSetter() {
 		propagation.WithPropagator(propagation.TraceContext{}))
 	printEnv(container.Env)
 	// Output: TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleCarrier() {
+	container := corev1.Container{Name: "etl"}
+	propagation.InjectTextMap(exampleContext(), (*k8scarrier.Carrier)(&container.Env),
+		propagation.WithPropagator(propagation.TraceContext{}))
+	printEnv(container.Env)
+	// Output: TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleWithContainers() {
+	template := exampleJob().Spec.Template
+	always := corev1.ContainerRestartPolicyAlways
+	template.Spec.InitContainers = []corev1.Container{{Name: "proxy", RestartPolicy: &always}}
+	err := k8scarrier.InjectPodTemplate(exampleContext(), &template, traceContext,
+		k8scarrier.WithContainers(func(c corev1.Container) bool { return c.RestartPolicy == nil })) // no sidecars.
+	fmt.Println(len(template.Spec.InitContainers[0].Env), len(template.Spec.Containers[0].Env), err)
+	// Output: 0 2 <nil>
+}
+
+func ExampleWithErrorOnConflict() {
+	job := exampleJob()
+	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "TRACEPARENT", Value: "of an earlier run"}}
+	fmt.Println(k8scarrier.InjectJob(exampleContext(), job, k8scarrier.WithErrorOnConflict()))
+	// Output: the object holds another trace context: container "etl"
+}
+
+func ExampleWithJobInfo() {
+	job := exampleJob()
+	err := k8scarrier.InjectJob(exampleContext(), job, traceContext, k8scarrier.WithJobInfo())
+	printEnv(job.Spec.Template.Spec.Containers[0].Env)
+	fmt.Println(err)
+	// Output:
+	// WAYBILL_JOB_FAILURES from metadata.annotations['batch.kubernetes.io/job-index-failure-count']
+	// WAYBILL_JOB_NAME from metadata.labels['batch.kubernetes.io/job-name']
+	// WAYBILL_JOB_UID from metadata.labels['batch.kubernetes.io/controller-uid']
+	// WAYBILL_POD_NAME from metadata.name
+	// WAYBILL_POD_NAMESPACE from metadata.namespace
+	// WAYBILL_POD_UID from metadata.uid
+	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+	// DAY=2026-02-03
+	// <nil>
+}
+
+func ExampleWithBaggage() {
+	env := []corev1.EnvVar{
+		{Name: "TRACEPARENT", Value: "00-01000000000000000000000000000000-0200000000000000-01"},
+		{Name: "BAGGAGE", Value: "tenant=7,user=42"},
+	}
+	fmt.Println(k8scarrier.Read(env, k8scarrier.WithBaggage("tenant")).Baggage())
+	// Output: tenant=7
+}
+
+func ExampleWithoutBaggage() {
+	env := []corev1.EnvVar{
+		{Name: "TRACEPARENT", Value: "00-01000000000000000000000000000000-0200000000000000-01"},
+		{Name: "BAGGAGE", Value: "tenant=7"},
+	}
+	options := []k8scarrier.Option{k8scarrier.WithBaggage("tenant")} // what a program always uses.
+	fmt.Println(k8scarrier.Read(env, append(options, k8scarrier.WithoutBaggage())...).Baggage().Len())
+	// Output: 0
+}
+
+func ExampleWithMaxBytes() {
+	// A traceparent takes 66 bytes with its key, a waybill up to 47.
+	printEnv(k8scarrier.InjectEnv(exampleContext(), nil, k8scarrier.WithMaxBytes(100)))
+	// Output: TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleWithPolicy() {
+	env := []corev1.EnvVar{{Name: "TRACEPARENT", Value: "00-0a000000000000000000000000000000-0b00000000000000-01"}}
+	printEnv(k8scarrier.InjectEnv(exampleContext(), env, k8scarrier.WithPolicy(propagation.KeepExisting)))
+	// Output: TRACEPARENT=00-0a000000000000000000000000000000-0b00000000000000-01
+}
+
+func ExampleWithPropagator() {
+	env := k8scarrier.InjectEnv(exampleContext(), nil, k8scarrier.WithPropagator(propagation.TraceContext{}))
+	fmt.Println(len(env), env[0].Name)
+	// Output: 1 TRACEPARENT
+}
+
+func ExampleWithTracerProvider() {
+	clientset := fake.NewClientset() // kubernetes.NewForConfig(config)
+	jobs, err := k8scarrier.NewJobs(clientset.BatchV1().Jobs("default"), k8scarrier.WithTracerProvider(noop.NewTracerProvider()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	created, err := jobs.Create(exampleContext(), exampleJob(), metav1.CreateOptions{}) // without a span of its own.
+	fmt.Println(k8scarrier.Read(created.Spec.Template.Spec.Containers[0].Env).SpanContext().SpanID(), err)
+	// Output: 0200000000000000 <nil>
 }

@@ -38,6 +38,7 @@ const (
 	keyJobUID    = attribute.Key("k8s.job.uid")
 	keyErrorType = attribute.Key("error.type")
 	keyKept      = attribute.Key("waybill.context_kept")
+	keyDropped   = attribute.Key("waybill.context_dropped")
 )
 
 // Jobs is a client of Kubernetes Jobs whose Create starts a span and sends it
@@ -64,29 +65,37 @@ func NewJobs(c batchv1client.JobInterface, opts ...Option) (*Jobs, error) {
 
 // Create creates a copy of job that carries the context of a new span, of the
 // kind producer, called "create job". The job that is given is not changed, and
-// the result is what the client returns. When [InjectJob] returns an error, that
-// is returned and nothing is created.
+// the result is what the client returns. With [WithErrorOnConflict] it may be
+// [ErrConflict], and then nothing is created. A context that the annotations
+// have no room for is left out, and the Job created as it is.
 func (j *Jobs) Create(ctx context.Context, job *batchv1.Job, opts metav1.CreateOptions) (created *batchv1.Job, err error) {
 	ctx, span := propagation.Start(ctx, j.tracer(), "create job", nil,
 		propagation.WithSpanOptions(trace.WithSpanKind(trace.SpanKindProducer)))
-	finished := false
-	defer func() {
-		end(span, created, err, finished)
-	}()
+	returned := false
+	defer func() { end(span, created, err, returned) }()
 	job = job.DeepCopy()
-	if job != nil {
-		kept, injectErr := injectPod(ctx, &job.Spec.Template.ObjectMeta, &job.Spec.Template.Spec, j.cfg)
-		if kept {
-			span.SetAttributes(keyKept.Bool(true))
-		}
-		if injectErr != nil {
-			finished = true
-			return nil, injectErr
-		}
+	if err = j.inject(ctx, span, job); err == nil {
+		created, err = j.JobInterface.Create(ctx, job, opts)
 	}
-	created, err = j.JobInterface.Create(ctx, job, opts)
-	finished = true
+	returned = true
 	return created, err
+}
+
+// inject puts the context of ctx into job, and on span what became of one that
+// was there, or of this one.
+func (j *Jobs) inject(ctx context.Context, span trace.Span, job *batchv1.Job) error {
+	if job == nil {
+		return nil
+	}
+	kept, err := injectPod(ctx, &job.Spec.Template.ObjectMeta, &job.Spec.Template.Spec, j.cfg)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		span.SetAttributes(keyDropped.Bool(true))
+		return nil
+	case kept:
+		span.SetAttributes(keyKept.Bool(true))
+	}
+	return err
 }
 
 // tracer returns the tracer to use now.

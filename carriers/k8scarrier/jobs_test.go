@@ -6,6 +6,7 @@ package k8scarrier_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -187,6 +188,24 @@ func TestJobsCreateWithAnotherContext(t *testing.T) {
 	}
 	if diff := cmp.Diff([]corev1.EnvVar{secret("TRACEPARENT")}, created.Spec.Template.Spec.Containers[0].Env); diff != "" {
 		t.Errorf("what was to be kept has changed:\n%s", diff)
+	}
+}
+
+// The Job is worth more than its context. Rule 29.
+func TestJobsCreateWithoutRoomForTheContext(t *testing.T) {
+	t.Parallel()
+	job := nightly()
+	job.Spec.Template.Annotations = map[string]string{"k": strings.Repeat("v", 256<<10-1)}
+	jobs, spans := newJobs(t, fake.NewClientset().BatchV1().Jobs("etl"), k8scarrier.WithAnnotations(""))
+	created, err := jobs.Create(t.Context(), job, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(job.Spec, created.Spec); diff != "" {
+		t.Errorf("what is created is not what was given:\n%s", diff)
+	}
+	if span, attributes := onlySpan(t, spans); attributes["waybill.context_dropped"] != "true" || span.Status().Code != codes.Unset {
+		t.Errorf("status %v, attributes %v", span.Status(), attributes)
 	}
 }
 

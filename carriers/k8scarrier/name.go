@@ -10,6 +10,16 @@ import "strings"
 // Kubernetes too.
 // https://opentelemetry.io/docs/specs/otel/context/env-carriers/#key-name-normalization
 func envName(key string) string {
+	switch key { // What nearly every call asks for costs no allocation.
+	case "traceparent":
+		return "TRACEPARENT"
+	case keyTracestate:
+		return "TRACESTATE"
+	case keyBaggage:
+		return "BAGGAGE"
+	case keyWaybill:
+		return "WAYBILL"
+	}
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z':
@@ -34,6 +44,9 @@ func escape(value string) string { return strings.ReplaceAll(value, "$", "$$") }
 // unescape returns what kubelet makes of value where no variable is known: then
 // a reference stays as it is.
 func unescape(value string) string {
+	if !strings.Contains(value, "$") {
+		return value
+	}
 	var out strings.Builder
 	for {
 		before, after, found := strings.Cut(value, "$")
@@ -53,4 +66,14 @@ func unescape(value string) string {
 		}
 		value = after
 	}
+}
+
+// maxEntry is the longest NAME=value a process can be started with:
+// MAX_ARG_STRLEN of Linux, less the NUL at the end.
+// https://man7.org/linux/man-pages/man2/execve.2.html
+const maxEntry = 128<<10 - 1
+
+// passable reports whether a process can be started with the variable.
+func passable(name, value string) bool {
+	return len(name)+1+len(value) <= maxEntry && strings.IndexByte(value, 0) < 0
 }

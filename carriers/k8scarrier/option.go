@@ -76,14 +76,15 @@ func WithPropagator(p propagation.TextMapPropagator) Option {
 // default, for the zero Policy, a span in ctx replaces it, and without one the
 // object stays as it is. [propagation.Replace] removes it then too.
 // [propagation.KeepExisting] leaves a container alone that holds a valid
-// context, or one whose value comes from elsewhere.
+// context, or one whose value comes from elsewhere, and annotations that hold a
+// valid context; the environment refers to those then.
 func WithPolicy(p propagation.Policy) Option {
 	return optionFunc(func(cfg config) config { cfg.policy = p; return cfg })
 }
 
 // WithErrorOnConflict makes another context on the object an [ErrConflict], and
 // leaves the object as it is. [InjectEnv], which returns no error, then leaves
-// the environment as it is too.
+// the environment as it is too. It has no effect with [propagation.Replace].
 func WithErrorOnConflict() Option {
 	return optionFunc(func(cfg config) config { cfg.conflictFails = true; return cfg })
 }
@@ -120,8 +121,12 @@ func WithContainers(selects func(corev1.Container) bool) Option {
 // to them. It suits a Job that is suspended at first: its annotations can be
 // changed until it starts. The default prefix, for "", is tracing.k8s.io.
 //
-// It also says where [ReadAnnotations] looks. It has no effect on [InjectEnv],
-// which has no pod.
+// Over 256 KiB of annotations the baggage is left out first, then the
+// tracestate, then the waybill; with no room for the rest it is an
+// [ErrTooLarge].
+//
+// The prefix is also that of [InjectAnnotations] and [ReadAnnotations]. It has
+// no effect on [InjectEnv], which has no pod.
 func WithAnnotations(prefix string) Option {
 	return optionFunc(func(cfg config) config {
 		cfg.annotations, cfg.prefix = true, prefix

@@ -11,9 +11,13 @@ import (
 )
 
 const (
-	keyBaggage = "baggage"
-	keyWaybill = "waybill"
+	keyBaggage    = "baggage"
+	keyTracestate = "tracestate"
+	keyWaybill    = "waybill"
 )
+
+// fields is how many the default propagator has.
+const fields = 4
 
 // parcel is what one inject has to write: the fields of the propagator, and
 // the values of those that ctx has.
@@ -23,7 +27,7 @@ type parcel struct {
 }
 
 func pack(ctx context.Context, cfg config) *parcel {
-	p := &parcel{values: map[string]string{}}
+	p := &parcel{fields: make([]string, 0, fields)}
 	propagation.Inject(ctx, p, propagation.Setter[*parcel](packer{}), cfg.forward[:]...)
 	return p
 }
@@ -37,13 +41,29 @@ func (packer) Set(p *parcel, key, value string) {
 	if !slices.Contains(p.fields, key) {
 		p.fields = append(p.fields, key)
 	}
-	if value != "" {
-		p.values[key] = value
+	if value == "" || !passable(envName(key), value) {
+		return
 	}
+	if p.values == nil {
+		p.values = make(map[string]string, fields)
+	}
+	p.values[key] = value
 }
 
 // empty reports whether there is no context to write.
 func (p *parcel) empty() bool { return len(p.values) == 0 }
+
+// lighten takes off what others can best do without, and reports whether there
+// was such.
+func (p *parcel) lighten() bool {
+	for _, key := range []string{keyBaggage, keyTracestate, keyWaybill} {
+		if _, ok := p.values[key]; ok {
+			delete(p.values, key)
+			return true
+		}
+	}
+	return false
+}
 
 // sentAs returns the waybill to write where held says what is there. A waybill
 // has the time of its inject; to make a second inject of one context change

@@ -7,14 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/waybill-go/waybill/propagation"
 )
 
 // ErrConflict is returned when an object holds another context already and
@@ -85,19 +82,47 @@ func injectPod(ctx context.Context, meta *metav1.ObjectMeta, spec *corev1.PodSpe
 		return false, nil
 	}
 	p := pack(ctx, cfg)
-	inject := p.injectLiterals
+	decisions, err := p.decideAll(containers, cfg) //nolint:contextcheck // what is there is read without one.
+	if err != nil {
+		return false, err
+	}
 	if cfg.annotations {
-		inject = p.injectAnnotations
+		if kept, err = p.injectAnnotations(meta, cfg); err != nil { //nolint:contextcheck // as above.
+			return false, err
+		}
 	}
-	if kept, err = inject(meta, containers, cfg); err != nil {
-		return kept, err
-	}
-	if cfg.jobInfo {
-		for _, c := range containers {
+	for i, c := range containers {
+		switch decisions[i] {
+		case write:
+			c.Env = merge(c.Env, p.entries(c, cfg))
+		case keep:
+			kept = true
+		default:
+		}
+		if cfg.jobInfo {
 			c.Env = merge(c.Env, jobInfo())
 		}
 	}
 	return kept, nil
+}
+
+// decideAll applies the policy to each container.
+func (p *parcel) decideAll(containers []*corev1.Container, cfg config) ([]decision, error) {
+	decisions := make([]decision, len(containers))
+	for i, c := range containers {
+		if decisions[i] = p.decideEnv(c.Env, cfg); decisions[i] == conflict {
+			return nil, fmt.Errorf("%w: container %q", ErrConflict, c.Name)
+		}
+	}
+	return decisions, nil
+}
+
+// entries returns what is to stand in the environment of c.
+func (p *parcel) entries(c *corev1.Container, cfg config) entries {
+	if cfg.annotations && !p.empty() {
+		return p.references(cfg)
+	}
+	return p.literals(c.Env, c.EnvFrom)
 }
 
 // containers returns the containers that are selected.
@@ -123,54 +148,4 @@ func (cfg config) selected(c corev1.Container) (selected bool) {
 		}
 	}()
 	return cfg.selects(c)
-}
-
-// injectLiterals writes values into the containers.
-func (p *parcel) injectLiterals(_ *metav1.ObjectMeta, containers []*corev1.Container, cfg config) (kept bool, err error) {
-	decisions := make([]decision, len(containers))
-	for i, c := range containers {
-		decisions[i] = p.decide(c.Env, cfg)
-		if decisions[i] == conflict {
-			return false, fmt.Errorf("%w: container %q", ErrConflict, c.Name)
-		}
-	}
-	for i, c := range containers {
-		switch decisions[i] {
-		case write:
-			c.Env = merge(c.Env, p.literals(c.Env, c.EnvFrom))
-		case keep:
-			kept = true
-		}
-	}
-	return kept, nil
-}
-
-// injectAnnotations writes values into the annotations, and references to them
-// into the containers.
-func (p *parcel) injectAnnotations(meta *metav1.ObjectMeta, containers []*corev1.Container, cfg config) (kept bool, err error) {
-	held := func(key string) string { return meta.Annotations[cfg.annotation(key)] }
-	switch {
-	case p.empty() && cfg.policy != propagation.Replace:
-		return false, nil
-	case p.empty():
-	case cfg.policy == propagation.KeepExisting && p.valid(held, cfg):
-		return true, nil
-	case cfg.conflictFails && p.holdsAny(held) && !p.same(held):
-		return false, fmt.Errorf("%w: annotations", ErrConflict)
-	}
-	annotations, err := p.annotate(meta.Annotations, cfg)
-	if err != nil {
-		return false, err
-	}
-	if !maps.Equal(annotations, meta.Annotations) {
-		meta.Annotations = annotations
-	}
-	for _, c := range containers {
-		if p.empty() {
-			c.Env = merge(c.Env, p.literals(c.Env, c.EnvFrom))
-		} else {
-			c.Env = merge(c.Env, p.references(cfg))
-		}
-	}
-	return false, nil
 }

@@ -6,10 +6,12 @@ package k8scarrier_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -302,15 +304,126 @@ func TestWithAnnotations(t *testing.T) {
 	}
 }
 
+// A webhook knows the context that is on the object, and brings it to the
+// process; it may be asked again. Rules 26 and 31.
 func TestAnnotationsAreKeptOnDemand(t *testing.T) {
 	t.Parallel()
-	injected := template()
-	injected.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent}
-	before := injected.DeepCopy()
-	err := k8scarrier.InjectPodTemplate(spanContext(t), injected,
-		k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
-	if diff := cmp.Diff(before, injected); diff != "" || err != nil {
-		t.Errorf("error %v, it has changed:\n%s", err, diff)
+	for name, ctx := range map[string]func(*corev1.PodTemplateSpec) context.Context{
+		"of another span": func(*corev1.PodTemplateSpec) context.Context { return spanContext(t) },
+		"of the webhook": func(on *corev1.PodTemplateSpec) context.Context {
+			return k8scarrier.ReadAnnotations(on, k8scarrier.WithPropagator(propagation.Default())).Context(t.Context())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			injected := template()
+			injected.Annotations = map[string]string{
+				"tracing.k8s.io/traceparent": otherTraceparent, "tracing.k8s.io/waybill": "00-00063f2a6a3d80-00063f2a6a3d80-0001",
+			}
+			annotations := maps.Clone(injected.Annotations)
+			opts := []k8scarrier.Option{
+				k8scarrier.WithPropagator(propagation.Default()), k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting),
+			}
+			if err := k8scarrier.InjectPodTemplate(ctx(injected), injected, opts...); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(annotations, injected.Annotations); diff != "" {
+				t.Errorf("annotations (-want +got):\n%s", diff)
+			}
+			process := pod{annotations: injected.Annotations}.start(t, containers(injected)["main"])
+			if process["TRACEPARENT"] != otherTraceparent || process["TRACESTATE"] != "" {
+				t.Errorf("the process gets %v", process)
+			}
+			again := injected.DeepCopy()
+			if err := k8scarrier.InjectPodTemplate(ctx(again), again, opts...); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(injected, again); diff != "" {
+				t.Errorf("a second inject changed it (-first +second):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A container with a context of its own is one with annotations too. Rule 21.
+func TestContainersAreKeptOnDemandWithAnnotations(t *testing.T) {
+	t.Parallel()
+	for name, own := range map[string]corev1.EnvVar{
+		"a literal": literal("TRACEPARENT", otherTraceparent),
+		"a source":  secret("TRACEPARENT"),
+		"an annotation of another": {Name: "TRACEPARENT", ValueFrom: &corev1.EnvVarSource{
+			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['example.org/traceparent']"},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			injected := template()
+			injected.Spec.Containers[0].Env = []corev1.EnvVar{own}
+			opts := []k8scarrier.Option{k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("")}
+			conflicting := injected.DeepCopy()
+			if err := k8scarrier.InjectPodTemplate(spanContext(t), conflicting, append(opts, k8scarrier.WithErrorOnConflict())...); !errors.Is(err, k8scarrier.ErrConflict) {
+				t.Errorf("error %v, want a conflict", err)
+			}
+			if diff := cmp.Diff(injected, conflicting); diff != "" {
+				t.Errorf("a conflict changed it:\n%s", diff)
+			}
+			if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, append(opts, k8scarrier.WithPolicy(propagation.KeepExisting))...); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]corev1.EnvVar{own}, containers(injected)["main"].Env); diff != "" {
+				t.Errorf("what was to be kept has changed:\n%s", diff)
+			}
+			if got := (pod{annotations: injected.Annotations}).start(t, containers(injected)["from"]); got["TRACEPARENT"] != traceparent {
+				t.Errorf("the process of another container gets %v", got)
+			}
+		})
+	}
+}
+
+// Rules 28 and 30.
+func TestInjectAnnotations(t *testing.T) {
+	t.Parallel()
+	var noPod *corev1.Pod
+	if err := errors.Join(k8scarrier.InjectAnnotations(spanContext(t), nil), k8scarrier.InjectAnnotations(spanContext(t), noPod)); err != nil {
+		t.Errorf("nil objects: %v", err)
+	}
+	opts := []k8scarrier.Option{k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("example.org")}
+	// A Job that is suspended at first, and gets its context late.
+	job := &batchv1.Job{Spec: batchv1.JobSpec{Suspend: new(true), Template: *template()}}
+	if err := k8scarrier.InjectJob(withTracestate(t, spanContext(t), "a=1"), job, opts...); err != nil {
+		t.Fatal(err)
+	}
+	late := trace.ContextWithSpanContext(t.Context(), trace.SpanContextFromContext(spanContext(t)).WithSpanID(trace.SpanID{9}))
+	env, before := job.Spec.Template.Spec.DeepCopy(), job.Spec.Template.Annotations
+	for range 2 { // The second changes nothing.
+		if err := k8scarrier.InjectAnnotations(late, &job.Spec.Template, opts...); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"example.org/traceparent": "00-0af7651916cd43dd8448eb211c80319c-0900000000000000-03"}
+		if diff := cmp.Diff(want, job.Spec.Template.Annotations); diff != "" {
+			t.Errorf("annotations (-want +got):\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff(env, &job.Spec.Template.Spec); diff != "" {
+		t.Errorf("the pod has changed:\n%s", diff)
+	}
+	if before["example.org/tracestate"] == "" {
+		t.Error("the map that was there has changed")
+	}
+	got := pod{annotations: job.Spec.Template.Annotations}.start(t, job.Spec.Template.Spec.Containers[0])
+	if remote := envcarrier.ReadFrom(environ(got), envcarrier.WithPropagator(w3c)); remote.SpanContext().SpanID() != (trace.SpanID{9}) {
+		t.Errorf("the process reads %+v", remote.SpanContext())
+	}
+	// Without a span nothing changes, and on demand a conflict is an error.
+	after := job.DeepCopy()
+	if err := k8scarrier.InjectAnnotations(t.Context(), &job.Spec.Template, opts...); err != nil {
+		t.Error(err)
+	}
+	if err := k8scarrier.InjectAnnotations(spanContext(t), &job.Spec.Template, append(opts, k8scarrier.WithErrorOnConflict())...); !errors.Is(err, k8scarrier.ErrConflict) {
+		t.Errorf("error %v, want a conflict", err)
+	}
+	if diff := cmp.Diff(after, job); diff != "" {
+		t.Errorf("it has changed:\n%s", diff)
 	}
 }
 
@@ -318,14 +431,19 @@ func TestAnnotationsAreKeptOnDemand(t *testing.T) {
 func TestAnnotationsHaveALimit(t *testing.T) {
 	t.Parallel()
 	const limit = 256 << 10
+	const tracestate, members = "a=1", "user=42"
 	ours := len("tracing.k8s.io/traceparent") + len(traceparent)
-	for room, want := range map[int]error{ours: nil, ours - 1: k8scarrier.ErrTooLarge} {
+	state := ours + len("tracing.k8s.io/tracestate") + len(tracestate)
+	all := state + len("tracing.k8s.io/baggage") + len(members)
+	ctx := withTracestate(t, withBaggage(t, spanContext(t)), tracestate)
+	for room, want := range map[int]int{all: 3, all - 1: 2, state - 1: 1, ours: 1, ours - 1: 0} {
 		injected := template()
 		injected.Annotations = map[string]string{"k": strings.Repeat("v", limit-room-1)}
 		before := injected.DeepCopy()
-		err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations(""))
-		if !errors.Is(err, want) {
-			t.Errorf("room for %d bytes: error %v, want %v", room, err, want)
+		err := k8scarrier.InjectPodTemplate(ctx, injected,
+			k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations(""), k8scarrier.WithBaggage("user"))
+		if errors.Is(err, k8scarrier.ErrTooLarge) != (want == 0) || len(injected.Annotations) != want+1 {
+			t.Errorf("room for %d bytes: error %v, %d annotations, want %d of ours", room, err, len(injected.Annotations), want)
 		}
 		if err != nil && !cmp.Equal(before, injected) {
 			t.Error("it has changed all the same")
@@ -335,7 +453,8 @@ func TestAnnotationsHaveALimit(t *testing.T) {
 
 func TestReadAnnotationsOfNothing(t *testing.T) {
 	t.Parallel()
-	for name, object := range map[string]metav1.Object{"nil": nil, "no annotations": &corev1.Pod{}} {
+	var noPod *corev1.Pod
+	for name, object := range map[string]metav1.Object{"nil": nil, "a nil pod": noPod, "no annotations": &corev1.Pod{}} {
 		if err := k8scarrier.ReadAnnotations(object, k8scarrier.WithPropagator(w3c)).Err(); !errors.Is(err, propagation.ErrAbsent) {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -385,6 +504,9 @@ func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
 	env := k8scarrier.InjectEnv(ctx, nil, opts...)
 	injected := template()
 	if err := k8scarrier.InjectPodTemplate(ctx, injected, opts...); err != nil {
+		t.Error(err)
+	}
+	if err := k8scarrier.InjectAnnotations(ctx, injected, opts...); err != nil {
 		t.Error(err)
 	}
 	if k8scarrier.Extract(t.Context(), env, opts...) == t.Context() || k8scarrier.Read(env, opts...).Err() != nil ||

@@ -1,0 +1,66 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	otelpropagation "go.opentelemetry.io/otel/propagation"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+func BenchmarkInjectEnv(b *testing.B) {
+	ctx := spanContext(b)
+	env := make([]corev1.EnvVar, 20)
+	for i := range env {
+		env[i] = literal("NAME_"+strconv.Itoa(i), "value")
+	}
+	b.Run("Base", func(b *testing.B) { // what is written by hand, with nothing replaced or escaped.
+		b.ReportAllocs()
+		for b.Loop() {
+			carrier := otelpropagation.MapCarrier{}
+			otelpropagation.TraceContext{}.Inject(ctx, carrier)
+			injected := append(make([]corev1.EnvVar, 0, len(env)+len(carrier)), env...)
+			for key, value := range carrier {
+				injected = append(injected, literal(strings.ToUpper(key), value))
+			}
+			if len(injected) != len(env)+1 {
+				b.Fatalf("%d variables", len(injected))
+			}
+		}
+	})
+	b.Run("Instrumented", func(b *testing.B) {
+		opt := k8scarrier.WithPropagator(propagation.TraceContext{})
+		b.ReportAllocs()
+		for b.Loop() {
+			k8scarrier.InjectEnv(ctx, env, opt)
+		}
+	})
+}
+
+func BenchmarkInjectPodTemplate(b *testing.B) {
+	ctx := spanContext(b)
+	opt := k8scarrier.WithPropagator(propagation.TraceContext{})
+	injected := template()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := k8scarrier.InjectPodTemplate(ctx, injected, opt); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	env := []corev1.EnvVar{literal("A", "1"), literal("B", "2"), literal("TRACEPARENT", traceparent)}
+	opt := k8scarrier.WithPropagator(propagation.TraceContext{})
+	b.ReportAllocs()
+	for b.Loop() {
+		k8scarrier.Read(env, opt)
+	}
+}
