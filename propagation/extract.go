@@ -15,28 +15,31 @@ func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg config
 	if cfg.codec.native {
 		return readNative(carrier, getter, cfg).Context(ctx)
 	}
-	return extractForeign(ctx, carrier, getter, cfg)
+	extracted := extractForeign(ctx, carrier, getter, cfg)
+	if spanContext(extracted).Equal(spanContext(ctx)) && read(carrier, getter, cfg).err != nil {
+		return ctx // Its companions do not count without the trace context.
+	}
+	return extracted
 }
 
+// read returns what the carrier holds: a whole context or none, so after a
+// malformed trace context nothing else.
 func read[C any](carrier C, getter Getter[C], cfg config) Remote {
 	if cfg.codec.native {
 		return readNative(carrier, getter, cfg)
 	}
 	nothing := context.Background() //nolint:forbidigo // what is extracted must not mix with a caller's context.
 	ctx := extractForeign(nothing, carrier, getter, cfg)
-	r := Remote{
-		spanContext: spanContext(ctx),
-		baggage:     baggage.FromContext(ctx),
-		waybill:     WaybillFromContext(ctx),
+	sc := spanContext(ctx)
+	if !sc.IsValid() {
+		if malformed := whyForeign(carrier, getter, cfg.codec); malformed != nil {
+			return Remote{err: malformed}
+		}
 	}
-	if !r.spanContext.IsValid() {
-		r.err = whyForeign(carrier, getter, cfg.codec)
-	}
-	return r
+	return Remote{spanContext: sc, baggage: baggage.FromContext(ctx), waybill: WaybillFromContext(ctx)}
 }
 
-// readNative reads the formats of this package. After a malformed traceparent
-// nothing else is read: a carrier gives a whole context or none.
+// readNative reads the formats of this package.
 func readNative[C any](carrier C, getter Getter[C], cfg config) Remote {
 	var r Remote
 	bytesGetter, _ := getter.(BytesGetter[C])
@@ -123,7 +126,8 @@ func callExtract[C any](ctx context.Context, carrier C, getter Getter[C], c *cod
 	return c.propagator.Extract(ctx, textMapOf(carrier, getter, nil))
 }
 
-// whyForeign says why another propagator found no trace context.
+// whyForeign says why another propagator did not accept the trace context that
+// is there; it is nil when there is none.
 func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
 	for _, key := range c.fields {
 		if isBaggage(key) || isTracestate(key) || isWaybill(key) {
@@ -140,5 +144,5 @@ func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
 		}
 		return &MalformedError{Key: key, Reason: "the propagator did not accept it"}
 	}
-	return ErrAbsent
+	return nil
 }

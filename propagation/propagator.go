@@ -121,14 +121,14 @@ type globalCodec struct {
 }
 
 // currentCodec returns the codec of the global propagator, or of [Default] if
-// that has no fields.
+// that is nil or has no fields.
 func currentCodec() *codec {
 	installed := otel.GetTextMapPropagator()
 	if known := global.Load(); known != nil && same(known.installed, installed) {
 		return &known.codec
 	}
 	use := installed
-	if len(installed.Fields()) == 0 {
+	if installed == nil || len(installed.Fields()) == 0 {
 		use = Default()
 	}
 	fresh := &globalCodec{codec: *newCodec(use), installed: installed}
@@ -141,7 +141,7 @@ func currentCodec() *codec {
 // compared panics; they are never the same.
 func same(a, b TextMapPropagator) (same bool) {
 	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
-	if va.Kind() == reflect.Slice {
+	if va.Kind() == reflect.Slice && vb.Kind() == reflect.Slice {
 		return va.Type() == vb.Type() && va.Pointer() == vb.Pointer() && va.Len() == vb.Len()
 	}
 	defer func() { _ = recover() }()
