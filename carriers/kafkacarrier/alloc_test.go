@@ -87,17 +87,6 @@ func TestWriterWithoutProvidersAllocatesTheCopyOnly(t *testing.T) {
 	}
 }
 
-// endless is a source of one message, again and again.
-type endless struct {
-	source
-	msg kafka.Message
-}
-
-func (e *endless) FetchMessage(context.Context) (kafka.Message, error) {
-	e.msg.Offset++
-	return e.msg, nil
-}
-
 // quiet is an Observer that does nothing.
 type quiet struct{ kafkacarrier.Observer }
 

@@ -4,6 +4,7 @@
 package kafkacarrier
 
 import (
+	"net"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,6 +28,8 @@ const (
 	keyOffset        = attribute.Key("messaging.kafka.offset")
 	keyMessageKey    = attribute.Key("messaging.kafka.message.key")
 	keyTombstone     = attribute.Key("messaging.kafka.message.tombstone")
+	keyServerAddress = attribute.Key("server.address")
+	keyServerPort    = attribute.Key("server.port")
 	keyErrorType     = attribute.Key("error.type")
 
 	// keyHeader starts the attributes of headers, as other instrumentations of
@@ -76,6 +79,19 @@ func (op operation) spanName(destination string) string {
 
 func partitionID(partition int) attribute.KeyValue {
 	return keyPartition.String(strconv.Itoa(partition))
+}
+
+// serverAttributes name the server at addr, unless it is several, or none.
+func serverAttributes(addr string) []attribute.KeyValue {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil
+	}
+	return []attribute.KeyValue{keyServerAddress.String(host), keyServerPort.Int(int(number))}
 }
 
 // isTombstone reports whether msg deletes its key from a compacted topic.

@@ -46,7 +46,7 @@ type token struct {
 // returns nil when there is nothing to record.
 func (w *Writer) open(ctx context.Context, msgs []kafka.Message) *call {
 	tracer := w.tracer.Get()
-	if _, off := tracer.(noop.Tracer); off && w.to == nil && !w.instruments.enabled(ctx) {
+	if _, off := tracer.(noop.Tracer); off && w.to == nil && !w.instruments().enabled(ctx) {
 		w.stampOnly(ctx, msgs)
 		return nil
 	}
@@ -231,8 +231,8 @@ func (c *call) end(err error) {
 	if c.span != nil {
 		c.w.finish(c.ctx, c.span, err)
 	}
-	m := c.w.measured(opSend, c.topic, -1, err)
-	c.w.instruments.time(c.ctx, c.w.instruments.operationDuration, time.Since(c.started), m)
+	m, in := c.w.measured(opSend, c.topic, -1, err), c.w.instruments()
+	in.time(c.ctx, in.operationDuration, time.Since(c.started), m)
 }
 
 // end gives the message its outcome: where it was written to, or why it was

@@ -70,7 +70,8 @@ func (w *Writer) countBatch(b batch, err error, late bool) { //nolint:revive // 
 	}
 	m := w.measured(opSend, b.first.topic, b.partition, err)
 	m.late = late
-	w.instruments.count(b.first.call.ctx, w.instruments.sent, b.messages, m)
+	in := w.instruments()
+	in.count(b.first.call.ctx, in.sent, b.messages, m)
 	if err != nil {
 		w.failed(opSend, m.topic, m.errorType)
 		return

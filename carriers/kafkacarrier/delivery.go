@@ -16,7 +16,8 @@ import (
 
 // delivered measures that msg came to the caller by op.
 func (t *telemetry) delivered(ctx context.Context, op operation, msg *kafka.Message) {
-	t.instruments.count(ctx, t.instruments.consumed, 1, t.measured(op, msg.Topic, msg.Partition, nil))
+	in := t.instruments()
+	in.count(ctx, in.consumed, 1, t.measured(op, msg.Topic, msg.Partition, nil))
 	if t.to == nil {
 		return
 	}

@@ -106,6 +106,7 @@
 //	messaging.kafka.message.tombstone   true for a key without a value
 //	messaging.kafka.message.key         with WithMessageKey
 //	messaging.header.KEY                with WithHeaders, such as messaging.header.app
+//	server.address, server.port         of requests of a [Transport], metrics only
 //	error.type                          see below
 //	waybill.link_count                  how many contexts a span of several handles
 //	waybill.queued                      true for a commit that kafka-go makes later
@@ -140,9 +141,9 @@
 //   - The outcome of a message is that of the broker: its partition and offset
 //     come from the acknowledgement, each message ends once, and after Close no
 //     span is open.
-//   - Telemetry does not fail the work: observers, tracers, samplers and
-//     functions in options may panic, and the context of a message never makes
-//     it too large. A panic of a handler or of the Completion goes on up with
+//   - Telemetry does not fail the work: observers, tracers, samplers,
+//     propagators and functions in options may panic, and the context of a
+//     message never makes it too large. A panic of a handler or of the Completion goes on up with
 //     its own value.
 //   - Extraction never fails and never logs, whatever a message holds.
 //   - Nothing here starts a goroutine or calls Stats, which would reset it.

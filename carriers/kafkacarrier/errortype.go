@@ -57,6 +57,12 @@ func errorType(err error) (kind string) {
 	}
 }
 
+// is is errors.Is for errors whose own methods may panic.
+func is(err, target error) (is bool) {
+	defer contain()
+	return errors.Is(err, target)
+}
+
 // firstOf returns the first error of errs, or nil.
 func firstOf(errs kafka.WriteErrors) error {
 	for _, err := range errs {

@@ -54,10 +54,10 @@ func Forward(ctx context.Context, msg kafka.Message, topic string, opts ...Optio
 	if !ok {
 		source = Source{Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset}
 	}
-	source.Attempt = min(source.Attempt+1, maxAttempt)
+	source.Attempt = min(source.Attempt, maxAttempt-1) + 1
 
 	s, _ := stamps.Get().(*stamp)
-	s.reset(msg.Headers)
+	s.reset(nil)
 	if !cfg.withoutInject {
 		s.takeForward(orBackground(ctx), &msg, &cfg)
 	}
@@ -84,8 +84,7 @@ func (s *stamp) takeForward(ctx context.Context, msg *kafka.Message, cfg *config
 		ctx = propagation.ContextWithWaybill(ctx, remote.Waybill())
 	}
 	opts := append(make([]propagation.Option, 0, len(cfg.outbound)+1), cfg.outbound[:cfg.outbounds]...)
-	propagation.InjectTextMap(ctx, s, append(opts, replacing)...)
-	s.contextual = len(s.fields) > 0
+	s.take(ctx, msg.Headers, append(opts, replacing))
 }
 
 const (

@@ -137,6 +137,42 @@ func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
 	}
 }
 
+// Rule 61. Not parallel: it sets the globals. Each provider that is installed
+// is used from then on, not only the first.
+func TestTheGlobalMeterProviderMayChange(t *testing.T) {
+	t.Cleanup(resetGlobals)
+	r := kafkacarrier.NewReaderOf(&endless{msg: consumed(1)})
+	for range 2 {
+		m := newMeter()
+		otel.SetMeterProvider(m)
+		if _, err := r.FetchMessage(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.series(t)["messaging.client.consumed.messages{destination.name=orders operation.name=poll}"]; got != 1 {
+			t.Errorf("%d messages were counted, want 1", got)
+		}
+	}
+}
+
+// incomparable is a provider of a type that cannot be compared.
+type incomparable struct {
+	metric.MeterProvider
+	_ []string
+}
+
+func TestMeterProviderNeedNotBeComparable(t *testing.T) {
+	t.Parallel()
+	m := newMeter()
+	for range 2 {
+		if err := kafkacarrier.Process(t.Context(), consumed(1), doNothing, w3c(), kafkacarrier.WithMeterProvider(incomparable{MeterProvider: m})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := m.series(t)["messaging.process.duration{destination.name=orders operation.name=process}"]; got != 2 {
+		t.Errorf("%d messages were counted, want 2", got)
+	}
+}
+
 // Panics of what the user hands in are kept away from the call.
 func TestPanicsOfObserversAndTracersAreContained(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ func Inject(ctx context.Context, msg *kafka.Message, opts ...Option) {
 	}
 	cfg := newConfig(opts)
 	s, _ := stamps.Get().(*stamp)
-	s.take(ctx, msg.Headers, &cfg)
+	s.take(ctx, msg.Headers, cfg.outbound[:cfg.outbounds])
 	s.apply(msg)
 	stamps.Put(s)
 }
@@ -43,16 +43,21 @@ func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...Option) {
 		return
 	}
 	s, _ := stamps.Get().(*stamp)
-	s.take(ctx, nil, &cfg)
+	s.take(ctx, nil, cfg.outbound[:cfg.outbounds])
 	s.applyAll(msgs)
 	stamps.Put(s)
 }
 
 // Extract returns ctx with the context that msg carries, or ctx itself. It
 // keeps the deadline, the cancellation and the values of ctx. It never fails:
-// what is malformed counts as absent.
-func Extract(ctx context.Context, msg kafka.Message, opts ...Option) context.Context {
+// what is malformed counts as absent, and so does all if the propagator panics.
+func Extract(ctx context.Context, msg kafka.Message, opts ...Option) (extracted context.Context) {
 	cfg := newConfig(opts)
+	defer func() {
+		if recover() != nil {
+			extracted = ctx
+		}
+	}()
 	return propagation.Extract(ctx, msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)
 }
 

@@ -43,6 +43,7 @@ type measured struct {
 	template  bool // Reports whether topic is a template.
 	partition int  // -1 when it does not count.
 	group     string
+	server    string // "" when it does not count.
 	errorType string
 	late      bool
 }
@@ -85,6 +86,7 @@ func newMeasurement(m measured) measurement {
 	if m.group != "" {
 		attributes = append(attributes, keyConsumerGroup.String(m.group))
 	}
+	attributes = append(attributes, serverAttributes(m.server)...)
 	if m.errorType != "" {
 		attributes = append(attributes, keyErrorType.String(m.errorType))
 	}

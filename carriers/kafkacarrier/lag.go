@@ -120,8 +120,9 @@ func partitionsOf(ctx context.Context, client *kafka.Client, topics []string) (m
 // all its consumers, wherever it runs. It returns the error of ctx, or at once
 // an error that no later attempt can mend.
 //
-// The interval of [WithInterval] varies by a tenth, so that watchers that
-// started together do not ask together, and is the time limit of an attempt.
+// The interval of [WithInterval] is at times up to a tenth shorter, so that
+// watchers that started together do not ask together, and is the time limit of
+// an attempt.
 // One that fails is told to the observer as a failure of the operation "lag". A
 // partition that is no longer reported is told to be revoked.
 func WatchLag(ctx context.Context, client *kafka.Client, group string, topics []string, opts ...Option) error {
@@ -197,8 +198,8 @@ func (w *lagWatch) forget(partitions map[topicPartition]bool) {
 	}
 }
 
-// jittered returns d, a tenth more or less.
+// jittered returns d, or up to a tenth less.
 func jittered(d time.Duration) time.Duration {
 	const tenth = 10
-	return d - d/tenth + rand.N(2*d/tenth+1) //nolint:gosec // no secret.
+	return d - rand.N(d/tenth+1) //nolint:gosec // no secret.
 }

@@ -80,14 +80,14 @@ func newConfig(opts []Option) config {
 	if cfg.policy != 0 {
 		cfg.send(propagation.WithPolicy(cfg.policy))
 	}
-	if cfg.maxBytes > 0 {
-		cfg.send(propagation.WithMaxBytes(cfg.maxBytes))
-	}
 	if cfg.baggage != nil {
 		cfg.send(cfg.baggage)
 		cfg.receive(cfg.baggage)
 	} else {
 		cfg.send(noBaggage)
+	}
+	if cfg.maxBytes > 0 {
+		cfg.send(propagation.WithMaxBytes(cfg.maxBytes)) // The last one: see NewWriter.
 	}
 	return cfg
 }
@@ -102,8 +102,9 @@ func (cfg *config) receive(o propagation.Option) {
 	cfg.inbounds++
 }
 
-// read returns the context that msg carries.
-func (cfg *config) read(msg *kafka.Message) propagation.Remote {
+// read returns the context that msg carries; none if the propagator panics.
+func (cfg *config) read(msg *kafka.Message) (remote propagation.Remote) {
+	defer contain()
 	if cfg.withoutExtract || len(msg.Headers) == 0 {
 		return propagation.Remote{}
 	}
@@ -131,7 +132,8 @@ func WithPolicy(p propagation.Policy) Option {
 }
 
 // WithMaxBytes limits what a context adds to a message to n bytes, as
-// [propagation.WithMaxBytes] does.
+// [propagation.WithMaxBytes] does. A [Writer] counts what it leaves out as
+// too_large. An n of 0 or less means no limit.
 func WithMaxBytes(n int) Option {
 	return optionFunc(func(cfg config) config { cfg.maxBytes = n; return cfg })
 }

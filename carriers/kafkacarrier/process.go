@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -56,7 +57,7 @@ func ProcessBatch(ctx context.Context, msgs []kafka.Message, fn func(context.Con
 // Start is [Process] for a handler that is not a function: it opens the span and
 // returns the ctx to handle msg with, and a function that ends the span with
 // the error of the handler. It must be called; calls after the first do
-// nothing.
+// nothing, and it may be called on another goroutine.
 func Start(ctx context.Context, msg kafka.Message, opts ...Option) (context.Context, func(error)) {
 	t := newBriefTelemetry(newConfig(opts))
 	t.delivered(orBackground(ctx), opProcess, &msg)
@@ -85,10 +86,9 @@ func (t *telemetry) processBatch(ctx context.Context, msgs []kafka.Message, fn f
 
 func (t *telemetry) startProcess(ctx context.Context, msg kafka.Message, redelivered bool) (context.Context, func(error)) {
 	ctx, w := t.openMessage(orBackground(ctx), &msg, redelivered)
-	ended := false
+	var ended atomic.Bool
 	return ctx, func(err error) {
-		if !ended {
-			ended = true
+		if !ended.Swap(true) {
 			w.end(ctx, err)
 		}
 	}
@@ -219,8 +219,8 @@ func (w *work) run(ctx context.Context, fn func(context.Context) error) error {
 // end ends the work with the outcome err.
 func (w *work) end(ctx context.Context, err error) {
 	w.t.finish(ctx, w.span, err)
-	m := w.t.measured(opProcess, w.topic, w.partition, err)
-	w.t.instruments.time(ctx, w.t.instruments.processDuration, time.Since(w.started), m)
+	m, in := w.t.measured(opProcess, w.topic, w.partition, err), w.t.instruments()
+	in.time(ctx, in.processDuration, time.Since(w.started), m)
 	if err != nil && !isCancellation(ctx, err) {
 		w.t.failed(opProcess, m.topic, m.errorType)
 	}

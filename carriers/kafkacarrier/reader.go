@@ -5,7 +5,6 @@ package kafkacarrier
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 	"time"
@@ -34,8 +33,9 @@ type MessageReader interface {
 }
 
 // Reader is a kafka.Reader that records what it fetches and commits, and whose
-// [Reader.Process] continues the context of a message. It is safe for
-// concurrent use, as a kafka.Reader is, and starts no goroutine.
+// [Reader.Process] continues the context of a message. It is made by
+// [NewReader], is safe for concurrent use, as a kafka.Reader is, and starts no
+// goroutine.
 type Reader struct {
 	*telemetry
 
@@ -62,7 +62,7 @@ func NewReader(r *kafka.Reader, opts ...Option) (*Reader, error) {
 func newReader(r MessageReader, opts []Option) *Reader {
 	cfg, config := newConfig(opts), r.Config()
 	cfg.group = config.GroupID
-	if cfg.clientID == "" && config.Dialer != nil {
+	if config.Dialer != nil {
 		cfg.clientID = config.Dialer.ClientID
 	}
 	expiry := cfg.idle
@@ -148,7 +148,7 @@ func (r *Reader) polled(ctx context.Context, started time.Time, msg *kafka.Messa
 
 // isIdle reports whether a fetch ended because the caller stopped waiting.
 func isIdle(ctx context.Context, err error) bool {
-	return err != nil && (errors.Is(err, io.EOF) || ctx.Err() != nil && errors.Is(err, ctx.Err()))
+	return err != nil && (is(err, io.EOF) || ctx.Err() != nil && is(err, ctx.Err()))
 }
 
 // track remembers that msg was fetched.
@@ -177,8 +177,8 @@ func (r *Reader) lost(key topicPartition, known *partition) {
 
 // measure records how long op took.
 func (r *Reader) measure(ctx context.Context, op operation, started time.Time, topic string, partition int, err error) {
-	m := r.measured(op, topic, partition, err)
-	r.instruments.time(ctx, r.instruments.operationDuration, time.Since(started), m)
+	m, in := r.measured(op, topic, partition, err), r.instruments()
+	in.time(ctx, in.operationDuration, time.Since(started), m)
 	if err != nil && !isCancellation(ctx, err) {
 		r.failed(op, m.topic, m.errorType)
 	}

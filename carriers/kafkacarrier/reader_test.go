@@ -85,6 +85,17 @@ func (s *source) Config() kafka.ReaderConfig                   { return s.config
 func (s *source) Stats() kafka.ReaderStats                     { s.stats++; return kafka.ReaderStats{Topic: "orders"} }
 func (s *source) Close() error                                 { return nil }
 
+// endless is a source of one message, again and again.
+type endless struct {
+	source
+	msg kafka.Message
+}
+
+func (e *endless) FetchMessage(context.Context) (kafka.Message, error) {
+	e.msg.Offset++
+	return e.msg, nil
+}
+
 // consumer is a Reader of a source with everything that sees what it does.
 type consumer struct {
 	*kafkacarrier.Reader
@@ -176,6 +187,73 @@ func TestFetchIsMeasuredOnce(t *testing.T) {
 		"messaging.process.duration{consumer.group.name=workers destination.name=orders operation.name=process}":       2,
 	}, c.meter.series(t)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Rule 55.
+func TestMessageWithoutATimeWasNotQueued(t *testing.T) {
+	t.Parallel()
+	c := consume(t, inGroup(consumed(1)))
+	c.fetchAll(t, 1)
+	if diff := cmp.Diff([]string{"fetched workers orders/2 bytes=2 lag=0 timeless"}, c.events.take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Rule 52.
+func TestCommitOfSeveralTopicsTellsTheLagOfEachPartition(t *testing.T) {
+	t.Parallel()
+	msgs := []kafka.Message{consumed(4), consumed(6), consumed(5), consumed(1), consumed(2)}
+	for i := range msgs {
+		msgs[i].HighWaterMark = 10
+	}
+	msgs[3].Topic, msgs[4].Partition = "refunds", 7
+	s := inGroup(msgs...)
+	s.config.Topic, s.config.GroupTopics = "", []string{"orders", "refunds"}
+	c := consume(t, s)
+	c.fetchAll(t, len(msgs))
+	c.events.take()
+	if err := c.CommitMessages(t.Context(), msgs...); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{
+		"committed workers orders/2 lag=3", "committed workers orders/7 lag=7", "committed workers refunds/2 lag=8",
+	}, c.events.take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Rule 13.
+func TestReaderThatDoesNotExtractStartsTracesOfItsOwn(t *testing.T) {
+	t.Parallel()
+	c := consume(t, inGroup(), kafkacarrier.WithoutExtract())
+	if err := c.Process(t.Context(), consumed(1, header("traceparent", traceparentA)), doNothing); err != nil {
+		t.Fatal(err)
+	}
+	if span := only(t, c.flow); span.Parent.IsValid() || len(span.Links) != 0 {
+		t.Errorf("the span has parent %v and links %v", span.Parent, span.Links)
+	}
+}
+
+// Rule 56. What is made of several messages is as old as the oldest.
+func TestBatchIsAsOldAsItsOldestMessage(t *testing.T) {
+	t.Parallel()
+	var msgs []kafka.Message
+	for i, traceparent := range []string{traceparentA, traceparentB} {
+		w := propagation.Waybill{Origin: remoteTime.Add(-time.Duration(i) * time.Hour), Sent: remoteTime, Hops: 1}
+		msgs = append(msgs, consumed(int64(i), header("traceparent", traceparent), header("waybill", w.String())))
+	}
+	c := consume(t, inGroup())
+	if err := c.ProcessBatch(t.Context(), msgs, func(ctx context.Context) error {
+		var made kafka.Message
+		kafkacarrier.Inject(ctx, &made, w3c())
+		read := propagation.ReadTextMap(kafkacarrier.New(&made), propagation.WithPropagator(propagation.Default()))
+		if got, want := read.Waybill().Origin, remoteTime.Add(-time.Hour); !got.Equal(want) {
+			t.Errorf("what was made set out at %v, want %v", got, want)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -37,10 +37,16 @@ var _ propagation.TextMapCarrier = (*stamp)(nil)
 
 var stamps = sync.Pool{New: func() any { return new(stamp) }} //nolint:gochecknoglobals // a pool is one by nature.
 
-// take fills s with what an inject of ctx puts on a message with headers.
-func (s *stamp) take(ctx context.Context, headers []kafka.Header, cfg *config) {
+// take fills s with what an inject of ctx puts on a message with headers. That
+// is nothing if the propagator panics.
+func (s *stamp) take(ctx context.Context, headers []kafka.Header, opts []propagation.Option) {
+	defer func() {
+		if recover() != nil {
+			s.reset(nil)
+		}
+	}()
 	s.reset(headers)
-	propagation.InjectTextMap(ctx, s, cfg.outbound[:cfg.outbounds]...)
+	propagation.InjectTextMap(ctx, s, opts...)
 	s.contextual = len(s.fields) > 0
 	s.reading = nil
 }
@@ -131,8 +137,9 @@ func (s *stamp) kept(headers []kafka.Header) int {
 }
 
 // fit returns how much of s has to be left out for msg to stay within limit
-// bytes as kafka-go counts them.
-func (s *stamp) fit(msg *kafka.Message, limit int64) level {
+// bytes as kafka-go counts them, and for s to add at most budget bytes to it, if
+// that is more than 0.
+func (s *stamp) fit(msg *kafka.Message, limit int64, budget int) level {
 	headers, size := 0, 0
 	for i := range msg.Headers {
 		if h := &msg.Headers[i]; !s.replaces(h.Key) {
@@ -141,23 +148,25 @@ func (s *stamp) fit(msg *kafka.Message, limit int64) level {
 		}
 	}
 	for without := whole; without < nothing; without++ {
-		n, bytes := s.added(without)
-		if wireSize(msg, headers+n, size+bytes) <= limit {
+		n, bytes, own := s.added(without)
+		if wireSize(msg, headers+n, size+bytes) <= limit && (budget <= 0 || own <= budget) {
 			return without
 		}
 	}
 	return nothing
 }
 
-// added returns how many headers s sets at a level, and their bytes.
-func (s *stamp) added(without level) (n, bytes int) {
+// added returns how many headers s sets at a level, their bytes on the wire,
+// and those of their keys and values alone.
+func (s *stamp) added(without level) (n, bytes, own int) {
 	for _, f := range s.fields {
 		if levelWithout(f.key) > without {
 			n++
 			bytes += headerSize(len(f.key), f.to-f.from)
+			own += len(f.key) + f.to - f.from
 		}
 	}
-	return n, bytes
+	return n, bytes, own
 }
 
 // arena holds the headers of many messages in two arrays.

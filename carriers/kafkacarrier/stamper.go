@@ -57,7 +57,7 @@ func (s *stamper) put(ctx context.Context, msg *kafka.Message, fresh bool) {
 		s.arena.headers = make([]kafka.Header, 0, s.before+left*len(s.fields))
 	}
 	limit := s.w.batchBytes()
-	without := s.fit(msg, limit)
+	without := s.fit(msg, limit, s.w.cfg.maxBytes)
 	if without != whole && totalSize(msg) <= limit {
 		s.w.dropped(dropTooLarge)
 	}
@@ -66,7 +66,7 @@ func (s *stamper) put(ctx context.Context, msg *kafka.Message, fresh bool) {
 
 // prepare makes what is put on anew.
 func (s *stamper) prepare(ctx context.Context, msg *kafka.Message, left int) {
-	s.take(ctx, msg.Headers, &s.w.cfg)
+	s.take(ctx, msg.Headers, s.w.cfg.outbound[:s.w.cfg.outbounds])
 	if n := len(s.values); cap(s.arena.values)-len(s.arena.values) < n {
 		if s.ready == nil {
 			left = 1 // It may well be the only one.

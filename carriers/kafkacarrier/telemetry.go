@@ -5,14 +5,9 @@ package kafkacarrier
 
 import (
 	"context"
-	"errors"
-	"reflect"
-	"sync/atomic"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -29,10 +24,10 @@ const scopePath = "carriers/kafkacarrier"
 type telemetry struct {
 	observed
 
-	cfg         config
-	tracer      *scope.Tracer
-	instruments *instruments
-	starts      *bounded.Table[spanClass, *spanStart]
+	cfg    config
+	tracer *scope.Tracer
+	meter  *meter
+	starts *bounded.Table[spanClass, *spanStart]
 }
 
 // newTelemetry makes the telemetry of something that is kept.
@@ -45,36 +40,15 @@ func newTelemetry(cfg config) *telemetry {
 // newBriefTelemetry makes the telemetry of one call.
 func newBriefTelemetry(cfg config) *telemetry {
 	return &telemetry{
-		observed:    observed{cfg.observer},
-		cfg:         cfg,
-		tracer:      scope.NewTracer(scopePath, cfg.tracerProvider, semconv.SchemaURL),
-		instruments: instrumentsOf(cfg.meterProvider),
+		observed: observed{cfg.observer},
+		cfg:      cfg,
+		tracer:   scope.NewTracer(scopePath, cfg.tracerProvider, semconv.SchemaURL),
+		meter:    meterOf(cfg.meterProvider),
 	}
 }
 
-// lastInstruments keeps the instruments of the provider that was used last, so
-// that a call of a function does not ask for them again.
-var lastInstruments atomic.Pointer[instrumentsOfProvider] //nolint:gochecknoglobals // a cache.
-
-type instrumentsOfProvider struct {
-	provider    metric.MeterProvider
-	instruments *instruments
-}
-
-func instrumentsOf(provider metric.MeterProvider) *instruments {
-	if provider == nil {
-		provider = otel.GetMeterProvider()
-	}
-	if !reflect.TypeOf(provider).Comparable() {
-		return newInstruments(provider)
-	}
-	if last := lastInstruments.Load(); last != nil && last.provider == provider {
-		return last.instruments
-	}
-	made := newInstruments(provider)
-	lastInstruments.Store(&instrumentsOfProvider{provider, made})
-	return made
-}
+// instruments returns the instruments to use now.
+func (t *telemetry) instruments() *instruments { return t.meter.get() }
 
 // spanClass is what the spans have in common that are started alike.
 type spanClass struct {
@@ -192,7 +166,7 @@ func (t *telemetry) description(err error, kind string) (description string) {
 // isCancellation reports whether err says that ctx was cancelled, which is not
 // an error of the one who was told to stop.
 func isCancellation(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, context.Canceled)
+	return ctx.Err() != nil && is(err, context.Canceled)
 }
 
 // measured names the time series of op on a partition of topic.

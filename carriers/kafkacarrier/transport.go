@@ -18,7 +18,11 @@ import (
 // a call, with the time its messages waited in a batch; the number of produce
 // requests here is that of the attempts.
 //
-// It is safe for concurrent use.
+// server.address and server.port are those that the Writer or the Client was
+// given, if that is one address: which broker of the cluster takes a request is
+// decided below.
+//
+// A Transport is made by [NewTransport], and is safe for concurrent use.
 type Transport struct {
 	*telemetry
 
@@ -40,9 +44,27 @@ func NewTransport(next kafka.RoundTripper, opts ...Option) *Transport {
 func (t *Transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	started := time.Now()
 	res, err := t.next.RoundTrip(ctx, addr, req)
-	m := t.measured(operation{name: strings.ToLower(req.ApiKey().String())}, "", -1, err)
-	t.instruments.time(orBackground(ctx), t.instruments.operationDuration, time.Since(started), m)
+	m, in := t.measured(operation{name: strings.ToLower(req.ApiKey().String())}, "", -1, err), t.instruments()
+	if addr != nil {
+		m.server = addr.String()
+	}
+	in.time(orBackground(ctx), in.operationDuration, time.Since(started), m)
 	return res, err
+}
+
+// clientIDOf returns the client ID that transport sends, or "".
+func clientIDOf(transport kafka.RoundTripper) string {
+	switch t := transport.(type) {
+	case *Transport:
+		if t != nil {
+			return clientIDOf(t.next)
+		}
+	case *kafka.Transport:
+		if t != nil {
+			return t.ClientID
+		}
+	}
+	return ""
 }
 
 // CloseIdleConnections closes those of the wrapped one, if it has any.

@@ -24,7 +24,8 @@ type MessageWriter interface {
 }
 
 // Writer is a kafka.Writer that puts a context on each message and records what
-// becomes of it. It is safe for concurrent use, as a kafka.Writer is.
+// becomes of it. It is made by [NewWriter], and is safe for concurrent use, as a
+// kafka.Writer is.
 type Writer struct {
 	*telemetry
 
@@ -47,8 +48,9 @@ func NewWriter(w *kafka.Writer, opts ...Option) (*Writer, error) {
 		return nil, ErrNil
 	}
 	cfg := newConfig(opts)
-	if transport, ok := w.Transport.(*kafka.Transport); ok && transport != nil && cfg.clientID == "" {
-		cfg.clientID = transport.ClientID
+	cfg.clientID = clientIDOf(w.Transport)
+	if cfg.maxBytes > 0 {
+		cfg.outbounds-- // A stamper keeps the limit, and counts what it leaves out.
 	}
 	wrapped := &Writer{telemetry: newTelemetry(cfg), writer: w, completion: w.Completion}
 	w.Completion = wrapped.complete

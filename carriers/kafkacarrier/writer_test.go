@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
@@ -229,19 +231,53 @@ func TestMessagesOfTheCallerAreNotChanged(t *testing.T) {
 // Rule 17.
 func TestPanicOfTheUsersCompletionGoesUpAfterTheSpansEnded(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, &broker{}, func(w *kafka.Writer) {
-		w.Completion = func([]kafka.Message, error) { panic("completion") }
-	})
-	// kafka-go calls Completion on a goroutine of its own, where the panic would
-	// end the program. So the test calls what kafka-go would.
+	f := flowtest.New(t)
 	plain := writerTo(&broker{}, "orders")
 	plain.Completion = func([]kafka.Message, error) { panic("completion") }
-	if _, err := kafkacarrier.NewWriter(plain, w3c(), kafkacarrier.WithTracerProvider(r.service)); err != nil {
+	w, err := kafkacarrier.NewWriter(plain, w3c(), kafkacarrier.WithTracerProvider(f.Service("api")))
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, value := recovered(func() error { plain.Completion(numbered(1), nil); return nil })
-	if value != "completion" {
-		t.Errorf("the panic is %v", value)
+	defer closeWriter(t, w)
+	// kafka-go calls Completion on a goroutine of its own, where a panic ends the
+	// program. So the test stands between.
+	var caught any
+	wrapped := plain.Completion
+	plain.Completion = func(msgs []kafka.Message, err error) {
+		_, caught = recovered(func() error { wrapped(msgs, err); return nil })
+		if span := only(t, f); attributeOf(span, "messaging.kafka.offset") != "0" {
+			t.Errorf("the span that ended has %v", span.Attributes)
+		}
+	}
+	if err := w.WriteMessages(t.Context(), value("1")); err != nil || caught != "completion" {
+		t.Errorf("WriteMessages gives %v, and the panic is %v", err, caught)
+	}
+}
+
+// Rule 18. The messages cannot be told apart by their headers, and each waits
+// for the balancer to say where it goes.
+func TestOutcomeFindsItsMessageWithoutHeaders(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, &broker{partitions: 3}, nil, kafkacarrier.WithoutInject(), kafkacarrier.WithMessageContext(func(m kafka.Message) context.Context {
+		ctx, _ := m.WriterData.(context.Context)
+		return ctx
+	}))
+	msgs := make([]kafka.Message, 9)
+	for i := range msgs {
+		traceparent := fmt.Sprintf("00-%032x-%016x-01", i+1, i+1)
+		msgs[i] = kafka.Message{Value: []byte(traceparent[3:35]), WriterData: bareContext(t, traceparent)}
+	}
+	if err := r.writer.WriteMessages(t.Context(), msgs...); err != nil {
+		t.Fatal(err)
+	}
+	at := make(map[string]string)
+	for _, s := range named(r.spans(t), "create orders") {
+		at[s.SpanContext.TraceID().String()] = attributeOf(s, "messaging.destination.partition.id") + "/" + attributeOf(s, "messaging.kafka.offset")
+	}
+	for _, m := range r.broker.written() {
+		if got, want := at[string(m.Value)], fmt.Sprintf("%d/%d", m.Partition, m.Offset); got != want || len(m.Headers) != 0 {
+			t.Errorf("the span of %s is at %q, want %q; the headers are %v", m.Value, got, want, m.Headers)
+		}
 	}
 }
 
@@ -735,6 +771,29 @@ func TestCloseLeavesNoSpanOpen(t *testing.T) {
 	closeWriter(t, r.writer)
 	if got := len(r.flow.Wait(0).Spans()); got != 7*4 || completed != 21 {
 		t.Errorf("%d spans have ended, and Completion saw %d messages", got, completed)
+	}
+}
+
+// Rule 23. A Writer keeps nothing of a message that has been delivered, closed
+// or not.
+func TestDeliveredMessagesAreNotKept(t *testing.T) {
+	t.Parallel()
+	delivered := make(chan struct{})
+	r := newRig(t, &broker{}, func(w *kafka.Writer) {
+		w.Async = true
+		w.Completion = func([]kafka.Message, error) { close(delivered) }
+	})
+	data := new([1 << 10]byte)
+	kept := weak.Make(data)
+	if err := r.writer.WriteMessages(t.Context(), kafka.Message{WriterData: data}); err != nil {
+		t.Fatal(err)
+	}
+	data = nil
+	<-delivered
+	for deadline := time.Now().Add(10 * time.Second); kept.Value() != nil; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatal("the WriterData of a delivered message is still there")
+		}
 	}
 }
 
