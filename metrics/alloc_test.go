@@ -52,6 +52,41 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	})
 }
 
+// Not parallel: allocations of other tests would be counted.
+func TestMeasuringMessagesAndDocumentsAllocatesNothing(t *testing.T) {
+	ctx := t.Context()
+	for name, opts := range map[string][]metrics.Option{
+		"default":  nil,
+		"full":     {metrics.WithLabelLimit(1)},
+		"by topic": {metrics.WithoutPartitions()},
+	} {
+		m := mustNew(t, nil, opts...)
+		m.KafkaSent("first", 0, 1, 1)
+		m.MongoProcessed(ctx, "first", 1, "success", "")
+		if got := testing.AllocsPerRun(1000, func() { observeMessage(ctx, m) }); got != 0 {
+			t.Errorf("%s: %v allocations", name, got)
+		}
+	}
+}
+
+// observeMessage is what is observed of a message and a document.
+func observeMessage(ctx context.Context, m *metrics.Metrics) {
+	m.KafkaSent("orders", 500, 1, 1)
+	m.KafkaFetched("workers", "orders", 500, 1, 1, time.Second)
+	m.KafkaTravelled(ctx, "orders", time.Second, time.Minute)
+	m.KafkaCommitted("workers", "orders", 500, 1)
+	m.MongoTravelled(ctx, "orders", time.Second, time.Minute)
+	m.MongoProcessed(ctx, "orders", 1, "success", "")
+}
+
+func BenchmarkMessage(b *testing.B) {
+	m, ctx := mustNew(b, nil), b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		observeMessage(ctx, m)
+	}
+}
+
 func BenchmarkMeasuredCall(b *testing.B) {
 	ctx := b.Context()
 	for name, opts := range map[string][]metrics.Option{

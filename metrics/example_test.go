@@ -13,8 +13,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+	"github.com/segmentio/kafka-go"
 
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/carriers/mongocarrier"
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -180,4 +184,45 @@ func ExampleWithLabelLimit() {
 	// etl_rows_rejected_total{pipeline="orders",reason="order 0 has no price",stage="load"} 1
 	// etl_rows_rejected_total{pipeline="orders",reason="order 1 has no price",stage="load"} 1
 	// etl_telemetry_label_overflow_total{label="reason"} 98
+}
+
+// travelled is what an inject leaves, under the keys of the W3C and of waybill.
+var travelled = [][2]string{
+	{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+	{"waybill", "00-060a24181e4000-060a24181e4000-0001"},
+}
+
+func ExampleMetrics_kafka() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry)
+
+	// A kafkacarrier.Reader and a kafkacarrier.Writer measure more.
+	msg := kafka.Message{Topic: "orders", Value: []byte("{}")}
+	for _, h := range travelled {
+		msg.Headers = append(msg.Headers, kafka.Header{Key: h[0], Value: []byte(h[1])})
+	}
+	_ = kafkacarrier.Process(context.Background(), msg, func(context.Context) error { return nil },
+		kafkacarrier.WithPropagator(propagation.Default()), kafkacarrier.WithObserver(m))
+
+	show(registry, "etl_hop_seconds_count", "etl_end_to_end_seconds_count")
+	// Output:
+	// etl_end_to_end_seconds_count{pipeline="",stage=""} 1
+	// etl_hop_seconds_count{carrier="kafka",pipeline="",stage=""} 1
+}
+
+func ExampleMetrics_mongoDB() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry)
+
+	document := map[string]any{"total": 12, "_otel": map[string]any{}}
+	for _, field := range travelled {
+		document["_otel"].(map[string]any)[field[0]] = field[1]
+	}
+	_ = mongocarrier.Process(context.Background(), mongocarrier.ReadM(document, mongocarrier.WithPropagator(propagation.Default())), func(context.Context) error { return nil },
+		mongocarrier.WithCollection("orders"), mongocarrier.WithObserver(m))
+
+	show(registry, "etl_mongodb_queue_seconds_count", `etl_mongodb_documents_total{collection="orders",outcome="success"}`)
+	// Output:
+	// etl_mongodb_documents_total{collection="orders",outcome="success"} 1
+	// etl_mongodb_queue_seconds_count{collection="orders"} 1
 }

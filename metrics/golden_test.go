@@ -27,7 +27,7 @@ func TestGoldenMetrics(t *testing.T) {
 			labels = append(labels, pair.GetName())
 		}
 		row := fmt.Sprintf("%s{%s}", name, strings.Join(ordered(labels), ","))
-		rows = append(rows, fmt.Sprintf("%-62s %-9s %s", row, strings.ToLower(family.GetType().String()), family.GetHelp()))
+		rows = append(rows, fmt.Sprintf("%-68s %-9s %s", row, strings.ToLower(family.GetType().String()), family.GetHelp()))
 	}
 	slices.Sort(rows)
 	table := strings.ReplaceAll(strings.Join(rows, "\n"), "{} ", "   ") + "\n"
@@ -51,7 +51,7 @@ func TestGoldenMetrics(t *testing.T) {
 // ordered puts the labels that identify a stage first.
 func ordered(labels []string) []string {
 	slices.SortFunc(labels, func(a, b string) int {
-		order := []string{"pipeline", "stage"}
+		order := []string{"pipeline", "stage", "group", "operation", "topic", "partition"}
 		return cmpIndex(order, a) - cmpIndex(order, b)
 	})
 	return labels

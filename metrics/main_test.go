@@ -6,10 +6,14 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 	"go.uber.org/goleak"
 
 	"github.com/waybill-go/waybill/metrics"
@@ -68,7 +72,27 @@ func labelsOf(metric *dto.Metric) map[string]string {
 	return labels
 }
 
-// everything makes a stage feed every series there is.
+// lines returns the series whose lines begin with one of prefixes, in the text
+// format, sorted.
+func lines(t testing.TB, gatherer prometheus.Gatherer, prefixes ...string) []string {
+	t.Helper()
+	var found []string
+	for _, family := range families(t, gatherer) {
+		var text strings.Builder
+		if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(text.String()) {
+			if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(line, prefix) }) {
+				found = append(found, strings.TrimSpace(line))
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// everything makes what is observed feed every series there is.
 func everything(t testing.TB, m *metrics.Metrics) {
 	t.Helper()
 	s := newStage(t, m, stages.WithSource("orders.raw"))
@@ -85,4 +109,12 @@ func everything(t testing.TB, m *metrics.Metrics) {
 		return nil
 	})
 	_ = s.Run(t.Context(), func(context.Context) error { return errBoom })
+
+	m.KafkaSent("orders.raw", 0, 1, 10)
+	m.KafkaFetched("workers", "orders.raw", 0, 10, 3, time.Second)
+	m.KafkaTravelled(t.Context(), "orders.raw", time.Second, time.Minute)
+	m.KafkaCommitted("workers", "orders.raw", 0, 4)
+	m.KafkaFailed("send", "orders.raw", "eof")
+	m.MongoTravelled(t.Context(), "orders", time.Second, time.Minute)
+	m.MongoProcessed(t.Context(), "orders", 1, "failure", "timeout")
 }

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -20,8 +18,9 @@ import (
 // same name that is not the same metric.
 var ErrConflict = errors.New("metrics: conflict with a registered metric")
 
-// Metrics measures stages for Prometheus. It is made by [New], safe for
-// concurrent use, and itself a [prometheus.Collector].
+// Metrics measures stages, Kafka and MongoDB for Prometheus: it is the observer
+// of packages stages, kafkacarrier and mongocarrier. It is made by [New], safe
+// for concurrent use, and itself a [prometheus.Collector].
 //
 // A nil *Metrics observes and collects nothing.
 type Metrics struct {
@@ -29,7 +28,10 @@ type Metrics struct {
 	series *series
 
 	overflows map[string]prometheus.Counter // By label; read only.
-	dropped   *limited
+	dropped   *limited[prometheus.Counter]
+	travels   *travels
+	kafka     *kafka
+	mongodb   *mongodb
 
 	mu     sync.Mutex
 	stages map[[2]string]*stage // By pipeline and stage.
@@ -86,12 +88,17 @@ func newMetrics(c config) *Metrics {
 		overflows: map[string]prometheus.Counter{},
 		stages:    map[[2]string]*stage{},
 	}
-	for _, label := range [...]string{labelSource, labelReason, labelErrorType} {
+	for _, label := range [...]string{
+		labelSource, labelReason, labelErrorType, labelTopic, labelPartition, labelOperation, labelCollection,
+	} {
 		m.overflows[label] = m.series.labelOverflow.WithLabelValues(label)
 	}
-	m.dropped = m.limit(labelReason, func(reason string) prometheus.Counter {
+	m.dropped = newLimited(m, labelReason, func(reason string) prometheus.Counter {
 		return m.series.dropped.WithLabelValues(reason)
 	})
+	m.travels = newTravels(m)
+	m.kafka = newKafka(m)
+	m.mongodb = newMongoDB(m)
 	return m
 }
 
@@ -102,7 +109,7 @@ func (m *Metrics) Stage(pipeline, name, source string) stages.StageObserver {
 	if m == nil {
 		return nil
 	}
-	return m.stage(valid(pipeline), valid(name)).source(source)
+	return m.stage(valid(pipeline), valid(name)).sources.with(source)
 }
 
 // stage returns the series of a stage, made at the first call.
@@ -136,46 +143,6 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	for _, collector := range m.series.all {
 		collector.Collect(metrics)
 	}
-}
-
-// limited is a counter by one label whose values come from the user.
-type limited struct {
-	counters *bounded.Map[prometheus.Counter]
-	other    func() prometheus.Counter
-	overflow prometheus.Counter
-}
-
-const (
-	// otherValue stands for all values of a label beyond its limit.
-	otherValue = "_other_"
-	// maxValueBytes is the longest value of a label that users fill.
-	maxValueBytes = 128
-)
-
-// limit makes the counters of a label with create, which runs once for each
-// value.
-func (m *Metrics) limit(label string, create func(value string) prometheus.Counter) *limited {
-	return &limited{
-		counters: bounded.NewMap(m.config.labelLimit, func(value string) prometheus.Counter { return create(valid(value)) }),
-		other:    sync.OnceValue(func() prometheus.Counter { return create(otherValue) }),
-		overflow: m.overflows[label],
-	}
-}
-
-// with returns the counter of a value, or the one of all others.
-func (l *limited) with(value string) prometheus.Counter {
-	if len(value) <= maxValueBytes {
-		if counter, ok := l.counters.Get(value); ok {
-			return counter
-		}
-	}
-	l.overflow.Inc()
-	return l.other()
-}
-
-// valid returns value as a label value, which must be UTF-8.
-func valid(value string) string {
-	return strings.ToValidUTF8(value, "\uFFFD")
 }
 
 // isNil reports whether v is nil or holds a nil pointer.

@@ -26,6 +26,7 @@ type config struct {
 	buckets          []float64 // Upper bounds in seconds; none means no classic buckets.
 	withoutNative    bool
 	withoutExemplars bool
+	withoutPartition bool
 	labelLimit       int
 }
 
@@ -75,8 +76,8 @@ func WithConstLabels(labels map[string]string) Option {
 	})
 }
 
-// WithBuckets sets the upper bounds, in seconds, of the classic buckets of
-// etl_processing_seconds. They must increase. The default, also of no bounds,
+// WithBuckets sets the upper bounds, in seconds, of the classic buckets of all
+// histograms. They must increase. The default, also of no bounds,
 // is two a decade from 1 ms to 1 h.
 func WithBuckets(bounds ...float64) Option {
 	bounds = slices.Clone(bounds)
@@ -89,7 +90,7 @@ func WithBuckets(bounds ...float64) Option {
 	})
 }
 
-// WithoutClassicBuckets leaves the histogram with its native buckets only,
+// WithoutClassicBuckets leaves the histograms with their native buckets only,
 // which saves most of its series where Prometheus scrapes native histograms.
 func WithoutClassicBuckets() Option {
 	return optionFunc(func(c config) config {
@@ -98,7 +99,7 @@ func WithoutClassicBuckets() Option {
 	})
 }
 
-// WithoutNativeHistograms leaves the histogram with its classic buckets only,
+// WithoutNativeHistograms leaves the histograms with their classic buckets only,
 // which costs the application less memory.
 func WithoutNativeHistograms() Option {
 	return optionFunc(func(c config) config {
@@ -116,8 +117,18 @@ func WithoutExemplars() Option {
 	})
 }
 
-// WithLabelLimit sets how many values each of the labels source, reason and
-// error_type may have in one stage. All later values share the value _other_
+// WithoutPartitions counts the messages and bytes of Kafka by topic, with an
+// empty partition. The lag stays that of a partition, which is what it is.
+func WithoutPartitions() Option {
+	return optionFunc(func(c config) config {
+		c.withoutPartition = true
+		return c
+	})
+}
+
+// WithLabelLimit sets how many values a label that users fill may have: source,
+// reason and error_type in one stage, and topic, partition, group and
+// collection altogether. All later values share the value _other_, have no lag,
 // and are counted by etl_telemetry_label_overflow_total. The default, also of
 // an n below one, is 100.
 func WithLabelLimit(n int) Option {

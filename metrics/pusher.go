@@ -163,7 +163,7 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // time to push: it has the timeout of [WithPushTimeout]. A gatherer that does
 // not return delays it. A panic on the way is returned as a [stages.PanicError].
 // A nil ctx is taken as [context.Background].
-func (p *Pusher) Push(ctx context.Context) (err error) {
+func (p *Pusher) Push(ctx context.Context) (err error) { //nolint:contextcheck // A nil context means a new one.
 	if p == nil {
 		return nil
 	}
@@ -260,7 +260,7 @@ func parseGateway(gateway string) (string, *url.Userinfo, error) {
 	}
 	address, err := url.Parse(gateway)
 	if err != nil {
-		return "", nil, errors.New("metrics: malformed Pushgateway URL") //nolint:nilerr // See above.
+		return "", nil, errors.New("metrics: malformed Pushgateway URL")
 	}
 	if address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.RawQuery != "" || address.Fragment != "" {
 		return "", nil, fmt.Errorf("metrics: invalid Pushgateway URL %q", address.Redacted())

@@ -25,6 +25,8 @@ const (
 	memoryBytes          = "memory_bytes"
 	labelOverflow        = "telemetry_label_overflow_total"
 	telemetryDropped     = "telemetry_dropped_total"
+	endToEndSeconds      = "end_to_end_seconds"
+	hopSeconds           = "hop_seconds"
 )
 
 // The names of the labels.
@@ -37,12 +39,20 @@ const (
 	labelDirection = "direction"
 	labelErrorType = "error_type"
 	labelLabel     = "label"
+	labelCarrier   = "carrier"
+
+	labelGroup     = "group"
+	labelTopic     = "topic"
+	labelPartition = "partition"
+	labelOperation = "operation"
+
+	labelCollection = "collection"
 )
 
 // ownLabels may not be constant labels.
 var ownLabels = [...]string{ //nolint:gochecknoglobals // A constant table.
 	labelPipeline, labelStage, labelSource, labelOutcome, labelReason, labelDirection, labelErrorType, labelLabel,
-	"le", "quantile",
+	labelCarrier, labelGroup, labelTopic, labelPartition, labelOperation, labelCollection, "le", "quantile",
 }
 
 const (
@@ -56,11 +66,14 @@ const (
 
 // series are all metrics of one [Metrics].
 type series struct {
-	processing *prometheus.HistogramVec
+	processing, endToEnd, hop *prometheus.HistogramVec
 
 	rowsRead, rowsProcessed, rowsRejected, bytes, errors, retries *prometheus.CounterVec
 
 	inFlight, lastRun, lastSuccess, watermark *prometheus.GaugeVec
+
+	kafka   kafkaSeries
+	mongodb mongoSeries
 
 	labelOverflow, dropped *prometheus.CounterVec
 
@@ -69,18 +82,21 @@ type series struct {
 
 func newSeries(c config) *series {
 	s := &series{}
-	s.processing = keep(s, prometheus.NewHistogramVec(c.histogram(processingSeconds,
-		"Time the function of a stage took, by how it ended."), stageLabels(labelOutcome)))
+	s.processing = s.histogram(c, processingSeconds, "Time the function of a stage took, by how it ended.", stageLabels(labelOutcome))
+	s.endToEnd = s.histogram(c, endToEndSeconds, "Time since data set out, when a stage is done with it or a carrier brings it.", stageLabels())
+	s.hop = s.histogram(c, hopSeconds, "Time since data was sent, when a carrier brings it.", stageLabels(labelCarrier))
 	s.rowsRead = s.counter(c, rowsRead, "Rows that came into a stage.", stageLabels(labelSource))
 	s.rowsProcessed = s.counter(c, rowsProcessed, "Rows that came out of a stage well.", stageLabels(labelSource))
 	s.rowsRejected = s.counter(c, rowsRejected, "Rows that a stage turned away.", stageLabels(labelReason))
 	s.bytes = s.counter(c, bytesTotal, "Bytes that came into a stage (in) or went out of it (out).", stageLabels(labelDirection))
 	s.errors = s.counter(c, errorsTotal, "Runs of a stage that ended with a failure, a timeout or a panic.", stageLabels(labelErrorType))
 	s.retries = s.counter(c, retriesTotal, "Attempts after the first within runs of a stage.", stageLabels())
-	s.inFlight = s.gauge(c, inFlight, "Runs of a stage that have not ended.")
-	s.lastRun = s.gauge(c, lastRunTimestamp, "Unix time at which a run of a stage last ended.")
-	s.lastSuccess = s.gauge(c, lastSuccessTimestamp, "Unix time at which a run of a stage last succeeded.")
-	s.watermark = s.gauge(c, watermarkTimestamp, "Event time up to which a stage has seen all data.")
+	s.inFlight = s.gauge(c, inFlight, "Runs of a stage that have not ended.", stageLabels())
+	s.lastRun = s.gauge(c, lastRunTimestamp, "Unix time at which a run of a stage last ended.", stageLabels())
+	s.lastSuccess = s.gauge(c, lastSuccessTimestamp, "Unix time at which a run of a stage last succeeded.", stageLabels())
+	s.watermark = s.gauge(c, watermarkTimestamp, "Event time up to which a stage has seen all data.", stageLabels())
+	s.kafka = newKafkaSeries(s, c)
+	s.mongodb = newMongoSeries(s, c)
 	s.labelOverflow = s.counter(c, labelOverflow, "Uses of a label value beyond the limit, counted as _other_.", []string{labelLabel})
 	s.dropped = s.counter(c, telemetryDropped, "Telemetry that was lost, by reason.", []string{labelReason})
 	keep(s, newMemory(c))
@@ -96,8 +112,12 @@ func (s *series) counter(c config, name, help string, labels []string) *promethe
 	return keep(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.name(name), Help: help, ConstLabels: c.constLabels}, labels))
 }
 
-func (s *series) gauge(c config, name, help string) *prometheus.GaugeVec {
-	return keep(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: c.name(name), Help: help, ConstLabels: c.constLabels}, stageLabels()))
+func (s *series) gauge(c config, name, help string, labels []string) *prometheus.GaugeVec {
+	return keep(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: c.name(name), Help: help, ConstLabels: c.constLabels}, labels))
+}
+
+func (s *series) histogram(c config, name, help string, labels []string) *prometheus.HistogramVec {
+	return keep(s, prometheus.NewHistogramVec(c.histogram(name, help), labels))
 }
 
 func keep[C prometheus.Collector](s *series, collector C) C {

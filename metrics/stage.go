@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -20,64 +19,50 @@ const outcomes = int(stages.OutcomePanic) + 1
 // stage holds the series of one stage, looked up once.
 type stage struct {
 	processing        [outcomes]*timer
-	rejected, errors  *limited
-	dropped           *limited
+	rejected, errors  *limited[prometheus.Counter]
+	dropped           *limited[prometheus.Counter]
 	bytesIn, bytesOut prometheus.Counter
-	retries, overflow prometheus.Counter
+	retries           prometheus.Counter
 	inFlight          prometheus.Gauge
 
 	// A timestamp that has not been set must not look like 1970.
 	lastRun, lastSuccess func() prometheus.Gauge
 	watermark            *latest
+	endToEnd             func() *timer
 
-	sources *bounded.Map[*stageSource]
-	other   func() *stageSource
+	sources *limited[*stageSource]
 }
 
 func newStage(m *Metrics, pipeline, name string) *stage {
 	s := &stage{
-		rejected: m.limit(labelReason, func(reason string) prometheus.Counter {
+		rejected: newLimited(m, labelReason, func(reason string) prometheus.Counter {
 			return m.series.rowsRejected.WithLabelValues(pipeline, name, reason)
 		}),
-		errors: m.limit(labelErrorType, func(errorType string) prometheus.Counter {
+		errors: newLimited(m, labelErrorType, func(errorType string) prometheus.Counter {
 			return m.series.errors.WithLabelValues(pipeline, name, errorType)
 		}),
 		dropped:     m.dropped,
 		bytesIn:     m.series.bytes.WithLabelValues(pipeline, name, "in"),
 		bytesOut:    m.series.bytes.WithLabelValues(pipeline, name, "out"),
 		retries:     m.series.retries.WithLabelValues(pipeline, name),
-		overflow:    m.overflows[labelSource],
 		inFlight:    m.series.inFlight.WithLabelValues(pipeline, name),
 		lastRun:     onFirstUse(m.series.lastRun, pipeline, name),
 		lastSuccess: onFirstUse(m.series.lastSuccess, pipeline, name),
 		watermark:   &latest{gauge: onFirstUse(m.series.watermark, pipeline, name)},
+		endToEnd:    sync.OnceValue(func() *timer { return m.travels.endToEnd(pipeline, name) }),
 	}
 	for o := range outcomes {
 		observer := m.series.processing.WithLabelValues(pipeline, name, stages.Outcome(o).String()) //nolint:gosec // Within the range.
 		s.processing[o] = newTimer(observer, m.config)
 	}
-	bySource := func(source string) *stageSource {
-		source = valid(source)
+	s.sources = newLimited(m, labelSource, func(source string) *stageSource {
 		return &stageSource{
 			stage:     s,
 			read:      m.series.rowsRead.WithLabelValues(pipeline, name, source),
 			processed: m.series.rowsProcessed.WithLabelValues(pipeline, name, source),
 		}
-	}
-	s.sources = bounded.NewMap(m.config.labelLimit, bySource)
-	s.other = sync.OnceValue(func() *stageSource { return bySource(otherValue) })
+	})
 	return s
-}
-
-// source returns the observer of the stage for one source.
-func (s *stage) source(name string) *stageSource {
-	if len(name) <= maxValueBytes {
-		if observer, ok := s.sources.Get(name); ok {
-			return observer
-		}
-	}
-	s.overflow.Inc()
-	return s.other()
 }
 
 // stageSource observes a stage that reads from one source.
@@ -91,6 +76,7 @@ var (
 	_ stages.StageObserver     = (*stageSource)(nil)
 	_ stages.CountObserver     = (*stageSource)(nil)
 	_ stages.WatermarkObserver = (*stageSource)(nil)
+	_ stages.TravelObserver    = (*stageSource)(nil)
 	_ stages.DropObserver      = (*stageSource)(nil)
 )
 
@@ -118,6 +104,10 @@ func (s *stage) BytesOut(n int)                   { s.bytesOut.Add(float64(n)) }
 func (s *stage) Retried()                         { s.retries.Inc() }
 func (s *stage) Watermark(t time.Time)            { s.watermark.set(t) }
 func (s *stage) Dropped(reason string)            { s.dropped.with(reason).Inc() }
+
+func (s *stage) Travelled(ctx context.Context, endToEnd time.Duration) {
+	s.endToEnd().observe(ctx, endToEnd)
+}
 
 // latest is a timestamp that never goes back.
 type latest struct {
