@@ -12,24 +12,29 @@ import (
 	"testing"
 )
 
-// TestReadmeCodeIsTestedCode proves that each Go block of the README stands,
-// line for line, in an example that the tests run or in a program that they
-// start.
-func TestReadmeCodeIsTestedCode(t *testing.T) {
+// TestDocumentedCodeIsTestedCode proves that each Go block of the README and of
+// the table of carriers stands, line for line, in an example that the tests run
+// or in a program that they start.
+func TestDocumentedCodeIsTestedCode(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	tested := testedCode(t)
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
-	if len(blocks) == 0 {
-		t.Fatal("README.md has no Go block")
-	}
-	for _, block := range blocks {
-		if code := string(block[1]); !strings.Contains(tested, unindent(code)) {
-			t.Errorf("no example holds this block of README.md:\n%s", code)
-		}
+	for _, page := range []string{"README.md", "docs/carriers.md"} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(text, -1)
+			if len(blocks) == 0 {
+				t.Fatal("it has no Go block")
+			}
+			for _, block := range blocks {
+				if code := string(block[1]); !strings.Contains(tested, unindent(code)) {
+					t.Errorf("no example holds this block:\n%s", code)
+				}
+			}
+		})
 	}
 }
 
