@@ -27,7 +27,7 @@ func TestAllocations(t *testing.T) {
 	}
 	with := append(append([]kafka.Header(nil), app...), header("traceparent", traceparentA))
 	withWaybill := append(append([]kafka.Header(nil), with...), header("waybill", "00-00064a3f2b1c00-00064a3f2b1c00-0001"))
-	ctx, background := bareContext(t, traceparentB), context.Background()
+	ctx, background := bareContext(t, traceparentB), t.Context()
 	carriers := map[string]kafkacarrier.Option{
 		"Default":      w3c(),
 		"TraceContext": kafkacarrier.WithPropagator(propagation.TraceContext{}),
@@ -76,7 +76,7 @@ func TestWriterWithoutProvidersAllocatesTheCopyOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for most, ctx := range map[float64]context.Context{
-		1 + 1:     context.Background(),
+		1 + 1:     t.Context(),
 		1 + 1 + 2: bareContext(t, traceparentA), // And the headers and the values of all.
 	} {
 		for _, n := range []int{1, 100} {
@@ -99,7 +99,7 @@ func TestMeasuringAFetchAllocatesNothing(t *testing.T) {
 	e := &endless{msg: consumed(1, header("traceparent", traceparentA), header("waybill", w.String()))}
 	e.msg.Time = remoteTime
 	r := kafkacarrier.NewReaderOf(e, w3c(), kafkacarrier.WithMeterProvider(newMeter()), kafkacarrier.WithObserver(quiet{}), kafkacarrier.WithPartitionMetrics())
-	ctx := context.Background()
+	ctx := t.Context()
 	if got := testing.AllocsPerRun(200, func() { _, _ = r.FetchMessage(ctx) }); got != 0 {
 		t.Errorf("%v allocations, want none", got)
 	}

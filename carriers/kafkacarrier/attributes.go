@@ -52,12 +52,12 @@ var systemKafka = keySystem.String("kafka") //nolint:gochecknoglobals // constan
 // operation is what a span or a measurement is of: its name and its type.
 type operation struct{ name, kind string }
 
-var ( //nolint:gochecknoglobals // constants.
-	opCreate  = operation{name: "create", kind: "create"}
-	opSend    = operation{name: "send", kind: "send"}
-	opPoll    = operation{name: "poll", kind: "receive"}
-	opProcess = operation{name: "process", kind: "process"}
-	opCommit  = operation{name: "commit", kind: "settle"}
+var (
+	opCreate  = operation{name: "create", kind: "create"}   //nolint:gochecknoglobals // constant.
+	opSend    = operation{name: "send", kind: "send"}       //nolint:gochecknoglobals // constant.
+	opPoll    = operation{name: "poll", kind: "receive"}    //nolint:gochecknoglobals // constant.
+	opProcess = operation{name: "process", kind: "process"} //nolint:gochecknoglobals // constant.
+	opCommit  = operation{name: "commit", kind: "settle"}   //nolint:gochecknoglobals // constant.
 )
 
 func (op operation) attributes() []attribute.KeyValue {

@@ -125,10 +125,10 @@ func (b *broker) written() []kafka.Message {
 	return append([]kafka.Message(nil), b.records...)
 }
 
-// writerTo returns a kafka.Writer that writes to b at once and tries twice.
-func writerTo(b *broker, topic string) *kafka.Writer {
+// writerTo returns a kafka.Writer that writes orders to b at once and tries twice.
+func writerTo(b *broker) *kafka.Writer {
 	return &kafka.Writer{
-		Addr: kafka.TCP("broker:9092"), Topic: topic, Transport: b, RequiredAcks: kafka.RequireAll, Balancer: &kafka.RoundRobin{},
+		Addr: kafka.TCP("broker:9092"), Topic: "orders", Transport: b, RequiredAcks: kafka.RequireAll, Balancer: &kafka.RoundRobin{},
 		BatchTimeout: time.Millisecond, MaxAttempts: 2, WriteBackoffMin: time.Millisecond, WriteBackoffMax: time.Millisecond,
 	}
 }

@@ -62,11 +62,11 @@ func (w *Writer) open(ctx context.Context, msgs []kafka.Message) *call {
 	stamper := newStamper(w, msgs)
 	switch {
 	case len(msgs) == 1:
-		c.openSingle(tracer, &msgs[0], stamper)
+		c.openSingle(tracer, &msgs[0], stamper) //nolint:contextcheck // headers are read without one.
 	case w.cfg.withoutCreate:
-		c.openShared(tracer, msgs, stamper)
+		c.openShared(tracer, msgs, stamper) //nolint:contextcheck // headers are read without one.
 	default:
-		c.openEach(tracer, msgs, stamper)
+		c.openEach(tracer, msgs, stamper) //nolint:contextcheck // headers are read without one.
 	}
 	stamper.release()
 	// Only now: until here WriterData is the user's, for WithMessageContext.
@@ -150,7 +150,7 @@ func (c *call) openEach(tracer trace.Tracer, msgs []kafka.Message, stamper *stam
 		stamper.put(ctx, msg, true)
 		fresh = true
 		if plain && isUnsampledChild(c.ctx, span) {
-			unsampled, fresh = ctx, false
+			unsampled, fresh = ctx, false //nolint:fatcontext // kept, not nested.
 		}
 	}
 	_, c.span = c.w.start(c.ctx, tracer, spanClass{opSend, trace.SpanKindClient, c.topic}, thinned(links)...)
@@ -187,7 +187,7 @@ func (w *Writer) origin(ctx context.Context, msg *kafka.Message) (origin context
 	}
 	defer func() {
 		if recover() != nil || origin == nil {
-			origin, own = ctx, false
+			origin, own = ctx, false //nolint:fatcontext // kept, not nested.
 		}
 	}()
 	return w.cfg.messageContext(*msg), true

@@ -61,7 +61,7 @@ func (b *batch) add(t *token, msg *kafka.Message) {
 }
 
 // countBatch counts what was sent, or could not be.
-func (w *Writer) countBatch(b batch, err error, late bool) { //nolint:revive // late is not a switch: it is counted.
+func (w *Writer) countBatch(b batch, err error, late bool) {
 	if b.first == nil {
 		return
 	}

@@ -76,7 +76,7 @@ var replacing = propagation.WithPolicy(propagation.Replace) //nolint:gochecknogl
 
 // takeForward fills s with the context that msg goes on with.
 func (s *stamp) takeForward(ctx context.Context, msg *kafka.Message, cfg *config) {
-	remote := cfg.read(msg)
+	remote := cfg.read(msg) //nolint:contextcheck // headers are read without one.
 	switch {
 	case cfg.keepsExisting() && remote.SpanContext().IsValid(), !trace.SpanContextFromContext(ctx).IsValid():
 		ctx = remote.Context(ctx)

@@ -84,7 +84,7 @@ func TestOptionsWinOverTheGlobals(t *testing.T) {
 	kafkacarrier.Extract(ctx, msgs[0], opts...)
 	forwarded := kafkacarrier.Forward(ctx, msgs[0], "", opts...)
 
-	plain := writerTo(&broker{}, "orders")
+	plain := writerTo(&broker{})
 	plain.Transport = kafkacarrier.NewTransport(plain.Transport, opts...)
 	w, err := kafkacarrier.NewWriter(plain, opts...)
 	if err != nil {
@@ -96,7 +96,7 @@ func TestOptionsWinOverTheGlobals(t *testing.T) {
 	end(nil)
 	_, end = kafkacarrier.Start(ctx, msg, opts...)
 	end(nil)
-	if err := errors.Join(err, w.WriteMessages(ctx, msgs...), w.WriteMessages(ctx, forwarded), w.Close(),
+	if err = errors.Join(err, w.WriteMessages(ctx, msgs...), w.WriteMessages(ctx, forwarded), w.Close(),
 		r.Process(ctx, msg, doNothing), r.ProcessBatch(ctx, msgs, doNothing), r.CommitMessages(ctx, msg), r.Close(),
 		kafkacarrier.Process(ctx, msg, doNothing, opts...), kafkacarrier.ProcessBatch(ctx, msgs, doNothing, opts...)); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
 	t.Cleanup(resetGlobals)
 	resetGlobals()
 	b := &broker{}
-	w, err := kafkacarrier.NewWriter(writerTo(b, "orders"))
+	w, err := kafkacarrier.NewWriter(writerTo(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,15 +180,15 @@ func TestPanicsOfObserversAndTracersAreContained(t *testing.T) {
 		w3c(), kafkacarrier.WithTracerProvider(brokenTracer{}), kafkacarrier.WithObserver(brokenObserver{}),
 		kafkacarrier.WithMessageContext(func(kafka.Message) context.Context { panic("context") }), kafkacarrier.WithMeterProvider(newMeter()),
 	}
-	w, err := kafkacarrier.NewWriter(writerTo(&broker{}, "orders"), opts...)
+	w, err := kafkacarrier.NewWriter(writerTo(&broker{}), opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := consumed(1, header("traceparent", traceparentA), header("traceparent", traceparentB), header("waybill", propagation.Waybill{Origin: remoteTime, Sent: remoteTime}.String()))
 	r := kafkacarrier.NewReaderOf(inGroup(old, old, consumed(9)), append(opts, kafkacarrier.WithPollSpans())...)
 	for range 3 {
-		msg, err := r.FetchMessage(t.Context())
-		if err := errors.Join(err, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
+		msg, fetchErr := r.FetchMessage(t.Context())
+		if err := errors.Join(fetchErr, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -70,7 +70,7 @@ func everything(t *testing.T, f *flowtest.Flow, m *meter) {
 			return int16(kafka.InvalidTopic), nil
 		}
 		return 0, nil
-	}}, "orders")
+	}})
 	plain.Transport = kafkacarrier.NewTransport(plain.Transport, opts...)
 	w, err := kafkacarrier.NewWriter(plain, opts...)
 	if err != nil {
@@ -90,8 +90,8 @@ func everything(t *testing.T, f *flowtest.Flow, m *meter) {
 	s.config.CommitInterval = 1
 	r := kafkacarrier.NewReaderOf(s, opts...)
 	for range 2 {
-		msg, err := r.FetchMessage(t.Context())
-		if err := errors.Join(err, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
+		msg, fetchErr := r.FetchMessage(t.Context())
+		if err := errors.Join(fetchErr, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
 			t.Fatal(err)
 		}
 	}

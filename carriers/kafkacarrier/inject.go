@@ -55,7 +55,7 @@ func Extract(ctx context.Context, msg kafka.Message, opts ...Option) (extracted 
 	cfg := newConfig(opts)
 	defer func() {
 		if recover() != nil {
-			extracted = ctx
+			extracted = ctx //nolint:fatcontext // handed back, not nested.
 		}
 	}()
 	return propagation.Extract(ctx, msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)

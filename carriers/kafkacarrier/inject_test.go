@@ -188,7 +188,10 @@ func malformed() []string {
 func TestOtherHeadersKeepTheirOrderAndBytes(t *testing.T) {
 	t.Parallel()
 	before := []kafka.Header{
-		header("z", "1"), {Key: "null"}, {Key: "empty", Value: []byte{}}, header("traceparent", traceparentA),
+		header("z", "1"),
+		{Key: "null"},
+		{Key: "empty", Value: []byte{}},
+		header("traceparent", traceparentA),
 		header("z", "2"), header("Z", "\xff\x00"), header("x-b", "keep"), header("tracing", "keep"), header("", "no key"),
 	}
 	msg := withHeaders(before...)

@@ -6,6 +6,7 @@ package kafkacarrier
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -112,7 +113,7 @@ type work struct {
 }
 
 // openMessage opens the span of one message.
-func (t *telemetry) openMessage(ctx context.Context, msg *kafka.Message, redelivered bool) (context.Context, *work) {
+func (t *telemetry) openMessage(ctx context.Context, msg *kafka.Message, redelivered bool) (context.Context, *work) { //nolint:revive // redelivered is recorded.
 	w := &work{t: t, started: time.Now(), topic: msg.Topic, partition: msg.Partition}
 	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, msg.Topic}, []propagation.Remote{t.cfg.read(msg)}, t.cfg.start...)
 	if w.span.IsRecording() {
@@ -158,7 +159,7 @@ func (t *telemetry) formatKey(key []byte) (formatted string, ok bool) {
 func (t *telemetry) openBatch(ctx context.Context, msgs []kafka.Message) (context.Context, *work) {
 	w := &work{t: t, started: time.Now()}
 	w.topic, w.partition = common(msgs)
-	options := append(t.cfg.start[:len(t.cfg.start):len(t.cfg.start)], propagation.WithLinkAttributes(
+	options := append(slices.Clip(t.cfg.start), propagation.WithLinkAttributes(
 		func(i int) []attribute.KeyValue { return varying(&msgs[i], w.topic, w.partition) }))
 	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, w.topic}, t.readAll(msgs), options...)
 	if w.span.IsRecording() {

@@ -74,7 +74,7 @@ func TestProcessRecordsHowTheHandlerEnded(t *testing.T) {
 	cancel()
 	boom := errors.New("boom")
 	tests := map[string]struct {
-		ctx      context.Context
+		ctx      context.Context //nolint:containedctx // a row of a table.
 		fn       func(context.Context) error
 		want     error
 		panics   any
@@ -95,7 +95,7 @@ func TestProcessRecordsHowTheHandlerEnded(t *testing.T) {
 			err, value := recovered(func() error {
 				return kafkacarrier.Process(tt.ctx, consumed(1), tt.fn, w3c(), kafkacarrier.WithTracerProvider(f.Service("worker")))
 			})
-			if err != tt.want || value != tt.panics { //nolint:errorlint // the very same error.
+			if err != tt.want || value != tt.panics {
 				t.Errorf("Process gives %v and panics with %v, want %v and %v", err, value, tt.want, tt.panics)
 			}
 			span := only(t, f)
@@ -114,7 +114,7 @@ func recovered(fn func() error) (err error, value any) { //nolint:revive,staticc
 func attributeOf(span tracetest.SpanStub, key string) string {
 	for _, a := range span.Attributes {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""

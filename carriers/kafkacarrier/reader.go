@@ -6,6 +6,7 @@ package kafkacarrier
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,14 +133,14 @@ func (r *Reader) polled(ctx context.Context, started time.Time, msg *kafka.Messa
 	if !r.cfg.withPoll {
 		return
 	}
-	options := append(r.cfg.start[:len(r.cfg.start):len(r.cfg.start)],
+	options := append(slices.Clip(r.cfg.start),
 		propagation.WithSpanOptions(trace.WithTimestamp(started)))
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		options = append(options, propagation.AsLink()) // A fetch is not part of what it brings.
 	}
 	var attributes []attribute.KeyValue
 	if err == nil {
-		remotes = []propagation.Remote{r.cfg.read(msg)}
+		remotes = []propagation.Remote{r.cfg.read(msg)} //nolint:contextcheck // headers are read without one.
 		attributes = []attribute.KeyValue{partitionID(partition), keyOffset.Int64(msg.Offset)}
 	}
 	_, span := r.continues(ctx, spanClass{opPoll, trace.SpanKindClient, topic}, remotes, options...)
@@ -217,7 +218,7 @@ func (r *Reader) toSettle(ctx context.Context, msgs []kafka.Message) []propagati
 	if len(msgs) > 1 && trace.SpanContextFromContext(ctx).IsValid() {
 		return nil
 	}
-	return r.readAll(msgs)
+	return r.readAll(msgs) //nolint:contextcheck // headers are read without one.
 }
 
 // settled returns what is to be said of a commit of msgs.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -247,7 +248,7 @@ func TestBatchIsAsOldAsItsOldestMessage(t *testing.T) {
 	if err := c.ProcessBatch(t.Context(), msgs, func(ctx context.Context) error {
 		var made kafka.Message
 		kafkacarrier.Inject(ctx, &made, w3c())
-		read := propagation.ReadTextMap(kafkacarrier.New(&made), propagation.WithPropagator(propagation.Default()))
+		read := propagation.ReadTextMap(kafkacarrier.New(&made), propagation.WithPropagator(propagation.Default())) //nolint:contextcheck // it takes none.
 		if got, want := read.Waybill().Origin, remoteTime.Add(-time.Hour); !got.Equal(want) {
 			t.Errorf("what was made set out at %v, want %v", got, want)
 		}
@@ -295,12 +296,12 @@ func TestPollSpanHasTheTrueStartAndALink(t *testing.T) {
 	if len(polls) != 2 {
 		t.Fatalf("there are %d poll spans", len(polls))
 	}
-	for i, trace := range []string{"", traceB} {
+	for i, parent := range []string{"", traceB} {
 		p := polls[i]
 		if p.SpanKind.String() != "client" || len(p.Links) != 1 || p.Links[0].SpanContext.TraceID().String() != traceA || p.StartTime.Before(before) {
 			t.Errorf("poll %d is %v with links %v", i, p.SpanKind, p.Links)
 		}
-		if got := p.Parent.IsValid(); got != (trace != "") || got && p.Parent.TraceID().String() != trace {
+		if got := p.Parent.IsValid(); got != (parent != "") || got && p.Parent.TraceID().String() != parent {
 			t.Errorf("the parent of poll %d is %v", i, p.Parent)
 		}
 	}
@@ -326,7 +327,7 @@ func TestWaitingInVainIsNotAnError(t *testing.T) {
 			if fetchErr == nil || readErr == nil || !errors.Is(readErr, fetchErr) {
 				t.Errorf("FetchMessage gives %v, ReadMessage %v", fetchErr, readErr)
 			}
-			if spans, series, events := recorded(t, c.flow), c.meter.series(t), c.events.take(); len(spans)+len(series)+len(events) != 0 {
+			if spans, series, events := recorded(t, c.flow), c.meter.series(t), c.events.take(); len(spans)+len(series)+len(events) != 0 { //nolint:contextcheck // the meter is read in the ctx of the test.
 				t.Errorf("there is %v, %v, %v", spans, series, events)
 			}
 		})
@@ -531,12 +532,19 @@ func TestCommitSpan(t *testing.T) {
 		attrs   map[string]string
 		events  []string
 	}{
-		"one": {[]kafka.Message{a}, false, false, 1,
+		"one": {
+			[]kafka.Message{a},
+			false, false, 1,
 			map[string]string{"messaging.kafka.offset": "4", "messaging.destination.partition.id": "2", "waybill.queued": ""},
-			[]string{"committed workers orders/2 lag=4"}},
+			[]string{"committed workers orders/2 lag=4"},
+		},
 		"one in a span": {[]kafka.Message{a}, true, false, 1, nil, []string{"committed workers orders/2 lag=4"}},
-		"many": {[]kafka.Message{b, a}, false, false, 2,
-			map[string]string{"messaging.batch.message_count": "2", "messaging.kafka.offset": ""}, []string{"committed workers orders/2 lag=3"}},
+		"many": {
+			[]kafka.Message{b, a},
+			false, false, 2,
+			map[string]string{"messaging.batch.message_count": "2", "messaging.kafka.offset": ""},
+			[]string{"committed workers orders/2 lag=3"},
+		},
 		"many in a span": {[]kafka.Message{b, a}, true, false, 0, nil, []string{"committed workers orders/2 lag=3"}},
 		"queued":         {[]kafka.Message{a}, false, true, 1, map[string]string{"waybill.queued": "true"}, nil},
 	}
@@ -627,7 +635,7 @@ func TestContentIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	}{
 		"by default": {},
 		"key":        {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(nil)}, key: "user\uFFFD" + strings.Repeat("é", 60)},
-		"hash":       {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(func(k []byte) string { return fmt.Sprint(len(k)) })}, key: "205"},
+		"hash":       {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(func(k []byte) string { return strconv.Itoa(len(k)) })}, key: "205"},
 		"panic":      {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(func([]byte) string { panic("key") })}},
 		"header":     {opts: []kafkacarrier.Option{kafkacarrier.WithHeaders("TENANT", "absent")}, tenant: "acme"},
 	}

@@ -72,7 +72,7 @@ func labels(set attribute.Set) string {
 		case "messaging.system", "messaging.operation.type":
 		default:
 			key := strings.TrimPrefix(string(kv.Key), "messaging.")
-			parts = append(parts, key+"="+kv.Value.Emit())
+			parts = append(parts, key+"="+kv.Value.String())
 		}
 	}
 	return "{" + strings.Join(parts, " ") + "}"

@@ -147,14 +147,14 @@ func TestHandlerMayEndInEveryWay(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, tt := range map[string]struct {
-		ctx    context.Context
+		ctx    context.Context //nolint:containedctx // a row of a table.
 		fn     func(context.Context) error
 		value  any
 		kind   string
 		events []string
 	}{
 		"panic":           {t.Context(), func(context.Context) error { panic("boom") }, "boom", "panic", []string{"failed process orders panic"}},
-		"nil panic":       {t.Context(), func(context.Context) error { panic(error(nil)) }, new(runtime.PanicNilError), "panic", []string{"failed process orders panic"}},
+		"nil panic":       {t.Context(), func(ctx context.Context) error { panic(doNothing(ctx)) }, new(runtime.PanicNilError), "panic", []string{"failed process orders panic"}},
 		"Goexit":          {t.Context(), func(context.Context) error { runtime.Goexit(); return nil }, nil, "panic", []string{"failed process orders panic"}},
 		"panicking error": {cancelled, func(context.Context) error { return panicking{} }, nil, "_OTHER", []string{"failed process orders _OTHER"}},
 	} {

@@ -56,12 +56,13 @@ func (s *stamp) reset(headers []kafka.Header) {
 	*s = stamp{reading: headers, cleared: s.cleared[:0], fields: s.fields[:0], values: s.values[:0]}
 }
 
-func (s *stamp) Get(key string) string         { return string(lookup(s.reading, key)) }
-func (s *stamp) GetBytes(key string) []byte    { return lookup(s.reading, key) }
-func (s *stamp) Values(key string) []string    { return valuesOf(s.reading, key) }
-func (s *stamp) Keys() []string                { return keysOf(s.reading) }
-func (s *stamp) Delete(key string)             { s.cleared = append(s.cleared, key) }
-func (s *stamp) Set(key, value string)         { s.values = append(s.values, value...); s.set(key, len(value)) }
+func (s *stamp) Get(key string) string      { return string(lookup(s.reading, key)) }
+func (s *stamp) GetBytes(key string) []byte { return lookup(s.reading, key) }
+func (s *stamp) Values(key string) []string { return valuesOf(s.reading, key) }
+func (s *stamp) Keys() []string             { return keysOf(s.reading) }
+func (s *stamp) Delete(key string)          { s.cleared = append(s.cleared, key) }
+func (s *stamp) Set(key, value string)      { s.values = append(s.values, value...); s.set(key, len(value)) }
+
 func (s *stamp) SetBytes(key string, v []byte) { s.values = append(s.values, v...); s.set(key, len(v)) }
 
 // set notes that the last n bytes of values are the value of key.
@@ -147,7 +148,7 @@ func (s *stamp) fit(msg *kafka.Message, limit int64, budget int) level {
 			size += headerSize(len(h.Key), len(h.Value))
 		}
 	}
-	for without := whole; without < nothing; without++ {
+	for without := range nothing {
 		n, bytes, own := s.added(without)
 		if wireSize(msg, headers+n, size+bytes) <= limit && (budget <= 0 || own <= budget) {
 			return without

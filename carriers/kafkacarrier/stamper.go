@@ -41,7 +41,7 @@ func (s *stamper) release() {
 
 // put puts the context of ctx on msg. If it is not fresh, ctx is that of the
 // call before, and so is what is put on.
-func (s *stamper) put(ctx context.Context, msg *kafka.Message, fresh bool) {
+func (s *stamper) put(ctx context.Context, msg *kafka.Message, fresh bool) { //nolint:revive // fresh is a fact of ctx.
 	left := s.left
 	s.left--
 	if s.w.cfg.withoutInject {

@@ -5,6 +5,7 @@ package kafkacarrier
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -114,13 +115,13 @@ func (t *telemetry) templateOf(topic string) (name string) {
 func (t *telemetry) start(ctx context.Context, tracer trace.Tracer, class spanClass, links ...trace.Link) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil { // A sampler or a processor panicked.
-			started, span = noop.Tracer{}.Start(ctx, class.op.name)
+			started, span = noop.Tracer{}.Start(ctx, class.op.name) //nolint:fatcontext // the one span of this call.
 		}
 	}()
 	start := t.startOf(class)
 	options := start.options
 	if len(links) > 0 {
-		options = append(options[:len(options):len(options)], trace.WithLinks(links...))
+		options = append(slices.Clip(options), trace.WithLinks(links...))
 	}
 	return tracer.Start(ctx, start.name, options...)
 }

@@ -32,7 +32,7 @@ func TestTransportMeasuresEachRequest(t *testing.T) {
 		}
 		return 0, nil
 	}}
-	w := writerTo(b, "orders")
+	w := writerTo(b)
 	w.Transport = kafkacarrier.NewTransport(b, kafkacarrier.WithMeterProvider(m))
 	defer closeWriter(t, w)
 	if err := w.WriteMessages(t.Context(), value("1")); err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,7 @@ func newRig(t *testing.T, b *broker, configure func(*kafka.Writer), opts ...kafk
 	t.Helper()
 	r := &rig{flow: flowtest.New(t), meter: newMeter(), events: &events{}, broker: b}
 	r.service = r.flow.Service("api")
-	plain := writerTo(b, "orders")
+	plain := writerTo(b)
 	if configure != nil {
 		configure(plain)
 	}
@@ -118,7 +119,7 @@ func TestBatchGivesEachMessageASpanOfItsOwn(t *testing.T) {
 		if !ok || s.SpanKind != trace.SpanKindProducer || s.Status.Code != codes.Unset {
 			t.Errorf("no message carries %v, of kind %v and status %v", s.SpanContext.SpanID(), s.SpanKind, s.Status)
 		}
-		if attributeOf(s, "messaging.destination.partition.id") != fmt.Sprint(m.Partition) || attributeOf(s, "messaging.kafka.offset") != fmt.Sprint(m.Offset) {
+		if attributeOf(s, "messaging.destination.partition.id") != strconv.Itoa(m.Partition) || attributeOf(s, "messaging.kafka.offset") != strconv.FormatInt(m.Offset, 10) {
 			t.Errorf("the message is at %d/%d, the attributes are %v", m.Partition, m.Offset, s.Attributes)
 		}
 	}
@@ -232,7 +233,7 @@ func TestMessagesOfTheCallerAreNotChanged(t *testing.T) {
 func TestPanicOfTheUsersCompletionGoesUpAfterTheSpansEnded(t *testing.T) {
 	t.Parallel()
 	f := flowtest.New(t)
-	plain := writerTo(&broker{}, "orders")
+	plain := writerTo(&broker{})
 	plain.Completion = func([]kafka.Message, error) { panic("completion") }
 	w, err := kafkacarrier.NewWriter(plain, w3c(), kafkacarrier.WithTracerProvider(f.Service("api")))
 	if err != nil {
@@ -289,7 +290,7 @@ func TestWrappingTwiceRecordsOnce(t *testing.T) {
 			t.Parallel()
 			f, b, m := flowtest.New(t), &broker{}, newMeter()
 			var completed int
-			plain := writerTo(b, "orders")
+			plain := writerTo(b)
 			plain.Completion = func(msgs []kafka.Message, _ error) { completed += len(msgs) }
 			opts := []kafkacarrier.Option{w3c(), kafkacarrier.WithTracerProvider(f.Service("api")), kafkacarrier.WithMeterProvider(m)}
 			w, err := kafkacarrier.NewWriter(plain, opts...)
@@ -486,7 +487,7 @@ func TestCallThatFailsAsAWholeSendsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, tt.broker, tt.configure)
-			plain := writerTo(tt.broker, "orders")
+			plain := writerTo(tt.broker)
 			if tt.configure != nil {
 				tt.configure(plain)
 			}
@@ -578,7 +579,7 @@ func TestContextNeverMakesAMessageTooLarge(t *testing.T) {
 		{size + traceparent + waybill + tracestate + baggage - 1, []string{"app", "traceparent", "waybill", "tracestate"}},
 		{size + traceparent + waybill + tracestate + baggage, []string{"app", "traceparent", "waybill", "tracestate", "baggage"}},
 	} {
-		t.Run(fmt.Sprint(tt.limit-size), func(t *testing.T) {
+		t.Run(strconv.FormatInt(tt.limit-size, 10), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, &broker{}, func(w *kafka.Writer) { w.BatchBytes = tt.limit }, kafkacarrier.WithBaggage("user"))
 			if err := r.writer.WriteMessages(remoteContext(t, traceparentA), bare); err != nil {
@@ -594,7 +595,7 @@ func TestContextNeverMakesAMessageTooLarge(t *testing.T) {
 		})
 	}
 	// The sum must be that of kafka-go: one byte less and it refuses the message.
-	plain := writerTo(&broker{}, "orders")
+	plain := writerTo(&broker{})
 	defer closeWriter(t, plain)
 	plain.BatchBytes = size
 	if err := plain.WriteMessages(t.Context(), bare); err != nil {
@@ -788,7 +789,6 @@ func TestDeliveredMessagesAreNotKept(t *testing.T) {
 	if err := r.writer.WriteMessages(t.Context(), kafka.Message{WriterData: data}); err != nil {
 		t.Fatal(err)
 	}
-	data = nil
 	<-delivered
 	for deadline := time.Now().Add(10 * time.Second); kept.Value() != nil; runtime.GC() {
 		if time.Now().After(deadline) {
