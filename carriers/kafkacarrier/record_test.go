@@ -6,6 +6,8 @@ package kafkacarrier_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -36,8 +38,12 @@ func newMeter() *meter {
 // the system and the operation type, which go with the operation name.
 func (m *meter) series(t testing.TB) map[string]int64 {
 	t.Helper()
+	return seriesOf(m.metrics(t))
+}
+
+func seriesOf(metrics []metricdata.Metrics) map[string]int64 {
 	series := make(map[string]int64)
-	for _, metric := range m.metrics(t) {
+	for _, metric := range metrics {
 		switch data := metric.Data.(type) {
 		case metricdata.Sum[int64]:
 			for _, point := range data.DataPoints {
@@ -54,15 +60,35 @@ func (m *meter) series(t testing.TB) map[string]int64 {
 
 func (m *meter) metrics(t testing.TB) []metricdata.Metrics {
 	t.Helper()
-	var all metricdata.ResourceMetrics
-	if err := m.reader.Collect(context.WithoutCancel(t.Context()), &all); err != nil {
+	metrics, err := m.collect()
+	if err != nil {
 		t.Fatal(err)
+	}
+	return metrics
+}
+
+func (m *meter) collect() ([]metricdata.Metrics, error) {
+	var all metricdata.ResourceMetrics
+	if err := m.reader.Collect(context.Background(), &all); err != nil {
+		return nil, err
 	}
 	var metrics []metricdata.Metrics
 	for _, scope := range all.ScopeMetrics {
 		metrics = append(metrics, scope.Metrics...)
 	}
-	return metrics
+	return metrics, nil
+}
+
+// print prints the series, for an example.
+func (m *meter) print() {
+	metrics, err := m.collect()
+	if err != nil {
+		fmt.Println(err)
+	}
+	series := seriesOf(metrics)
+	for _, name := range slices.Sorted(maps.Keys(series)) {
+		fmt.Println(name, series[name])
+	}
 }
 
 func labels(set attribute.Set) string {
