@@ -4,12 +4,9 @@
 package mongo_test
 
 import (
-	"context"
 	"testing"
 
 	bson1 "go.mongodb.org/mongo-driver/bson"
-	mongo1 "go.mongodb.org/mongo-driver/mongo"
-	options1 "go.mongodb.org/mongo-driver/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -20,14 +17,8 @@ import (
 // Rules 18 and 25: one driver writes, the other reads.
 func TestDriversThroughAServer(t *testing.T) {
 	t.Parallel()
-	m := start(t)
-	orders := newCollection(t, m)
-	client1, err := mongo1.Connect(t.Context(), options1.Client().ApplyURI(m.URI()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client1.Disconnect(context.Background()) })
-	orders1 := client1.Database(orders.Database().Name()).Collection(orders.Name())
+	orders := newCollection(t, start(t))
+	orders1 := orders.v1
 
 	ctx := spanCtx(t, traceparentA, "vendor=1")
 	shared := mongocarrier.WithCaptured(mongocarrier.Capture(ctx))

@@ -37,7 +37,7 @@ func (f *ferret) start(context.Context) error {
 		Listener:  ferretdb.ListenerConfig{TCP: f.addr},
 		Logger:    slog.New(slog.DiscardHandler),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + filepath.ToSlash(f.dir) + "/",
+		SQLiteURL: "file:" + filepath.ToSlash(f.dir) + "/?_pragma=synchronous(off)", // a machine that crashes takes the test with it.
 	})
 	if err != nil {
 		return err
