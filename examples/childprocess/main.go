@@ -22,24 +22,24 @@ func main() {
 		child()
 		return
 	}
-	if err := parent(); err != nil {
-		log.Fatal(err)
-	}
+	parent()
 }
 
-func parent() error {
+func parent() {
 	ctx, span := sdktrace.NewTracerProvider().Tracer("childprocess").Start(context.Background(), "parent")
-	defer span.End()
 	fmt.Println("parent:", span.SpanContext().TraceID())
 
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, self, "child")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	envcarrier.Command(ctx, cmd) // This is all the parent does.
-	return cmd.Run()
+	if err := cmd.Run(); err != nil {
+		log.Fatal(err)
+	}
+	span.End()
 }
 
 func child() {

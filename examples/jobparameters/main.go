@@ -22,7 +22,6 @@ import (
 func main() {
 	tracer := sdktrace.NewTracerProvider().Tracer("jobparameters")
 	ctx, span := tracer.Start(context.Background(), "trigger")
-	defer span.End()
 
 	// The program that triggers the run. The map is copied, not changed.
 	parameters, err := jobcarrier.Inject(ctx, map[string]string{"region": "Taiwan"}, jobcarrier.Databricks())
@@ -33,6 +32,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	span.End()
 	fmt.Printf("%s\n", request)
 
 	fmt.Println("one trace:", run(tracer, parameters) == span.SpanContext().TraceID())

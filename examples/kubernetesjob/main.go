@@ -22,7 +22,6 @@ import (
 
 func main() {
 	ctx, span := sdktrace.NewTracerProvider().Tracer("kubernetesjob").Start(context.Background(), "dispatch")
-	defer span.End()
 
 	job := &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
@@ -45,5 +44,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	span.End()
 	fmt.Print(string(text))
 }

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command stages makes a function a stage of a pipeline: it stays the function
-// it was, and is timed, counted and traced. The metrics are at
-// http://localhost:8000/metrics until it ends by itself or by Ctrl-C.
+// it was, and is timed, counted and, by the global tracer provider of a program
+// that sets one, traced. The metrics are at http://localhost:8000/metrics until it
+// ends by itself or by Ctrl-C.
 package main
 
 import (
@@ -40,14 +41,14 @@ func main() {
 	addr := flag.String("metrics", ":8000", "the address of the metrics")
 	rows := flag.Int("rows", 100, "how many rows to process, ten a second")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *addr, *rows); err != nil {
+	if err := run(*addr, *rows); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr string, rows int) error {
+func run(addr string, rows int) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	registry := prometheus.NewRegistry()
 	observer, err := metrics.New(registry)
 	if err != nil {
@@ -57,7 +58,7 @@ func run(ctx context.Context, addr string, rows int) error {
 	if err != nil {
 		return err
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	_, port, _ := net.SplitHostPort(server.Addr().String())
 	fmt.Printf("metrics: http://localhost:%s/metrics\n", port)
 
@@ -69,9 +70,11 @@ func run(ctx context.Context, addr string, rows int) error {
 	if err != nil {
 		return err
 	}
-	half := stages.Wrap(stage, half) // The same type as before.
+	measured := stages.Wrap(stage, half) // A function of the same type.
 	for n := range rows {
-		if m, err := half(ctx, n); err == nil {
+		if m, err := measured(ctx, n); err != nil {
+			fmt.Println(n, "->", err)
+		} else {
 			fmt.Println(n, "->", m)
 		}
 		select {

@@ -19,7 +19,9 @@ func TestProgramEndsByItself(t *testing.T) {
 	t.Parallel()
 	program.Compare(t, program.Output(t, "-metrics", "127.0.0.1:0", "-rows", "4"), `metrics: http://localhost:<port>/metrics
 0 -> 0
+1 -> odd
 2 -> 1
+3 -> odd
 `)
 }
 
@@ -62,7 +64,7 @@ func get(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ func StartTraces(file, forward string) (t *Traces, url string, stop func(), err 
 func (t *Traces) Received() []ptrace.Traces {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.traces[:len(t.traces):len(t.traces)]
+	return slices.Clip(t.traces)
 }
 
 // Err returns why something could not be written or forwarded, or nil.
@@ -100,7 +101,7 @@ func SendTraces(endpoint string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("%s/v1/traces answered %s", endpoint, response.Status)
 	}
