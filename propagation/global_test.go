@@ -187,7 +187,7 @@ func TestTheGlobalPropagatorMayChangeAtAnyTime(t *testing.T) {
 				if got["one"] != traceparentText && got["two"] != traceparentText && got["traceparent"] != traceparentText {
 					t.Errorf("nothing whole was written: %v", got)
 				}
-				propagation.Read(text(got), textAccessor{})
+				propagation.Extract(ctx, text(got), textAccessor{})
 			}
 		})
 	}

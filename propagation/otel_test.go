@@ -83,15 +83,15 @@ func FuzzExtractAgainstOpenTelemetry(f *testing.F) {
 					}
 					continue
 				}
-				requireSame(t, name, openTelemetry.Extract(ctx, c), got)
-				requireSame(t, name+", read", openTelemetry.Extract(ctx, c), propagation.ReadTextMap(c, defaults).Context(ctx))
+				requireSame(openTelemetry.Extract(ctx, c), got, t, name)
+				requireSame(openTelemetry.Extract(ctx, c), propagation.ReadTextMap(c, defaults).Context(ctx), t, name+", read")
 			}
 		}
 	})
 }
 
 // requireSame checks that got carries what want does.
-func requireSame(t *testing.T, name string, want, got context.Context) {
+func requireSame(want, got context.Context, t *testing.T, name string) {
 	t.Helper()
 	if want, got := trace.SpanContextFromContext(want), trace.SpanContextFromContext(got); !got.Equal(want) {
 		t.Errorf("%s: the span context is %v %v, want %v %v", name, got, got.TraceState(), want, want.TraceState())
@@ -156,7 +156,7 @@ func FuzzInjectAgainstOpenTelemetry(f *testing.F) {
 					t.Errorf("%s: %s is not valid UTF-8: %q", name, key, value)
 				}
 			}
-			requireSame(t, name+", read back", openTelemetry.Extract(t.Context(), want), propagation.Extract(t.Context(), got, textAccessor{}, defaults))
+			requireSame(openTelemetry.Extract(t.Context(), want), propagation.Extract(t.Context(), got, textAccessor{}, defaults), t, name+", read back")
 		}
 	})
 }
