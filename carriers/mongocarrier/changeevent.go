@@ -48,6 +48,8 @@ func (o Origin) String() string {
 // an update among the updated fields, whole or as the parts that changed, else
 // in the full document, which may be newer than the event, and else in the
 // document before the change; for a delete only there. Other events hold none.
+// Among the updated fields, that of [WithLastWriterField] comes first, so an
+// update with the mode [Both] is read as that of its writer.
 //
 // What the updated fields hold in parts is completed from the full document if
 // that is of the same write. It decodes nothing and keeps nothing of event. It
@@ -59,6 +61,12 @@ func ReadChangeEvent[R ~[]byte](event R, opts ...Option) (propagation.Remote, Or
 	case "insert", "replace":
 		return origin(readRaw(full, &cfg), Written)
 	case "update":
+		last := cfg
+		if last.field = cfg.lastField(); cfg.form != Flat {
+			if remote := readUpdated(event, full, &last); remote.Err() == nil {
+				return remote, Written
+			}
+		}
 		if remote := readUpdated(event, full, &cfg); remote.Err() == nil {
 			return remote, Written
 		}

@@ -78,12 +78,24 @@ func TestReadChangeEvent(t *testing.T) {
 			want:  traceparentA, origin: mongocarrier.Creation,
 		},
 		"update of a field of a like name": {
-			event: updateEvent(D{{"_otelx", subDocument(traceparentB)}, {"_otel_last", subDocument(traceparentB)}}, with(traceparentA), nil),
+			event: updateEvent(D{{"_otelx", subDocument(traceparentB)}, {"_otel_next", subDocument(traceparentB)}}, with(traceparentA), nil),
 			want:  traceparentA, origin: mongocarrier.Creation,
 		},
 		"update, the document is gone": {
 			event: append(updateEvent(D{{"n", 1}}, nil, with(traceparentA)), E{"fullDocument", nil}),
 			want:  traceparentA, origin: mongocarrier.PreImage,
+		},
+		"update, the last writer": {
+			event: updateEvent(D{{"n", 1}, {"_otel_last", subDocument(traceparentA)}}, with(traceparentB), nil),
+			want:  traceparentA, origin: mongocarrier.Written,
+		},
+		"update, the last writer of two": {
+			event: updateEvent(D{{"_otel", subDocument(traceparentB)}, {"_otel_last", subDocument(traceparentA)}}, nil, nil),
+			want:  traceparentA, origin: mongocarrier.Written,
+		},
+		"update, the last writer is garbage": {
+			event: updateEvent(D{{"_otel", subDocument(traceparentA)}, {"_otel_last", 7}}, nil, nil),
+			want:  traceparentA, origin: mongocarrier.Written,
 		},
 		"update with nothing": {event: updateEvent(D{{"n", 1}}, nil, nil)},
 		"update that wrote garbage": {
