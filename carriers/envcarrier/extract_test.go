@@ -142,7 +142,8 @@ func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
 	}
 }
 
-// mark is a propagator of one key, which is found by name and by enumeration.
+// mark is a propagator of one key, which is found by name and by enumeration,
+// and brings a span with it.
 type mark struct{}
 
 func (mark) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("x-mark", "here") }
@@ -150,6 +151,7 @@ func (mark) Extract(ctx context.Context, c propagation.TextMapCarrier) context.C
 	if !slices.Contains(c.Keys(), "X_MARK") {
 		return ctx
 	}
+	ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 	return context.WithValue(ctx, mark{}, c.Get("x-mark"))
 }
 func (mark) Fields() []string { return []string{"x-mark"} }

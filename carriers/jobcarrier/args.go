@@ -5,6 +5,7 @@ package jobcarrier
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,7 +19,8 @@ import (
 // The caller's own flags win, as the parameters do in [Inject]. Without a valid
 // span in ctx nothing is written. A nil list stays nil: for a job service a
 // list replaces the job's own, so nothing is added where the caller gives none.
-// A context that is too large for the service is left out.
+// A context that is too large for the service is left out, and so is a value
+// that no argument can hold, as one with a NUL.
 func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	if args == nil {
 		return nil
@@ -26,10 +28,11 @@ func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	cfg := newConfig(opts)
 	own := slices.Clone(args)
 	p := pack(ctx, cfg)
+	maps.DeleteFunc(p.values, func(_, value string) bool { return !cfg.preset.passesArgument(value) })
 	if cfg.replace {
 		own = withoutFlags(own, p.fields)
 	} else {
-		p.yield(func(field string) bool { return flagValue(own, field) != "" })
+		p.yield(func(field string) bool { return flagValue(own, field) != "" || endsIn(own, field) })
 	}
 	for {
 		out := slices.Insert(slices.Clone(own), flagsEnd(own), p.flags()...)
@@ -83,17 +86,25 @@ func flagsEnd(args []string) int {
 func flagValue(args []string, name string) string {
 	value := ""
 	args = args[:flagsEnd(args)]
-	for i, arg := range args {
-		flag, text, inline := strings.Cut(arg, "=")
+	for i := 0; i < len(args); i++ {
+		flag, text, inline := strings.Cut(args[i], "=")
 		switch {
 		case !isFlag(flag, name):
 		case inline:
 			value = text
 		case i+1 < len(args):
-			value = args[i+1]
+			i++
+			value = args[i]
 		}
 	}
 	return value
+}
+
+// endsIn reports whether the last flag is the one called name, without a value:
+// it would take the next argument as its own.
+func endsIn(args []string, name string) bool {
+	end := flagsEnd(args)
+	return end > 0 && isFlag(args[end-1], name)
 }
 
 // isFlag reports whether arg, without a value, is the flag called name.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
 	"github.com/waybill-go/waybill/propagation"
@@ -39,6 +40,7 @@ func TestInjectArgs(t *testing.T) {
 		"the caller's own":     {span, []string{"--traceparent=mine"}, nil, []string{"--traceparent=mine"}},
 		"with one dash":        {span, []string{"-traceparent=mine"}, nil, []string{"-traceparent=mine"}},
 		"in two arguments":     {span, []string{"--tracestate", "mine=1"}, nil, []string{"--tracestate", "mine=1"}},
+		"one without a value":  {span, []string{"-v", "--traceparent", "--", "x"}, nil, []string{"-v", "--traceparent", "--", "x"}},
 		"an operand is no own": {span, []string{"--", "--traceparent=mine"}, nil, []string{flagOfSpan, "--", "--traceparent=mine"}},
 		"replaced on demand": {
 			span,
@@ -57,7 +59,8 @@ func TestInjectArgs(t *testing.T) {
 		},
 		"operands stay as they are where nothing fits": {
 			span, slices.Concat([]string{strings.Repeat("v", 9900), "--"}, operands),
-			[]jobcarrier.Option{jobcarrier.Databricks()}, slices.Concat([]string{strings.Repeat("v", 9900), "--"}, operands),
+			[]jobcarrier.Option{jobcarrier.Databricks()},
+			slices.Concat([]string{strings.Repeat("v", 9900), "--"}, operands),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +96,8 @@ func FuzzInjectArgs(f *testing.F) {
 		}
 		injected := jobcarrier.InjectArgs(spanContext(t), args, jobcarrier.WithPropagator(marker(state)))
 		if slices.Equal(injected, args) {
-			if state != "" && !slices.ContainsFunc(flags, own.MatchString) {
+			passes := state != "" && !strings.Contains(state, "\x00") && len(state) < 8000
+			if passes && !slices.ContainsFunc(flags, own.MatchString) {
 				t.Errorf("nothing was added to %q", args)
 			}
 			return
@@ -114,15 +118,72 @@ func FuzzInjectArgs(f *testing.F) {
 	})
 }
 
-// marker is a propagator of one value.
+// marker is a propagator of one value, which brings a span with it.
 type marker string
 
 func (m marker) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("state", string(m)) }
 
 func (marker) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 	return context.WithValue(ctx, marker(""), c.Get("state"))
 }
 func (marker) Fields() []string { return []string{"state"} }
+
+// Where the parser of Go takes arguments as flags, ReadArgs reads the same.
+func FuzzReadArgs(f *testing.F) {
+	for _, line := range []string{"--state=a", "-state a", "--state=a --state b", "--state", "--state=a -- --state=b", "--other --state=a", "---state=a", "-state -state="} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, " ")
+		set := flag.NewFlagSet("", flag.ContinueOnError)
+		set.SetOutput(io.Discard)
+		want := set.String("state", "", "")
+		set.Bool("other", false, "")
+		end := slices.Index(args, "--")
+		if end < 0 {
+			end = len(args)
+		}
+		if err := set.Parse(args[:end]); err != nil || set.NArg() > 0 {
+			return // not flags only, or unknown ones.
+		}
+		got, _ := jobcarrier.ExtractArgs(t.Context(), args, jobcarrier.WithPropagator(marker(""))).Value(marker("")).(string)
+		if got != *want {
+			t.Errorf("%q is read as %q, want %q", args, got, *want)
+		}
+	})
+}
+
+// Rule 46.
+func TestArgumentsHoldWhatTheyCan(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		value  string
+		preset jobcarrier.Option
+		ok     bool
+	}{
+		"ASCII":                   {"a b\n\x7f", nil, true},
+		"ASCII to Databricks":     {"a b\n\x7f", jobcarrier.Databricks(), true},
+		"more":                    {"gr\u00fcn", nil, true},
+		"more to Databricks":      {"gr\u00fcn", jobcarrier.Databricks(), false},
+		"no text to Databricks":   {"\xff", jobcarrier.Databricks(), false},
+		"a NUL":                   {"a\x00b", nil, false},
+		"more to Argo":            {"gr\u00fcn", jobcarrier.Argo(), true},
+		"a reference in any case": {"{{x}}", jobcarrier.Databricks(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := jobcarrier.InjectArgs(spanContext(t), []string{"run"}, jobcarrier.WithPropagator(marker(test.value)), test.preset)
+			want := []string{"run"}
+			if test.ok {
+				want = append(want, "--state="+test.value)
+			}
+			if diff := cmp.Diff(want, args); diff != "" {
+				t.Errorf("arguments (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
 
 func TestReadArgs(t *testing.T) {
 	t.Parallel()

@@ -6,11 +6,12 @@ package jobcarrier
 import "context"
 
 // ParameterDefinition declares a parameter of a job, with an empty default. As
-// JSON it is an element of the parameters of a Databricks job.
+// JSON it is an element of the parameters of a Databricks job, and it converts
+// to the JobParameterDefinition of the Databricks SDK.
 // https://docs.databricks.com/api/workspace/jobs/create#parameters
 type ParameterDefinition struct {
-	Name    string `json:"name"`
 	Default string `json:"default"`
+	Name    string `json:"name"`
 }
 
 // ParameterDefinitions returns the parameters a job must declare to be given a

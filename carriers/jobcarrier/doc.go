@@ -15,7 +15,8 @@
 //
 // Give [Inject] the parameters and the preset of the service, and send what it
 // returns. [InjectConf] does it for the conf of an Airflow DAG run, and
-// [InjectArgs] for a list of arguments.
+// [InjectArgs] for a list of arguments. [Carrier] is for functions that want
+// OpenTelemetry's interface.
 //
 //	params, err := jobcarrier.Inject(ctx, params, jobcarrier.Databricks())
 //
@@ -50,7 +51,8 @@
 //
 // # Guarantees
 //
-//   - The caller's map or list is not changed, and its own keys win.
+//   - The caller's map or list is not changed, and its own keys win. nil
+//     parameters are none; nil arguments stay nil.
 //   - A context is written whole or not at all, and only where it can arrive as
 //     it was: what a service would expand is encoded or left out.
 //   - Parameters that a service would refuse for their size are found out before

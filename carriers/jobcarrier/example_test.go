@@ -110,6 +110,12 @@ func ExampleDatabricks() {
 	// Output: true
 }
 
+func ExampleDatabricksEnv() {
+	environ, err := jobcarrier.Inject(exampleContext(), nil, traceContext, jobcarrier.DatabricksEnv())
+	fmt.Println(environ, err) // and then compute.ClusterSpec{SparkEnvVars: environ, ...}.
+	// Output: map[TRACEPARENT:00-01000000000000000000000000000000-0200000000000000-01] <nil>
+}
+
 func ExampleAirflow() {
 	conf, err := jobcarrier.Inject(exampleContext(), nil, traceContext, jobcarrier.Airflow())
 	fmt.Println(slices.Sorted(maps.Keys(conf)), err)
@@ -144,7 +150,7 @@ func ExampleArgo() {
 func ExampleParameterDefinitions() {
 	definitions, err := json.Marshal(jobcarrier.ParameterDefinitions(traceContext)) // of the job, once.
 	fmt.Println(string(definitions), err)
-	// Output: [{"name":"traceparent","default":""},{"name":"tracestate","default":""}] <nil>
+	// Output: [{"default":"","name":"traceparent"},{"default":"","name":"tracestate"}] <nil>
 }
 
 func ExampleParameterDefinition_Reference() {
@@ -161,4 +167,50 @@ func ExampleWithErrorOnConflict() {
 	_, err := jobcarrier.Inject(exampleContext(), params, jobcarrier.WithErrorOnConflict())
 	fmt.Println(err)
 	// Output: the parameters hold a trace context already
+}
+
+func ExampleCarrier() {
+	params := map[string]string{"day": "2026-02-03"} // is changed, as Inject does not.
+	propagation.InjectTextMap(exampleContext(), jobcarrier.Carrier(params), propagation.WithPropagator(propagation.TraceContext{}))
+	fmt.Println(params)
+	// Output: map[day:2026-02-03 traceparent:00-01000000000000000000000000000000-0200000000000000-01]
+}
+
+func ExampleWithBaggage() {
+	params := map[string]string{
+		"traceparent": "00-01000000000000000000000000000000-0200000000000000-01",
+		"baggage":     "tenant=7,user=42",
+	}
+	fmt.Println(jobcarrier.Read(params, jobcarrier.WithBaggage("tenant")).Baggage())
+	// Output: tenant=7
+}
+
+func ExampleWithoutBaggage() {
+	params := map[string]string{
+		"traceparent": "00-01000000000000000000000000000000-0200000000000000-01",
+		"baggage":     "tenant=7",
+	}
+	options := []jobcarrier.Option{jobcarrier.WithBaggage("tenant")} // what a program always uses.
+	fmt.Println(jobcarrier.Read(params, append(options, jobcarrier.WithoutBaggage())...).Baggage().Len())
+	// Output: 0
+}
+
+func ExampleWithMaxBytes() {
+	// A traceparent takes 66 bytes with its key, a waybill up to 47.
+	args := jobcarrier.InjectArgs(exampleContext(), []string{"run"}, jobcarrier.WithMaxBytes(100))
+	fmt.Println(strings.Join(args, " "))
+	// Output: run --traceparent=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleWithPolicy() {
+	params := map[string]string{"traceparent": "of an earlier run", "tracestate": "old=1"}
+	params, err := jobcarrier.Inject(exampleContext(), params, traceContext, jobcarrier.WithPolicy(propagation.Replace))
+	fmt.Println(params, err)
+	// Output: map[traceparent:00-01000000000000000000000000000000-0200000000000000-01] <nil>
+}
+
+func ExampleWithPropagator() {
+	params, err := jobcarrier.Inject(exampleContext(), nil, jobcarrier.WithPropagator(propagation.Default()))
+	fmt.Println(slices.Sorted(maps.Keys(params)), err)
+	// Output: [traceparent waybill] <nil>
 }

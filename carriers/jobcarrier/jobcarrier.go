@@ -121,22 +121,6 @@ func holds[V any](params map[string]V, names []string) bool {
 	return false
 }
 
-// reader reads params by the names of a preset.
-func (cfg config) reader() propagation.Getter[map[string]string] { return reader{cfg.preset} }
-
-type reader struct{ preset preset }
-
-func (r reader) Get(params map[string]string, key string) string {
-	for _, name := range r.preset.namesOf(key) {
-		if value := params[name]; value != "" {
-			return value
-		}
-	}
-	return ""
-}
-
-func (reader) Keys(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) }
-
 // confReader reads the plain keys of a conf, and if it has none of a trace
 // context, the mapping or string for Airflow's own spans.
 type confReader struct{}

@@ -10,17 +10,28 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/carriers/carriertest"
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
 	"github.com/waybill-go/waybill/propagation"
 )
 
 // w3c is a propagator without a waybill, so that results can be compared.
 var w3c = propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})
+
+func TestCarrierConforms(t *testing.T) {
+	t.Parallel()
+	carriertest.Run(t, func() propagation.TextMapCarrier { return jobcarrier.Carrier{} },
+		carriertest.WithNil(func() propagation.TextMapCarrier { return jobcarrier.Carrier(nil) }),
+		carriertest.WithEntries(func(c propagation.TextMapCarrier) int { return len(c.(jobcarrier.Carrier)) }),
+	)
+}
 
 // Rule 49.
 func TestInject(t *testing.T) {
@@ -124,6 +135,7 @@ func TestRoundTrip(t *testing.T) {
 		"Airflow":    {jobcarrier.Airflow()},
 		"Spark":      {jobcarrier.Spark()},
 		"Argo":       {jobcarrier.Argo()},
+		"variables":  {jobcarrier.DatabricksEnv()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,16 +167,82 @@ func TestRoundTrip(t *testing.T) {
 
 func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 	t.Parallel()
-	params := map[string]string{"traceparent": "00-0", "tracestate": "a=1"}
-	if ctx := jobcarrier.Extract(t.Context(), params, jobcarrier.WithPropagator(w3c)); ctx != t.Context() {
-		t.Error("ctx is another one")
+	for name, value := range map[string]string{
+		"upper case":     strings.ToUpper(traceparent),
+		"bytes after it": traceparent + "-",
+		"all zeros":      "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+		"shorter":        "00-0",
+		"binary":         "\x00\xff\xfe",
+		"a mebibyte":     strings.Repeat("0", 1<<20),
+		"a reference":    "{{job.parameters.traceparent}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opt := jobcarrier.WithPropagator(w3c)
+			params := map[string]string{"traceparent": value, "tracestate": "a=1"}
+			args := []string{"--traceparent=" + value, "--tracestate=a=1"}
+			for from, ctx := range map[string]context.Context{
+				"parameters": jobcarrier.Extract(t.Context(), params, opt),
+				"arguments":  jobcarrier.ExtractArgs(t.Context(), args, opt),
+				"a conf":     jobcarrier.ExtractConf(t.Context(), map[string]any{"traceparent": value}, opt),
+			} {
+				if ctx != t.Context() {
+					t.Errorf("%s: ctx is another one", from)
+				}
+			}
+			var malformed *propagation.MalformedError
+			if err := jobcarrier.Read(params, opt).Err(); !errors.As(err, &malformed) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
-	var malformed *propagation.MalformedError
-	if err := jobcarrier.Read(params, jobcarrier.WithPropagator(w3c)).Err(); !errors.As(err, &malformed) {
-		t.Errorf("error %v", err)
+	for from, remote := range map[string]propagation.Remote{
+		"parameters": jobcarrier.Read(nil, jobcarrier.WithPropagator(w3c)),
+		"arguments":  jobcarrier.ReadArgs(nil, jobcarrier.WithPropagator(w3c)),
+		"a conf":     jobcarrier.ReadConf(nil, jobcarrier.WithPropagator(w3c)),
+	} {
+		if err := remote.Err(); !errors.Is(err, propagation.ErrAbsent) {
+			t.Errorf("%s: error %v", from, err)
+		}
 	}
-	if err := jobcarrier.Read(nil, jobcarrier.WithPropagator(w3c)).Err(); !errors.Is(err, propagation.ErrAbsent) {
-		t.Errorf("error %v", err)
+}
+
+func TestNilContext(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	params := map[string]string{"traceparent": traceparent}
+	for from, ctx := range map[string]context.Context{
+		"parameters": jobcarrier.Extract(none, params, jobcarrier.WithPropagator(w3c)),
+		"arguments":  jobcarrier.ExtractArgs(none, []string{"--traceparent=" + traceparent}, jobcarrier.WithPropagator(w3c)),
+		"a conf":     jobcarrier.ExtractConf(none, map[string]any{"traceparent": traceparent}, jobcarrier.WithPropagator(w3c)),
+	} {
+		if !trace.SpanContextFromContext(ctx).IsValid() {
+			t.Errorf("%s: nothing was extracted into a nil ctx", from)
+		}
+	}
+}
+
+// One map may be the parameters of many runs that start at once. Rule 49.
+func TestRunsShareNoMemoryConcurrentSafe(t *testing.T) {
+	t.Parallel()
+	params, args := map[string]string{"day": "mon"}, append(make([]string, 0, 8), "run", "--", "file")
+	opts := []jobcarrier.Option{jobcarrier.WithPropagator(w3c), jobcarrier.Databricks()}
+	ctx := spanContext(t)
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			own, err := jobcarrier.Inject(ctx, params, opts...)
+			ownArgs := jobcarrier.InjectArgs(ctx, args, opts...)
+			if err != nil || len(own) != 2 || len(ownArgs) != 4 {
+				t.Errorf("error %v, parameters %q, arguments %q", err, own, ownArgs)
+			}
+			clear(own)
+			clear(ownArgs)
+		})
+	}
+	wg.Wait()
+	if len(params) != 1 || !slices.Equal(args, []string{"run", "--", "file"}) {
+		t.Errorf("what was given has changed: %q, %q", params, args)
 	}
 }
 
@@ -207,6 +285,108 @@ func TestReferencesCannotArise(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a value is, a service finds nothing in it to expand, and what arrives
+// is the value or nothing. Rules 47 and 53.
+func FuzzWhatPasses(f *testing.F) {
+	for _, seed := range []string{"a={{b}}", "a=b,c={d}", "a=it's;p='", "a={", "'=b", "a=b=c{,{{", "a=%7B{", ",;=\x00{\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		for name, test := range map[string]struct {
+			preset    jobcarrier.Option
+			dangerous string
+			keys      func(string) string
+		}{
+			"Databricks": {jobcarrier.Databricks(), "{{", strings.ToLower},
+			"Argo":       {jobcarrier.Argo(), "{{", strings.ToLower},
+			"variables":  {jobcarrier.DatabricksEnv(), "'", strings.ToUpper},
+		} {
+			params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(pair(value)), test.preset, jobcarrier.WithMaxBytes(0))
+			fits := len(value) < 500 // a character may have six bytes in JSON.
+			if err != nil && fits {
+				t.Errorf("%s: error %v", name, err)
+			}
+			state, carried := params[test.keys("tracestate")], params[test.keys("baggage")]
+			if strings.Contains(state+" "+carried, test.dangerous) || strings.Contains(state+" "+carried, "{{") {
+				t.Errorf("%s: %q became %q and %q", name, value, state, carried)
+			}
+			if state != "" && state != value {
+				t.Errorf("%s: %q arrives as %q", name, value, state)
+			}
+			decode := strings.NewReplacer("%7B", "{", "%7D", "}", "%27", "'")
+			if carried != "" && decode.Replace(carried) != decode.Replace(value) {
+				t.Errorf("%s: baggage %q arrives as %q", name, value, carried)
+			}
+			harmless := !strings.ContainsAny(value, "{}'")
+			if harmless && fits && (state != value || carried != value) {
+				t.Errorf("%s: harmless %q arrives as %q and %q", name, value, state, carried)
+			}
+		}
+	})
+}
+
+// pair is a propagator of one value under two keys.
+type pair string
+
+func (p pair) Inject(_ context.Context, c propagation.TextMapCarrier) {
+	c.Set("tracestate", string(p))
+	c.Set("baggage", string(p))
+}
+
+func (pair) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (pair) Fields() []string { return []string{"tracestate", "baggage"} }
+
+// Rule 53.
+func TestVariablesOfACluster(t *testing.T) {
+	t.Parallel()
+	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=o'neill,it's=1"), "a=1")
+	for allowed, want := range map[string]map[string]string{
+		"user": {"TRACEPARENT": traceparent, "TRACESTATE": "a=1", "BAGGAGE": "user=o%27neill"},
+		"it's": {"TRACEPARENT": traceparent, "TRACESTATE": "a=1"}, // a name can not be encoded.
+	} {
+		environ, err := jobcarrier.Inject(ctx, nil, jobcarrier.WithPropagator(w3c), jobcarrier.DatabricksEnv(), jobcarrier.WithBaggage(allowed))
+		if diff := cmp.Diff(want, environ); diff != "" || err != nil {
+			t.Errorf("error %v, variables (-want +got):\n%s", err, diff)
+		}
+		got := envcarrier.ReadMap(environ, envcarrier.WithPropagator(w3c), envcarrier.WithBaggage("user"))
+		if got.SpanContext().TraceID().String() != traceparent[3:35] || allowed == "user" && got.Baggage().Member("user").Value() != "o'neill" {
+			t.Errorf("the process reads %+v, %s", got.SpanContext(), got.Baggage())
+		}
+	}
+	environ, err := jobcarrier.Inject(withTracestate(t, ctx, "a='1'"), nil, jobcarrier.WithPropagator(w3c), jobcarrier.DatabricksEnv())
+	if _, ok := environ["TRACESTATE"]; ok || err != nil || len(environ) != 1 {
+		t.Errorf("error %v, variables %q", err, environ)
+	}
+}
+
+// Names of variables are those of envcarrier.
+func FuzzVariables(f *testing.F) {
+	for _, seed := range []string{"", "traceparent", "x-b3-traceid", "0abc", "🧳", "Mój", "\xff", "A=B"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(keyed(key)), jobcarrier.DatabricksEnv())
+		if want := envcarrier.Normalize(key); params[want] != "v" || len(params) != 1 || err != nil {
+			t.Errorf("error %v, %q goes under %q, want %q", err, key, params, want)
+		}
+		params, err = jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(keyed(key)), jobcarrier.Spark())
+		if want := "spark.executorEnv." + envcarrier.Normalize(key); params[want] != "v" || len(params) != 4 || err != nil {
+			t.Errorf("error %v, %q goes under %q, want %q", err, key, params, want)
+		}
+	})
+}
+
+// keyed is a propagator of one key.
+type keyed string
+
+func (k keyed) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set(string(k), "v") }
+func (keyed) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (k keyed) Fields() []string { return []string{string(k)} }
 
 // Rules 46 and 52.
 func TestDatabricksSizePreflight(t *testing.T) {
@@ -297,7 +477,7 @@ func TestParameterDefinitions(t *testing.T) {
 	t.Parallel()
 	definitions := jobcarrier.ParameterDefinitions(jobcarrier.WithPropagator(propagation.Default()))
 	text, err := json.Marshal(definitions)
-	want := `[{"name":"baggage","default":""},{"name":"traceparent","default":""},{"name":"tracestate","default":""},{"name":"waybill","default":""}]`
+	want := `[{"default":"","name":"baggage"},{"default":"","name":"traceparent"},{"default":"","name":"tracestate"},{"default":"","name":"waybill"}]`
 	if err != nil || string(text) != want {
 		t.Errorf("error %v, definitions %s, want %s", err, text, want)
 	}
@@ -406,7 +586,50 @@ func TestReadConf(t *testing.T) {
 	}
 }
 
-// Rules 53 and 54.
+// Any JSON can be the conf of a run: reading it is no danger, and finds what a
+// decoder of its own finds.
+func FuzzReadConf(f *testing.F) {
+	const parent = "airflow/dagrun_parent_trace_context"
+	f.Add(`{"traceparent":"` + traceparent + `","tracestate":"a=1"}`)
+	f.Add(`{"` + parent + `":{"traceparent":"` + traceparent + `","tracestate":1}}`)
+	f.Add(`{"traceparent":null,"` + parent + `":"` + traceparent + `"}`)
+	f.Add(`{"traceparent":[],"` + parent + `":[{}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var conf map[string]any
+		if json.Unmarshal([]byte(text), &conf) != nil {
+			return
+		}
+		var want struct{ traceparent, tracestate string }
+		members := raw(text)
+		switch {
+		case isText(members["traceparent"]):
+			_ = json.Unmarshal(members["traceparent"], &want.traceparent)
+			_ = json.Unmarshal(members["tracestate"], &want.tracestate)
+		case isText(members[parent]):
+			_ = json.Unmarshal(members[parent], &want.traceparent)
+		default:
+			mapping := raw(string(members[parent]))
+			_ = json.Unmarshal(mapping["traceparent"], &want.traceparent)
+			_ = json.Unmarshal(mapping["tracestate"], &want.tracestate)
+		}
+		plain := map[string]string{"traceparent": want.traceparent, "tracestate": want.tracestate}
+		got, same := jobcarrier.ReadConf(conf, jobcarrier.WithPropagator(w3c)), jobcarrier.Read(plain, jobcarrier.WithPropagator(w3c))
+		if !got.SpanContext().Equal(same.SpanContext()) {
+			t.Errorf("of %s it reads %+v, want %+v", text, got.SpanContext(), same.SpanContext())
+		}
+	})
+}
+
+// raw returns the members of a JSON object, undecoded.
+func raw(text string) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal([]byte(text), &members) // what is no object has none.
+	return members
+}
+
+func isText(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }
+
+// Rule 54.
 func TestSparkKeysReachTheDriver(t *testing.T) {
 	t.Parallel()
 	params, err := jobcarrier.Inject(spanContext(t), map[string]string{"spark.app.name": "report"},
@@ -441,7 +664,7 @@ func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
 	opts := []jobcarrier.Option{
 		jobcarrier.WithPropagator(w3c), jobcarrier.WithMaxBytes(200), jobcarrier.WithBaggage("a"), jobcarrier.WithoutBaggage(),
 		jobcarrier.WithPolicy(propagation.KeepExisting), jobcarrier.WithErrorOnConflict(),
-		jobcarrier.Databricks(), jobcarrier.Argo(), jobcarrier.Airflow(), jobcarrier.Spark(), nil,
+		jobcarrier.Databricks(), jobcarrier.DatabricksEnv(), jobcarrier.Argo(), jobcarrier.Airflow(), jobcarrier.Spark(), nil,
 	}
 	params, err := jobcarrier.Inject(ctx, nil, opts...)
 	if err != nil {

@@ -26,7 +26,7 @@ type parcel struct {
 
 // pack takes the context of ctx, as far as the preset lets it pass.
 func pack(ctx context.Context, cfg config) *parcel {
-	p := &parcel{values: map[string]string{}}
+	p := &parcel{fields: make([]string, 0, 4)} // as the default propagator has.
 	propagation.Inject(ctx, p, propagation.Setter[*parcel](packer{}), cfg.forward[:]...)
 	slices.Sort(p.fields) // a propagator names them in any order.
 	for key, value := range p.values {
@@ -77,7 +77,11 @@ func (packer) Set(p *parcel, key, value string) {
 	if !slices.Contains(p.fields, key) {
 		p.fields = append(p.fields, key)
 	}
-	if value != "" {
-		p.values[key] = value
+	if value == "" {
+		return
 	}
+	if p.values == nil {
+		p.values = map[string]string{}
+	}
+	p.values[key] = value
 }
