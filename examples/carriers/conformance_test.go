@@ -25,7 +25,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rules 38, 39, 41, 42 and 43, on the types of the clients.
+// Rules 38 and 39, on the types of the clients.
 func TestEveryClientPassesTheSuite(t *testing.T) {
 	t.Parallel()
 	type carrier = propagation.TextMapCarrier

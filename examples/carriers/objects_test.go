@@ -5,23 +5,66 @@ package carriers
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 )
 
-// carryS3 returns the keys in the case of HTTP headers, as stores do.
 func carryS3(ctx context.Context, t *testing.T) context.Context {
 	t.Helper()
-	var object s3.PutObjectInput
-	InjectS3(ctx, &object)
-	received := s3.GetObjectOutput{Metadata: map[string]string{}}
-	for key, value := range object.Metadata {
-		received.Metadata[strings.ToUpper(key[:1])+key[1:]] = value
+	put := &s3.PutObjectInput{Bucket: aws.String("quakes"), Key: aws.String("week"), Body: strings.NewReader("42")}
+	InjectS3(ctx, put)
+	client := connectS3(t)
+	if _, err := client.PutObject(t.Context(), put); err != nil {
+		t.Fatal(err)
 	}
-	return ReadS3(&received).Context(t.Context())
+	got, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: put.Bucket, Key: put.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = got.Body.Close() })
+	return ReadS3(got).Context(t.Context())
+}
+
+// connectS3 returns a client of a store for the metadata of one object, which
+// spells its keys as HTTP headers.
+func connectS3(t *testing.T) *s3.Client {
+	t.Helper()
+	metadata := http.Header{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from, to := metadata, w.Header()
+		if r.Method == http.MethodPut {
+			from, to = r.Header, metadata
+		}
+		for key, values := range from {
+			if strings.HasPrefix(key, "X-Amz-Meta-") {
+				to[key] = values
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	return s3.New(s3.Options{
+		BaseEndpoint: &server.URL, UsePathStyle: true, Region: "local", Credentials: aws.AnonymousCredentials{},
+	})
+}
+
+func TestS3IsReadInAnySpelling(t *testing.T) {
+	t.Parallel()
+	ctx := inAnySpan(t)
+	var put s3.PutObjectInput
+	InjectS3(ctx, &put)
+	got := s3.GetObjectOutput{Metadata: map[string]string{}}
+	for key, value := range put.Metadata {
+		got.Metadata[strings.ToUpper(key[:1])+key[1:]] = value
+	}
+	if ReadS3(&got).SpanContext().TraceID() != traceID(ctx) {
+		t.Error("the trace is not that of the producer")
+	}
 }
 
 // Rule 40.

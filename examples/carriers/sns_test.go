@@ -6,8 +6,13 @@ package carriers
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -15,38 +20,49 @@ import (
 
 func carrySNS(ctx context.Context, t *testing.T) context.Context {
 	t.Helper()
-	return ExtractSNS(t.Context(), notify(t, publishSNS(ctx, t)))
-}
-
-func publishSNS(ctx context.Context, t *testing.T) *sns.PublishInput {
-	t.Helper()
-	var msg sns.PublishInput
-	if !InjectSNS(ctx, &msg) {
+	msg := &sns.PublishInput{TopicArn: aws.String("quakes"), Message: aws.String("42")}
+	if !InjectSNS(ctx, msg) {
 		t.Error("there is no room")
 	}
-	return &msg
+	return ExtractSNS(t.Context(), publishSNS(t, msg))
 }
 
-// notify returns the body that an endpoint receives for msg.
-func notify(t *testing.T, msg *sns.PublishInput) []byte {
+// publishSNS sends msg and returns the body that an endpoint receives.
+func publishSNS(t *testing.T, msg *sns.PublishInput) []byte {
 	t.Helper()
-	type attribute struct{ Type, Value string }
-	attributes := map[string]attribute{}
-	for key, value := range msg.MessageAttributes {
-		attributes[key] = attribute{*value.DataType, *value.StringValue}
-	}
-	body, err := json.Marshal(map[string]any{"Type": "Notification", "Message": "42", "MessageAttributes": attributes})
-	if err != nil {
+	bodies := make(chan []byte, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		attributes := map[string]any{}
+		for i := 1; r.FormValue(fmt.Sprintf("MessageAttributes.entry.%d.Name", i)) != ""; i++ {
+			entry := fmt.Sprintf("MessageAttributes.entry.%d.", i)
+			attributes[r.FormValue(entry+"Name")] = map[string]string{
+				"Type": r.FormValue(entry + "Value.DataType"), "Value": r.FormValue(entry + "Value.StringValue"),
+			}
+		}
+		body, err := json.Marshal(map[string]any{
+			"Type": "Notification", "Message": r.FormValue("Message"), "MessageAttributes": attributes,
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		bodies <- body
+		_, _ = io.WriteString(w, "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>")
+	}))
+	t.Cleanup(server.Close)
+	client := sns.New(sns.Options{BaseEndpoint: &server.URL, Region: "local", Credentials: aws.AnonymousCredentials{}})
+	if _, err := client.Publish(t.Context(), msg); err != nil {
 		t.Fatal(err)
 	}
-	return body
+	return <-bodies
 }
 
 func TestQueueReceivesARawMessageOfSNS(t *testing.T) {
 	t.Parallel()
 	ctx := inAnySpan(t)
+	var msg sns.PublishInput
+	InjectSNS(ctx, &msg)
 	received := types.Message{MessageAttributes: map[string]types.MessageAttributeValue{}}
-	for key, value := range publishSNS(ctx, t).MessageAttributes {
+	for key, value := range msg.MessageAttributes {
 		received.MessageAttributes[key] = types.MessageAttributeValue{DataType: value.DataType, StringValue: value.StringValue}
 	}
 	if traceID(ExtractSQS(t.Context(), received)) != traceID(ctx) {

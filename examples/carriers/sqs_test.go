@@ -5,19 +5,60 @@ package carriers
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 func carrySQS(ctx context.Context, t *testing.T) context.Context {
 	t.Helper()
-	var msg sqs.SendMessageInput
-	if !InjectSQS(ctx, &msg) {
+	msg := &sqs.SendMessageInput{QueueUrl: aws.String("quakes"), MessageBody: aws.String("42")}
+	if !InjectSQS(ctx, msg) {
 		t.Error("there is no room")
 	}
-	return ExtractSQS(t.Context(), types.Message{MessageAttributes: msg.MessageAttributes})
+	client := connectSQS(t)
+	if _, err := client.SendMessage(t.Context(), msg); err != nil {
+		t.Fatal(err)
+	}
+	received, err := client.ReceiveMessage(t.Context(),
+		&sqs.ReceiveMessageInput{QueueUrl: msg.QueueUrl, MessageAttributeNames: []string{"All"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ExtractSQS(t.Context(), received.Messages[0])
+}
+
+// connectSQS returns a client of a queue for one message.
+func connectSQS(t *testing.T) *sqs.Client {
+	t.Helper()
+	var attributes json.RawMessage
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var request struct {
+			MessageAttributes json.RawMessage
+		}
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			t.Error(err)
+		}
+		answer := map[string]any{"MessageId": "1"}
+		if r.Header.Get("X-Amz-Target") == "AmazonSQS.SendMessage" {
+			attributes = request.MessageAttributes
+		} else {
+			answer = map[string]any{"Messages": []any{map[string]any{"Body": "42", "MessageAttributes": attributes}}}
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return sqs.New(sqs.Options{
+		BaseEndpoint: &server.URL, Region: "local", Credentials: aws.AnonymousCredentials{}, DisableMessageChecksumValidation: true,
+	})
 }
 
 func TestSQSKeepsAttributes(t *testing.T) {
