@@ -1,0 +1,131 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/carriers/mongocarrier"
+	"github.com/waybill-go/waybill/stages"
+)
+
+// headerReason says on a rejected message why it was rejected.
+const headerReason = "reason"
+
+// cleaner turns events into quakes, or away.
+type cleaner struct {
+	*service
+	transform func(context.Context, []byte) (quake, error)
+	load      *stages.Stage
+	rejected  *kafkacarrier.Writer
+}
+
+// clean is a member of a consumer group. What is no quake is forwarded to the
+// topic of the rejected; what is one is loaded into MongoDB, in a document that
+// carries its context on. An event is read from Kafka again unless it was
+// handled to the end.
+func clean(ctx context.Context, s *service, _ []string) error {
+	c, err := newCleaner(s)
+	if err != nil {
+		return err
+	}
+	defer s.handOver(ctx)
+	defer c.rejected.Close()
+	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{
+		Brokers: []string{setting(envKafka)}, GroupID: setting(envGroup), Topic: topicRaw,
+		MaxWait: 100 * time.Millisecond,
+	}), kafkacarrier.WithObserver(s.metrics))
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+
+	for {
+		msg, err := reader.FetchMessage(ctx)
+		if err != nil {
+			return err
+		}
+		// Told to end, we still finish what we have begun.
+		work := context.WithoutCancel(ctx)
+		err = reader.Process(work, msg, func(ctx context.Context) error { return c.handle(ctx, msg) })
+		if err != nil {
+			return err
+		}
+		if err := reader.CommitMessages(work, msg); err != nil {
+			return err
+		}
+	}
+}
+
+func newCleaner(s *service) (*cleaner, error) {
+	pipeline, err := s.newPipeline("quakes", stages.WithClassifier(classify))
+	if err != nil {
+		return nil, err
+	}
+	transform, err := pipeline.Stage("transform", stages.WithSource(topicRaw))
+	if err != nil {
+		return nil, err
+	}
+	load, err := pipeline.Stage("load")
+	if err != nil {
+		return nil, err
+	}
+	rejected, err := s.newWriter()
+	if err != nil {
+		return nil, err
+	}
+	return &cleaner{service: s, transform: stages.Wrap(transform, transformEvent), load: load, rejected: rejected}, nil
+}
+
+// classify makes a rejection no failure: it is what the stage is for.
+func classify(ctx context.Context, err error) stages.Outcome {
+	if _, rejected := errors.AsType[rejection](err); rejected {
+		return stages.OutcomeSuccess
+	}
+	return stages.Classify(ctx, err)
+}
+
+// transformEvent is [newQuake] that counts.
+func transformEvent(ctx context.Context, text []byte) (quake, error) {
+	run := stages.FromContext(ctx)
+	run.Read(1)
+	q, err := newQuake(text)
+	if why, ok := errors.AsType[rejection](err); ok {
+		run.Rejected(1, string(why))
+		return q, err
+	}
+	run.Wrote(1)
+	return q, nil
+}
+
+// handle handles one event.
+func (c *cleaner) handle(ctx context.Context, msg kafka.Message) error {
+	q, err := c.transform(ctx, msg.Value)
+	if why, ok := errors.AsType[rejection](err); ok {
+		c.log.InfoContext(ctx, "rejected", "event", string(msg.Key), "reason", string(why))
+		forward := kafkacarrier.Forward(ctx, msg, topicRejected)
+		forward.Headers = append(forward.Headers, kafka.Header{Key: headerReason, Value: []byte(why)})
+		return c.rejected.WriteMessages(ctx, forward)
+	}
+	if err != nil {
+		return err
+	}
+	return c.load.Run(ctx, func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		run.Read(1)
+		q.Trace = mongocarrier.Capture(ctx)
+		_, err := c.db.Collection(collectionQuakes).InsertOne(ctx, q)
+		if err != nil && !mongo.IsDuplicateKeyError(err) { // An event may come twice.
+			return err
+		}
+		run.Wrote(1)
+		return nil
+	})
+}

@@ -1,0 +1,87 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/stages"
+)
+
+// ingest is a scheduled run: it reads the catalogue and publishes each event.
+// Here the flow begins.
+func ingest(ctx context.Context, s *service, _ []string) error {
+	pipeline, err := s.newPipeline("quakes")
+	if err != nil {
+		return err
+	}
+	extract, err := pipeline.Stage("extract", stages.WithSource(collectionCatalogue))
+	if err != nil {
+		return err
+	}
+	publish, err := pipeline.Stage("publish")
+	if err != nil {
+		return err
+	}
+	writer, err := s.newWriter()
+	if err != nil {
+		return err
+	}
+	defer writer.Close()
+
+	return pipeline.Run(ctx, func(ctx context.Context) error {
+		events, err := stages.Call(ctx, extract, s.readCatalogue)
+		if err != nil {
+			return err
+		}
+		return publish.Run(ctx, func(ctx context.Context) error {
+			run := stages.FromContext(ctx)
+			for batch := range slices.Chunk(events, 100) {
+				run.Read(len(batch))
+				if err := writer.WriteMessages(ctx, batch...); err != nil {
+					return err
+				}
+				run.Wrote(len(batch))
+			}
+			return nil
+		})
+	}, stages.WithFlush(s.flush))
+}
+
+// readCatalogue returns all events as messages.
+func (s *service) readCatalogue(ctx context.Context) ([]kafka.Message, error) {
+	cursor, err := s.db.Collection(collectionCatalogue).Find(ctx, bson.D{})
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close(ctx)
+	var events []kafka.Message
+	for cursor.Next(ctx) {
+		text, err := bson.MarshalExtJSON(cursor.Current, false, false)
+		if err != nil {
+			return nil, err
+		}
+		id, _ := cursor.Current.Lookup("_id").StringValueOK()
+		events = append(events, kafka.Message{Topic: topicRaw, Key: []byte(id), Value: text})
+		stages.FromContext(ctx).Wrote(1)
+	}
+	return events, cursor.Err()
+}
+
+// newWriter returns a writer whose messages carry the context they are written
+// with.
+func (s *service) newWriter() (*kafkacarrier.Writer, error) {
+	return kafkacarrier.NewWriter(&kafka.Writer{
+		Addr:         kafka.TCP(setting(envKafka)),
+		Balancer:     &kafka.Hash{},
+		RequiredAcks: kafka.RequireAll,
+		BatchTimeout: 5 * time.Millisecond,
+	}, kafkacarrier.WithObserver(s.metrics))
+}

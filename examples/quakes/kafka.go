@@ -1,0 +1,131 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// kafkaAdmin is what the demo itself asks of the Kafka broker.
+type kafkaAdmin struct {
+	client *kafka.Client
+	group  string
+	before map[string]int64 // How many records the topics had before.
+}
+
+// newKafkaAdmin makes the topics, and a consumer group that starts at what is
+// written from now on.
+func newKafkaAdmin(ctx context.Context, addr, group string) (*kafkaAdmin, error) {
+	a := &kafkaAdmin{client: &kafka.Client{Addr: kafka.TCP(addr), Timeout: patience}, group: group}
+	created, err := a.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
+		{Topic: topicRaw, NumPartitions: partitions, ReplicationFactor: 1},
+		{Topic: topicRejected, NumPartitions: partitions, ReplicationFactor: 1},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	for topic, err := range created.Errors {
+		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+			return nil, fmt.Errorf("create the topic %s: %w", topic, err)
+		}
+	}
+	// A new topic and a new group need a moment until they can be asked.
+	for end := time.Now().Add(5 * patience); ; time.Sleep(100 * time.Millisecond) {
+		if err = a.commitEnds(ctx); err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return a, err
+		}
+	}
+}
+
+// commitEnds makes the group start at the ends of the partitions.
+func (a *kafkaAdmin) commitEnds(ctx context.Context) error {
+	ends, err := a.ends(ctx)
+	if err != nil {
+		return err
+	}
+	var commits []kafka.OffsetCommit
+	for _, end := range ends[topicRaw] {
+		commits = append(commits, kafka.OffsetCommit{Partition: end.Partition, Offset: end.LastOffset})
+	}
+	committed, err := a.client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+		GroupID: a.group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{topicRaw: commits},
+	})
+	if err != nil {
+		return err
+	}
+	for _, partition := range committed.Topics[topicRaw] {
+		if partition.Error != nil {
+			return partition.Error
+		}
+	}
+	a.before = totals(ends)
+	return nil
+}
+
+// written returns how many records each topic was given since.
+func (a *kafkaAdmin) written(ctx context.Context) (map[string]int64, error) {
+	ends, err := a.ends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	written := totals(ends)
+	for topic := range written {
+		written[topic] -= a.before[topic]
+	}
+	return written, nil
+}
+
+// ready reports whether the consumer group has members who know their partitions.
+func (a *kafkaAdmin) ready(ctx context.Context, members int) (bool, error) {
+	described, err := a.client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{a.group}})
+	if err != nil {
+		return false, err
+	}
+	group := described.Groups[0]
+	return group.Error == nil && group.GroupState == "Stable" && len(group.Members) == members, nil
+}
+
+// ends returns the end of each partition.
+func (a *kafkaAdmin) ends(ctx context.Context) (map[string][]kafka.PartitionOffsets, error) {
+	metadata, err := a.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topicRaw, topicRejected}})
+	if err != nil {
+		return nil, err
+	}
+	requests := map[string][]kafka.OffsetRequest{}
+	for _, topic := range metadata.Topics {
+		if topic.Error != nil {
+			return nil, topic.Error
+		}
+		for _, partition := range topic.Partitions {
+			requests[topic.Name] = append(requests[topic.Name], kafka.LastOffsetOf(partition.ID))
+		}
+	}
+	listed, err := a.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: requests})
+	if err != nil {
+		return nil, err
+	}
+	for _, offsets := range listed.Topics {
+		for _, end := range offsets {
+			if end.Error != nil {
+				return nil, end.Error
+			}
+		}
+	}
+	return listed.Topics, nil
+}
+
+func totals(ends map[string][]kafka.PartitionOffsets) map[string]int64 {
+	total := map[string]int64{}
+	for topic, offsets := range ends {
+		for _, end := range offsets {
+			total[topic] += end.LastOffset
+		}
+	}
+	return total
+}

@@ -1,0 +1,125 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command quakes takes a week of earthquakes through five services, each a
+// process of its own, and shows that what they did is one flow.
+//
+//	ingest    a scheduled run: reads the catalogue in MongoDB, publishes to Kafka
+//	clean     a consumer group: rejects, transforms, loads into MongoDB
+//	dispatch  a poller: creates a Kubernetes Job for each batch of strong quakes
+//	assess    the Job: sums its batch up, starts a Databricks run with parameters
+//	report    the run: writes the report
+//
+// It needs no server: what is not given by a flag runs inside of it. See
+// [demo] for the order of things, and ingest.go, clean.go, dispatch.go,
+// assess.go and report.go for what a service has to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `quakes takes a week of earthquakes through five services and shows the one flow
+they make. It needs no server: what no flag names runs inside of it.
+
+Usage: go -C examples run ./quakes [flags]
+
+  --workers N          clean with N processes in one consumer group (default 2)
+  --out DIR            keep spans, metrics, reports and logs in DIR
+                       (default: a new directory for temporary files)
+  --metrics ADDR       serve the metrics of all processes at ADDR, such as :8000,
+                       until Ctrl-C
+
+Servers of your own:
+
+  --kafka ADDR         a Kafka broker, such as localhost:9092
+  --mongo URI          a MongoDB server, such as mongodb://localhost:27017
+  --kubeconfig FILE    a cluster for the Jobs; their pods run the command
+                       "quakes assess" of the image --image
+  --image NAME         the image of the pods (default "quakes")
+  --databricks URL     a workspace for the runs; the token is in DATABRICKS_TOKEN
+  --databricks-job ID  its job, with the parameters batch, out, traceparent,
+                       tracestate and waybill (default 1)
+  --otlp URL           a trace backend that takes OTLP over HTTP, such as
+                       http://localhost:4318
+
+Ctrl-C ends every process. The exit status is 0 when all went well, 1 when not,
+2 for a wrong flag, and 130 after Ctrl-C.
+`
+
+// flags are what the user asks for.
+type flags struct {
+	workers       int
+	out           string
+	metrics       string
+	kafka         string
+	mongo         string
+	kubeconfig    string
+	image         string
+	databricks    string
+	databricksJob string
+	otlp          string
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	if len(args) > 0 && services[args[0]] != nil {
+		return runService(args[0], args[1:])
+	}
+	f, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(usage)
+		return 0
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "quakes: %v. See --help.\n", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // A second Ctrl-C ends at once.
+	err = runDemo(ctx, f)
+	switch {
+	case errors.Is(err, errInterrupted):
+		return 130
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "quakes: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("quakes", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.IntVar(&f.workers, "workers", 2, "")
+	set.StringVar(&f.out, "out", "", "")
+	set.StringVar(&f.metrics, "metrics", "", "")
+	set.StringVar(&f.kafka, "kafka", "", "")
+	set.StringVar(&f.mongo, "mongo", "", "")
+	set.StringVar(&f.kubeconfig, "kubeconfig", "", "")
+	set.StringVar(&f.image, "image", "quakes", "")
+	set.StringVar(&f.databricks, "databricks", "", "")
+	set.StringVar(&f.databricksJob, "databricks-job", "1", "")
+	set.StringVar(&f.otlp, "otlp", "", "")
+	switch err := set.Parse(args); {
+	case err != nil:
+		return f, err
+	case set.NArg() > 0:
+		return f, fmt.Errorf("there is no argument %q", set.Arg(0))
+	case f.workers < 1 || f.workers > partitions:
+		return f, fmt.Errorf("--workers %d is not from 1 to %d, the number of partitions", f.workers, partitions)
+	}
+	return f, nil
+}

@@ -1,0 +1,71 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// tellStart says what is about to happen, and where.
+func (d *demo) tellStart() {
+	fmt.Printf("A week of earthquakes, %s events, goes through five services, each a process of its own.\n", flow.Count(d.events))
+	var inside []string
+	for _, server := range [][2]string{
+		{"Kafka", d.kafka}, {"MongoDB", d.mongo}, {"Kubernetes", d.kubeconfig}, {"Databricks", d.databricks},
+	} {
+		if server[1] == "" {
+			inside = append(inside, server[0])
+		}
+	}
+	if len(inside) > 0 {
+		fmt.Printf("Stand-ins for %s run in this one; --help tells how to use your own.\n", enumerate(inside))
+	}
+	fmt.Println()
+	d.screen = newScreen("ingest", "clean", "dispatch", "assess", "report")
+}
+
+// showProgress shows how far the services are.
+func (d *demo) showProgress() {
+	t := newTally(d.pushes)
+	if t.wrote("publish") == 0 {
+		d.screen.set("ingest", line{text: "waits for the consumer group"})
+		d.screen.set("clean", line{text: plural(d.workers, "worker") + " join the consumer group"})
+		return
+	}
+	for _, l := range []struct {
+		service string
+		runs    int
+		text    string
+	}{
+		{"ingest", 1, fmt.Sprintf("%s of %s published to Kafka", flow.Count(t.wrote("publish")), plural(d.events, "event"))},
+		{"clean", 1, fmt.Sprintf("%s loaded into MongoDB, %s rejected, by %s",
+			plural(t.wrote("load"), "quake"), plural(sumOf(t.rejected("transform")), "event"), plural(d.workers, "worker"))},
+		{"dispatch", t.runs("dispatch"), fmt.Sprintf("%s given to %s",
+			plural(t.wrote("dispatch"), "strong quake"), plural(t.runs("dispatch"), "Kubernetes Job"))},
+		{"assess", t.runs("summarise"), plural(t.runs("summarise"), "batch") + " assessed"},
+		{"report", t.runs("write"), plural(t.runs("write"), "report") + " written by Databricks runs"},
+	} {
+		if l.runs > 0 {
+			d.screen.set(l.service, line{text: l.text, done: d.over[l.service]})
+		}
+	}
+}
+
+// tellStopped says what was done until the demo was stopped.
+func (d *demo) tellStopped(ran, killed int) {
+	d.showProgress()
+	t := newTally(d.pushes)
+	fmt.Printf("Stopped. %s ended", plural(ran, "process"))
+	if killed > 0 {
+		fmt.Printf(", %d of them only when killed", killed)
+	}
+	fmt.Printf(". Until then %s of %s events were published,\n%s were loaded and %s rejected.\n", flow.Count(t.wrote("publish")), flow.Count(d.events),
+		flow.Count(t.wrote("load")), flow.Count(sumOf(t.rejected("transform"))))
+	if d.kafka != "" && d.mongo != "" {
+		fmt.Printf("What is left to do is in Kafka and in the database %s.\n", d.db.Name())
+	}
+	fmt.Printf("\nThe spans and the logs are in %s\n", d.out)
+}

@@ -1,0 +1,80 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/waybill-go/waybill/carriers/mongocarrier"
+)
+
+// event is an entry of the catalogue, as the Geological Survey publishes it.
+type event struct {
+	ID         string `json:"_id"`
+	Properties struct {
+		Magnitude float64 `json:"mag"`
+		Place     string  `json:"place"`
+		Time      int64   `json:"time"` // In milliseconds since 1970.
+		Type      string  `json:"type"`
+	} `json:"properties"`
+	Geometry struct {
+		Coordinates [3]float64 `json:"coordinates"` // Degrees east and north, kilometres down.
+	} `json:"geometry"`
+}
+
+// quake is an earthquake, as the services after clean know it.
+type quake struct {
+	ID        string    `bson:"_id"`
+	Magnitude float64   `bson:"magnitude"`
+	DepthKm   float64   `bson:"depth_km"`
+	Region    string    `bson:"region"`
+	Place     string    `bson:"place"`
+	Time      time.Time `bson:"time"`
+
+	// Trace carries the context of what loaded the quake to what reads it.
+	Trace mongocarrier.TraceContext `bson:"_otel,omitempty"`
+}
+
+// rejection is why an event is no quake. It is a label of a metric, so there
+// are few.
+type rejection string
+
+const (
+	errNotAnEarthquake rejection = "not an earthquake"
+	errAboveGround     rejection = "above ground"
+	errMalformed       rejection = "malformed"
+)
+
+func (r rejection) Error() string { return string(r) }
+
+// newQuake reads an event and makes it a quake. The error is the [rejection] of
+// one that is none.
+func newQuake(text []byte) (quake, error) {
+	var e event
+	err := json.Unmarshal(text, &e)
+	depth := e.Geometry.Coordinates[2]
+	switch {
+	case err != nil:
+		return quake{}, errMalformed
+	case e.Properties.Type != "earthquake":
+		return quake{}, errNotAnEarthquake
+	case depth < 0:
+		return quake{}, errAboveGround
+	}
+	return quake{
+		ID:        e.ID,
+		Magnitude: e.Properties.Magnitude,
+		DepthKm:   depth,
+		Region:    regionOf(e.Properties.Place),
+		Place:     e.Properties.Place,
+		Time:      time.UnixMilli(e.Properties.Time).UTC(),
+	}, nil
+}
+
+// regionOf returns the region of a place: Taiwan for "17km E of Hualian, Taiwan".
+func regionOf(place string) string {
+	return strings.TrimSpace(place[strings.LastIndex(place, ",")+1:])
+}

@@ -1,0 +1,64 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// remoteFlag is set in the flags of a span whose parent is in another process.
+// https://opentelemetry.io/docs/specs/otel/protocol/ (span flags)
+const remoteFlag = 0x200
+
+// flowOf joins the spans that were received.
+func flowOf(received []ptrace.Traces) *flow.Graph {
+	var spans []flow.Span
+	for _, traces := range received {
+		for _, resource := range traces.ResourceSpans().All() {
+			service, _ := resource.Resource().Attributes().Get("service.name")
+			for _, scope := range resource.ScopeSpans().All() {
+				for _, span := range scope.Spans().All() {
+					spans = append(spans, spanOf(service.Str(), span))
+				}
+			}
+		}
+	}
+	return flow.New(spans)
+}
+
+func spanOf(service string, span ptrace.Span) flow.Span {
+	s := flow.Span{
+		ID:      idOf(span.TraceID(), span.SpanID()),
+		Remote:  span.Flags()&remoteFlag != 0,
+		Service: service,
+		Name:    span.Name(),
+		Kind:    trace.SpanKind(span.Kind()),
+		Start:   span.StartTimestamp().AsTime(),
+		End:     span.EndTimestamp().AsTime(),
+		Message: span.Status().Message(),
+	}
+	if !span.ParentSpanID().IsEmpty() {
+		s.Parent = idOf(span.TraceID(), span.ParentSpanID())
+	}
+	if span.Status().Code() == ptrace.StatusCodeError {
+		s.Status = codes.Error
+	}
+	for _, link := range span.Links().All() {
+		s.Links = append(s.Links, idOf(link.TraceID(), link.SpanID()))
+	}
+	for key, value := range span.Attributes().All() {
+		s.Attributes = append(s.Attributes, attribute.String(key, value.AsString()))
+	}
+	return s
+}
+
+func idOf(traceID pcommon.TraceID, spanID pcommon.SpanID) flow.ID {
+	return flow.ID{Trace: trace.TraceID(traceID), Span: trace.SpanID(spanID)}
+}
