@@ -69,7 +69,7 @@ func BenchmarkInjectAll100(b *testing.B) {
 }
 
 func BenchmarkExtract(b *testing.B) {
-	ctx := context.Background()
+	ctx := b.Context()
 	for _, n := range []int{0, 10} {
 		msg := withHeaders(append(appHeaders(n), header("traceparent", traceparentA))...)
 		o := w3c()
@@ -132,7 +132,8 @@ func BenchmarkWriter(b *testing.B) {
 		w.Transport = new(sink)
 		return w
 	}
-	run := func(b *testing.B, ctx context.Context, w kafkacarrier.MessageWriter) { //nolint:revive // as testing has it.
+	run := func(ctx context.Context, b *testing.B, w kafkacarrier.MessageWriter) {
+		b.Helper()
 		b.ReportAllocs()
 		b.SetBytes(100 * 1000)
 		for b.Loop() {
@@ -142,7 +143,7 @@ func BenchmarkWriter(b *testing.B) {
 		}
 		closeWriter(b, w)
 	}
-	b.Run("Plain", func(b *testing.B) { run(b, b.Context(), newWriter()) })
+	b.Run("Plain", func(b *testing.B) { run(b.Context(), b, newWriter()) })
 	for name, provider := range setups() {
 		b.Run("Wrapped/"+name, func(b *testing.B) {
 			ctx, span := provider.Tracer("bench").Start(b.Context(), "root")
@@ -151,7 +152,7 @@ func BenchmarkWriter(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			run(b, ctx, w)
+			run(ctx, b, w)
 		})
 	}
 }
@@ -164,6 +165,7 @@ func BenchmarkReader(b *testing.B) {
 		return &endless{source: *inGroup(), msg: msg}
 	}
 	run := func(b *testing.B, r kafkacarrier.MessageReader, process func(context.Context, kafka.Message, func(context.Context) error) error) {
+		b.Helper()
 		b.ReportAllocs()
 		ctx := b.Context()
 		for b.Loop() {

@@ -61,7 +61,7 @@ func recordings(t *testing.T) []recording {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it was read only.
 	var all []recording
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,19 +31,24 @@ type starter func(t testing.TB, topics ...string) *server.KafkaServer
 // testBroker is the suite for one broker.
 func testBroker(t *testing.T, start starter) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, starter){
-		"a group that rebalances":       testGroup,
-		"batches":                       testBatches,
-		"asynchronous writes":           testAsync,
-		"retries and dead letters":      testDeadLetters,
-		"a broker that restarts":        testRestart,
-		"a topic that does not exist":   testUnknownTopic,
-		"a message that is too large":   testTooLarge,
-		"the lag of a group that stops": testLag,
+	for name, test := range map[string]struct {
+		run    func(*site)
+		topics []string
+	}{
+		"a group that rebalances":         {(*site).group, []string{"orders", "plain"}},
+		"a rebalance before the commit":   {(*site).redelivery, []string{"orders"}},
+		"a consumer that is killed":       {(*site).killed, []string{"orders", "plain"}},
+		"batches":                         {(*site).batches, []string{"orders", "plain"}},
+		"asynchronous writes":             {(*site).async, []string{"orders", "plain"}},
+		"retries and dead letters":        {(*site).deadLetters, []string{"orders", "retry", "dead"}},
+		"a broker that restarts":          {(*site).restart, []string{"orders", "plain"}},
+		"a topic that does not exist":     {(*site).unknownTopic, nil},
+		"a message that is too large":     {(*site).tooLarge, []string{"orders"}},
+		"the lag of a group that stopped": {(*site).lag, []string{"orders"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, start)
+			test.run(newSite(t, start(t, test.topics...)))
 		})
 	}
 }
@@ -88,26 +92,35 @@ func (s *site) plainWriter(topic string) *kafka.Writer {
 	}
 }
 
-func (s *site) wrap(w *kafka.Writer, opts ...kafkacarrier.Option) *kafkacarrier.Writer {
+func (s *site) wrap(w *kafka.Writer) *kafkacarrier.Writer {
 	s.t.Helper()
-	wrapped, err := kafkacarrier.NewWriter(w, append(s.opts, opts...)...)
+	wrapped, err := kafkacarrier.NewWriter(w, s.opts...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return wrapped
 }
 
-func (s *site) plainReader(topic, group string) *kafka.Reader {
-	return kafka.NewReader(kafka.ReaderConfig{
+func (s *site) plainConfig(topic, group string) kafka.ReaderConfig {
+	return kafka.ReaderConfig{
 		Brokers: []string{s.k.Addr()}, Topic: topic, GroupID: group, StartOffset: kafka.FirstOffset, MaxWait: 50 * time.Millisecond,
 		HeartbeatInterval: 100 * time.Millisecond, SessionTimeout: 6 * time.Second, RebalanceTimeout: 6 * time.Second,
 		JoinGroupBackoff: 100 * time.Millisecond, ReadBackoffMin: 10 * time.Millisecond, ReadBackoffMax: 100 * time.Millisecond,
-	})
+	}
+}
+
+func (s *site) plainReader(topic, group string) *kafka.Reader {
+	return kafka.NewReader(s.plainConfig(topic, group))
 }
 
 func (s *site) wrappedReader(topic, group string) *kafkacarrier.Reader {
 	s.t.Helper()
-	r, err := kafkacarrier.NewReader(s.plainReader(topic, group), s.opts...)
+	return s.wrapReader(s.plainReader(topic, group))
+}
+
+func (s *site) wrapReader(plain *kafka.Reader) *kafkacarrier.Reader {
+	s.t.Helper()
+	r, err := kafkacarrier.NewReader(plain, s.opts...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -167,8 +180,8 @@ func (s *site) require(what string, got, want int) {
 	}
 }
 
-// stored returns how many records topic holds.
-func (s *site) stored(topic string) int {
+// ends returns how many records each partition of topic holds.
+func (s *site) ends(topic string) map[int]int64 {
 	s.t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
@@ -179,11 +192,41 @@ func (s *site) stored(topic string) int {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	n := 0
+	ends := make(map[int]int64)
 	for _, p := range res.Topics[topic] {
-		n += int(p.LastOffset)
+		ends[p.Partition] = p.LastOffset
+	}
+	return ends
+}
+
+// stored returns how many records topic holds.
+func (s *site) stored(topic string) int {
+	s.t.Helper()
+	n := 0
+	for _, end := range s.ends(topic) {
+		n += int(end)
 	}
 	return n
+}
+
+// contents returns the values that topic holds, by partition and in order.
+func (s *site) contents(topic string) map[int][]string {
+	s.t.Helper()
+	contents := make(map[int][]string)
+	for partition, end := range s.ends(topic) {
+		config := s.plainConfig(topic, "")
+		config.Partition, config.StartOffset = partition, 0
+		r := kafka.NewReader(config)
+		for range end {
+			msg, err := r.ReadMessage(s.within(20 * time.Second))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			contents[partition] = append(contents[partition], string(msg.Value))
+		}
+		s.close(r)
+	}
+	return contents
 }
 
 // tally is an Observer that counts.
@@ -254,6 +297,13 @@ func (l *ledger) add(member int, value []byte) {
 	}
 }
 
+// times returns how often value was delivered.
+func (l *ledger) times(value []byte) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.values[string(value)]
+}
+
 func (l *ledger) distinct() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -272,8 +322,9 @@ func (l *ledger) await(ctx context.Context, t *testing.T, n int) {
 	}
 }
 
-// consume hands messages to handle and commits them until ctx ends.
-func consume(ctx context.Context, t *testing.T, r kafkacarrier.MessageReader, handle func(context.Context, kafka.Message) error) {
+// consume hands messages to handle and commits them until ctx ends. What it has
+// begun to handle it finishes.
+func (s *site) consume(ctx context.Context, r kafkacarrier.MessageReader, handle handler) {
 	for {
 		msg, err := r.FetchMessage(ctx)
 		if ctx.Err() != nil {
@@ -282,12 +333,15 @@ func consume(ctx context.Context, t *testing.T, r kafkacarrier.MessageReader, ha
 		if err != nil {
 			continue // The reader goes on by itself when the broker is back.
 		}
-		if err := handle(ctx, msg); err != nil {
-			t.Errorf("handle: %v", err)
+		if err := handle(context.WithoutCancel(ctx), msg); err != nil {
+			s.t.Errorf("handle: %v", err)
 		}
 		_ = r.CommitMessages(ctx, msg) // It fails during a rebalance, and the message comes again.
 	}
 }
+
+// handler is what handles a message.
+type handler func(ctx context.Context, msg kafka.Message) error
 
 func numbers(from, to int) []kafka.Message {
 	var msgs []kafka.Message
@@ -300,10 +354,10 @@ func numbers(from, to int) []kafka.Message {
 // pipeline writes 300 messages to topic and reads them in a group of two, which
 // a third joins in the middle. It returns what was delivered.
 func (s *site) pipeline(topic string, w kafkacarrier.MessageWriter, newReader func() kafkacarrier.MessageReader,
-	process func(r kafkacarrier.MessageReader, ctx context.Context, msg kafka.Message, fn func(context.Context) error) error,
+	process func(ctx context.Context, r kafkacarrier.MessageReader, msg kafka.Message, fn func(context.Context) error) error,
 ) *ledger {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	l := newLedger()
 	var wg sync.WaitGroup
@@ -312,15 +366,15 @@ func (s *site) pipeline(topic string, w kafkacarrier.MessageWriter, newReader fu
 		r := newReader()
 		readers = append(readers, r)
 		wg.Go(func() {
-			consume(ctx, s.t, r, func(ctx context.Context, msg kafka.Message) error {
-				return process(r, ctx, msg, func(context.Context) error { l.add(member, msg.Value); return nil })
+			s.consume(ctx, r, func(ctx context.Context, msg kafka.Message) error {
+				return process(ctx, r, msg, func(context.Context) error { l.add(member, msg.Value); return nil })
 			})
 		})
 	}
 	write := func(from, to int) {
-		ctx, root := s.trace.Start(ctx, "ingest "+topic)
+		ingest, root := s.trace.Start(ctx, "ingest "+topic)
 		defer root.End()
-		if err := w.WriteMessages(ctx, numbers(from, to)...); err != nil {
+		if err := w.WriteMessages(ingest, numbers(from, to)...); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -343,16 +397,15 @@ func (s *site) pipeline(topic string, w kafkacarrier.MessageWriter, newReader fu
 }
 
 // processed and handed are how the two pipelines handle a message.
-func processed(r kafkacarrier.MessageReader, ctx context.Context, msg kafka.Message, fn func(context.Context) error) error {
+func processed(ctx context.Context, r kafkacarrier.MessageReader, msg kafka.Message, fn func(context.Context) error) error {
 	return r.(*kafkacarrier.Reader).Process(ctx, msg, fn)
 }
 
-func handed(_ kafkacarrier.MessageReader, ctx context.Context, _ kafka.Message, fn func(context.Context) error) error {
+func handed(ctx context.Context, _ kafkacarrier.MessageReader, _ kafka.Message, fn func(context.Context) error) error {
 	return fn(ctx)
 }
 
-func testGroup(t *testing.T, start starter) {
-	s := newSite(t, start(t, "orders", "plain"))
+func (s *site) group() {
 	w, plain := s.wrap(s.plainWriter("orders")), s.plainWriter("plain")
 	wrapped := s.pipeline("orders", w, func() kafkacarrier.MessageReader { return s.wrappedReader("orders", "workers") }, processed)
 	unwrapped := s.pipeline("plain", plain, func() kafkacarrier.MessageReader { return s.plainReader("plain", "others") }, handed)
@@ -361,13 +414,13 @@ func testGroup(t *testing.T, start starter) {
 	s.require("stored by the wrapped writer", s.stored("orders"), s.stored("plain"))
 	s.require("delivered by the wrapped readers", wrapped.distinct(), unwrapped.distinct())
 	s.require("members that took part", len(wrapped.members), 3)
-	t.Logf("delivered again: %d by the wrapped readers, %d by the plain ones", wrapped.deliveries-300, unwrapped.deliveries-300)
+	s.t.Logf("delivered again: %d by the wrapped readers, %d by the plain ones", wrapped.deliveries-300, unwrapped.deliveries-300)
 
 	s.require("sent, as observed", s.seen.of("sent orders"), 300)
 	s.require("sent, as measured", s.metric("messaging.client.sent.messages", "orders"), 300)
 	fetched := s.metric("messaging.client.consumed.messages", "orders")
 	if fetched < wrapped.deliveries || fetched > wrapped.deliveries+3 { // One may be in each member's hands at the end.
-		t.Errorf("%d were fetched, and %d handled", fetched, wrapped.deliveries)
+		s.t.Errorf("%d were fetched, and %d handled", fetched, wrapped.deliveries)
 	}
 	s.require("fetched, as observed", s.seen.of("fetched orders"), fetched)
 	s.require("with a waybill", s.seen.of("travelled orders"), fetched)
@@ -384,12 +437,12 @@ func testGroup(t *testing.T, start starter) {
 	s.require("process spans", spans["process orders"], wrapped.deliveries)
 	fl.RequirePath("site ingest orders", "site create orders", "site process orders")
 	fl.RequirePath("site ingest orders", "site create orders", "site commit orders") // Outside of the handler.
-	requireFlows(t, fl, 16+16)                                                       // A flow for each ingest; those of the plain pipeline end there.
+	s.requireFlows(fl, 16+16)                                                        // A flow for each ingest; those of the plain pipeline end there.
 }
 
 // requireFlows checks that every span but those of so many flows has a parent.
-func requireFlows(t *testing.T, fl *flowtest.Recording, flows int) {
-	t.Helper()
+func (s *site) requireFlows(fl *flowtest.Recording, flows int) {
+	s.t.Helper()
 	known := make(map[trace.SpanID]bool)
 	for _, span := range fl.Spans() {
 		known[span.SpanContext.SpanID()] = true
@@ -400,24 +453,25 @@ func requireFlows(t *testing.T, fl *flowtest.Recording, flows int) {
 		case !span.Parent.IsValid():
 			roots++
 		case !known[span.Parent.SpanID()]:
-			t.Errorf("the parent of %s was lost", span.Name)
+			s.t.Errorf("the parent of %s was lost", span.Name)
 		}
 	}
 	if roots != flows {
-		t.Errorf("there are %d flows, want %d", roots, flows)
+		s.t.Errorf("there are %d flows, want %d", roots, flows)
 	}
 }
 
-func testBatches(t *testing.T, start starter) {
-	s := newSite(t, start(t, "orders", "plain"))
+func (s *site) batches() {
 	w, plain := s.wrap(s.plainWriter("orders")), s.plainWriter("plain")
 	ctx, root := s.trace.Start(s.within(time.Minute), "ingest")
 	if err := errors.Join(w.WriteMessages(ctx, numbers(0, 200)...), plain.WriteMessages(ctx, numbers(0, 200)...)); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	root.End()
 	s.close(w, plain)
-	s.require("stored", s.stored("orders"), s.stored("plain"))
+	if diff := cmp.Diff(s.contents("plain"), s.contents("orders")); diff != "" {
+		s.t.Errorf("the order differs from that of the plain writer: %s", diff)
+	}
 
 	r := s.wrappedReader("orders", "workers")
 	values := make(map[string]bool)
@@ -426,14 +480,14 @@ func testBatches(t *testing.T, start starter) {
 		for range 20 {
 			msg, err := r.FetchMessage(ctx)
 			if err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 			batch = append(batch, msg)
 			values[string(msg.Value)] = true
 		}
 		ctx := s.within(time.Minute)
 		if err := r.ProcessBatch(ctx, batch, func(ctx context.Context) error { return r.CommitMessages(ctx, batch...) }); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 	}
 	s.close(r)
@@ -453,8 +507,7 @@ func testBatches(t *testing.T, start starter) {
 	s.require("failed commits", s.seen.of("failed commit orders _OTHER"), 0)
 }
 
-func testAsync(t *testing.T, start starter) {
-	s := newSite(t, start(t, "orders", "plain"))
+func (s *site) async() {
 	var mu sync.Mutex
 	completed := make(map[string]int)
 	asynchronous := func(topic string) *kafka.Writer {
@@ -465,7 +518,7 @@ func testAsync(t *testing.T, start starter) {
 			defer mu.Unlock()
 			for _, m := range msgs {
 				if n, ok := m.WriterData.(int); err != nil || !ok || string(m.Value) != strconv.Itoa(n) || m.Topic != topic {
-					t.Errorf("the Completion saw %+v, %v", m, err)
+					s.t.Errorf("the Completion saw %+v, %v", m, err)
 				}
 				completed[topic]++
 			}
@@ -484,7 +537,7 @@ func testAsync(t *testing.T, start starter) {
 				}
 				for len(msgs) > 0 {
 					if err := to.WriteMessages(ctx, msgs[:5]...); err != nil {
-						t.Error(err)
+						s.t.Error(err)
 					}
 					msgs = msgs[5:]
 				}
@@ -495,7 +548,7 @@ func testAsync(t *testing.T, start starter) {
 	root.End()
 	s.close(w, plain)
 	if diff := cmp.Diff(map[string]int{"orders": 500, "plain": 500}, completed); diff != "" {
-		t.Error(diff)
+		s.t.Error(diff)
 	}
 	s.require("stored", s.stored("orders"), s.stored("plain"))
 	s.require("sent", s.metric("messaging.client.sent.messages", "orders"), 500)
@@ -514,10 +567,9 @@ func testAsync(t *testing.T, start starter) {
 	s.require("create spans with an offset", offsets, 500)
 }
 
-func testDeadLetters(t *testing.T, start starter) {
-	s := newSite(t, start(t, "orders", "retry", "dead"))
+func (s *site) deadLetters() {
 	w := s.wrap(s.plainWriter(""))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	dead := newLedger()
 	var mu sync.Mutex
@@ -548,7 +600,7 @@ func testDeadLetters(t *testing.T, start starter) {
 		msgs[i].Headers = []kafka.Header{{Key: "app", Value: []byte("1")}}
 	}
 	if err := w.WriteMessages(rootCtx, msgs...); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	root.End()
 	var wg sync.WaitGroup
@@ -556,15 +608,15 @@ func testDeadLetters(t *testing.T, start starter) {
 	for _, topic := range []string{"orders", "retry", "dead"} {
 		r := s.wrappedReader(topic, "workers-"+topic)
 		readers = append(readers, r)
-		wg.Go(func() { consume(ctx, t, r, handle(r)) })
+		wg.Go(func() { s.consume(ctx, r, handle(r)) })
 	}
-	dead.await(ctx, t, 20)
+	dead.await(ctx, s.t, 20)
 	cancel()
 	wg.Wait()
 	s.close(append(readers, w)...)
 	for value, source := range sources {
 		if source.Topic != "orders" || source.Attempt != 3 {
-			t.Errorf("%s came from %+v", value, source)
+			s.t.Errorf("%s came from %+v", value, source)
 		}
 	}
 	fl := s.flow.Wait(10 * time.Second)
@@ -576,10 +628,8 @@ func testDeadLetters(t *testing.T, start starter) {
 	s.require("double contexts", s.seen.of("dropped duplicate_context"), 0)
 }
 
-func testRestart(t *testing.T, start starter) {
-	k := start(t, "orders", "plain")
-	s := newSite(t, k)
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
+func (s *site) restart() {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 100*time.Second)
 	defer cancel()
 	const n = 60
 	type side struct {
@@ -598,7 +648,7 @@ func testRestart(t *testing.T, start starter) {
 	var consumers, producers sync.WaitGroup
 	for topic, side := range sides {
 		consumers.Go(func() {
-			consume(ctx, t, side.r, func(ctx context.Context, msg kafka.Message) error {
+			s.consume(ctx, side.r, func(ctx context.Context, msg kafka.Message) error {
 				side.l.add(0, msg.Value)
 				if topic == "orders" {
 					return r.Process(ctx, msg, func(context.Context) error { return nil })
@@ -623,14 +673,14 @@ func testRestart(t *testing.T, start starter) {
 		})
 	}
 	for _, side := range sides {
-		side.l.await(ctx, t, n/4)
+		side.l.await(ctx, s.t, n/4)
 	}
-	k.Stop()
+	s.k.Stop()
 	close(restarted) // They write to a broker that is not there.
-	k.Start()
+	s.k.Start()
 	producers.Wait()
 	for _, side := range sides {
-		side.l.await(ctx, t, n)
+		side.l.await(ctx, s.t, n)
 	}
 	cancel()
 	consumers.Wait()
@@ -643,17 +693,16 @@ func testRestart(t *testing.T, start starter) {
 	s.require("sent", s.seen.of("sent orders"), wrapped.ok)
 	s.require("calls", s.metric("messaging.client.operation.duration", "send"), wrapped.tries)
 	s.require("processed", s.metric("messaging.process.duration", "orders"), wrapped.l.deliveries)
-	t.Logf("stored %d and %d for %d messages, in %d and %d tries", s.stored("orders"), s.stored("plain"), n, wrapped.tries, sides["plain"].tries)
+	s.t.Logf("stored %d and %d for %d messages, in %d and %d tries", s.stored("orders"), s.stored("plain"), n, wrapped.tries, sides["plain"].tries)
 	s.flow.Wait(10 * time.Second) // No span is left open.
 }
 
-func testUnknownTopic(t *testing.T, start starter) {
-	s := newSite(t, start(t))
+func (s *site) unknownTopic() {
 	w, plain := s.wrap(s.plainWriter("nowhere")), s.plainWriter("nowhere")
 	ctx := s.within(time.Minute)
 	got, want := w.WriteMessages(ctx, numbers(0, 2)...), plain.WriteMessages(ctx, numbers(0, 2)...)
 	if !errors.Is(got, kafka.UnknownTopicOrPartition) || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("the wrapped writer gives %v, the plain one %v", got, want)
+		s.t.Errorf("the wrapped writer gives %v, the plain one %v", got, want)
 	}
 	s.close(w, plain)
 	s.require("failed", s.seen.of("failed send nowhere UNKNOWN_TOPIC_OR_PARTITION"), 1)
@@ -661,8 +710,7 @@ func testUnknownTopic(t *testing.T, start starter) {
 	s.require("spans", len(s.flow.Wait(time.Second).Spans()), 3)
 }
 
-func testTooLarge(t *testing.T, start starter) {
-	s := newSite(t, start(t, "orders"))
+func (s *site) tooLarge() {
 	large := kafka.Message{Value: make([]byte, 3<<20)}
 	ctx := s.within(time.Minute)
 	for name, limit := range map[string]int64{"the client's limit": 0, "the broker's limit": 16 << 20} {
@@ -674,43 +722,10 @@ func testTooLarge(t *testing.T, start starter) {
 		w, plain := s.wrap(newWriter()), newWriter()
 		got, want := w.WriteMessages(ctx, large), plain.WriteMessages(ctx, large)
 		if fmt.Sprintf("%T %.200v", got, got) != fmt.Sprintf("%T %.200v", want, want) || got == nil {
-			t.Errorf("%s: the wrapped writer gives %T %.200v, the plain one %T %.200v", name, got, got, want, want)
+			s.t.Errorf("%s: the wrapped writer gives %T %.200v, the plain one %T %.200v", name, got, got, want, want)
 		}
 		s.close(w, plain)
 	}
 	s.require("failed", s.seen.of("failed send orders MESSAGE_SIZE_TOO_LARGE"), 2)
 	s.require("stored", s.stored("orders"), 0)
-}
-
-func testLag(t *testing.T, start starter) {
-	s := newSite(t, start(t, "orders"))
-	w := s.wrap(s.plainWriter("orders"))
-	ctx := s.within(time.Minute)
-	if err := w.WriteMessages(ctx, numbers(0, 90)...); err != nil {
-		t.Fatal(err)
-	}
-	r := s.wrappedReader("orders", "workers")
-	for range 30 {
-		if _, err := r.ReadMessage(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.close(r, w)
-	s.require("committed", s.seen.of("committed orders"), 30)
-	transport := &kafka.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	client := &kafka.Client{Addr: kafka.TCP(s.k.Addr()), Transport: transport}
-	for _, topics := range [][]string{nil, {"orders"}} {
-		lags, err := kafkacarrier.ReadLag(ctx, client, "workers", topics...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		read, left := int64(0), int64(0)
-		for _, l := range lags {
-			read, left = read+l.Committed, left+l.Messages()
-		}
-		if read != 30 || left > 60 || !slices.IsSortedFunc(lags, func(a, b kafkacarrier.Lag) int { return a.Partition - b.Partition }) {
-			t.Errorf("the group has read %d and has %d left: %v", read, left, lags)
-		}
-	}
 }
