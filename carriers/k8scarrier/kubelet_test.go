@@ -5,6 +5,7 @@ package k8scarrier_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -90,6 +91,9 @@ func FuzzValuesReachTheProcess(f *testing.F) {
 			EnvFrom: []corev1.EnvFromSource{{}},
 			Env:     append([]corev1.EnvVar{{Name: "FOO", Value: "secret"}, {Name: "A$B", Value: "secret"}}, env...),
 		})
+		if strings.Contains(value, "\x00") {
+			value = "" // Rule 4: it is left out.
+		}
 		if known["BAGGAGE"] != value {
 			t.Errorf("the process gets %q of %q, through %q", known["BAGGAGE"], value, env)
 		}
