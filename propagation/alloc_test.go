@@ -1,0 +1,149 @@
+//go:build !race
+
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package propagation_test
+
+import (
+	"context"
+	"testing"
+
+	otelpropagation "go.opentelemetry.io/otel/propagation"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// calls are the three verbs on one carrier that was injected before.
+type calls struct {
+	inject  func(ctx context.Context)
+	extract func(ctx context.Context)
+	read    func()
+}
+
+// kinds are carriers of every kind, each with its calls.
+func kinds(options ...propagation.Option) map[string]calls {
+	m, headers, own, slots := text{}, &list{}, &ownList{}, &fixed{}
+	one, header := otelpropagation.MapCarrier{}, otelpropagation.HeaderCarrier{}
+	textMap := func(c carrier) calls {
+		return calls{
+			func(ctx context.Context) { propagation.InjectTextMap(ctx, c, options...) },
+			func(ctx context.Context) { propagation.ExtractTextMap(ctx, c, options...) },
+			func() { propagation.ReadTextMap(c, options...) },
+		}
+	}
+	return map[string]calls{
+		"accessor of text": {
+			func(ctx context.Context) { propagation.Inject(ctx, m, textAccessor{}, options...) },
+			func(ctx context.Context) { propagation.Extract(ctx, m, textAccessor{}, options...) },
+			func() { propagation.Read(m, textAccessor{}, options...) },
+		},
+		"functions": {
+			func(ctx context.Context) { propagation.Inject(ctx, m, setOnly, options...) },
+			func(ctx context.Context) { propagation.Extract(ctx, m, getOnly, options...) },
+			func() { propagation.Read(m, getOnly, options...) },
+		},
+		"accessor of bytes": {
+			func(ctx context.Context) { propagation.Inject(ctx, headers, listAccessor{}, options...) },
+			func(ctx context.Context) { propagation.Extract(ctx, headers, bytesOnly{}, options...) },
+			func() { propagation.Read(headers, bytesOnly{}, options...) },
+		},
+		"memory of its own": {
+			func(ctx context.Context) { propagation.Inject(ctx, slots, fixedAccessor{}, options...) },
+			func(ctx context.Context) { propagation.Extract(ctx, slots, fixedAccessor{}, options...) },
+			func() { propagation.Read(slots, fixedAccessor{}, options...) },
+		},
+		"map":         textMap(one),
+		"header":      textMap(header),
+		"own methods": textMap(own),
+	}
+}
+
+// bytesOnly reads a list without repeated values, for which a list is made.
+type bytesOnly struct{}
+
+func (bytesOnly) Get(c *list, key string) string      { return listAccessor{}.Get(c, key) }
+func (bytesOnly) GetBytes(c *list, key string) []byte { return listAccessor{}.GetBytes(c, key) }
+
+// fixed is a carrier that has room for what is written, and needs no other.
+type fixed struct {
+	traceparent, waybill [64]byte
+	sizes                [2]int
+}
+
+type fixedAccessor struct{}
+
+func (fixedAccessor) slot(f *fixed, key string) (slot []byte, size *int) {
+	switch key {
+	case "traceparent":
+		return f.traceparent[:], &f.sizes[0]
+	case "waybill":
+		return f.waybill[:], &f.sizes[1]
+	default:
+		return nil, new(int)
+	}
+}
+
+func (a fixedAccessor) Get(f *fixed, key string) string { return string(a.GetBytes(f, key)) }
+func (a fixedAccessor) Set(f *fixed, key, value string) { a.SetBytes(f, key, []byte(value)) }
+
+func (a fixedAccessor) GetBytes(f *fixed, key string) []byte {
+	slot, size := a.slot(f, key)
+	return slot[:*size]
+}
+
+func (a fixedAccessor) SetBytes(f *fixed, key string, value []byte) {
+	slot, size := a.slot(f, key)
+	*size = copy(slot, value)
+}
+
+func (a fixedAccessor) Delete(f *fixed, key string) { a.SetBytes(f, key, nil) }
+
+// TestAllocations pins the heap allocations of one call with Default and a
+// sampled span.
+func TestAllocations(t *testing.T) {
+	ctx, empty := cargo{traceparent: traceparentText}.context(t), t.Context()
+	all := kinds(defaults)
+	for name, want := range map[string]struct{ inject, extract, read float64 }{
+		// Inject: the text of traceparent and waybill, or nothing with a
+		// BytesSetter. Extract: the span context twice, and the waybill.
+		"accessor of text":  {1, 3, 0},
+		"functions":         {1, 3, 0},
+		"map":               {1, 3, 0},
+		"memory of its own": {0, 3, 0},
+		// And the copy that the carrier makes of each of the two values.
+		"accessor of bytes": {2, 3, 0},
+		"own methods":       {2, 3, 0},
+		// And what http.Header makes of a key on each call, and a list for each value.
+		"header": {9, 7, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call := all[name]
+			call.inject(ctx)
+			requireAllocations(t, "inject", want.inject, func() { call.inject(ctx) })
+			requireAllocations(t, "extract", want.extract, func() { call.extract(empty) })
+			requireAllocations(t, "read", want.read, call.read)
+			requireAllocations(t, "inject without a span", 0, func() { call.inject(empty) })
+		})
+	}
+}
+
+func requireAllocations(t *testing.T, name string, want float64, f func()) {
+	t.Helper()
+	if got := testing.AllocsPerRun(200, f); got > want {
+		t.Errorf("%s: %v allocations, want at most %v", name, got, want)
+	}
+}
+
+// Nothing is written or read, and nothing allocated, where nothing is.
+func TestAllocationsOfAbsentContexts(t *testing.T) {
+	ctx := t.Context()
+	for name, call := range kinds(defaults) {
+		want := 0.0
+		if name == "header" {
+			want = 3 // The spellings of traceparent, baggage and waybill.
+		}
+		requireAllocations(t, name+", extract", want, func() { call.extract(ctx) })
+		requireAllocations(t, name+", read", want, call.read)
+	}
+}
