@@ -73,6 +73,30 @@ func ExamplePairs() {
 	// Output: [{traceparent 00-4b000000000000000000000000000001-1f00000000000001-01}]
 }
 
+// A list that has no type of its own.
+func ExamplePair() {
+	var list carriers.Pairs[carriers.Pair]
+	propagation.InjectTextMap(exampleContext(), &list, traceOnly)
+
+	fmt.Println(list[0].Key, list[0].Value)
+	// Output: traceparent 00-4b000000000000000000000000000001-1f00000000000001-01
+}
+
+// A text is read back as it was written, and keeps what is not its own.
+func ExampleText() {
+	column := "# of the outbox\ncustomer=acme\n"
+	text := carriers.Properties(&column)
+	propagation.InjectTextMap(exampleContext(), text, traceOnly)
+	fmt.Println(propagation.ReadTextMap(text, traceOnly).SpanContext().TraceID())
+
+	text.Delete("traceparent")
+	fmt.Print(column)
+	// Output:
+	// 4b000000000000000000000000000001
+	// # of the outbox
+	// customer=acme
+}
+
 func ExampleFoldedMap() {
 	// The metadata of an object, in a spelling that its store has chosen.
 	metadata := map[string]string{"Traceparent": "00-4b000000000000000000000000000001-1f00000000000001-01"}

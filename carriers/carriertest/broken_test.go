@@ -120,6 +120,11 @@ var brokenCarriers = []struct {
 		options: listOptions(list{last: true}),
 	},
 	{
+		rule: "repeated_values", name: "takes the first where readers take the last", says: "want \"3\"",
+		carrier: func() propagation.TextMapCarrier { return &list{} },
+		options: append(listOptions(list{}), carriertest.WithLastValue()),
+	},
+	{
 		rule: "large_values", name: "cuts at 4096 bytes", says: "member",
 		carrier: func() propagation.TextMapCarrier { return limited{byteMap{}, 4096} },
 	},

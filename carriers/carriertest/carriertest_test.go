@@ -65,6 +65,78 @@ func TestEachBrokenCarrierFailsItsRule(t *testing.T) {
 	}
 }
 
+// TestEachBrokenAccessorFailsItsRule reads and writes the same carriers by a
+// Getter and a Setter.
+func TestEachBrokenAccessorFailsItsRule(t *testing.T) {
+	t.Parallel()
+	for _, tt := range brokenCarriers {
+		t.Run(tt.rule+"/"+tt.name, func(t *testing.T) {
+			t.Parallel()
+			accessor := accessorOf(tt.carrier())
+			failed, ran := carriertest.AccessorFailures(t, tt.carrier, accessor, accessor, tt.options...)
+			if !slices.Contains(ran, tt.rule) {
+				t.Fatalf("the rule did not run; these did: %v", ran)
+			}
+			for rule, why := range failed {
+				if rule != tt.rule {
+					t.Errorf("it breaks only %s, but fails %s: %s", tt.rule, rule, why)
+				}
+			}
+			if failed[tt.rule] == "" || !strings.Contains(failed[tt.rule], tt.says) {
+				t.Errorf("the failure is %q, want it to say %q", failed[tt.rule], tt.says)
+			}
+		})
+	}
+}
+
+// accessor is a Getter and a Setter.
+type accessor interface {
+	propagation.Getter[propagation.TextMapCarrier]
+	propagation.Setter[propagation.TextMapCarrier]
+}
+
+// accessorOf returns an accessor with the optional methods that c has.
+func accessorOf(c propagation.TextMapCarrier) accessor {
+	switch c.(type) {
+	case byteMap, limited, keepsBytes:
+		return bytesMethods{}
+	case *list:
+		return listMethods{}
+	case *patched:
+		return deleteMethods{}
+	default:
+		return keyMethods{}
+	}
+}
+
+type keyMethods struct{ ownMethods }
+
+func (keyMethods) Keys(c propagation.TextMapCarrier) []string { return c.Keys() }
+
+type deleteMethods struct{ keyMethods }
+
+func (deleteMethods) Delete(c propagation.TextMapCarrier, key string) {
+	c.(interface{ Delete(key string) }).Delete(key)
+}
+
+type listMethods struct{ deleteMethods }
+
+func (listMethods) Values(c propagation.TextMapCarrier, key string) []string {
+	return c.(*list).Values(key)
+}
+
+type bytesMethods struct{ deleteMethods }
+
+func (bytesMethods) GetBytes(c propagation.TextMapCarrier, key string) []byte {
+	return c.(interface{ GetBytes(key string) []byte }).GetBytes(key)
+}
+
+func (bytesMethods) SetBytes(c propagation.TextMapCarrier, key string, value []byte) {
+	c.(interface {
+		SetBytes(key string, value []byte)
+	}).SetBytes(key, value)
+}
+
 // TestIntactCarriersPass runs the carriers that the broken ones are made of.
 func TestIntactCarriersPass(t *testing.T) {
 	t.Parallel()
@@ -75,6 +147,19 @@ func TestIntactCarriersPass(t *testing.T) {
 	t.Run("bytes", func(t *testing.T) {
 		t.Parallel()
 		carriertest.Run(t, func() propagation.TextMapCarrier { return byteMap{} })
+	})
+	t.Run("list by accessors", func(t *testing.T) {
+		t.Parallel()
+		carriertest.RunAccessors(t, func() propagation.TextMapCarrier { return &list{} }, listMethods{}, listMethods{}, listOptions(list{})...)
+	})
+	t.Run("bytes by accessors", func(t *testing.T) {
+		t.Parallel()
+		carriertest.RunAccessors(t, func() propagation.TextMapCarrier { return byteMap{} }, bytesMethods{}, bytesMethods{})
+	})
+	t.Run("a list of which the last value counts", func(t *testing.T) {
+		t.Parallel()
+		options := append(listOptions(list{last: true}), carriertest.WithLastValue())
+		carriertest.Run(t, func() propagation.TextMapCarrier { return &list{last: true} }, options...)
 	})
 }
 
