@@ -6,6 +6,9 @@ package main
 import (
 	"testing"
 
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+
+	"github.com/waybill-go/waybill/carriers/jobcarrier"
 	"github.com/waybill-go/waybill/examples/internal/program"
 )
 
@@ -21,4 +24,14 @@ func TestProgramPrintsTheRequestAndContinuesTheTrace(t *testing.T) {
 }
 one trace: true
 `)
+}
+
+// The job itself declares the parameters, in the SDK's own type.
+func TestDefinitionsConvertToTheSDK(t *testing.T) {
+	t.Parallel()
+	for _, definition := range jobcarrier.ParameterDefinitions() {
+		if got := jobs.JobParameterDefinition(definition); got.Name != definition.Name || got.Default != "" {
+			t.Errorf("%+v converts to %+v", definition, got)
+		}
+	}
 }
