@@ -276,5 +276,5 @@ func TestChangeEventsContinuesWhatTheChangeWrote(t *testing.T) {
 
 // traceparentOf returns the span context of ctx as text, or "".
 func traceparentOf(ctx context.Context) string {
-	return traceparent(mongocarrier.Capture(ctx, w3c()).Remote(w3c()))
+	return traceparent(mongocarrier.Capture(ctx, w3c()).Remote(w3c())) //nolint:contextcheck // reading takes none.
 }

@@ -5,6 +5,7 @@ package mongocarrier
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -67,7 +68,7 @@ func CommentDocument(ctx context.Context, comment any, opts ...Option) any {
 
 // commentFields returns what a comment carries of the context of ctx.
 func commentFields(ctx context.Context, opts []Option) []elem {
-	cfg := newConfig(append(opts[:len(opts):len(opts)], WithoutBaggage()))
+	cfg := newConfig(append(slices.Clip(opts), WithoutBaggage()))
 	s := newSlip()
 	defer s.release()
 	s.fill(ctx, &cfg)

@@ -33,7 +33,7 @@ type Elem interface {
 // room for one element more, the text and its struct.
 func InjectD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) D {
 	cfg := newConfig(opts)
-	if cfg.keep == propagation.KeepExisting && readD(doc, &cfg).Err() == nil {
+	if cfg.keep == propagation.KeepExisting && readD(doc, &cfg).Err() == nil { //nolint:contextcheck // what is read has none.
 		return doc
 	}
 	s := newSlip()

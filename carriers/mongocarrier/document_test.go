@@ -230,7 +230,7 @@ func TestInjectRawSparesTheNextDocumentOfABatch(t *testing.T) {
 	t.Parallel()
 	first, second := encode(t, order()), encode(t, D{{"_id", "o-2"}, {"n", 2}})
 	batch := slices.Concat([]byte{0x03, '0', 0}, first, []byte{0x03, '1', 0}, second, []byte{0, 0, 0, 0, 0, 0, 0, 1})
-	current := Raw(batch[3 : 3+len(first)])
+	current := batch[3 : 3+len(first)]
 	before := slices.Clone(batch)
 	out, err := mongocarrier.InjectRaw(spanCtx(t, traceparentA), current, w3c())
 	if err != nil || traceparent(mongocarrier.ReadRaw(out, w3c())) != traceparentA {
@@ -355,7 +355,7 @@ func TestNestedDocumentsOfOtherShapes(t *testing.T) {
 				Key   string
 				Value any
 			}{{"deep", D{{"k", 1}}}}
-		}, //nolint:gofumpt // one line.
+		},
 		"empty D": func() any { return D{} },
 		"nil M":   func() any { return M(nil) },
 	} {
@@ -467,7 +467,7 @@ func TestReadTakesTheFieldInAnyShape(t *testing.T) {
 		"LenientField":      mongocarrier.LenientField{Traceparent: traceparentA},
 		"tagged struct": struct {
 			TP string `bson:"traceparent,omitempty"`
-		}{traceparentA}, //nolint:gofumpt // one line.
+		}{traceparentA},
 		"struct":        &struct{ Traceparent string }{traceparentA},
 		"string":        traceparentA,
 		"named string":  named(traceparentA),
@@ -529,8 +529,15 @@ func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
 		})
 	}
 	for _, value := range []any{
-		(*mongocarrier.TraceContext)(nil), M(nil), D(nil), map[string]string(nil), make(chan int), func() {}, 1.5, []string{"a"},
-		struct{ a int }{1}, RawValue{}, RawValue{0x03, []byte{9}}, RawValue{0x02, nil}, Raw{1, 2}, (*int)(nil), new(int), [3]int{},
+		(*mongocarrier.TraceContext)(nil), M(nil), D(nil), map[string]string(nil), make(chan int), func() {}, 1.5,
+		[]string{"a"},
+		struct{ a int }{1},
+		RawValue{},
+		RawValue{0x03, []byte{9}},
+		RawValue{0x02, nil},
+		Raw{1, 2},
+		(*int)(nil), new(int),
+		[3]int{},
 	} {
 		if got := mongocarrier.ExtractM(ambient, M{"_otel": value}, full()); got != ambient {
 			t.Errorf("%T: ctx changed", value)
@@ -553,7 +560,7 @@ func TestNilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
 	eachShape(t, func(t *testing.T, s shape) {
-		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full()) //nolint:contextcheck // none is the case.
 		if got := trace.SpanContextFromContext(s.extract(none, doc, full())); got.TraceID().String() != traceparentA[3:35] {
 			t.Errorf("extracted %v", got)
 		}

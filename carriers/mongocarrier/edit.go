@@ -73,7 +73,7 @@ func editValue(doc any, path string, c *change) (any, bool) {
 	}
 	switch t := v.Type(); {
 	case t.Kind() == reflect.Map && t.ConvertibleTo(anyMap):
-		m, _ := v.Convert(anyMap).Interface().(map[string]any)
+		m, _ := reflect.TypeAssert[map[string]any](v.Convert(anyMap))
 		m, ok := editM(m, path, c)
 		return reflect.ValueOf(m).Convert(t).Interface(), ok
 	case isList(t):
@@ -111,7 +111,7 @@ func editBytes(doc []byte, path string, c *change) ([]byte, error) {
 func listElems(list reflect.Value) []elem {
 	elems := make([]elem, list.Len())
 	for i := range elems {
-		elems[i], _ = list.Index(i).Convert(elemType).Interface().(elem)
+		elems[i], _ = reflect.TypeAssert[elem](list.Index(i).Convert(elemType))
 	}
 	return elems
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -130,7 +131,7 @@ func encodeValue(t testing.TB, value any) (kind byte, b []byte) {
 	case []any:
 		var list D
 		for i, item := range v {
-			list = append(list, E{fmt.Sprint(i), item})
+			list = append(list, E{strconv.Itoa(i), item})
 		}
 		return 0x04, encode(t, list)
 	case []byte:
@@ -216,17 +217,17 @@ func decodeValue(kind byte, b []byte) (value any, rest []byte, err error) {
 		take(1)
 		value = take(n)
 	case 0x08:
-		if b := take(1); b != nil {
-			value = b[0] == 1
+		if taken := take(1); taken != nil {
+			value = taken[0] == 1
 		}
 	case 0x06, 0x0A, 0x7F, 0xFF:
 	case 0x10:
-		if b := take(4); b != nil {
-			value = int32(binary.LittleEndian.Uint32(b))
+		if taken := take(4); taken != nil {
+			value = int32(binary.LittleEndian.Uint32(taken))
 		}
 	case 0x12:
-		if b := take(8); b != nil {
-			value = int(binary.LittleEndian.Uint64(b))
+		if taken := take(8); taken != nil {
+			value = int(binary.LittleEndian.Uint64(taken))
 		}
 	case 0x01, 0x09, 0x11:
 		value = take(8)

@@ -22,7 +22,7 @@ import (
 // alone. It allocates twice, the text and its struct.
 func InjectM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) M {
 	cfg := newConfig(opts)
-	if cfg.keep == propagation.KeepExisting && readM(doc, &cfg).Err() == nil {
+	if cfg.keep == propagation.KeepExisting && readM(doc, &cfg).Err() == nil { //nolint:contextcheck // what is read has none.
 		return doc
 	}
 	s := newSlip()

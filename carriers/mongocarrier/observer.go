@@ -74,8 +74,7 @@ func (o observed) arrived(ctx context.Context, collection string, remotes []prop
 		return
 	}
 	for _, r := range remotes {
-		var malformed *propagation.MalformedError
-		if errors.As(r.Err(), &malformed) {
+		if _, ok := errors.AsType[*propagation.MalformedError](r.Err()); ok {
 			o.dropped(dropMalformed)
 		}
 		if w := r.Waybill(); !w.IsZero() {

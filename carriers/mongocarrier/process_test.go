@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +124,7 @@ func TestEmptyPollMakesNoSpan(t *testing.T) {
 		called = ctx == t.Context()
 		return failed
 	}, mongocarrier.WithTracerProvider(f.Service("worker")))
-	if err != failed || !called { //nolint:errorlint // the very error.
+	if err != failed || !called {
 		t.Errorf("%v, %v", called, err)
 	}
 	if spans := f.Wait(time.Second).Spans(); len(spans) != 0 {
@@ -134,9 +135,7 @@ func TestEmptyPollMakesNoSpan(t *testing.T) {
 // Rules 32, 35 and 44.
 func TestParentOrLink(t *testing.T) {
 	t.Parallel()
-	start := func(opts ...propagation.StartOption) mongocarrier.Option {
-		return mongocarrier.WithStartOptions(opts...)
-	}
+	start := mongocarrier.WithStartOptions
 	for name, c := range map[string]struct {
 		opts    []mongocarrier.Option
 		age     time.Duration
@@ -162,7 +161,7 @@ func TestParentOrLink(t *testing.T) {
 				withUser := mongocarrier.WithBaggage("user")
 				remote := mongocarrier.ReadD(mongocarrier.InjectD(ctx, order(), full(), withUser), full(), withUser)
 				time.Sleep(c.age)
-				opts := append(c.opts, mongocarrier.WithTracerProvider(f.Service("worker")))
+				opts := append(slices.Clip(c.opts), mongocarrier.WithTracerProvider(f.Service("worker")))
 				if err := mongocarrier.Process(t.Context(), remote, nothing, opts...); err != nil {
 					t.Error(err)
 				}
@@ -192,7 +191,7 @@ func TestUntrustedDropsBaggage(t *testing.T) {
 		want string
 	}{{nil, "user=alice"}, {propagation.WithUntrusted(), ""}} {
 		_ = mongocarrier.Process(t.Context(), remote, func(ctx context.Context) error {
-			if got := mongocarrier.Capture(trace.ContextWithSpanContext(ctx, spanContext(t, traceparentB, "")), full(), withUser).Baggage; got != c.want {
+			if got := mongocarrier.Capture(trace.ContextWithSpanContext(ctx, spanContext(t, traceparentB, "")), full(), withUser).Baggage; got != c.want { //nolint:contextcheck // reading takes none.
 				t.Errorf("the baggage is %q, want %q", got, c.want)
 			}
 			return nil
@@ -247,7 +246,7 @@ func TestOutcomes(t *testing.T) {
 	late, stop := context.WithDeadline(t.Context(), time.Unix(0, 0))
 	defer stop()
 	for name, c := range map[string]struct {
-		ctx                context.Context
+		ctx                context.Context //nolint:containedctx // the case is a ctx.
 		err                error
 		outcome, errorType string
 		status             codes.Code
@@ -270,7 +269,7 @@ func TestOutcomes(t *testing.T) {
 			observer := &observer{}
 			err := mongocarrier.Process(c.ctx, propagation.Remote{}, func(context.Context) error { return c.err },
 				mongocarrier.WithTracerProvider(f.Service("worker")), mongocarrier.WithObserver(observer), mongocarrier.WithCollection("orders"))
-			if err != c.err { //nolint:errorlint // the very error.
+			if err != c.err {
 				t.Errorf("returned %v", err)
 			}
 			span := f.Wait(time.Second).Span("process orders").Status(c.status)
@@ -405,7 +404,7 @@ func TestPanickingObserverChangesNothing(t *testing.T) {
 	bad := mongocarrier.ReadD(D{{"_otel", D{{"traceparent", "garbage"}}}}, full())
 	err := mongocarrier.ProcessBatch(t.Context(), []propagation.Remote{remote, bad}, func(context.Context) error { return failed },
 		mongocarrier.WithTracerProvider(f.Service("worker")), mongocarrier.WithObserver(&observer{panic: true}))
-	if err != failed { //nolint:errorlint // the very error.
+	if err != failed {
 		t.Errorf("returned %v", err)
 	}
 	f.Wait(time.Second).Span("process").Times(1).Status(codes.Error)

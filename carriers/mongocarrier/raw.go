@@ -37,7 +37,7 @@ func InjectRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) (R, error)
 	if err != nil {
 		return doc, err
 	}
-	if cfg.keep == propagation.KeepExisting && readRaw(doc, &cfg).Err() == nil {
+	if cfg.keep == propagation.KeepExisting && readRaw(doc, &cfg).Err() == nil { //nolint:contextcheck // what is read has none.
 		return doc, nil
 	}
 	s := newSlip()

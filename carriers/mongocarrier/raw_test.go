@@ -317,9 +317,8 @@ func TestBlockedPathsAreReportedOnce(t *testing.T) {
 func TestReadRawKeepsNothingOfTheBuffer(t *testing.T) {
 	t.Parallel()
 	ctx := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice")
-	opts := []mongocarrier.Option{full(), mongocarrier.WithBaggage("user")}
 	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
-		opts := append(slices.Clip(opts), mongocarrier.WithForm(form))
+		opts := []mongocarrier.Option{full(), mongocarrier.WithBaggage("user"), mongocarrier.WithForm(form)}
 		current, err := mongocarrier.InjectRaw(ctx, encode(t, order()), opts...)
 		if err != nil {
 			t.Fatal(err)

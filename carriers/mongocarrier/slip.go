@@ -70,7 +70,7 @@ func (s *slip) fill(ctx context.Context, cfg *config) {
 	s.context = *cfg.captured
 	s.touched = !s.context.IsZero()
 	if cfg.keep == propagation.Replace || s.touched && cfg.form == Flat {
-		s.clearAll(cfg)
+		s.clearAll(cfg) //nolint:contextcheck // what is cleared depends on none.
 	}
 }
 

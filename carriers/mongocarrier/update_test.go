@@ -15,8 +15,8 @@ import (
 )
 
 // contextIn returns the traceparent of the value at key of an update.
-func contextIn(fields map[string]any, key string, opts ...mongocarrier.Option) string {
-	return traceparent(mongocarrier.ReadM(map[string]any{"_otel": fields[key]}, append(opts, w3c())...))
+func contextIn(fields map[string]any, key string) string {
+	return traceparent(mongocarrier.ReadM(map[string]any{"_otel": fields[key]}, w3c()))
 }
 
 // Rule 21.

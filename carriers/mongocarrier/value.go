@@ -104,7 +104,7 @@ func bytesSource(b []byte) any {
 // bson tags of a context.
 func structSource(v reflect.Value) any {
 	if v.Type().ConvertibleTo(traceType) {
-		c, _ := v.Convert(traceType).Interface().(TraceContext)
+		c, _ := reflect.TypeAssert[TraceContext](v.Convert(traceType))
 		return &c
 	}
 	kind, data := v.FieldByName("Type"), v.FieldByName("Value")
