@@ -89,8 +89,8 @@ func readJob(body io.Reader) (*batchv1.Job, error) {
 		return nil, err
 	}
 	job, ok := object.(*batchv1.Job)
-	if !ok || len(job.Spec.Template.Spec.Containers) == 0 {
-		return nil, errors.New("not a Job with a container")
+	if !ok || len(job.Spec.Template.Spec.Containers) == 0 || len(job.Spec.Template.Spec.Containers[0].Command) == 0 {
+		return nil, errors.New("not a Job with a container that says its command")
 	}
 	return job, nil
 }
