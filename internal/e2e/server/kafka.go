@@ -141,7 +141,7 @@ func topicsReady(ctx context.Context, addr string, topics []string) error {
 }
 
 // brokerReady returns a function that reports whether the broker at addr takes
-// requests and knows itself.
+// requests, knows itself, and serves consumer groups.
 func brokerReady(addr string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := listening(ctx, addr); err != nil {
@@ -156,8 +156,18 @@ func brokerReady(addr string) func(context.Context) error {
 		if len(metadata.Brokers) == 0 {
 			return errors.New("the cluster has no broker yet")
 		}
-		return nil
+		return groupsReady(ctx, client)
 	}
+}
+
+// groupsReady reports whether the offsets of consumer groups are known: a broker
+// makes or loads them when it is first asked, and refuses members until then.
+func groupsReady(ctx context.Context, client *kafka.Client) error {
+	offsets, err := client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: "nobody"})
+	if err != nil || errors.Is(offsets.Error, kafka.GroupIdNotFound) {
+		return err
+	}
+	return offsets.Error
 }
 
 // newClient returns a client that the second result closes.
