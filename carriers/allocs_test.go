@@ -19,7 +19,11 @@ import (
 func TestAllocations(t *testing.T) {
 	ctx, empty := sampled(t), t.Context()
 	propagator := propagation.WithPropagator(propagation.Default())
-	list := &struct{ user userProperties }{}
+	list := &struct {
+		user             userProperties
+		json, properties string
+	}{}
+	json, properties := carriers.JSON(&list.json), carriers.Properties(&list.properties)
 	for _, tt := range []struct {
 		name         string
 		carrier      func() carrier
@@ -32,10 +36,14 @@ func TestAllocations(t *testing.T) {
 		{"AnyMap", func() carrier { return carriers.AnyMap(injectedAnyMap) }, 3, 0},
 		// And a list for each value.
 		{"MultiMap", func() carrier { return carriers.MultiMap(injectedMultiMap) }, 3, 0},
+		{"FoldedMultiMap", func() carrier { return carriers.FoldedMultiMap(injectedMultiMap) }, 3, 0},
 		// The bytes of each value.
 		{"BytesMap", func() carrier { return carriers.BytesMap(injectedBytesMap) }, 2, 0},
 		// And for each of the two keys a list without the old value, and one with the new.
 		{"Pairs", func() carrier { return (*carriers.Pairs[userProperty])(&list.user) }, 5, 0},
+		// A text is read whole by each call, and written whole by each Set.
+		{"JSON", func() carrier { return json }, 30, 4},
+		{"Properties", func() carrier { return properties }, 48, 14},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			propagation.InjectTextMap(ctx, tt.carrier(), propagator)
