@@ -116,7 +116,8 @@
 // messaging.operation.name, messaging.operation.type, the destination, the
 // consumer group where there is one, error.type, and with
 // [WithPartitionMetrics] the partition. The durations are histograms with the
-// bounds that the conventions ask for, from 5 ms to 10 s.
+// bounds that the conventions ask for, from 5 ms to 10 s. After 1000 series the
+// topics of new ones are counted as _other: see [WithTopicTemplate].
 //
 //	messaging.client.operation.duration   s          send, poll, commit, and the requests of Transport
 //	messaging.process.duration            s          process
