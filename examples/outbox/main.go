@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -52,13 +53,14 @@ func run(ctx context.Context, uri, addr string) error {
 	if err != nil {
 		return err
 	}
+	defer client.Disconnect(ctx)
 	outbox := client.Database("shop").Collection("outbox")
 	writer, err := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
 	if err != nil {
 		return err
 	}
 	defer writer.Close()
-	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic}))
+	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
 	if err != nil {
 		return err
 	}

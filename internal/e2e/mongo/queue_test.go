@@ -90,7 +90,8 @@ const idKey = attribute.Key("test.document.id")
 func withTheLibrary(provider trace.TracerProvider) func(context.Context, bson.Raw, func(context.Context) error) error {
 	return func(ctx context.Context, doc bson.Raw, fn func(context.Context) error) error {
 		number := trace.WithAttributes(idKey.Int(numberOf(doc)))
-		return mongocarrier.Process(ctx, mongocarrier.ReadRaw(doc), fn,
+		remote := mongocarrier.ReadRaw(doc) //nolint:contextcheck // reading takes none.
+		return mongocarrier.Process(ctx, remote, fn,
 			mongocarrier.WithTracerProvider(provider), mongocarrier.WithCollection("orders"),
 			mongocarrier.WithAttempt(int(doc.Lookup("attempts").AsInt64())),
 			mongocarrier.WithStartOptions(propagation.WithSpanOptions(number)))
@@ -126,13 +127,13 @@ func (q *queue) insert(ctx context.Context, tracer trace.Tracer) {
 	q.t.Helper()
 	v1, v2 := make([][]any, len(q.orders)), make([][]any, len(q.orders))
 	for i := range documents {
-		ctx, span := tracer.Start(ctx, "insert orders")
+		made, span := tracer.Start(ctx, "insert orders")
 		q.producers = append(q.producers, span.SpanContext())
 		id, at := strconv.Itoa(i), i%len(q.orders)
 		if i/len(q.orders)%2 == 0 {
-			v1[at] = append(v1[at], mongocarrier.InjectD(ctx, bson1.D{{Key: "_id", Value: id}, {Key: "state", Value: "new"}, {Key: "attempts", Value: 0}}))
+			v1[at] = append(v1[at], mongocarrier.InjectD(made, bson1.D{{Key: "_id", Value: id}, {Key: "state", Value: "new"}, {Key: "attempts", Value: 0}}))
 		} else {
-			v2[at] = append(v2[at], mongocarrier.InjectM(ctx, bson.M{"_id": id, "state": "new", "attempts": 0}))
+			v2[at] = append(v2[at], mongocarrier.InjectM(made, bson.M{"_id": id, "state": "new", "attempts": 0}))
 		}
 		span.End()
 	}

@@ -20,7 +20,7 @@ func TestDriversThroughAServer(t *testing.T) {
 	orders := newCollection(t, start(t))
 	orders1 := orders.v1
 
-	ctx := spanCtx(t, traceparentA, "vendor=1")
+	ctx := spanCtx(t, traceparentA)
 	shared := mongocarrier.WithCaptured(mongocarrier.Capture(ctx))
 	if _, err := orders1.InsertMany(ctx, []any{
 		mongocarrier.InjectD(ctx, bson1.D{{Key: "_id", Value: "v1 D"}}, shared),
@@ -37,7 +37,7 @@ func TestDriversThroughAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := orders.InsertMany(ctx, []any{
+	if _, err = orders.InsertMany(ctx, []any{
 		mongocarrier.InjectD(ctx, bson.D{{Key: "_id", Value: "v2 D"}}, shared),
 		mongocarrier.InjectM(ctx, bson.M{"_id": "v2 M"}, shared),
 		order{ID: "v2 struct", Trace: mongocarrier.Capture(ctx)},
@@ -52,7 +52,7 @@ func TestDriversThroughAServer(t *testing.T) {
 	}
 	n := 0
 	for ctx, doc := range mongocarrier.Documents(t.Context(), cursor, func() bson.Raw { return cursor.Current }) {
-		check(t, "v2 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote())
+		check(t, "v2 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote()) //nolint:contextcheck // reading takes none.
 		n++
 	}
 	cursor1, err := orders1.Find(t.Context(), bson1.D{})
@@ -60,7 +60,7 @@ func TestDriversThroughAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ctx, doc := range mongocarrier.Documents(t.Context(), cursor1, func() bson1.Raw { return cursor1.Current }) {
-		check(t, "v1 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote())
+		check(t, "v1 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote()) //nolint:contextcheck // reading takes none.
 		n++
 	}
 	if cursor.Err() != nil || cursor1.Err() != nil || n != 14 {
@@ -86,7 +86,7 @@ func TestCopyFromACursorToACollection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := spanCtx(t, traceparentA, "vendor=1")
+	ctx := spanCtx(t, traceparentA)
 	next := 0
 	for cursor.Next(t.Context()) {
 		doc, err := mongocarrier.InjectRaw(ctx, cursor.Current)
@@ -111,7 +111,7 @@ func TestUpdateModes(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
 	upsert := func(traceparent string) {
-		onInsert, set := mongocarrier.SetFields(spanCtx(t, traceparent, "vendor=1"), mongocarrier.Both)
+		onInsert, set := mongocarrier.SetFields(spanCtx(t, traceparent), mongocarrier.Both)
 		set["state"] = "new"
 		update := bson.D{{Key: "$setOnInsert", Value: onInsert}, {Key: "$set", Value: set}}
 		if _, err := orders.UpdateByID(t.Context(), 1, update, options.UpdateOne().SetUpsert(true)); err != nil {
@@ -152,7 +152,7 @@ func TestUpdateModes(t *testing.T) {
 func TestBulkWriteIsIdempotent(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
-	captured := mongocarrier.WithCaptured(mongocarrier.Capture(spanCtx(t, traceparentA, "vendor=1")))
+	captured := mongocarrier.WithCaptured(mongocarrier.Capture(spanCtx(t, traceparentA)))
 	var first []bson.Raw
 	for attempt := range 2 {
 		models := make([]mongo.WriteModel, 10)
@@ -191,7 +191,7 @@ func TestBulkWriteIsIdempotent(t *testing.T) {
 func TestCommentOfAnOperation(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
-	ctx := spanCtx(t, traceparentA, "vendor=1")
+	ctx := spanCtx(t, traceparentA)
 	cursor, err := orders.Find(ctx, bson.D{}, options.Find().SetComment(mongocarrier.Comment(ctx, "all orders")))
 	if err != nil {
 		t.Fatal(err)

@@ -35,10 +35,11 @@ var (
 
 func w3c() mongocarrier.Option { return mongocarrier.WithPropagator(propagation.TraceContext{}) }
 
-// spanCtx returns a ctx with the span of traceparent and a tracestate.
-func spanCtx(t testing.TB, traceparent, tracestate string) context.Context {
+// spanCtx returns a ctx with the span of traceparent and the tracestate
+// "vendor=1".
+func spanCtx(t testing.TB, traceparent string) context.Context {
 	t.Helper()
-	c := mongocarrier.TraceContext{Traceparent: traceparent, Tracestate: tracestate}
+	c := mongocarrier.TraceContext{Traceparent: traceparent, Tracestate: "vendor=1"}
 	sc := c.Remote(w3c()).SpanContext()
 	if !sc.IsValid() {
 		t.Fatalf("%s is no context", traceparent)
@@ -77,7 +78,7 @@ func codecs() []codec {
 // shape of the other.
 func TestEveryShapeOfBothDrivers(t *testing.T) {
 	t.Parallel()
-	ctx := spanCtx(t, traceparentA, "vendor=1")
+	ctx := spanCtx(t, traceparentA)
 	for _, opts := range [][]mongocarrier.Option{
 		{},
 		{mongocarrier.WithField("meta.trace")},
@@ -171,13 +172,13 @@ type order struct {
 // Rule 18.
 func TestFieldOfAStructWithBothDrivers(t *testing.T) {
 	t.Parallel()
-	ctx := spanCtx(t, traceparentA, "vendor=1")
-	for _, trace := range []mongocarrier.TraceContext{
+	ctx := spanCtx(t, traceparentA)
+	for _, field := range []mongocarrier.TraceContext{
 		mongocarrier.Capture(ctx),
 		{Traceparent: traceparentA, Tracestate: "vendor=1", Extra: map[string]string{"b3": "1", "ot-baggage-a%2Eb": "2"}},
 		{},
 	} {
-		want := order{ID: "o-1", Trace: trace, Total: 42}
+		want := order{ID: "o-1", Trace: field, Total: 42}
 		var raws [][]byte
 		value := want
 		for _, c := range append(codecs(), codecs()...) { // v1, v2, v1, v2.
@@ -193,16 +194,16 @@ func TestFieldOfAStructWithBothDrivers(t *testing.T) {
 				t.Errorf("%s: %s", c.name, diff)
 			}
 			raws = append(raws, raw)
-			if _, err := bson.Raw(raw).LookupErr("_otel"); (err == nil) == trace.IsZero() {
+			if _, err := bson.Raw(raw).LookupErr("_otel"); (err == nil) == field.IsZero() {
 				t.Errorf("%s: the field is there: %v", c.name, err == nil)
 			}
 		}
 		for _, raw := range raws[1:] {
-			if !slices.Equal(raw, raws[0]) && len(trace.Extra) < 2 { // a map has no order.
+			if !slices.Equal(raw, raws[0]) && len(field.Extra) < 2 { // a map has no order.
 				t.Errorf("%q is not %q", raw, raws[0])
 			}
 		}
-		if trace.IsZero() {
+		if field.IsZero() {
 			continue
 		}
 		check(t, "Raw", mongocarrier.ReadRaw(bson.Raw(raws[0])))
@@ -234,14 +235,14 @@ func TestLenientFieldWithDriverV2(t *testing.T) {
 	if err := bson.Unmarshal(raw, new(order)); err == nil {
 		t.Error("the strict field took a number")
 	}
-	want := lenient{"o-1", mongocarrier.LenientField(mongocarrier.Capture(spanCtx(t, traceparentA, "vendor=1")))}
+	want := lenient{"o-1", mongocarrier.LenientField(mongocarrier.Capture(spanCtx(t, traceparentA)))}
 	for _, c := range codecs() {
-		raw, err := c.marshal(want)
+		encoded, err := c.marshal(want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got lenient
-		if err := c.unmarshal(raw, &got); err != nil {
+		if err := c.unmarshal(encoded, &got); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -274,7 +275,7 @@ func TestEmbeddedByMistake(t *testing.T) {
 		ID                        string `bson:"_id"`
 		Total                     int    `bson:"total"`
 	}
-	c := mongocarrier.Capture(spanCtx(t, traceparentA, "vendor=1"))
+	c := mongocarrier.Capture(spanCtx(t, traceparentA))
 	for _, codec := range codecs() {
 		for _, value := range []any{embedded{c, "o-1", 42}, inlined{c, "o-1", 42}, &embedded{c, "o-1", 42}} {
 			raw, err := codec.marshal(value)
@@ -297,7 +298,7 @@ func TestEmbeddedByMistake(t *testing.T) {
 // drivers encode.
 func TestUpdatesAndSchemasAreBSON(t *testing.T) {
 	t.Parallel()
-	ctx := spanCtx(t, traceparentA, "vendor=1")
+	ctx := spanCtx(t, traceparentA)
 	onInsert, set := mongocarrier.SetFields(ctx, mongocarrier.Both)
 	stage, ok := mongocarrier.PipelineStage(ctx, mongocarrier.Both)
 	if !ok {
