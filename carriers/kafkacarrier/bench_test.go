@@ -103,7 +103,11 @@ func (s *sink) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) 
 	if req, ok := req.(*produce.Request); ok {
 		topic := req.Topics[0]
 		partition := topic.Partitions[0]
-		_ = readAll(partition.RecordSet.Records)
+		for {
+			if _, err := partition.RecordSet.Records.ReadRecord(); err != nil {
+				break
+			}
+		}
 		return &produce.Response{Topics: []produce.ResponseTopic{{
 			Topic: topic.Topic, Partitions: []produce.ResponsePartition{{Partition: partition.Partition}},
 		}}}, nil
