@@ -112,6 +112,7 @@ func FuzzMountedUID(f *testing.F) {
 	f.Add("/kubelet/pods/x/kubelet/pods/" + uid + "/volumes")
 	f.Add("/kubelet/pods/" + strings.ToUpper(uid) + "/volumes")
 	f.Add("/kubelet/pods/" + uid)
+	f.Add("/pods/" + uid + "/volumes")
 	f.Fuzz(func(t *testing.T, mounts string) {
 		want := ""
 		path := strings.Split(mounts, "/")

@@ -362,6 +362,26 @@ func TestVariablesOfACluster(t *testing.T) {
 	}
 }
 
+// Only values of baggage can be encoded, its names have to stay. Rule 53.
+func TestOnlyValuesOfBaggageAreEncoded(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"a=b'c":         "a=b%27c",
+		"a=b=c'":        "a=b=c%27",
+		"a=b;p='":       "a=b;p=%27",
+		"a='{,b='}":     "a=%27%7B,b=%27%7D",
+		"a=b,it's=c":    "",
+		"a=b;it's":      "",
+		"it's=a":        "",
+		"a=b;p=q,r;s='": "a=b;p=q,r;s=%27",
+	} {
+		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(pair(value)), jobcarrier.DatabricksEnv())
+		if params["BAGGAGE"] != want || err != nil {
+			t.Errorf("%q became %q, want %q, error %v", value, params["BAGGAGE"], want, err)
+		}
+	}
+}
+
 // Names of variables are those of envcarrier.
 func FuzzVariables(f *testing.F) {
 	for _, seed := range []string{"", "traceparent", "x-b3-traceid", "0abc", "🧳", "Mój", "\xff", "A=B"} {

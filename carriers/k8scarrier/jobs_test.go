@@ -209,6 +209,24 @@ func TestJobsCreateWithoutRoomForTheContext(t *testing.T) {
 	}
 }
 
+func TestJobsCreateKeepsAnnotations(t *testing.T) {
+	t.Parallel()
+	job := nightly()
+	job.Spec.Template.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent}
+	jobs, spans := newJobs(t, fake.NewClientset().BatchV1().Jobs("etl"),
+		k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
+	created, err := jobs.Create(t.Context(), job, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(job.Spec.Template.Annotations, created.Spec.Template.Annotations); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+	if _, attributes := onlySpan(t, spans); attributes["waybill.context_kept"] != "true" {
+		t.Errorf("attributes %v", attributes)
+	}
+}
+
 func TestJobsTakeWhateverTheyAreGiven(t *testing.T) {
 	t.Parallel()
 	if jobs, err := k8scarrier.NewJobs(nil); err == nil || jobs != nil {

@@ -81,6 +81,7 @@ func TestInjectIsIdempotent(t *testing.T) {
 		"annotations": {k8scarrier.WithAnnotations("")},
 		"all":         {k8scarrier.WithAnnotations("example.org"), k8scarrier.WithJobInfo(), k8scarrier.WithBaggage("user")},
 		"fails":       {k8scarrier.WithErrorOnConflict()},
+		"refers":      {k8scarrier.WithErrorOnConflict(), k8scarrier.WithAnnotations("")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
