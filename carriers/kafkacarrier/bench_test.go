@@ -5,6 +5,8 @@ package kafkacarrier_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"strconv"
 	"testing"
@@ -103,10 +105,12 @@ func (s *sink) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) 
 	if req, ok := req.(*produce.Request); ok {
 		topic := req.Topics[0]
 		partition := topic.Partitions[0]
-		for {
-			if _, err := partition.RecordSet.Records.ReadRecord(); err != nil {
-				break
-			}
+		var err error
+		for err == nil {
+			_, err = partition.RecordSet.Records.ReadRecord()
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, err
 		}
 		return &produce.Response{Topics: []produce.ResponseTopic{{
 			Topic: topic.Topic, Partitions: []produce.ResponsePartition{{Partition: partition.Partition}},

@@ -16,8 +16,8 @@ import (
 func TestWhatIsMissingFailsTheTestWithAdvice(t *testing.T) {
 	t.Setenv("KAFKA_BROKERS", "")
 	t.Setenv("MONGODB_URI", "")
-	kafka := func(tb testing.TB) { server.Kafka(tb) }
-	mongo := func(tb testing.TB) { server.Mongo(tb) }
+	kafka := func(tb testing.TB) { tb.Helper(); server.Kafka(tb) }
+	mongo := func(tb testing.TB) { tb.Helper(); server.Mongo(tb) }
 	tests := map[string]struct {
 		java  string
 		cache []string

@@ -145,7 +145,7 @@ func newTransport(t *testing.T) *kafka.Transport {
 
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) //nolint:usetesting // cleanups use it too.
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -41,7 +41,7 @@ func begin(t testing.TB, e engine) *lifecycle {
 // use waits for a server that the environment names.
 func use(t testing.TB, ready func(ctx context.Context) error) *lifecycle {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := await(ctx, nil, ready); err != nil {
 		t.Fatalf("the server that the environment names: %v", err)
