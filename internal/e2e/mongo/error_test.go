@@ -31,9 +31,9 @@ func TestErrorsOfBothDriversPassThrough(t *testing.T) {
 	f := flowtest.New(t)
 	insertions := 0
 	insert := func(with func(ctx context.Context) error) error {
-		return mongocarrier.Process(t.Context(), propagation.Remote{}, func(context.Context) error {
+		return mongocarrier.Process(t.Context(), propagation.Remote{}, func(context.Context) error { //nolint:contextcheck // the one with a span.
 			insertions++
-			return with(ctx) //nolint:contextcheck // one with a span.
+			return with(ctx)
 		}, mongocarrier.WithTracerProvider(f.Service("worker")))
 	}
 	err := insert(func(ctx context.Context) error {
