@@ -127,14 +127,15 @@ func callExtract[C any](ctx context.Context, carrier C, getter Getter[C], c *cod
 }
 
 // whyForeign says why another propagator did not accept the trace context that
-// is there; it is nil when there is none.
+// is there; it is nil when there is none. A field that nobody here knows may
+// hold anything, and says nothing of the trace context.
 func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
 	for _, key := range c.fields {
-		if isBaggage(key) || isTracestate(key) || isWaybill(key) {
+		if !isTraceContext(key) {
 			continue
 		}
 		value := getter.Get(carrier, key)
-		if value == "" {
+		if len(value) <= 1 { // B3 has a sampling decision alone: 0, 1 or d.
 			continue
 		}
 		if key == keyTraceparent {
@@ -145,4 +146,15 @@ func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
 		return &MalformedError{Key: key, Reason: "the propagator did not accept it"}
 	}
 	return nil
+}
+
+// isTraceContext knows the fields that the W3C, B3, Jaeger, X-Ray and
+// OpenTracing formats keep the ids of a span in.
+func isTraceContext(key string) bool {
+	switch key {
+	case keyTraceparent, "b3", "x-b3-traceid", "x-b3-spanid", "uber-trace-id", "X-Amzn-Trace-Id", "ot-tracer-traceid", "ot-tracer-spanid":
+		return true
+	default:
+		return false
+	}
 }

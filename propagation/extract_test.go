@@ -362,6 +362,8 @@ func TestWhyAnotherFormatWasRefused(t *testing.T) {
 		{"malformed", b3like, text{"b3": "secret"}, "malformed b3: the propagator did not accept it"},
 		{"malformed W3C", opaque{propagation.TraceContext{}}, text{"traceparent": "secret"}, "malformed traceparent: shorter than 55 bytes"},
 		{"companions only", opaque{propagation.Default()}, text{"tracestate": "a=1", "baggage": "a=1", "waybill": waybillText}, "the carrier holds no trace context"},
+		{"a decision of B3 alone", b3like, text{"b3": "0"}, "the carrier holds no trace context"},
+		{"a field of its own", renamed{"x-tenant"}, text{"x-tenant": "acme"}, "the carrier holds no trace context"},
 		{"what only it takes", opaque{propagation.TraceContext{}}, text{"traceparent": traceparentText + "-"}, "<nil>"},
 	} {
 		remote := propagation.Read(tt.carrier, textAccessor{}, propagation.WithPropagator(tt.propagator))
@@ -371,6 +373,36 @@ func TestWhyAnotherFormatWasRefused(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: the error is %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// tenancy is a propagator of something else than a trace context.
+type tenancy struct{}
+
+type tenantKey struct{}
+
+func (tenancy) Inject(context.Context, propagation.TextMapCarrier) {}
+func (tenancy) Fields() []string                                   { return []string{"x-tenant"} }
+
+func (tenancy) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	return context.WithValue(ctx, tenantKey{}, carrier.Get("x-tenant"))
+}
+
+func TestWhatAPropagatorOfTheUserExtractsNeedsNoSpan(t *testing.T) {
+	t.Parallel()
+	option := propagation.WithPropagator(otelpropagation.NewCompositeTextMapPropagator(propagation.Default(), tenancy{}))
+	for kind, read := range readers(text{"x-tenant": "acme", "baggage": "a=1"}, option) {
+		got, remote := read(t.Context())
+		if got.Value(tenantKey{}) != "acme" {
+			t.Errorf("%s: the tenant is lost", kind)
+		}
+		requireBaggage(t, kind, remote.Baggage().String(), "a=1")
+	}
+	// A malformed trace context takes all with it.
+	for kind, read := range readers(text{"x-tenant": "acme", "traceparent": "secret"}, option) {
+		if got, _ := read(t.Context()); got.Value(tenantKey{}) != nil {
+			t.Errorf("%s: half of a malformed context was read", kind)
 		}
 	}
 }
