@@ -283,15 +283,18 @@ func TestDocumentsAtTheLimit(t *testing.T) {
 		{w3c(), mongocarrier.WithForm(mongocarrier.Properties)},
 		{w3c(), mongocarrier.WithField("a.b.c")},
 	} {
+		once := recordErrors(t)
 		full := sized(mongocarrier.MaxDocumentBytes - 72)
 		before := slices.Clone(full)
-		got, err := mongocarrier.InjectRaw(ctx, full, opts...)
-		if err != nil || !bytes.Equal(got, before) {
-			t.Errorf("%d bytes of %d, %v", len(got), len(before), err)
+		for range 2 {
+			got, err := mongocarrier.InjectRaw(ctx, full, opts...)
+			if err != nil || !bytes.Equal(got, before) {
+				t.Errorf("%d bytes of %d, %v", len(got), len(before), err)
+			}
 		}
-	}
-	if len(*reported) != 1 || !strings.Contains((*reported)[0], "16 MiB") {
-		t.Errorf("reported %q", *reported)
+		if len(*once) != 1 || !strings.Contains((*once)[0], "16 MiB") {
+			t.Errorf("reported %q", *once)
+		}
 	}
 }
 
