@@ -45,6 +45,7 @@ func testBroker(t *testing.T, start starter) {
 		"a topic that does not exist":     {(*site).unknownTopic, nil},
 		"a message that is too large":     {(*site).tooLarge, []string{"orders"}},
 		"the lag of a group that stopped": {(*site).lag, []string{"orders"}},
+		"the series of Prometheus":        {(*site).series, []string{"orders"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
