@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel"
@@ -40,7 +41,7 @@ func run(ctx context.Context, addr string) error {
 		return err
 	}
 	defer writer.Close()
-	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic}))
+	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func run(ctx context.Context, addr string) error {
 
 	sendCtx, publish := otel.Tracer("kafka").Start(ctx, "publish")
 	defer publish.End()
-	if err := writer.WriteMessages(sendCtx, kafka.Message{Value: []byte("Taiwan")}); err != nil {
+	if err = writer.WriteMessages(sendCtx, kafka.Message{Value: []byte("Taiwan")}); err != nil {
 		return err
 	}
 

@@ -28,20 +28,23 @@ func main() {
 		log.Fatal(err)
 	}
 	defer stop()
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := run(context.Background(), client.Database("example").Collection("quakes")); err != nil {
+	if err := run(context.Background(), uri); err != nil {
 		log.Print(err)
 	}
 }
 
-func run(ctx context.Context, quakes *mongo.Collection) error {
+func run(ctx context.Context, uri string) error {
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		return err
+	}
+	defer client.Disconnect(ctx)
+	quakes := client.Database("example").Collection("quakes")
+
 	loadCtx, load := otel.Tracer("mongo").Start(ctx, "load")
 	defer load.End()
 	document := mongocarrier.InjectD(loadCtx, bson.D{{Key: "_id", Value: 1}, {Key: "region", Value: "Taiwan"}})
-	if _, err := quakes.InsertOne(loadCtx, document); err != nil {
+	if _, err = quakes.InsertOne(loadCtx, document); err != nil {
 		return err
 	}
 
@@ -49,7 +52,11 @@ func run(ctx context.Context, quakes *mongo.Collection) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(found)
+	text, err := bson.MarshalExtJSON(found, false, false)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(text))
 	return mongocarrier.Process(ctx, mongocarrier.ReadRaw(found), func(ctx context.Context) error {
 		span := trace.SpanContextFromContext(ctx)
 		fmt.Println("one trace:", span.TraceID() == load.SpanContext().TraceID())

@@ -12,7 +12,7 @@ import (
 func TestDocumentCarriesTheTrace(t *testing.T) {
 	t.Parallel()
 	program.Compare(t, program.Output(t),
-		`{"_id": {"$numberInt":"1"},"region": "Taiwan","_otel": {"traceparent": "00-<trace>-<span>-01","waybill": "<times>-0001"}}
+		`{"_id":1,"region":"Taiwan","_otel":{"traceparent":"00-<trace>-<span>-01","waybill":"<times>-0001"}}
 one trace: true
 `)
 }
