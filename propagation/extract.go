@@ -11,67 +11,73 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg config) context.Context {
+func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) context.Context {
+	var r Remote
 	if cfg.codec.native {
-		return readNative(carrier, getter, cfg).Context(ctx)
+		readNative(&r, carrier, getter, cfg)
+		return r.in(ctx)
 	}
 	extracted := extractForeign(ctx, carrier, getter, cfg)
-	if spanContext(extracted).Equal(spanContext(ctx)) && read(carrier, getter, cfg).err != nil {
-		return ctx // Its companions do not count without the trace context.
+	if spanContext(extracted).Equal(spanContext(ctx)) {
+		if read(&r, carrier, getter, cfg); r.err != nil {
+			return ctx // Its companions do not count without the trace context.
+		}
 	}
 	return extracted
 }
 
-// read returns what the carrier holds: a whole context or none, so after a
-// malformed trace context nothing else.
-func read[C any](carrier C, getter Getter[C], cfg config) Remote {
+// read makes the zero Remote r what the carrier holds: a whole context or none,
+// so after a malformed trace context nothing else.
+func read[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
 	if cfg.codec.native {
-		return readNative(carrier, getter, cfg)
+		readNative(r, carrier, getter, cfg)
+		return
 	}
 	nothing := context.Background() //nolint:forbidigo // what is extracted must not mix with a caller's context.
 	ctx := extractForeign(nothing, carrier, getter, cfg)
 	sc := spanContext(ctx)
 	if !sc.IsValid() {
-		if malformed := whyForeign(carrier, getter, cfg.codec); malformed != nil {
-			return Remote{err: malformed}
+		if r.err = whyForeign(carrier, getter, cfg.codec); r.err != nil {
+			return
 		}
 	}
-	return Remote{spanContext: sc, baggage: baggage.FromContext(ctx), waybill: WaybillFromContext(ctx)}
+	r.spanContext, r.baggage, r.waybill = sc, baggage.FromContext(ctx), WaybillFromContext(ctx)
 }
 
-// readNative reads the formats of this package.
-func readNative[C any](carrier C, getter Getter[C], cfg config) Remote {
-	var r Remote
+// readNative is read for the formats of this package.
+func readNative[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
 	bytesGetter, _ := getter.(BytesGetter[C])
 	if cfg.codec.traceContext {
-		var malformed string
-		if r.spanContext, malformed = readTraceparent(carrier, getter, bytesGetter); malformed != "" {
-			return Remote{err: &MalformedError{Key: keyTraceparent, Reason: malformed}}
+		parent, malformed := readTraceparent(carrier, getter, bytesGetter)
+		if malformed != "" {
+			r.err = &MalformedError{Key: keyTraceparent, Reason: malformed}
+			return
 		}
-		if r.spanContext.IsValid() {
-			r.spanContext = withTracestate(r.spanContext, getter.Get(carrier, keyTracestate))
+		if parent.TraceID.IsValid() {
+			parent.TraceState = parseTracestate(getter.Get(carrier, keyTracestate))
+			r.spanContext = trace.NewSpanContext(parent)
 		}
 	}
 	if cfg.codec.baggage && (!cfg.baggage.restricted || len(cfg.baggage.keys) > 0) {
-		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter))
+		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter, bytesGetter))
 	}
 	if cfg.codec.waybill {
 		r.waybill = readWaybill(carrier, getter, bytesGetter)
 	}
-	return r
 }
 
-func readTraceparent[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (sc trace.SpanContext, malformed string) {
+// readTraceparent returns the zero config when there is none.
+func readTraceparent[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (parent trace.SpanContextConfig, malformed string) {
 	if bytesGetter != nil {
 		if value := bytesGetter.GetBytes(carrier, keyTraceparent); len(value) > 0 {
-			return parseTraceparent(value)
+			malformed = parseTraceparent(&parent, value)
 		}
-		return sc, ""
+		return parent, malformed
 	}
 	if value := getter.Get(carrier, keyTraceparent); value != "" {
-		return parseTraceparent(value)
+		malformed = parseTraceparent(&parent, value)
 	}
-	return sc, ""
+	return parent, malformed
 }
 
 func readWaybill[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) Waybill {
@@ -83,23 +89,23 @@ func readWaybill[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C])
 	return w
 }
 
-// withTracestate returns sc with the tracestate that text holds; one that does
-// not parse is left out, as the recommendation asks.
+// parseTracestate returns the tracestate that text holds; one that does not
+// parse is left out, as the recommendation asks.
 // https://www.w3.org/TR/trace-context-2/#a-traceparent-is-received
-func withTracestate(sc trace.SpanContext, text string) trace.SpanContext {
+func parseTracestate(text string) trace.TraceState {
 	if text == "" {
-		return sc
+		return trace.TraceState{}
 	}
-	state, err := trace.ParseTraceState(text)
-	if err != nil {
-		return sc
-	}
-	return sc.WithTraceState(state)
+	state, _ := trace.ParseTraceState(text)
+	return state
 }
 
 // readBaggage returns the members that parse; OpenTelemetry's limits apply to
 // all values together.
-func readBaggage[C any](carrier C, getter Getter[C]) baggage.Baggage {
+func readBaggage[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) baggage.Baggage {
+	if bytesGetter != nil && len(bytesGetter.GetBytes(carrier, keyBaggage)) == 0 {
+		return baggage.Baggage{} // Without making lists of nothing.
+	}
 	var text string
 	if multi, ok := getter.(ValuesGetter[C]); ok {
 		text = strings.Join(multi.Values(carrier, keyBaggage), ",")
@@ -111,7 +117,7 @@ func readBaggage[C any](carrier C, getter Getter[C]) baggage.Baggage {
 }
 
 // extractForeign lets another propagator read the carrier.
-func extractForeign[C any](ctx context.Context, carrier C, getter Getter[C], cfg config) context.Context {
+func extractForeign[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) context.Context {
 	if !cfg.baggage.restricted {
 		return callExtract(ctx, carrier, getter, cfg.codec)
 	}
@@ -139,7 +145,7 @@ func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
 			continue
 		}
 		if key == keyTraceparent {
-			if _, malformed := parseTraceparent(value); malformed != "" {
+			if malformed := parseTraceparent(&trace.SpanContextConfig{}, value); malformed != "" {
 				return &MalformedError{Key: key, Reason: malformed}
 			}
 		}

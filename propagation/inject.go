@@ -40,15 +40,26 @@ func inject[C any](ctx context.Context, carrier C, setter Setter[C], cfg config)
 // holdsContext reports whether the carrier holds a valid trace context.
 func holdsContext[C any](carrier C, setter Setter[C], cfg config) bool {
 	getter, ok := setter.(Getter[C])
-	return ok && read(carrier, getter, cfg).spanContext.IsValid()
+	if !ok {
+		return false
+	}
+	var r Remote
+	read(&r, carrier, getter, &cfg)
+	return r.spanContext.IsValid()
 }
 
 // clearFields removes every field of the propagator, by the best means the
 // setter has. OpenTelemetry's propagators do not, and so mix two contexts on a
 // carrier that is injected twice.
 func clearFields[C any](carrier C, setter Setter[C], c *codec) {
-	for _, key := range c.fields {
-		clearKey(carrier, setter, key)
+	if deleter, ok := setter.(Deleter[C]); ok {
+		for _, key := range c.fields {
+			deleter.Delete(carrier, key)
+		}
+	} else {
+		for _, key := range c.fields {
+			clearKey(carrier, setter, key)
+		}
 	}
 	if c.baggagePrefix == "" {
 		return

@@ -29,16 +29,18 @@ func Extract[C any](ctx context.Context, carrier C, getter Getter[C], opts ...Op
 	if getter == nil {
 		return ctx
 	}
-	return extract(ctx, carrier, getter, newConfig(opts))
+	cfg := newConfig(opts)
+	return extract(ctx, carrier, getter, &cfg)
 }
 
 // Read returns the trace context that carrier holds, to be used as a parent or
 // a link, or to be looked at.
-func Read[C any](carrier C, getter Getter[C], opts ...Option) Remote {
-	if getter == nil {
-		return Remote{}
+func Read[C any](carrier C, getter Getter[C], opts ...Option) (r Remote) {
+	if getter != nil {
+		cfg := newConfig(opts)
+		read(&r, carrier, getter, &cfg)
 	}
-	return read(carrier, getter, newConfig(opts))
+	return r
 }
 
 // Map returns what [Inject] writes, as a new map: a ready carrier for anything

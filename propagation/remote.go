@@ -62,8 +62,10 @@ func (r Remote) Err() error {
 // span, and with the baggage and the waybill. It is ctx itself when the carrier
 // held nothing, or a malformed trace context. Cancellation, deadline and values
 // of ctx are kept.
-func (r Remote) Context(ctx context.Context) context.Context {
-	ctx = orBackground(ctx)
+func (r Remote) Context(ctx context.Context) context.Context { return r.in(orBackground(ctx)) }
+
+// in is Context with a ctx that is not nil.
+func (r *Remote) in(ctx context.Context) context.Context {
 	if r.spanContext.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, r.spanContext)
 	}
@@ -71,7 +73,7 @@ func (r Remote) Context(ctx context.Context) context.Context {
 }
 
 // cargo returns ctx with the baggage and the waybill only.
-func (r Remote) cargo(ctx context.Context) context.Context {
+func (r *Remote) cargo(ctx context.Context) context.Context {
 	if r.baggage.Len() > 0 {
 		ctx = baggage.ContextWithBaggage(ctx, r.baggage)
 	}

@@ -190,11 +190,11 @@ func (cfg startConfig) withCargo(ctx context.Context, remotes []Remote) context.
 		}
 		return remote.cargo(ctx)
 	}
-	var merged Waybill
-	for _, r := range remotes {
-		merged = merged.merge(r.waybill)
+	var merged Remote
+	for i := range remotes {
+		merged.waybill = merged.waybill.merge(remotes[i].waybill)
 	}
-	return Remote{waybill: merged}.cargo(ctx)
+	return merged.cargo(ctx)
 }
 
 // merge returns the waybill of data made of the data of w and other.

@@ -32,62 +32,63 @@ func appendTraceparent(dst []byte, sc trace.SpanContext) []byte {
 	return append(dst, '-', '0', '0'+byte(sc.TraceFlags()&knownFlags))
 }
 
-// parseTraceparent returns the span context that s holds, without a
-// tracestate, or why it holds none. It accepts what the propagator of
-// OpenTelemetry does, but for a version 00 with a dash at its end.
-func parseTraceparent[T ~string | ~[]byte](s T) (sc trace.SpanContext, malformed string) {
+// parseTraceparent makes parent the remote span that s names, or returns why it
+// names none. It accepts what the propagator of OpenTelemetry does, but for a
+// version 00 with a dash at its end.
+func parseTraceparent[T ~string | ~[]byte](parent *trace.SpanContextConfig, s T) (malformed string) {
 	if len(s) < traceparentLen {
-		return sc, "shorter than 55 bytes"
+		return "shorter than 55 bytes"
 	}
 	if s[traceIDAt-1] != '-' || s[spanIDAt-1] != '-' || s[flagsAt-1] != '-' {
-		return sc, "the fields are not divided by dashes at the fixed places"
+		return "the fields are not divided by dashes at the fixed places"
 	}
 	var version, flags [1]byte
-	var cfg trace.SpanContextConfig
 	ok := decodeHex(version[:], s, 0)
-	ok = decodeHex(cfg.TraceID[:], s, traceIDAt) && ok
-	ok = decodeHex(cfg.SpanID[:], s, spanIDAt) && ok
+	ok = decodeHex(parent.TraceID[:], s, traceIDAt) && ok
+	ok = decodeHex(parent.SpanID[:], s, spanIDAt) && ok
 	ok = decodeHex(flags[:], s, flagsAt) && ok
 	switch {
 	case !ok:
-		return sc, "a digit is not lower-case hexadecimal"
+		return "a digit is not lower-case hexadecimal"
 	case version[0] == 0xff:
-		return sc, "version ff is forbidden"
+		return "version ff is forbidden"
 	case version[0] == 0 && len(s) > traceparentLen:
-		return sc, "longer than the 55 bytes of version 00"
+		return "longer than the 55 bytes of version 00"
 	case len(s) > traceparentLen && s[traceparentLen] != '-':
-		return sc, "no dash after the flags of a later version"
+		return "no dash after the flags of a later version"
 	case version[0] == 0 && trace.TraceFlags(flags[0])&^knownFlags != 0:
-		return sc, "a flag is set that version 00 reserves"
-	case !cfg.TraceID.IsValid():
-		return sc, "the trace id is all zeros"
-	case !cfg.SpanID.IsValid():
-		return sc, "the span id is all zeros"
+		return "a flag is set that version 00 reserves"
+	case !parent.TraceID.IsValid():
+		return "the trace id is all zeros"
+	case !parent.SpanID.IsValid():
+		return "the span id is all zeros"
 	}
-	cfg.TraceFlags = trace.TraceFlags(flags[0]) & knownFlags
-	cfg.Remote = true
-	return trace.NewSpanContext(cfg), ""
+	parent.TraceFlags = trace.TraceFlags(flags[0]) & knownFlags
+	parent.Remote = true
+	return ""
 }
 
 // decodeHex fills dst from the lower-case hexadecimal digits of s at from, and
 // reports whether all of them are such.
 func decodeHex[T ~string | ~[]byte](dst []byte, s T, from int) bool {
 	var bad byte
+	digits := s[from : from+2*len(dst)]
 	for i := range dst {
-		high, low := hexDigit(s[from+2*i]), hexDigit(s[from+2*i+1])
+		high, low := hexDigits[digits[2*i]], hexDigits[digits[2*i+1]]
 		dst[i] = high<<4 | low&0x0f
 		bad |= high | low
 	}
 	return bad <= 0x0f
 }
 
-// hexDigit returns the value of a lower-case hexadecimal digit, or 0xff.
-func hexDigit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
+// hexDigits holds the value of each lower-case hexadecimal digit, and 0xff for
+// every other byte.
+var hexDigits = func() (digits [256]byte) { //nolint:gochecknoglobals // constant.
+	for c := range digits {
+		digits[c] = 0xff
 	}
-	return 0xff
-}
+	for value, c := range []byte("0123456789abcdef") {
+		digits[c] = byte(value)
+	}
+	return digits
+}()
