@@ -12,10 +12,9 @@ import (
 // Option changes how a context is put on a carrier or taken off it. When one
 // is given twice the last counts, and a nil one does not count.
 type Option interface {
-	apply(config) config
+	isOption()
 }
 
-// config is passed by value, which keeps it off the heap.
 type config struct {
 	codec    *codec
 	policy   Policy
@@ -23,11 +22,19 @@ type config struct {
 	baggage  baggageRule
 }
 
-func newConfig(opts []Option) config {
-	var cfg config
+// newConfig knows all options, because a method of theirs would take the config
+// to the heap, or copy it again and again.
+func newConfig(opts []Option) (cfg config) {
 	for _, o := range opts {
-		if o != nil {
-			cfg = o.apply(cfg)
+		switch o := o.(type) {
+		case propagatorOption:
+			cfg.codec = o.codec
+		case policyOption:
+			cfg.policy = Policy(o)
+		case maxBytesOption:
+			cfg.maxBytes = max(int(o), 0)
+		case baggageOption:
+			cfg.baggage = baggageRule(o)
 		}
 	}
 	if cfg.codec == nil {
@@ -50,10 +57,7 @@ func WithPropagator(p TextMapPropagator) Option {
 
 type propagatorOption struct{ codec *codec }
 
-func (o propagatorOption) apply(cfg config) config {
-	cfg.codec = o.codec
-	return cfg
-}
+func (propagatorOption) isOption() {}
 
 // Policy says what [Inject] does with a context that the carrier holds
 // already. The zero Policy is the default: a span in ctx replaces it, and
@@ -74,10 +78,7 @@ func WithPolicy(p Policy) Option { return policyOption(p) }
 
 type policyOption Policy
 
-func (o policyOption) apply(cfg config) config {
-	cfg.policy = Policy(o)
-	return cfg
-}
+func (policyOption) isOption() {}
 
 // WithMaxBytes limits what [Inject] writes to n bytes, keys and values added
 // up. Over the budget it leaves out the baggage, then the tracestate, then the
@@ -87,10 +88,7 @@ func WithMaxBytes(n int) Option { return maxBytesOption(n) }
 
 type maxBytesOption int
 
-func (o maxBytesOption) apply(cfg config) config {
-	cfg.maxBytes = max(int(o), 0)
-	return cfg
-}
+func (maxBytesOption) isOption() {}
 
 // WithBaggage lets the baggage members named keys pass, and no other, both on
 // the way to a carrier and off it. Without a key none passes, as with
@@ -110,10 +108,7 @@ type baggageRule struct {
 
 type baggageOption baggageRule
 
-func (o baggageOption) apply(cfg config) config {
-	cfg.baggage = baggageRule(o)
-	return cfg
-}
+func (baggageOption) isOption() {}
 
 // filter returns the members of b that pass.
 func (r baggageRule) filter(b baggage.Baggage) baggage.Baggage {

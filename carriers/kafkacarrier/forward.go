@@ -61,10 +61,10 @@ func Forward(ctx context.Context, msg kafka.Message, topic string, opts ...Optio
 	if !cfg.withoutInject {
 		s.takeForward(orBackground(ctx), &msg, &cfg)
 	}
-	s.Set(HeaderAttempt, strconv.Itoa(source.Attempt))
-	s.Set(HeaderOriginalTopic, source.Topic)
-	s.Set(HeaderOriginalPartition, strconv.Itoa(source.Partition))
-	s.Set(HeaderOriginalOffset, strconv.FormatInt(source.Offset, 10))
+	pen{}.Set(s, HeaderAttempt, strconv.Itoa(source.Attempt))
+	pen{}.Set(s, HeaderOriginalTopic, source.Topic)
+	pen{}.Set(s, HeaderOriginalPartition, strconv.Itoa(source.Partition))
+	pen{}.Set(s, HeaderOriginalOffset, strconv.FormatInt(source.Offset, 10))
 	s.apply(&forwarded)
 	s.reset(nil)
 	stamps.Put(s)

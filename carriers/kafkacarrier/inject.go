@@ -25,9 +25,13 @@ func Inject(ctx context.Context, msg *kafka.Message, opts ...Option) {
 	if msg == nil {
 		return
 	}
-	cfg := newConfig(opts)
 	s, _ := stamps.Get().(*stamp)
-	s.take(ctx, msg.Headers, cfg.outbound[:cfg.outbounds])
+	if len(opts) == 0 {
+		s.take(ctx, msg.Headers, outboundByDefault[:])
+	} else {
+		cfg := newConfig(opts)
+		s.take(ctx, msg.Headers, cfg.outbound[:cfg.outbounds])
+	}
 	s.apply(msg)
 	stamps.Put(s)
 }
@@ -52,12 +56,15 @@ func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...Option) {
 // keeps the deadline, the cancellation and the values of ctx. It never fails:
 // what is malformed counts as absent, and so does all if the propagator panics.
 func Extract(ctx context.Context, msg kafka.Message, opts ...Option) (extracted context.Context) {
-	cfg := newConfig(opts)
 	defer func() {
 		if recover() != nil {
 			extracted = ctx //nolint:fatcontext // handed back, not nested.
 		}
 	}()
+	if len(opts) == 0 {
+		return propagation.Extract(ctx, msg.Headers, getter{})
+	}
+	cfg := newConfig(opts)
 	return propagation.Extract(ctx, msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)
 }
 

@@ -66,6 +66,10 @@ type config struct {
 // noBaggage keeps baggage off the topics of those who did not ask for it.
 var noBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
 
+// outboundByDefault is what newConfig makes of no options, which is what most
+// calls have.
+var outboundByDefault = [...]propagation.Option{noBaggage} //nolint:gochecknoglobals // constant.
+
 func newConfig(opts []Option) config {
 	var cfg config
 	for _, o := range opts {

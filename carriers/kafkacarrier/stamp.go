@@ -18,7 +18,8 @@ import (
 // whole batch, are made in two allocations, and so that what does not fit can
 // be left out before anything is written.
 //
-// It is the carrier of that inject, and reads the message at hand.
+// It is the carrier of that inject, with [pen] to write to it, and reads the
+// message at hand.
 type stamp struct {
 	reading    []kafka.Header
 	cleared    []string
@@ -33,8 +34,6 @@ type field struct {
 	from, to int
 }
 
-var _ propagation.TextMapCarrier = (*stamp)(nil)
-
 var stamps = sync.Pool{New: func() any { return new(stamp) }} //nolint:gochecknoglobals // a pool is one by nature.
 
 // take fills s with what an inject of ctx puts on a message with headers. That
@@ -46,24 +45,36 @@ func (s *stamp) take(ctx context.Context, headers []kafka.Header, opts []propaga
 		}
 	}()
 	s.reset(headers)
-	propagation.InjectTextMap(ctx, s, opts...)
+	propagation.Inject(ctx, s, pen{}, opts...)
 	s.contextual = len(s.fields) > 0
 	s.reading = nil
 }
 
 // reset makes s that of a message with headers, with nothing to put on it.
 func (s *stamp) reset(headers []kafka.Header) {
-	*s = stamp{reading: headers, cleared: s.cleared[:0], fields: s.fields[:0], values: s.values[:0]}
+	s.reading = headers
+	s.cleared, s.fields, s.values = s.cleared[:0], s.fields[:0], s.values[:0]
+	s.contextual = false
 }
 
-func (s *stamp) Get(key string) string      { return string(lookup(s.reading, key)) }
-func (s *stamp) GetBytes(key string) []byte { return lookup(s.reading, key) }
-func (s *stamp) Values(key string) []string { return valuesOf(s.reading, key) }
-func (s *stamp) Keys() []string             { return keysOf(s.reading) }
-func (s *stamp) Delete(key string)          { s.cleared = append(s.cleared, key) }
-func (s *stamp) Set(key, value string)      { s.values = append(s.values, value...); s.set(key, len(value)) }
+// pen writes to a stamp and reads the message it is for.
+type pen struct{}
 
-func (s *stamp) SetBytes(key string, v []byte) { s.values = append(s.values, v...); s.set(key, len(v)) }
+func (pen) Get(s *stamp, key string) string      { return string(lookup(s.reading, key)) }
+func (pen) GetBytes(s *stamp, key string) []byte { return lookup(s.reading, key) }
+func (pen) Values(s *stamp, key string) []string { return valuesOf(s.reading, key) }
+func (pen) Keys(s *stamp) []string               { return keysOf(s.reading) }
+func (pen) Delete(s *stamp, key string)          { s.cleared = append(s.cleared, key) }
+
+func (pen) Set(s *stamp, key, value string) {
+	s.values = append(s.values, value...)
+	s.set(key, len(value))
+}
+
+func (pen) SetBytes(s *stamp, key string, value []byte) {
+	s.values = append(s.values, value...)
+	s.set(key, len(value))
+}
 
 // set notes that the last n bytes of values are the value of key.
 func (s *stamp) set(key string, n int) {
@@ -124,17 +135,6 @@ func (s *stamp) replaces(key string) bool {
 		}
 	}
 	return false
-}
-
-// kept returns how many headers stay.
-func (s *stamp) kept(headers []kafka.Header) int {
-	n := 0
-	for i := range headers {
-		if !s.replaces(headers[i].Key) {
-			n++
-		}
-	}
-	return n
 }
 
 // fit returns how much of s has to be left out for msg to stay within limit
@@ -214,7 +214,7 @@ func (s *stamp) apply(msg *kafka.Message) {
 		return
 	}
 	a := arena{
-		headers: make([]kafka.Header, 0, s.kept(msg.Headers)+len(s.fields)),
+		headers: make([]kafka.Header, 0, len(msg.Headers)+len(s.fields)),
 		values:  make([]byte, 0, len(s.values)),
 	}
 	a.stamp(msg, s, a.hold(s), whole)
@@ -227,7 +227,7 @@ func (s *stamp) applyAll(msgs []kafka.Message) {
 	}
 	headers := 0
 	for i := range msgs {
-		headers += s.kept(msgs[i].Headers) + len(s.fields)
+		headers += len(msgs[i].Headers) + len(s.fields)
 	}
 	a := arena{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, len(s.values))}
 	values := a.hold(s)
