@@ -7,13 +7,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -22,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace/embedded"
 
 	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/internal/golden"
 )
 
 // hostile is a global provider that fails any test that uses it.
@@ -75,27 +74,14 @@ func run(t *testing.T, test func(tb testing.TB)) *fake {
 	return f
 }
 
-// fails runs a test that must fail, and compares what it prints with a file of
-// testdata; UPDATE_GOLDEN=1 rewrites the file.
+// fails runs a test that must fail, and compares what it prints with a file.
 func fails(t *testing.T, name string, test func(tb testing.TB)) {
 	t.Helper()
 	f := run(t, test)
 	if !f.failed {
 		t.Errorf("%s: the test did not fail; it printed:\n%s", name, f.text.String())
 	}
-	path, got := filepath.Join("testdata", "failures", name+".txt"), f.text.String()
-	if os.Getenv("UPDATE_GOLDEN") == "1" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", name, d)
-	}
+	golden.Compare(t, "failures/"+name+".txt", f.text.String())
 }
 
 // passes runs a test that must not fail.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-go/waybill/internal/golden"
 )
 
 // R7, R8, R9: names, types and labels are API, and the table in the
@@ -31,7 +33,7 @@ func TestGoldenMetrics(t *testing.T) {
 	}
 	slices.Sort(rows)
 	table := strings.ReplaceAll(strings.Join(rows, "\n"), "{} ", "   ") + "\n"
-	compareGolden(t, "testdata/metrics.golden", table)
+	golden.Compare(t, "metrics.golden", table)
 
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -62,21 +64,4 @@ func cmpIndex(order []string, s string) int {
 		return i
 	}
 	return len(order)
-}
-
-// compareGolden compares got with a file; UPDATE_GOLDEN=1 rewrites it.
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }

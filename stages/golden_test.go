@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/waybill-go/waybill/internal/golden"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -55,7 +56,7 @@ func TestGoldenSpans(t *testing.T) {
 	for _, span := range r.spans.GetSpans() {
 		writeSpan(&text, span)
 	}
-	compareGolden(t, "testdata/spans.golden", text.String())
+	golden.Compare(t, "spans.golden", text.String())
 
 	// The table in the documentation of the package lists the same attributes.
 	seen := map[string]bool{}
@@ -98,22 +99,5 @@ func writeSpan(w *strings.Builder, span tracetest.SpanStub) {
 			}
 			fmt.Fprintf(w, "    %s %s\n", a.Key, a.Value.String())
 		}
-	}
-}
-
-// compareGolden compares got with a file; UPDATE_GOLDEN=1 rewrites it.
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/internal/golden"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -51,19 +51,7 @@ func TestTelemetryIsPinned(t *testing.T) {
 	}
 	telemetry := strings.Join(slices.Sorted(maps.Keys(lines)), "\n") + "\n"
 
-	const golden = "testdata/telemetry.golden"
-	if os.Getenv("UPDATE_GOLDEN") == "1" {
-		if err := os.WriteFile(golden, []byte(telemetry), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), telemetry); diff != "" {
-		t.Errorf("UPDATE_GOLDEN=1 rewrites %s: %s", golden, diff)
-	}
+	golden.Compare(t, "telemetry.golden", telemetry)
 	documentation, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/internal/golden"
 	"github.com/waybill-go/waybill/internal/semconv"
 )
 
@@ -31,19 +31,7 @@ func TestTelemetryIsPinned(t *testing.T) {
 	everything(t, f, m)
 	telemetry := describeSpans(recorded(t, f)) + describeMetrics(t, m)
 
-	const golden = "testdata/telemetry.golden"
-	if os.Getenv("UPDATE_GOLDEN") == "1" {
-		if err := os.WriteFile(golden, []byte(telemetry), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), telemetry); diff != "" {
-		t.Errorf("UPDATE_GOLDEN=1 rewrites %s: %s", golden, diff)
-	}
+	golden.Compare(t, "telemetry.golden", telemetry)
 	documentation, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)

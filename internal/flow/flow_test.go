@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-go/waybill/internal/flow"
+	"github.com/waybill-go/waybill/internal/golden"
 )
 
 // orders is a whole flow of one trace.
@@ -205,7 +206,7 @@ func TestFlowsAreDescribed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := flow.New(spans)
-			golden(t, name+".txt", fmt.Sprintf("%s\n\n%s\n%s\n%s", g.Summary(), g.Tree(0), g.Explain(), g.Text(keepFew)))
+			golden.Compare(t, name+".txt", fmt.Sprintf("%s\n\n%s\n%s\n%s", g.Summary(), g.Tree(0), g.Explain(), g.Text(keepFew)))
 		})
 	}
 }
