@@ -8,6 +8,7 @@
 //
 // Every library is driven by what it exports, with the same context, the same
 // propagator, and messages of the same shape. All of a table are measured in
-// turns, in a new order each round, and the table shows the medians. The part
-// throughput starts Apache Kafka and needs `make e2e-deps`.
+// turns, in a new order each round, and the table shows the medians. What one
+// operation costs is the time that the process has on its one processor. The
+// part throughput starts Apache Kafka and needs `make e2e-deps`.
 package main

@@ -5,6 +5,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -35,7 +36,8 @@ func main() {
 	}
 	if strings.Contains(*parts, "calls") {
 		tasks := callTasks()
-		printTable("Send a message in a span", cells(tasks), added(costs(tasks, *rounds)), formatCost)
+		printTable("Send a message in a span", cells(tasks), addedCosts(tasks, *rounds), formatCost)
+		fmt.Print("\n" + callNotes)
 	}
 	if strings.Contains(*parts, "throughput") {
 		throughput("kfake", server.FakeKafka, *rounds, *seconds)

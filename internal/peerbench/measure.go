@@ -6,10 +6,13 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 )
 
 // task is one thing to measure. setup returns what is timed, and what undoes it.
@@ -28,20 +31,32 @@ type cost struct {
 	allocs int64
 }
 
-// costs measures every task once a round, in a new order each, and returns the
-// medians.
-func costs(tasks []task, rounds int) map[cell]cost {
-	measured := map[cell][]cost{}
+// costs measures every task once a round and returns the medians.
+func costs(tasks []task, rounds int) map[cell]cost { return medians(measured(tasks, rounds)) }
+
+// measured measures every task once a round, in a new order each.
+func measured(tasks []task, rounds int) []map[cell]cost {
+	all := make([]map[cell]cost, rounds)
 	for round := range rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d, %d tasks\n", round+1, rounds, len(tasks))
+		all[round] = map[cell]cost{}
 		for _, i := range rand.Perm(len(tasks)) {
 			t := tasks[i]
-			at := cell{t.row, t.column}
-			measured[at] = append(measured[at], benchmark(t))
+			all[round][cell{t.row, t.column}] = benchmark(t)
+		}
+	}
+	return all
+}
+
+func medians(rounds []map[cell]cost) map[cell]cost {
+	byCell := map[cell][]cost{}
+	for _, round := range rounds {
+		for at, c := range round {
+			byCell[at] = append(byCell[at], c)
 		}
 	}
 	medians := map[cell]cost{}
-	for at, all := range measured {
+	for at, all := range byCell {
 		medians[at] = cost{
 			ns:     median(all, func(c cost) float64 { return c.ns }),
 			bytes:  median(all, func(c cost) int64 { return c.bytes }),
@@ -51,15 +66,23 @@ func costs(tasks []task, rounds int) map[cell]cost {
 	return medians
 }
 
+// benchmark measures t on one processor, by the time that this process has on
+// it: so it does not count what others do on the machine, and all that a task
+// does on goroutines counts, as do its garbage collections.
 func benchmark(t task) cost {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	op, done := t.setup()
 	defer done()
+	var used time.Duration
 	r := testing.Benchmark(func(b *testing.B) { //nolint:thelper // The benchmark itself.
+		before := processTime()
 		for b.Loop() {
 			op()
 		}
+		used = processTime() - before
 	})
-	return cost{ns: float64(r.T.Nanoseconds()) / float64(r.N), bytes: r.AllocedBytesPerOp(), allocs: r.AllocsPerOp()}
+	perOp := func(total uint64) int64 { return int64(math.Round(float64(total) / float64(r.N))) }
+	return cost{ns: float64(used.Nanoseconds()) / float64(r.N), bytes: perOp(r.MemBytes), allocs: perOp(r.MemAllocs)}
 }
 
 // median returns the middle of what of finds in all.

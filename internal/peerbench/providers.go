@@ -22,7 +22,7 @@ type recording string
 const (
 	noProvider recording = "no provider" // The program has set up no tracing.
 	unsampled  recording = "unsampled"
-	sampled    recording = "sampled" // Spans are recorded, exported in batches, and thrown away.
+	sampled    recording = "sampled" // Spans are recorded, all exported in batches, and thrown away.
 )
 
 var recordings = []recording{noProvider, unsampled, sampled}
@@ -36,7 +36,7 @@ func startOpenTelemetry(r recording) (ctx context.Context, done func()) {
 	}
 	options := []sdktrace.TracerProviderOption{sdktrace.WithSampler(sdktrace.NeverSample())}
 	if r == sampled {
-		options = []sdktrace.TracerProviderOption{sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithBatcher(discard{})}
+		options = []sdktrace.TracerProviderOption{sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithBatcher(discard{}, sdktrace.WithBlocking())}
 	}
 	provider := sdktrace.NewTracerProvider(options...)
 	otel.SetTracerProvider(provider)
