@@ -115,6 +115,9 @@ func levelWithout(key string) level {
 	}
 }
 
+// isIn reports whether f is part of what is left at a level.
+func (f *field) isIn(without level) bool { return without == whole || levelWithout(f.key) > without }
+
 // isEmpty reports whether s changes no message.
 func (s *stamp) isEmpty() bool { return len(s.fields) == 0 && len(s.cleared) == 0 }
 
@@ -137,20 +140,30 @@ func (s *stamp) replaces(key string) bool {
 	return false
 }
 
-// fit returns how much of s has to be left out for msg to stay within limit
-// bytes as kafka-go counts them, and for s to add at most budget bytes to it, if
-// that is more than 0.
-func (s *stamp) fit(msg *kafka.Message, limit int64, budget int) level {
-	headers, size := 0, 0
-	for i := range msg.Headers {
-		if h := &msg.Headers[i]; !s.replaces(h.Key) {
-			headers++
-			size += headerSize(len(h.Key), len(h.Value))
+// changes reports whether a message with headers gets others.
+func (s *stamp) changes(headers []kafka.Header) bool {
+	if len(s.fields) > 0 {
+		return true
+	}
+	for i := range headers {
+		if s.replaces(headers[i].Key) {
+			return true
 		}
+	}
+	return false
+}
+
+// fit returns how much of s has to be left out for msg, of whose headers those
+// in kept stay, to be within limit bytes as kafka-go counts them, and for s to
+// add at most budget bytes to it, if that is more than 0.
+func (s *stamp) fit(msg *kafka.Message, kept []kafka.Header, limit int64, budget int) level {
+	size := 0
+	for i := range kept {
+		size += headerSize(len(kept[i].Key), len(kept[i].Value))
 	}
 	for without := range nothing {
 		n, bytes, own := s.added(without)
-		if wireSize(msg, headers+n, size+bytes) <= limit && (budget <= 0 || own <= budget) {
+		if wireSize(msg, len(kept)+n, size+bytes) <= limit && (budget <= 0 || own <= budget) {
 			return without
 		}
 	}
@@ -160,8 +173,8 @@ func (s *stamp) fit(msg *kafka.Message, limit int64, budget int) level {
 // added returns how many headers s sets at a level, their bytes on the wire,
 // and those of their keys and values alone.
 func (s *stamp) added(without level) (n, bytes, own int) {
-	for _, f := range s.fields {
-		if levelWithout(f.key) > without {
+	for i := range s.fields {
+		if f := &s.fields[i]; f.isIn(without) {
 			n++
 			bytes += headerSize(len(f.key), f.to-f.from)
 			own += len(f.key) + f.to - f.from
@@ -183,25 +196,29 @@ func (a *arena) hold(s *stamp) (values []byte) {
 	return a.values[from:]
 }
 
-// stamp stamps msg with s, whose values are held in values. The slice that msg
-// had is not written to, and the one it gets has no spare room, so that an
-// append to it does not reach its neighbour.
-func (a *arena) stamp(msg *kafka.Message, s *stamp, values []byte, without level) {
-	if without == nothing {
-		return
-	}
+// keep adds the headers of msg that s does not replace, and returns them.
+func (a *arena) keep(msg *kafka.Message, s *stamp) (kept []kafka.Header) {
 	from := len(a.headers)
 	for i := range msg.Headers {
 		if !s.replaces(msg.Headers[i].Key) {
 			a.headers = append(a.headers, msg.Headers[i])
 		}
 	}
-	if len(s.fields) == 0 && len(a.headers)-from == len(msg.Headers) {
-		a.headers = a.headers[:from]
+	return a.headers[from:]
+}
+
+// stamp gives msg, in the place of its headers, those that were kept last, and
+// those of s, whose values are held in values. The slice that msg had is not
+// written to, and the one it gets has no spare room, so that an append to it
+// does not reach its neighbour.
+func (a *arena) stamp(msg *kafka.Message, kept []kafka.Header, s *stamp, values []byte, without level) {
+	from := len(a.headers) - len(kept)
+	if without == nothing || len(s.fields) == 0 && len(kept) == len(msg.Headers) {
+		a.headers = a.headers[:from] // The message stays as it is.
 		return
 	}
-	for _, f := range s.fields {
-		if levelWithout(f.key) > without {
+	for i := range s.fields {
+		if f := &s.fields[i]; f.isIn(without) {
 			a.headers = append(a.headers, kafka.Header{Key: f.key, Value: values[f.from:f.to:f.to]})
 		}
 	}
@@ -210,14 +227,14 @@ func (a *arena) stamp(msg *kafka.Message, s *stamp, values []byte, without level
 
 // apply stamps one message.
 func (s *stamp) apply(msg *kafka.Message) {
-	if s.isEmpty() {
+	if !s.changes(msg.Headers) {
 		return
 	}
 	a := arena{
 		headers: make([]kafka.Header, 0, len(msg.Headers)+len(s.fields)),
 		values:  make([]byte, 0, len(s.values)),
 	}
-	a.stamp(msg, s, a.hold(s), whole)
+	a.stamp(msg, a.keep(msg, s), s, a.hold(s), whole)
 }
 
 // applyAll stamps all of msgs with the same values.
@@ -232,6 +249,6 @@ func (s *stamp) applyAll(msgs []kafka.Message) {
 	a := arena{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, len(s.values))}
 	values := a.hold(s)
 	for i := range msgs {
-		a.stamp(&msgs[i], s, values, whole)
+		a.stamp(&msgs[i], a.keep(&msgs[i], s), s, values, whole)
 	}
 }

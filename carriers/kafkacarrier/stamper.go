@@ -35,7 +35,7 @@ func newStamper(w *Writer, msgs []kafka.Message) *stamper {
 // release ends the use of s.
 func (s *stamper) release() {
 	s.reset(nil)
-	*s = stamper{stamp: s.stamp}
+	s.w, s.arena, s.ready, s.before, s.left = nil, arena{}, nil, 0, 0
 	stampers.Put(s)
 }
 
@@ -50,18 +50,19 @@ func (s *stamper) put(ctx context.Context, msg *kafka.Message, fresh bool) { //n
 	if fresh || s.ready == nil || s.w.cfg.keepsExisting() {
 		s.prepare(ctx, msg, left)
 	}
-	if s.isEmpty() {
+	if !s.changes(msg.Headers) {
 		return
 	}
 	if s.arena.headers == nil {
 		s.arena.headers = make([]kafka.Header, 0, s.before+left*len(s.fields))
 	}
 	limit := s.w.batchBytes()
-	without := s.fit(msg, limit, s.w.cfg.maxBytes)
+	kept := s.arena.keep(msg, &s.stamp)
+	without := s.fit(msg, kept, limit, s.w.cfg.maxBytes)
 	if without != whole && totalSize(msg) <= limit {
 		s.w.dropped(dropTooLarge)
 	}
-	s.arena.stamp(msg, &s.stamp, s.ready, without)
+	s.arena.stamp(msg, kept, &s.stamp, s.ready, without)
 }
 
 // prepare makes what is put on anew.
