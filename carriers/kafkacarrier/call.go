@@ -27,7 +27,7 @@ type call struct {
 	ctx     context.Context //nolint:containedctx // the call outlives WriteMessages when it is asynchronous.
 	span    trace.Span      // The send span; nil when it is that of the one message.
 	topic   string          // "" when the messages have several.
-	started time.Time
+	started time.Time       // Zero when it is not measured.
 	tokens  []token
 	open    atomic.Int64          // Messages without an outcome.
 	failure atomic.Pointer[error] // The first one.
@@ -50,7 +50,7 @@ func (w *Writer) open(ctx context.Context, msgs []kafka.Message) *call {
 		w.stampOnly(ctx, msgs)
 		return nil
 	}
-	c := &call{w: w, ctx: ctx, topic: w.topicOf(&msgs[0]), started: time.Now(), tokens: make([]token, len(msgs))}
+	c := &call{w: w, ctx: ctx, topic: w.topicOf(&msgs[0]), started: now(ctx, w.instruments().operationDuration), tokens: make([]token, len(msgs))}
 	c.open.Store(int64(len(msgs)))
 	for i := range msgs {
 		t := &c.tokens[i]
@@ -95,8 +95,10 @@ func (c *call) openSingle(tracer trace.Tracer, msg *kafka.Message, stamper *stam
 		kind = trace.SpanKindClient // The context that creates the message is not its own.
 	}
 	ctx, span := c.w.begin(origin, tracer, spanClass{opSend, kind, c.topic}, existing)
-	if ambient := trace.SpanContextFromContext(c.ctx); own && ambient.IsValid() {
-		span.AddLink(trace.Link{SpanContext: ambient})
+	if own {
+		if ambient := trace.SpanContextFromContext(c.ctx); ambient.IsValid() {
+			span.AddLink(trace.Link{SpanContext: ambient})
+		}
 	}
 	c.tokens[0].span = span
 	stamper.put(ctx, msg, true)
@@ -231,8 +233,9 @@ func (c *call) end(err error) {
 	if c.span != nil {
 		c.w.finish(c.ctx, c.span, err)
 	}
-	m, in := c.w.measured(opSend, c.topic, -1, err), c.w.instruments()
-	in.time(c.ctx, in.operationDuration, time.Since(c.started), m)
+	if in := c.w.instruments(); in.operationDuration.Enabled(c.ctx) {
+		in.time(c.ctx, in.operationDuration, c.started, c.w.measured(opSend, c.topic, -1, err))
+	}
 }
 
 // end gives the message its outcome: where it was written to, or why it was

@@ -68,15 +68,17 @@ func (w *Writer) countBatch(b batch, err error, late bool) {
 	if err != nil || w.writer.RequiredAcks == kafka.RequireNone {
 		b.partition = -1 // The broker has not said.
 	}
-	m := w.measured(opSend, b.first.topic, b.partition, err)
-	m.late = late
-	in := w.instruments()
-	in.count(b.first.call.ctx, in.sent, b.messages, m)
+	ctx, topic := b.first.call.ctx, b.first.topic
+	if in := w.instruments(); in.sent.Enabled(ctx) {
+		m := w.measured(opSend, topic, b.partition, err)
+		m.late = late
+		in.count(ctx, in.sent, b.messages, m)
+	}
 	if err != nil {
-		w.failed(opSend, m.topic, m.errorType)
+		w.failed(opSend, w.templateOf(topic), errorType(err))
 		return
 	}
-	w.sent(m.topic, b.partition, b.messages, b.bytes)
+	w.sent(w.templateOf(topic), b.partition, b.messages, b.bytes)
 }
 
 // settle notes the outcome of one message. The last one ends an asynchronous

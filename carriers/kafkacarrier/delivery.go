@@ -16,8 +16,9 @@ import (
 
 // delivered measures that msg came to the caller by op.
 func (t *telemetry) delivered(ctx context.Context, op operation, msg *kafka.Message) {
-	in := t.instruments()
-	in.count(ctx, in.consumed, 1, t.measured(op, msg.Topic, msg.Partition, nil))
+	if in := t.instruments(); in.consumed.Enabled(ctx) {
+		in.count(ctx, in.consumed, 1, t.measured(op, msg.Topic, msg.Partition, nil))
+	}
 	if t.to == nil {
 		return
 	}

@@ -112,13 +112,21 @@ func (in *instruments) enabled(ctx context.Context) bool {
 }
 
 func (in *instruments) count(ctx context.Context, counter metric.Int64Counter, n int, m measured) {
-	if n > 0 && counter.Enabled(ctx) {
-		counter.Add(ctx, int64(n), in.of(m).add...)
-	}
+	counter.Add(ctx, int64(n), in.of(m).add...)
 }
 
-func (in *instruments) time(ctx context.Context, histogram metric.Float64Histogram, d time.Duration, m measured) {
-	if histogram.Enabled(ctx) {
-		histogram.Record(ctx, d.Seconds(), in.of(m).record...)
+// now returns the time now, to be given to time, or the zero time if no one
+// listens.
+func now(ctx context.Context, histogram metric.Float64Histogram) time.Time {
+	if !histogram.Enabled(ctx) {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
+// time records the time since started, unless that is zero.
+func (in *instruments) time(ctx context.Context, histogram metric.Float64Histogram, started time.Time, m measured) {
+	if !started.IsZero() {
+		histogram.Record(ctx, time.Since(started).Seconds(), in.of(m).record...)
 	}
 }

@@ -114,7 +114,7 @@ type work struct {
 
 // openMessage opens the span of one message.
 func (t *telemetry) openMessage(ctx context.Context, msg *kafka.Message, redelivered bool) (context.Context, *work) { //nolint:revive // redelivered is recorded.
-	w := &work{t: t, started: time.Now(), topic: msg.Topic, partition: msg.Partition}
+	w := &work{t: t, started: now(ctx, t.instruments().processDuration), topic: msg.Topic, partition: msg.Partition}
 	ctx, w.span = t.continues(ctx, spanClass{opProcess, trace.SpanKindConsumer, msg.Topic}, []propagation.Remote{t.cfg.read(msg)}, t.cfg.start...)
 	if w.span.IsRecording() {
 		attributes := append(make([]attribute.KeyValue, 0, 8), partitionID(msg.Partition), keyOffset.Int64(msg.Offset))
@@ -157,7 +157,7 @@ func (t *telemetry) formatKey(key []byte) (formatted string, ok bool) {
 
 // openBatch opens the span of several messages.
 func (t *telemetry) openBatch(ctx context.Context, msgs []kafka.Message) (context.Context, *work) {
-	w := &work{t: t, started: time.Now()}
+	w := &work{t: t, started: now(ctx, t.instruments().processDuration)}
 	w.topic, w.partition = common(msgs)
 	options := append(slices.Clip(t.cfg.start), propagation.WithLinkAttributes(
 		func(i int) []attribute.KeyValue { return varying(&msgs[i], w.topic, w.partition) }))
@@ -220,9 +220,10 @@ func (w *work) run(ctx context.Context, fn func(context.Context) error) error {
 // end ends the work with the outcome err.
 func (w *work) end(ctx context.Context, err error) {
 	w.t.finish(ctx, w.span, err)
-	m, in := w.t.measured(opProcess, w.topic, w.partition, err), w.t.instruments()
-	in.time(ctx, in.processDuration, time.Since(w.started), m)
+	if in := w.t.instruments(); in.processDuration.Enabled(ctx) {
+		in.time(ctx, in.processDuration, w.started, w.t.measured(opProcess, w.topic, w.partition, err))
+	}
 	if err != nil && !isCancellation(ctx, err) {
-		w.t.failed(opProcess, m.topic, m.errorType)
+		w.t.failed(opProcess, w.t.templateOf(w.topic), errorType(err))
 	}
 }

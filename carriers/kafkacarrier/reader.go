@@ -77,7 +77,11 @@ func newReader(r MessageReader, opts []Option) *Reader {
 // returned. The message and its headers are not changed. That ctx ended or the
 // Reader was closed is not recorded as an error. A nil ctx is never done.
 func (r *Reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
-	ctx, started := orBackground(ctx), time.Now()
+	ctx = orBackground(ctx)
+	started := now(ctx, r.instruments().operationDuration)
+	if r.cfg.withPoll {
+		started = time.Now()
+	}
 	msg, err := r.reader.FetchMessage(ctx)
 	r.polled(ctx, started, &msg, err)
 	return msg, err
@@ -178,10 +182,11 @@ func (r *Reader) lost(key topicPartition, known *partition) {
 
 // measure records how long op took.
 func (r *Reader) measure(ctx context.Context, op operation, started time.Time, topic string, partition int, err error) {
-	m, in := r.measured(op, topic, partition, err), r.instruments()
-	in.time(ctx, in.operationDuration, time.Since(started), m)
+	if in := r.instruments(); in.operationDuration.Enabled(ctx) {
+		in.time(ctx, in.operationDuration, started, r.measured(op, topic, partition, err))
+	}
 	if err != nil && !isCancellation(ctx, err) {
-		r.failed(op, m.topic, m.errorType)
+		r.failed(op, r.templateOf(topic), errorType(err))
 	}
 }
 

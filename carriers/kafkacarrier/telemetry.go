@@ -137,11 +137,10 @@ func (t *telemetry) continues(ctx context.Context, class spanClass, remotes []pr
 func (t *telemetry) finish(ctx context.Context, span trace.Span, err error, attributes ...attribute.KeyValue) {
 	defer contain() // A span processor may panic.
 	defer span.End()
-	if !span.IsRecording() {
-		return
+	if len(attributes) > 0 {
+		span.SetAttributes(attributes...)
 	}
-	span.SetAttributes(attributes...)
-	if err == nil {
+	if err == nil || !span.IsRecording() {
 		return
 	}
 	kind := errorType(err)

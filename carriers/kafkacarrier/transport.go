@@ -48,7 +48,9 @@ func (t *Transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Requ
 	if addr != nil {
 		m.server = addr.String()
 	}
-	in.time(orBackground(ctx), in.operationDuration, time.Since(started), m)
+	if ctx = orBackground(ctx); in.operationDuration.Enabled(ctx) {
+		in.time(ctx, in.operationDuration, started, m)
+	}
 	return res, err
 }
 
