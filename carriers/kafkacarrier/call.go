@@ -6,6 +6,7 @@ package kafkacarrier
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,15 +43,16 @@ type token struct {
 	ended atomic.Bool // Reports whether its span has an outcome.
 }
 
-// open opens the spans of a call, stamps msgs, and puts tokens on them. It
-// returns nil when there is nothing to record.
-func (w *Writer) open(ctx context.Context, msgs []kafka.Message) *call {
-	tracer := w.tracer.Get()
-	if _, off := tracer.(noop.Tracer); off && w.to == nil && !w.instruments().enabled(ctx) {
-		w.stampOnly(ctx, msgs)
-		return nil
+var calls = sync.Pool{New: func() any { return new(call) }} //nolint:gochecknoglobals // a pool is one by nature.
+
+func newCall(ctx context.Context, w *Writer, msgs []kafka.Message) *call {
+	c, _ := calls.Get().(*call)
+	c.w, c.ctx, c.topic = w, ctx, w.topicOf(&msgs[0])
+	c.started = now(ctx, w.instruments().operationDuration)
+	if cap(c.tokens) < len(msgs) {
+		c.tokens = make([]token, len(msgs))
 	}
-	c := &call{w: w, ctx: ctx, topic: w.topicOf(&msgs[0]), started: now(ctx, w.instruments().operationDuration), tokens: make([]token, len(msgs))}
+	c.tokens = c.tokens[:len(msgs)]
 	c.open.Store(int64(len(msgs)))
 	for i := range msgs {
 		t := &c.tokens[i]
@@ -59,6 +61,26 @@ func (w *Writer) open(ctx context.Context, msgs []kafka.Message) *call {
 			c.topic = ""
 		}
 	}
+	return c
+}
+
+// release ends the use of c, which succeeded: WriteMessages returned after the
+// Completion of every message, so kafka-go has none of the tokens any more.
+func (c *call) release() {
+	clear(c.tokens)
+	c.w, c.ctx, c.span, c.tokens = nil, nil, nil, c.tokens[:0]
+	calls.Put(c)
+}
+
+// open opens the spans of a call, stamps msgs, and puts tokens on them. It
+// returns nil when there is nothing to record.
+func (w *Writer) open(ctx context.Context, msgs []kafka.Message) *call {
+	tracer := w.tracer.Get()
+	if _, off := tracer.(noop.Tracer); off && w.to == nil && !w.instruments().enabled(ctx) {
+		w.stampOnly(ctx, msgs)
+		return nil
+	}
+	c := newCall(ctx, w, msgs)
 	stamper := newStamper(w, msgs)
 	switch {
 	case len(msgs) == 1:
@@ -223,7 +245,11 @@ func (c *call) returned(err error) {
 		c.tokens[i].end(err, nil)
 	}
 	c.end(err)
-	if _, counted := errors.AsType[kafka.WriteErrors](err); err != nil && !counted && !isCancellation(c.ctx, err) {
+	if err == nil {
+		c.release()
+		return
+	}
+	if _, counted := errors.AsType[kafka.WriteErrors](err); !counted && !isCancellation(c.ctx, err) {
 		c.w.failed(opSend, c.w.templateOf(c.topic), errorType(err))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -76,7 +77,8 @@ func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 	if len(msgs) == 0 {
 		return w.writer.WriteMessages(ctx)
 	}
-	copies := slices.Clone(msgs)
+	copied := copyOf(msgs)
+	copies := *copied
 	if w.cfg.withTimestamps {
 		stampTimes(copies, time.Now())
 	}
@@ -85,7 +87,26 @@ func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 	if c != nil {
 		c.returned(err)
 	}
-	return w.original(err, msgs, copies)
+	err = w.original(err, msgs, copies)
+	release(copied)
+	return err
+}
+
+// messageSlices are to copy messages to. kafka-go keeps the messages it is given, but
+// not the slice, which is its caller's.
+var messageSlices = sync.Pool{New: func() any { return new([]kafka.Message) }} //nolint:gochecknoglobals // a pool is one by nature.
+
+func copyOf(msgs []kafka.Message) *[]kafka.Message {
+	copied, _ := messageSlices.Get().(*[]kafka.Message)
+	*copied = append(*copied, msgs...)
+	return copied
+}
+
+// release ends the use of what copyOf returned.
+func release(copied *[]kafka.Message) {
+	clear(*copied)
+	*copied = (*copied)[:0]
+	messageSlices.Put(copied)
 }
 
 // Stats returns the statistics of the kafka.Writer, and resets them, as its own
