@@ -3,7 +3,10 @@
 
 package kafkacarrier
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // windowSize is how far out of order the messages of a partition may be handed
 // on: about as many as fetch at once.
@@ -24,8 +27,12 @@ type window struct {
 }
 
 // track notes that the message at offset was fetched. It returns whether it was
-// before, and how many offsets are now known to have been left out.
+// before, and how many offsets are now known to have been left out. An offset
+// that Kafka does not have is passed over.
 func (w *window) track(offset int64) (again bool, skipped int64) {
+	if offset < 0 || offset == math.MaxInt64 {
+		return false, 0
+	}
 	if !w.begun {
 		*w = window{begun: true, from: offset, next: offset + 1, seen: 1, lowest: offset}
 		return false, 0

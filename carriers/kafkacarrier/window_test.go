@@ -4,6 +4,7 @@
 package kafkacarrier_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
@@ -52,6 +53,24 @@ func TestWindowTellsGapsAndRedeliveries(t *testing.T) {
 				t.Errorf("%d again and %d skipped, want %d and %d", again, skipped, tt.again, tt.skipped)
 			}
 		})
+	}
+}
+
+// A broker may answer with any offset.
+func TestWindowHoldsEveryOffset(t *testing.T) {
+	t.Parallel()
+	offsets := []int64{math.MinInt64, -1, 0, 1, 63, 64, 1 << 62, math.MaxInt64 - 1, math.MaxInt64}
+	for _, first := range offsets {
+		for _, second := range offsets {
+			for _, third := range offsets {
+				var w kafkacarrier.Window
+				for _, o := range []int64{first, second, third} {
+					if _, skipped := w.Track(o); skipped < 0 || w.Missing() < 0 {
+						t.Errorf("after %d, %d and %d, %d are skipped and %d missing", first, second, third, skipped, w.Missing())
+					}
+				}
+			}
+		}
 	}
 }
 
