@@ -92,8 +92,8 @@ func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 	return err
 }
 
-// messageSlices are to copy messages to. kafka-go keeps the messages it is given, but
-// not the slice, which is its caller's.
+// messageSlices are to copy messages to. kafka-go keeps the messages it is
+// given, but not the slice, which is its caller's.
 var messageSlices = sync.Pool{New: func() any { return new([]kafka.Message) }} //nolint:gochecknoglobals // a pool is one by nature.
 
 func copyOf(msgs []kafka.Message) *[]kafka.Message {
