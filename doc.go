@@ -22,7 +22,7 @@
 //	a carrier nobody foresaw                   propagation: a Setter and a Getter, ten lines
 //	                                           carriers/carriertest: proves them
 //	steps of a pipeline                        stages
-//	Prometheus                                 metrics, with its dashboards and alerts
+//	Prometheus                                 metrics
 //	a test that must say "this is one flow"    flowtest
 //
 // # Promises

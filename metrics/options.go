@@ -53,8 +53,7 @@ type optionFunc func(config) config
 func (f optionFunc) apply(c config) config { return f(c) }
 
 // WithNamespace sets the first part of all metric names. The default, also of
-// an empty name, is etl, which the dashboards and alerts of this module ask
-// for.
+// an empty name, is etl.
 func WithNamespace(name string) Option {
 	return optionFunc(func(c config) config {
 		c.namespace = name

@@ -128,7 +128,13 @@ func extractForeign[C any](ctx context.Context, carrier C, getter Getter[C], cfg
 	return baggage.ContextWithBaggage(extracted, baggage.FromContext(ctx))
 }
 
-func callExtract[C any](ctx context.Context, carrier C, getter Getter[C], c *codec) context.Context {
+// callExtract returns ctx if the propagator panics on what the carrier holds.
+func callExtract[C any](ctx context.Context, carrier C, getter Getter[C], c *codec) (extracted context.Context) {
+	defer func() {
+		if recover() != nil || extracted == nil {
+			extracted = ctx //nolint:fatcontext // set once, in place of the result.
+		}
+	}()
 	return c.propagator.Extract(ctx, textMapOf(carrier, getter, nil))
 }
 

@@ -444,6 +444,45 @@ func TestOtherFormatsKeepTheOrdinaryPromises(t *testing.T) {
 	}
 }
 
+// hostile is a propagator that fails in the middle of each call.
+type hostile struct{ renamed }
+
+func (h hostile) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
+	h.renamed.Inject(ctx, carrier)
+	panic("no")
+}
+
+func (hostile) Extract(context.Context, propagation.TextMapCarrier) context.Context { panic("no") }
+
+// forgetful is a propagator that returns no context.
+type forgetful struct{ renamed }
+
+func (forgetful) Extract(context.Context, propagation.TextMapCarrier) context.Context { return nil }
+
+func TestPropagatorsThatFailChangeNothing(t *testing.T) {
+	t.Parallel()
+	option := propagation.WithPropagator(hostile{renamed{"b3"}})
+	for _, budget := range []int{0, 1000} {
+		got := inject(full(t), text{"b3": "old", "tenant": "acme"}, textAccessor{}, option, propagation.WithMaxBytes(budget))
+		if len(got) != 1 || got["tenant"] != "acme" {
+			t.Errorf("Inject makes %v", got)
+		}
+	}
+	for _, option := range []propagation.Option{option, propagation.WithPropagator(forgetful{renamed{"b3"}})} {
+		for _, rule := range []propagation.Option{nil, propagation.WithoutBaggage()} {
+			carrier, ctx := text{"b3": traceparentText}, full(t)
+			if got := propagation.Extract(ctx, carrier, textAccessor{}, option, rule); !trace.SpanContextFromContext(got).Equal(trace.SpanContextFromContext(ctx)) ||
+				baggage.FromContext(got).String() != baggage.FromContext(ctx).String() {
+				t.Error("Extract changed ctx")
+			}
+			var malformed *propagation.MalformedError
+			if err := propagation.Read(carrier, textAccessor{}, option, rule).Err(); !errors.As(err, &malformed) || malformed.Key != "b3" {
+				t.Errorf("Read says %v", err)
+			}
+		}
+	}
+}
+
 func TestReadOfATimeIsExact(t *testing.T) {
 	t.Parallel()
 	origin := time.Date(2024, 5, 17, 9, 30, 1, 123456789, time.FixedZone("", 3600))

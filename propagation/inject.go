@@ -226,8 +226,14 @@ func (r baggageRule) restrict(ctx context.Context) context.Context {
 	return baggage.ContextWithBaggage(ctx, r.filter(all))
 }
 
-// writeForeign lets another propagator write to the carrier itself.
+// writeForeign lets another propagator write to the carrier itself. Of one that
+// panics nothing stays.
 func writeForeign[C any](ctx context.Context, carrier C, setter Setter[C], cfg config) {
+	defer func() {
+		if recover() != nil {
+			clearFields(carrier, setter, cfg.codec)
+		}
+	}()
 	ctx = cfg.baggage.restrict(ctx)
 	getter, _ := setter.(Getter[C])
 	cfg.codec.propagator.Inject(ctx, textMapOf(carrier, getter, setter))

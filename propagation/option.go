@@ -44,7 +44,8 @@ func newConfig(opts []Option) (cfg config) {
 }
 
 // WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call. A p without fields carries nothing.
+// one at the time of the call. A p without fields carries nothing, and one that
+// panics neither writes nor reads anything in that call.
 //
 // What can be known of p is found out here, so an option that is kept and
 // given many times costs nothing more.

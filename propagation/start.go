@@ -122,7 +122,8 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 	ambient := spanContext(ctx)
 	if set.contains(ambient) {
 		if cfg.untrusted && ambient.IsRemote() {
-			ctx = baggage.ContextWithoutBaggage(ctx) // It came with that span.
+			// A tracer that records nothing passes the span on, and its baggage came with it.
+			ctx = baggage.ContextWithoutBaggage(trace.ContextWithSpanContext(ctx, trace.SpanContext{}))
 		}
 		ambient = trace.SpanContext{}
 	}

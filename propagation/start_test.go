@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -595,6 +596,18 @@ func TestStartSurvivesHostileTracers(t *testing.T) {
 				t.Error("the context of the remote is not passed on")
 			}
 		})
+	}
+}
+
+func TestAStrangerIsNotPassedOnWithoutAnSDK(t *testing.T) {
+	t.Parallel()
+	ctx := remotes["a"].Context(t.Context())
+	for name, silent := range map[string]trace.Tracer{"nil": nil, "noop": noop.Tracer{}} {
+		started, span := propagation.Start(ctx, silent, "process", named("a"), propagation.WithUntrusted())
+		span.End()
+		if carried := propagation.Map(started, defaults); len(carried) != 0 {
+			t.Errorf("%s: the context of the stranger goes on: %v", name, carried)
+		}
 	}
 }
 

@@ -49,7 +49,12 @@ func (s *Stage) begin(ctx context.Context, opts []trace.SpanStartOption) *call {
 func (c *call) startSpan(opts []trace.SpanStartOption) {
 	s := c.run.stage
 	defer s.contain(dropTracer)
-	c.Context, c.span = s.tracer.Get().Start(c.Context, s.spanName, opts...) //nolint:spancheck // endSpan ends it.
+	started, span := s.tracer.Get().Start(c.Context, s.spanName, opts...)
+	if started == nil {
+		s.dropped(dropTracer)
+		return
+	}
+	c.Context, c.span = started, span // endSpan ends it.
 }
 
 func (c *call) observeStart() {

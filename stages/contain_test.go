@@ -50,6 +50,17 @@ func (panicky) Retried()                                 { panic("Retried") }
 func (panicky) Watermark(time.Time)                      { panic("Watermark") }
 func (panicky) Travelled(context.Context, time.Duration) { panic("Travelled") }
 
+// forgetful is a provider whose tracer returns nothing at all.
+type forgetful struct{ embedded.TracerProvider }
+
+func (forgetful) Tracer(string, ...trace.TracerOption) trace.Tracer { return forgetfulTracer{} }
+
+type forgetfulTracer struct{ embedded.Tracer }
+
+func (forgetfulTracer) Start(context.Context, string, ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return nil, nil
+}
+
 // panickyObserver counts what is dropped, which is all that works.
 type panickyObserver struct {
 	panicky
@@ -108,6 +119,7 @@ func TestTelemetryThatPanicsChangesNothing(t *testing.T) {
 	}{
 		"provider":            {"tracer", []stages.Option{stages.WithTracerProvider(panicky{})}},
 		"nil SDK provider":    {"tracer", []stages.Option{stages.WithTracerProvider((*sdktrace.TracerProvider)(nil))}},
+		"no context":          {"tracer", []stages.Option{stages.WithTracerProvider(forgetful{})}},
 		"sampler":             {"tracer", []stages.Option{provider(sdktrace.WithSampler(panicky{}))}},
 		"processor at start":  {"tracer", []stages.Option{provider(sdktrace.WithSpanProcessor(panicky{atStart: true}))}},
 		"processor at end":    {"tracer", []stages.Option{provider(sdktrace.WithSpanProcessor(panicky{atEnd: true}))}},

@@ -89,7 +89,8 @@
 //	clock_skew  a time of origin was in the future: up to five minutes counted
 //	            as no time at all, more was ignored
 //	observer    the observer panicked
-//	tracer      the tracer, its sampler or a span processor panicked
+//	tracer      the tracer, its sampler or a span processor panicked, or the
+//	            tracer returned no context
 //	classifier  the classifier panicked, or returned no outcome
 //	error_type  a method of the error panicked
 //	redactor    the redactor panicked

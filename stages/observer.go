@@ -99,7 +99,7 @@ const (
 	dropWatermark  = "watermark"  // A watermark in the future was ignored.
 	dropObserver   = "observer"   // The observer panicked.
 	dropSkew       = "clock_skew" // A time of origin was in the future: up to five minutes counted as 0, more not at all.
-	dropTracer     = "tracer"     // The tracer, its sampler or a span processor panicked.
+	dropTracer     = "tracer"     // The tracer, its sampler or a span processor panicked, or no context was returned.
 	dropClassifier = "classifier" // The classifier panicked or returned no outcome.
 	dropErrorType  = "error_type" // A method of the error panicked.
 	dropRedactor   = "redactor"   // The redactor panicked.
