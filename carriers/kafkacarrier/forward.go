@@ -5,6 +5,7 @@ package kafkacarrier
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/segmentio/kafka-go"
@@ -85,6 +86,20 @@ func (s *stamp) takeForward(ctx context.Context, msg *kafka.Message, cfg *config
 	}
 	opts := append(make([]propagation.Option, 0, len(cfg.outbound)+1), cfg.outbound[:cfg.outbounds]...)
 	s.take(ctx, msg.Headers, append(opts, replacing))
+	if isMalformed(msg) {
+		pen{}.Delete(s, "traceparent")
+	}
+}
+
+// asTraceContext reads a context as those do who know no other format.
+var asTraceContext = propagation.WithPropagator(propagation.TraceContext{}) //nolint:gochecknoglobals // constant.
+
+// isMalformed reports whether msg has a traceparent that is none. Some consumers
+// fail on one, so it must not go on, whatever the format of the propagator.
+func isMalformed(msg *kafka.Message) bool {
+	err := propagation.Read(msg.Headers, getter{}, asTraceContext).Err()
+	_, malformed := errors.AsType[*propagation.MalformedError](err)
+	return malformed
 }
 
 const (

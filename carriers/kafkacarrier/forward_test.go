@@ -78,6 +78,11 @@ func TestForwardNeverCopiesAMalformedContextOn(t *testing.T) {
 		if got := keys(forwarded.Headers); len(got) != 5 || got[0] != "b3" {
 			t.Errorf("%.60q is forwarded with %q", bad, got)
 		}
+		// Whoever reads another format does not see it, but the next one may.
+		unseen := kafkacarrier.Forward(t.Context(), consumed(1, header("Traceparent", bad), header("app", "a")), "dead", kafkacarrier.WithPropagator(propagation.Baggage{}))
+		if got := keys(unseen.Headers); len(got) != 5 || got[0] != "app" {
+			t.Errorf("%.60q is forwarded unseen with %q", bad, got)
+		}
 	}
 }
 
