@@ -144,13 +144,17 @@ func regexLen(b []byte) (int, bool) {
 }
 
 // elements returns the elements of doc, up to the first that is malformed.
-func elements(doc []byte) iter.Seq[element] {
+func elements(doc []byte) iter.Seq[element] { return elementsFrom(doc, 4) }
+
+// elementsFrom returns those of the elements of doc that start at offset at or
+// behind it.
+func elementsFrom(doc []byte, at int) iter.Seq[element] {
 	return func(yield func(element) bool) {
 		if len(doc) < minDocument {
 			return
 		}
 		body := doc[:len(doc)-1]
-		for at := 4; at < len(body); {
+		for at := at; at < len(body); {
 			e, ok := elementAt(body, at)
 			if !ok || !yield(e) {
 				return

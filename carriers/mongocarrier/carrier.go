@@ -35,7 +35,7 @@ func NewD[D ~[]E, E Elem](doc *D, opts ...Option) *Carrier {
 	c := &Carrier{cfg: newConfig(opts)}
 	c.load = func() any { return fieldOfD(*doc, &c.cfg) }
 	c.store = func(parent string, change *change) {
-		change.copying = copied
+		change.empty, change.copying = D(nil), copied
 		*doc, _ = editD(*doc, parent, change)
 	}
 	return c
@@ -49,7 +49,10 @@ func NewM[M ~map[string]any](doc M, opts ...Option) *Carrier {
 	}
 	c := &Carrier{cfg: newConfig(opts)}
 	c.load = func() any { return lookupM(doc, c.cfg.field) }
-	c.store = func(parent string, change *change) { _, _ = editM(doc, parent, change) }
+	c.store = func(parent string, change *change) {
+		change.empty = M(nil)
+		_, _ = editM(doc, parent, change)
+	}
 	return c
 }
 

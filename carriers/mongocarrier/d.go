@@ -43,6 +43,7 @@ func InjectD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) D {
 	if !ok {
 		return doc
 	}
+	s.change.empty = D(nil)
 	edited, ok := editD(doc, parent, &s.change)
 	if !ok {
 		reportBlocked(cfg.field)
@@ -108,7 +109,7 @@ func editD[D ~[]E, E Elem](doc D, path string, c *change) (D, bool) {
 
 func editInD[D ~[]E, E Elem](doc D, path string, c *change) (D, bool) {
 	name, rest, _ := strings.Cut(path, ".")
-	var child any = D(nil)
+	child := c.empty
 	if i := indexOf(doc, name); i >= 0 {
 		child = elem(doc[i]).Value
 	} else if len(c.set) == 0 {
@@ -136,7 +137,7 @@ func withoutD[D ~[]E, E Elem](doc D, key string) D {
 	return kept
 }
 
-// setD returns doc with e in the place of the element of its name, or last.
+// setD returns doc with e in the place of the elements of its name, or last.
 func setD[D ~[]E, E Elem](doc D, e elem, as copying) D {
 	i := indexOf(doc, e.Key)
 	switch {
@@ -149,5 +150,8 @@ func setD[D ~[]E, E Elem](doc D, e elem, as copying) D {
 		return append(doc, E(e))
 	}
 	doc[i] = E(e)
+	if rest := doc[i+1:]; indexOf(rest, e.Key) >= 0 {
+		doc = append(doc[:i+1:i+1], withoutD(rest, e.Key)...)
+	}
 	return doc
 }

@@ -109,7 +109,8 @@
 //
 //   - The fields of the user keep their values, their order and, in Raw, their
 //     bytes. The context is the last element, or stays where it stood.
-//   - A context is replaced whole: nothing of an earlier one is left beside it.
+//   - A context is replaced whole: nothing of an earlier one is left beside it,
+//     and no second field of its name.
 //   - An inject without a valid span changes nothing, unless
 //     [WithPolicy] says so.
 //   - Extraction never fails and never logs. What is malformed counts as absent,
@@ -119,7 +120,7 @@
 //   - No baggage is written or read, except what [WithBaggage] names: documents
 //     and their backups outlive what may be in it.
 //   - Process returns what its function returned, and lets a panic go on with its
-//     own value. Observers, tracers and samplers may panic; an error of the
+//     own value. Observers, samplers and span processors may panic; an error of the
 //     driver comes back as it is, and nothing is written a second time.
 //   - Functions are safe for concurrent use on different documents. Those that
 //     write may write to the document they are given, as append does; with

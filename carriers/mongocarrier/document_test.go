@@ -176,6 +176,51 @@ func TestReinjectKeepsThePlaceOfTheField(t *testing.T) {
 	}
 }
 
+// Rule 4: of two fields of one name the server and the drivers may take either,
+// so none is left beside the new context, and none of a stripped document.
+func TestDuplicatesOfTheFieldGo(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat} {
+		for _, path := range []string{"", "meta.trace"} {
+			opts := []mongocarrier.Option{w3c(), mongocarrier.WithForm(form), mongocarrier.WithField(path)}
+			old := D{{"x", 1}, {"_otel", "old"}, {"y", 2}, {"_otel", D{{"traceparent", traceparentB}}}, {"z", 3}, {"_otel", 7}}
+			if form == mongocarrier.Flat {
+				old = D{{"x", 1}, {"traceparent", "old"}, {"y", 2}, {"traceparent", traceparentB}, {"z", 3}, {"traceparent", 7}}
+			}
+			if path != "" && form == mongocarrier.SubDocument {
+				for i := 1; i < len(old); i += 2 {
+					old[i].Key = "trace"
+				}
+				old = D{{"meta", old}}
+			} else if path != "" {
+				old = D{{"meta", D{{"trace", old}}}}
+			}
+			for _, s := range shapes() {
+				if s.name == "M" { // a map has no duplicates.
+					continue
+				}
+				doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, old), opts...)
+				if got := traceparent(s.read(doc, opts...)); got != traceparentA {
+					t.Errorf("%s, form %d, %q: read %q", s.name, form, path, got)
+				}
+				if text := fmt.Sprint(plain(t, doc)); strings.Contains(text, "old") || strings.Contains(text, traceparentB) || strings.Contains(text, "7}") {
+					t.Errorf("%s, form %d, %q: left %s", s.name, form, path, text)
+				}
+				want := D{{"x", 1}, {"y", 2}, {"z", 3}}
+				switch {
+				case path != "" && form == mongocarrier.SubDocument:
+					want = D{{"meta", want}}
+				case path != "":
+					want = D{{"meta", D{{"trace", want}}}}
+				}
+				if diff := cmp.Diff(s.make(t, want), s.strip(s.make(t, old), opts...)); diff != "" {
+					t.Errorf("%s, form %d, %q: stripped: %s", s.name, form, path, diff)
+				}
+			}
+		}
+	}
+}
+
 // Rule 5.
 func TestContextIsTheLastElement(t *testing.T) {
 	t.Parallel()
@@ -335,6 +380,32 @@ func TestNestedFields(t *testing.T) {
 					t.Errorf("%s, form %d: stripped: %s", field, form, diff)
 				}
 			})
+		}
+	}
+}
+
+// Rule 12: the drivers know a document by its type.
+func TestNestedDocumentsThatAreMadeAreOfTheUsersType(t *testing.T) {
+	t.Parallel()
+	ctx := spanCtx(t, traceparentA)
+	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("a.b.c.trace")}
+	var ofCarrier D
+	mongocarrier.NewD(&ofCarrier, opts...).Set("traceparent", traceparentA)
+	want := D{{"a", D{{"b", D{{"c", D{{"trace", &mongocarrier.TraceContext{Traceparent: traceparentA}}}}}}}}}
+	for what, got := range map[string]D{
+		"InjectD":               mongocarrier.InjectD(ctx, D{}, opts...),
+		"InjectD, half of them": mongocarrier.InjectD(ctx, D{{"a", D{}}}, opts...),
+		"NewD":                  ofCarrier,
+	} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+	ofMap := M{}
+	mongocarrier.NewM(ofMap, opts...).Set("traceparent", traceparentA)
+	for what, got := range map[string]M{"InjectM": mongocarrier.InjectM(ctx, M{}, opts...), "NewM": ofMap} {
+		if diff := cmp.Diff(M{"a": M{"b": M{"c": M{"trace": &mongocarrier.TraceContext{Traceparent: traceparentA}}}}}, got); diff != "" {
+			t.Errorf("%s: %s", what, diff)
 		}
 	}
 }
@@ -532,6 +603,9 @@ func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
 		(*mongocarrier.TraceContext)(nil), M(nil), D(nil), map[string]string(nil), make(chan int), func() {}, 1.5,
 		[]string{"a"},
 		struct{ a int }{1},
+		struct{ *RawValue }{},
+		struct{ *Binary }{},
+		M{"traceparent": struct{ *Binary }{}},
 		RawValue{},
 		RawValue{0x03, []byte{9}},
 		RawValue{0x02, nil},

@@ -12,6 +12,7 @@ import (
 type change struct {
 	set     []elem
 	remove  []string
+	empty   any // what a missing document of the path is made of: one of the user's type.
 	copying copying
 }
 

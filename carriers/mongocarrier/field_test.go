@@ -142,6 +142,18 @@ func TestIsZero(t *testing.T) {
 	}
 }
 
+func TestCaptureLeavesTheMapOfAnotherAlone(t *testing.T) {
+	t.Parallel()
+	captured := mongocarrier.TraceContext{Extra: map[string]string{"text": "1", "binary": "\xff"}}
+	got := mongocarrier.Capture(t.Context(), mongocarrier.WithCaptured(captured))
+	if diff := cmp.Diff(map[string]string{"text": "1"}, got.Extra); diff != "" {
+		t.Error(diff)
+	}
+	if len(captured.Extra) != 2 {
+		t.Errorf("the map became %v", captured.Extra)
+	}
+}
+
 // Rule 20.
 func TestStrip(t *testing.T) {
 	t.Parallel()

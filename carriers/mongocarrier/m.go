@@ -32,6 +32,7 @@ func InjectM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) M {
 	if !ok {
 		return doc
 	}
+	s.change.empty = M(nil)
 	edited, ok := editM(doc, parent, &s.change)
 	if !ok {
 		reportBlocked(cfg.field)
@@ -83,7 +84,7 @@ func editM[M ~map[string]any](doc M, path string, c *change) (M, bool) {
 		case len(c.set) == 0:
 			return doc, true
 		default:
-			child = M(nil)
+			child = c.empty
 		}
 		if !nested {
 			rest = ""

@@ -6,6 +6,7 @@ package mongocarrier
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -101,7 +102,8 @@ const (
 	// which belongs to this package whole. It is the default.
 	SubDocument Form = iota
 	// Flat is elements among those of the user, in the outermost document or in
-	// the one that [WithField] names.
+	// the one that [WithField] names. One inject after another makes them the
+	// last elements again.
 	Flat
 	// Properties is one string in the format of Java's Properties, as the
 	// outbox of Debezium reads it.
@@ -250,6 +252,9 @@ func (cfg *config) place() (parent, leaf string) {
 // validPath reports whether a document can have a field of that path, and one
 // that may change.
 func validPath(path string) bool {
+	if !utf8.ValidString(path) {
+		return false
+	}
 	for rest, more := path, true; more; {
 		var name string
 		name, rest, more = strings.Cut(rest, ".")

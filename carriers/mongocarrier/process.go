@@ -102,7 +102,7 @@ func (cfg *config) process(ctx context.Context, remotes []propagation.Remote, fn
 	defer func() {
 		errorType := setOutcome(span, outcome, err)
 		cfg.observer.processed(ctx, cfg.collection, len(remotes), outcome, errorType)
-		span.End()
+		end(span)
 	}()
 	err = fn(ctx)
 	outcome = classify(parent, err)
@@ -180,6 +180,7 @@ func classify(ctx context.Context, err error) string {
 // setOutcome notes on span how it ended, and returns the error.type. That ctx
 // was cancelled is not an error of the one who was told to stop.
 func setOutcome(span trace.Span, outcome string, err error) (errorType string) {
+	defer contain()
 	switch outcome {
 	case outcomeSuccess:
 		return ""
@@ -193,4 +194,10 @@ func setOutcome(span trace.Span, outcome string, err error) (errorType string) {
 		span.SetStatus(codes.Error, errorType)
 	}
 	return errorType
+}
+
+// end ends span, whatever its processors do.
+func end(span trace.Span) {
+	defer contain()
+	span.End()
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
@@ -408,6 +409,35 @@ func TestPanickingObserverChangesNothing(t *testing.T) {
 		t.Errorf("returned %v", err)
 	}
 	f.Wait(time.Second).Span("process").Times(1).Status(codes.Error)
+}
+
+// panicking is a processor that panics where the field says.
+type panicking struct{ start bool }
+
+func (p panicking) OnStart(context.Context, sdktrace.ReadWriteSpan) {
+	if p.start {
+		panic("start")
+	}
+}
+func (panicking) OnEnd(sdktrace.ReadOnlySpan)      { panic("end") }
+func (panicking) Shutdown(context.Context) error   { return nil }
+func (panicking) ForceFlush(context.Context) error { return nil }
+
+func TestPanickingSpanProcessorChangesNothing(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("no stock")
+	for _, p := range []panicking{{start: true}, {start: false}} {
+		observer := &observer{}
+		provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p))
+		err := mongocarrier.Process(t.Context(), propagation.Remote{}, func(context.Context) error { return failed },
+			mongocarrier.WithTracerProvider(provider), mongocarrier.WithObserver(observer))
+		if err != failed {
+			t.Errorf("%+v: returned %v", p, err)
+		}
+		if diff := cmp.Diff([]string{`processed  1 failure "_OTHER"`}, observer.calls); diff != "" {
+			t.Errorf("%+v: %s", p, diff)
+		}
+	}
 }
 
 func TestSpanNamesNoSecret(t *testing.T) {

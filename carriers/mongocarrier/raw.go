@@ -30,7 +30,9 @@ import (
 // it allocates once when doc must grow, and not at all when it has room. Room
 // is spare capacity that is zero, or that an earlier call wrote to; what lies
 // behind a document that was cut from a larger buffer, as the Current of a
-// cursor is, is not touched. [WithCopy] leaves the memory of doc alone.
+// cursor is, is not touched. [WithCopy] leaves the memory of doc alone; use it
+// for a document that is part of another one, whose length and end stand around
+// it.
 func InjectRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) (R, error) {
 	cfg := newConfig(opts)
 	n, err := documentLen(doc)
@@ -171,9 +173,11 @@ func (e *rawEdit) edit(at int, path string) error {
 		return err
 	}
 	before := len(e.doc)
-	err := e.edit(at+field.to-len(field.value), rest)
+	if err := e.edit(at+field.to-len(field.value), rest); err != nil {
+		return err
+	}
 	e.lengthen(at, len(e.doc)-before)
-	return err
+	return nil
 }
 
 // wrap returns block in a document at path.
@@ -196,19 +200,40 @@ func (e *rawEdit) editHere(at int) error {
 			if len(e.block) > 0 {
 				e.copying = copied // or doc would be left with neither context.
 			}
-			if err := e.splice(at, at+field.from, at+field.to, nil); err != nil {
+			if err := e.replace(at, key, field, nil); err != nil {
 				return err
 			}
 		}
 	}
-	end := len(e.document(at)) - 1
-	field := element{from: end, to: end}
-	if e.leaf != "" {
-		if present, ok := find(e.document(at), e.leaf); ok {
-			field = present
+	if field, ok := find(e.document(at), e.leaf); ok && e.leaf != "" {
+		return e.replace(at, e.leaf, field, e.block)
+	}
+	end := at + len(e.document(at)) - 1
+	return e.splice(at, end, end, e.block)
+}
+
+// replace puts block in the place of field, the first element called name of
+// the document that starts at offset at, and removes the others of that name.
+func (e *rawEdit) replace(at int, name string, field element, block []byte) error {
+	if err := e.splice(at, at+field.from, at+field.to, block); err != nil {
+		return err
+	}
+	doc := e.document(at)
+	kept := field.from + len(block)
+	for other := range elementsFrom(doc, kept) {
+		if string(other.key) == name {
+			continue
+		}
+		if kept == other.from {
+			kept = other.to
+		} else {
+			kept += copy(doc[kept:], doc[other.from:other.to])
 		}
 	}
-	return e.splice(at, at+field.from, at+field.to, e.block)
+	if end := len(doc) - 1; kept < end {
+		return e.splice(at, at+kept, at+end, nil)
+	}
+	return nil
 }
 
 // document returns the document that starts at offset at.
@@ -250,7 +275,8 @@ func (e *rawEdit) splice(at, from, to int, block []byte) error {
 func (e *rawEdit) isFree(room []byte) bool {
 	if name := len(e.leaf); name > 0 && len(room) > name+4 && string(room[:name]) == e.leaf && room[name] == 0 {
 		if n, _ := prefixedLen(room[name+1:], 0); n >= minDocument {
-			room = room[min(name+1+n, len(room)):]
+			room = room[name+1:]
+			room = room[min(n, len(room)):]
 		}
 	}
 	var zeros [256]byte

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -177,8 +178,8 @@ func TestInjectRawLeavesOutExcessBytes(t *testing.T) {
 	}
 }
 
-// Rule 8: the second of two fields of the same name is not read, and stays.
-func TestInjectRawReplacesTheFirstOfTwo(t *testing.T) {
+// Rule 8.
+func TestInjectRawReplacesTheFieldThatIsThere(t *testing.T) {
 	t.Parallel()
 	doc := encode(t, D{{"_otel", D{{"traceparent", traceparentB}}}, {"a", 1}})
 	got, err := mongocarrier.InjectRaw(spanCtx(t, traceparentA), doc, w3c())
@@ -301,7 +302,7 @@ func TestDocumentsAtTheLimit(t *testing.T) {
 // Rule 12.
 func TestBlockedPathsAreReportedOnce(t *testing.T) {
 	reported := recordErrors(t)
-	for _, field := range []string{"status.trace", "tags.trace", "total.a.b", "_id", "_id.trace", "a..b", ".a", "a.", "$a", "a.$b", "a\x00b"} {
+	for _, field := range []string{"status.trace", "tags.trace", "total.a.b", "_id", "_id.trace", "a..b", ".a", "a.", "$a", "a.$b", "a\x00b", "a.\xff"} {
 		for _, s := range shapes() {
 			for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
 				got := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c(), mongocarrier.WithField(field), mongocarrier.WithForm(form))
@@ -314,6 +315,20 @@ func TestBlockedPathsAreReportedOnce(t *testing.T) {
 	if len(*reported) != 1 || !strings.Contains((*reported)[0], "status.trace") {
 		t.Errorf("reported %q", *reported)
 	}
+}
+
+// Rules 6 and 12: nor is a document written to in vain.
+func TestABlockedPathIsOnlyRead(t *testing.T) {
+	t.Parallel()
+	doc := encode(t, D{{"meta", D{{"a", D{{"b", "text"}}}}}})
+	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.a.b.c"), mongocarrier.WithCopy()}
+	ctx := spanCtx(t, traceparentA)
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() { mongocarrier.StripRaw(doc, opts...) })
+		all.Go(func() { _, _ = mongocarrier.InjectRaw(ctx, doc, opts...) })
+	}
+	all.Wait()
 }
 
 // Rule 19.

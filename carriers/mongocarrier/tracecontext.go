@@ -128,11 +128,11 @@ func (c *TraceContext) value(form Form) any {
 
 // withoutBinary returns c without the values that are not UTF-8.
 func (c TraceContext) withoutBinary() TraceContext {
-	for name, value := range c.Extra {
-		if !utf8.ValidString(value) {
-			delete(c.Extra, name)
-		}
+	if !c.hasBinary() {
+		return c
 	}
+	c.Extra = maps.Clone(c.Extra) // it may be that of WithCaptured.
+	maps.DeleteFunc(c.Extra, func(_, value string) bool { return !utf8.ValidString(value) })
 	return c
 }
 

@@ -107,7 +107,7 @@ func structSource(v reflect.Value) any {
 		c, _ := reflect.TypeAssert[TraceContext](v.Convert(traceType))
 		return &c
 	}
-	kind, data := v.FieldByName("Type"), v.FieldByName("Value")
+	kind, data := fieldOf(v, "Type"), fieldOf(v, "Value")
 	if kind.IsValid() && kind.Kind() == reflect.Uint8 && data.IsValid() && data.Type() == reflect.TypeFor[[]byte]() {
 		return element{kind: byte(kind.Uint()), value: data.Bytes()}.source()
 	}
@@ -118,6 +118,17 @@ func structSource(v reflect.Value) any {
 		}
 	}
 	return texts
+}
+
+// fieldOf returns the field of a struct called name, or the zero Value, also if
+// it would be one of an embedded struct that is nil.
+func fieldOf(v reflect.Value, name string) reflect.Value {
+	field, ok := v.Type().FieldByName(name)
+	if !ok {
+		return reflect.Value{}
+	}
+	value, _ := v.FieldByIndexErr(field.Index) // zero with an error.
+	return value
 }
 
 // fieldName returns the name that the drivers give to a field of a struct.
@@ -226,7 +237,7 @@ func textOf(value any) string {
 	case reflect.String:
 		return v.String()
 	case reflect.Struct:
-		if data := v.FieldByName("Data"); data.IsValid() && data.Type() == reflect.TypeFor[[]byte]() {
+		if data := fieldOf(v, "Data"); data.IsValid() && data.Type() == reflect.TypeFor[[]byte]() {
 			return string(data.Bytes())
 		}
 	}

@@ -100,10 +100,8 @@ func checkAgainstDriver(t *testing.T, doc []byte) {
 // without returns the elements of the user as text, which makes NaN equal.
 func without(doc bson.D) []string {
 	var out []string
-	seen := false
 	for _, e := range doc {
-		if e.Key == mongocarrier.DefaultField && !seen {
-			seen = true
+		if e.Key == mongocarrier.DefaultField {
 			continue
 		}
 		text, err := bson.MarshalExtJSON(bson.D{e}, true, false)

@@ -82,6 +82,7 @@ func TestEveryShapeOfBothDrivers(t *testing.T) {
 	for _, opts := range [][]mongocarrier.Option{
 		{},
 		{mongocarrier.WithField("meta.trace")},
+		{mongocarrier.WithField("made.on.the.way")},
 		{mongocarrier.WithForm(mongocarrier.Flat)},
 		{mongocarrier.WithForm(mongocarrier.Flat), mongocarrier.WithField("meta")},
 		{mongocarrier.WithForm(mongocarrier.Properties)},
