@@ -22,6 +22,12 @@
 //	err = mongocarrier.Process(ctx, remote, fn, mongocarrier.WithObserver(m))
 //	server, err := metrics.Listen(ctx, ":8000", registry)
 //
+// A process that ends before it is scraped pushes instead, at the end of its
+// run:
+//
+//	pusher, err := metrics.NewPusher("http://pushgateway:9091", "nightly", registry)
+//	err = p.Run(ctx, work, stages.WithFlush(pusher.Push))
+//
 // # Guarantees
 //
 //   - Nothing is registered with the default registry unless it is given, and
@@ -37,6 +43,8 @@
 //   - The lag of a partition goes when the partition does: no old one looks like
 //     a new one.
 //   - What is measured for each message allocates nothing.
+//   - A push never erases the time of the last success: while any stage that has
+//     started has not succeeded, the push leaves it out.
 //   - A duration has an exemplar, the trace and span it belongs to, if the span
 //     was sampled, at most once a second for each series.
 //   - All types are safe for concurrent use.

@@ -7,9 +7,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
@@ -113,6 +116,67 @@ func ExampleWithPath() {
 	}
 	fmt.Println(server.Close())
 	// Output: <nil>
+}
+
+// startGateway starts a server that prints the path of what is pushed to it.
+func startGateway() *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.Method, r.URL.Path)
+	}))
+}
+
+func ExampleNewPusher() {
+	gateway := startGateway()
+	defer gateway.Close()
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry)
+	pusher, err := metrics.NewPusher(gateway.URL, "nightly", registry, metrics.WithHTTPClient(gateway.Client()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(m))
+	_ = p.Run(context.Background(), func(context.Context) error { return nil }, stages.WithFlush(pusher.Push))
+	// Output: POST /metrics/job/nightly
+}
+
+func ExampleWithGrouping() {
+	gateway := startGateway()
+	defer gateway.Close()
+	pusher, _ := metrics.NewPusher(gateway.URL, "nightly", prometheus.NewRegistry(),
+		metrics.WithHTTPClient(gateway.Client()), metrics.WithGrouping("team", "data"))
+	_ = pusher.Push(context.Background())
+
+	_, err := metrics.NewPusher(gateway.URL, "nightly", prometheus.NewRegistry(), metrics.WithGrouping("run_id", "4711"))
+	fmt.Println(err)
+	// Output:
+	// POST /metrics/job/nightly/team/data
+	// metrics: grouping label "run_id" makes a group for each process or run, which a Pushgateway never forgets
+}
+
+// closedGateway is a client for which no server answers.
+var closedGateway = &http.Client{Transport: transportFunc(func(*http.Request) (*http.Response, error) {
+	fmt.Println("no answer")
+	return nil, io.ErrUnexpectedEOF
+})}
+
+func ExampleWithPushRetries() {
+	pusher, _ := metrics.NewPusher("pushgateway:9091", "nightly", prometheus.NewRegistry(),
+		metrics.WithHTTPClient(closedGateway), metrics.WithPushRetries(1))
+	fmt.Println(pusher.Push(context.Background()) != nil)
+	// Output:
+	// no answer
+	// no answer
+	// true
+}
+
+func ExampleWithPushTimeout() {
+	pusher, _ := metrics.NewPusher("pushgateway:9091", "nightly", prometheus.NewRegistry(),
+		metrics.WithHTTPClient(closedGateway), metrics.WithPushTimeout(50*time.Millisecond)) // Too short for a second attempt.
+	fmt.Println(pusher.Push(context.Background()) != nil)
+	// Output:
+	// no answer
+	// true
 }
 
 func ExampleWithNamespace() {

@@ -152,9 +152,8 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // it when a run is over, whatever way it ended.
 //
 // Metrics of the same name in the group are replaced; others stay, so a failed
-// run does not erase the time of the last success. For that, see the
-// documentation of the package, this time is left out while any stage that has
-// started has not succeeded. A gatherer that fails in part is pushed in part,
+// run does not erase the time of the last success: that is left out while any
+// stage that has started has not succeeded. A gatherer that fails in part is pushed in part,
 // and its error returned.
 //
 // An answer of 500 and above, and no answer, are tried again after 100 ms, and

@@ -14,6 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/waybill-go/waybill/stages"
 )
 
 // The limits of the server. A scraper asks one request at a time, every few
@@ -67,8 +70,8 @@ func WithPath(path string) ServerOption {
 // the address is bound and scrapes are answered.
 //
 // Scrapes may have the OpenMetrics format, which is the one with exemplars. A
-// gatherer that fails in part is served in part, and one that takes longer than
-// 10 seconds is not waited for. There is no TLS and no authentication: an
+// gatherer that fails in part is served in part, one that panics is answered by
+// an error, and one that takes longer than 10 seconds is not waited for. There is no TLS and no authentication: an
 // address without a host is open to all who can reach it.
 //
 // A nil ctx is never done. A nil gatherer is an error.
@@ -118,7 +121,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) *Se
 }
 
 func newHandler(path string, gatherer prometheus.Gatherer) http.Handler {
-	metrics := promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
+	metrics := promhttp.HandlerFor(contained{gatherer}, promhttp.HandlerOpts{
 		EnableOpenMetrics:   true,
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: maxScrapes,
@@ -132,6 +135,18 @@ func newHandler(path string, gatherer prometheus.Gatherer) http.Handler {
 		}
 		metrics.ServeHTTP(w, r)
 	})
+}
+
+// contained is a gatherer that returns its panic as a [stages.PanicError].
+type contained struct{ prometheus.Gatherer }
+
+func (c contained) Gather() (families []*dto.MetricFamily, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			families, err = nil, &stages.PanicError{Value: value}
+		}
+	}()
+	return c.Gatherer.Gather()
 }
 
 // Addr returns the address the server is bound to, with the port the system

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/metrics"
@@ -119,12 +120,22 @@ func TestListenReturnsItsErrors(t *testing.T) {
 		"no address":   {t.Context(), "nowhere", prometheus.NewRegistry()},
 		"nil":          {t.Context(), "127.0.0.1:0", nil},
 		"nil registry": {t.Context(), "127.0.0.1:0", nilRegistry},
+		"nil function": {t.Context(), "127.0.0.1:0", prometheus.GathererFunc(nil)},
 		"done":         {cancelled, "localhost:0", prometheus.NewRegistry()},
 	} {
 		if s, err := metrics.Listen(tt.ctx, tt.addr, tt.gatherer); s != nil || err == nil {
 			t.Errorf("%s: Listen = %v, %v", name, s, err)
 			_ = s.Close()
 		}
+	}
+}
+
+// R27.
+func TestGathererThatPanicsIsAnswered(t *testing.T) {
+	t.Parallel()
+	server := mustListen(t.Context(), t, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { panic(errBoom) }))
+	if status, text := scrape(t, server, "/metrics", ""); status != http.StatusInternalServerError || !strings.Contains(text, "panic: boom") {
+		t.Errorf("%d\n%s", status, text)
 	}
 }
 
