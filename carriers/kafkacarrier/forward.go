@@ -86,7 +86,7 @@ func (s *stamp) takeForward(ctx context.Context, msg *kafka.Message, cfg *config
 	}
 	opts := append(make([]propagation.Option, 0, len(cfg.outbound)+1), cfg.outbound[:cfg.outbounds]...)
 	s.take(ctx, msg.Headers, append(opts, replacing))
-	if isMalformed(msg) {
+	if isMalformed(msg) { //nolint:contextcheck // headers are read without one.
 		pen{}.Delete(s, "traceparent")
 	}
 }
