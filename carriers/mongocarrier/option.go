@@ -91,6 +91,9 @@ func newConfig(opts []Option) config {
 	if cfg.field == "" {
 		cfg.field = cfg.form.defaultField()
 	}
+	if cfg.captured != nil && cfg.captured.Baggage != "" {
+		cfg.captured = cfg.captured.filtered(&cfg)
+	}
 	return cfg
 }
 
@@ -158,7 +161,8 @@ func WithCopy() Option {
 // WithCaptured writes c, which [Capture] returned earlier, instead of the
 // context of ctx: for documents that are written together, for a callback that
 // a driver may call again, and for a relay that must not replace the context of
-// the one who wrote. A zero c is a context without a span.
+// the one who wrote. A zero c is a context without a span. Of the baggage in c
+// only what [WithBaggage] names is written.
 func WithCaptured(c TraceContext) Option {
 	return optionFunc(func(cfg config) config { cfg.captured = &c; return cfg })
 }

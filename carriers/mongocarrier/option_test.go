@@ -114,6 +114,24 @@ func TestPropagatorOfNothing(t *testing.T) {
 	})
 }
 
+// Rule 45: nor does what someone else put into a captured context come along.
+func TestBaggageOfACapturedContextStaysOutByDefault(t *testing.T) {
+	t.Parallel()
+	captured := mongocarrier.WithCaptured(mongocarrier.TraceContext{Traceparent: traceparentA, Baggage: "tenant=7,user=alice"})
+	for want, opts := range map[string][]mongocarrier.Option{
+		"":                    {full(), captured},
+		"tenant=7":            {captured, full(), mongocarrier.WithBaggage("tenant")},
+		"tenant=7,user=alice": {captured, full(), mongocarrier.WithBaggage("user", "tenant")},
+	} {
+		eachShape(t, func(t *testing.T, s shape) {
+			doc := plain(t, s.inject(t, t.Context(), s.make(t, order()), opts...))
+			if got, _ := at(doc, "_otel", "baggage").(string); got != want {
+				t.Errorf("%s: baggage %q, want %q", s.name, got, want)
+			}
+		})
+	}
+}
+
 // Rule 45.
 func TestBaggageStaysOutByDefault(t *testing.T) {
 	t.Parallel()

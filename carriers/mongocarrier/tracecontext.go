@@ -7,6 +7,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -66,6 +67,15 @@ func (c TraceContext) Remote(opts ...Option) propagation.Remote {
 func (c TraceContext) Context(ctx context.Context, opts ...Option) context.Context {
 	cfg := newConfig(opts)
 	return propagation.Extract(ctx, c, propagation.Getter[TraceContext](fieldGetter{}), cfg.forward[:]...)
+}
+
+// filtered returns a copy of c with the baggage that the options let pass.
+func (c TraceContext) filtered(cfg *config) *TraceContext {
+	remote := propagation.Read(c, propagation.Getter[TraceContext](fieldGetter{}), cfg.forward[:]...)
+	members := strings.Split(remote.Baggage().String(), ",")
+	slices.Sort(members) // one context always is one text.
+	c.Baggage = strings.Join(members, ",")
+	return &c
 }
 
 // get returns the value under key, which is not escaped.
