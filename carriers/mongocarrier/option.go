@@ -91,9 +91,6 @@ func newConfig(opts []Option) config {
 	if cfg.field == "" {
 		cfg.field = cfg.form.defaultField()
 	}
-	if cfg.captured != nil && cfg.captured.Baggage != "" {
-		cfg.captured = cfg.captured.filtered(&cfg)
-	}
 	return cfg
 }
 

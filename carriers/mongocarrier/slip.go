@@ -67,6 +67,9 @@ func (s *slip) fill(ctx context.Context, cfg *config) {
 		propagation.Inject(ctx, s, propagation.Setter[*slip](textSetter{}), cfg.forward[:]...)
 		return
 	}
+	if cfg.captured.Baggage != "" {
+		cfg.captured = cfg.captured.filtered(cfg) //nolint:contextcheck // what is read has none.
+	}
 	s.context = *cfg.captured
 	s.touched = !s.context.IsZero()
 	if cfg.keep == propagation.Replace || s.touched && cfg.form == Flat {
