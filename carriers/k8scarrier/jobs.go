@@ -98,8 +98,9 @@ func (j *Jobs) inject(ctx context.Context, span trace.Span, job *batchv1.Job) er
 	return err
 }
 
-// tracer returns the tracer to use now.
+// tracer returns the tracer to use now, nil from a provider that panics.
 func (j *Jobs) tracer() trace.Tracer {
+	defer contain()
 	provider := j.cfg.provider
 	if provider == nil {
 		provider = otel.GetTracerProvider()
@@ -109,6 +110,7 @@ func (j *Jobs) tracer() trace.Tracer {
 
 // end ends the span of a Create that returned, or else panics.
 func end(span trace.Span, created *batchv1.Job, err error, returned bool) {
+	defer contain()
 	defer span.End()
 	switch {
 	case !returned:
@@ -123,6 +125,9 @@ func end(span trace.Span, created *batchv1.Job, err error, returned bool) {
 		)
 	}
 }
+
+// contain keeps a panic of a provider or a span processor from the caller.
+func contain() { _ = recover() }
 
 func fail(span trace.Span, errorType string) {
 	span.SetStatus(codes.Error, errorType)

@@ -124,6 +124,31 @@ func TestJobsCreateFails(t *testing.T) {
 	}
 }
 
+// panicking is a provider that panics, and a span processor that does.
+type panicking struct{ embedded.TracerProvider }
+
+func (panicking) Tracer(string, ...trace.TracerOption) trace.Tracer { panic("tracer") }
+func (panicking) OnStart(context.Context, sdktrace.ReadWriteSpan)   {}
+func (panicking) OnEnd(sdktrace.ReadOnlySpan)                       { panic("end") }
+func (panicking) Shutdown(context.Context) error                    { return nil }
+func (panicking) ForceFlush(context.Context) error                  { return nil }
+
+func TestJobsCreateWithTelemetryThatPanics(t *testing.T) {
+	t.Parallel()
+	for what, provider := range map[string]trace.TracerProvider{
+		"provider":  panicking{},
+		"processor": sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(panicking{})),
+	} {
+		jobs, err := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"), k8scarrier.WithTracerProvider(provider))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if created, err := jobs.Create(t.Context(), nightly(), metav1.CreateOptions{}); err != nil || created.Name != "nightly" {
+			t.Errorf("%s: %v, %v", what, created, err)
+		}
+	}
+}
+
 // failing is a client whose Create fails or panics.
 type failing struct {
 	batchv1client.JobInterface
