@@ -72,6 +72,8 @@ func TestMeasuringMessagesAndDocumentsAllocatesNothing(t *testing.T) {
 // observeMessage is what is observed of a message and a document.
 func observeMessage(ctx context.Context, m *metrics.Metrics) {
 	m.KafkaSent("orders", 500, 1, 1)
+	m.KafkaQueued("orders", 1)
+	m.KafkaBlocked("send", "orders", time.Second)
 	m.KafkaFetched("workers", "orders", 500, 1, 1, time.Second)
 	m.KafkaTravelled(ctx, "orders", time.Second, time.Minute)
 	m.KafkaCommitted("workers", "orders", 500, 1)

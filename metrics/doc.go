@@ -72,6 +72,7 @@
 //	etl_errors_total{pipeline,stage,error_type}                          counter   Runs of a stage that ended with a failure, a timeout or a panic.
 //	etl_hop_seconds{pipeline,stage,carrier}                              histogram Time since data was sent, when a carrier brings it.
 //	etl_in_flight{pipeline,stage}                                        gauge     Runs of a stage that have not ended.
+//	etl_kafka_blocked_seconds_total{operation,topic}                     counter   Time that calls waited to write messages or for messages to read.
 //	etl_kafka_bytes_total{topic,partition,direction}                     counter   Bytes of the keys and values of messages that were fetched (in) or written (out).
 //	etl_kafka_committed_lag_messages{group,topic,partition}              gauge     Messages in a partition after the committed offset.
 //	etl_kafka_errors_total{operation,topic,error_type}                   counter   Operations on Kafka that failed.
@@ -80,6 +81,7 @@
 //	etl_kafka_messages_total{topic,partition,direction}                  counter   Messages of Kafka that were fetched (in) or written (out).
 //	etl_kafka_offset_gaps_total{topic}                                   counter   Gaps in the offsets of fetched messages; compaction and transactions make some too.
 //	etl_kafka_queue_seconds{topic}                                       histogram Time from the timestamp of a message to its fetch.
+//	etl_kafka_queued_messages{topic}                                     gauge     Messages that a writer was given and is not done with.
 //	etl_kafka_redelivered_total{topic}                                   counter   Messages that had been fetched before.
 //	etl_last_run_timestamp_seconds{pipeline,stage}                       gauge     Unix time at which a run of a stage last ended.
 //	etl_last_success_timestamp_seconds{pipeline,stage}                   gauge     Unix time at which a run of a stage last succeeded.

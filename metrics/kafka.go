@@ -22,13 +22,16 @@ const (
 	kafkaRedelivered = "kafka_redelivered_total"
 	kafkaOffsetGaps  = "kafka_offset_gaps_total"
 	kafkaErrors      = "kafka_errors_total"
+	kafkaQueued      = "kafka_queued_messages"
+	kafkaBlocked     = "kafka_blocked_seconds_total"
 )
 
 type kafkaSeries struct {
-	messages, bytes, redelivered, gaps, errors *prometheus.CounterVec
+	messages, bytes, redelivered, gaps, errors, blocked *prometheus.CounterVec
 
-	queue *prometheus.HistogramVec
-	lag   lagSeries
+	queue  *prometheus.HistogramVec
+	queued *prometheus.GaugeVec
+	lag    lagSeries
 }
 
 func newKafkaSeries(s *series, c config) kafkaSeries {
@@ -40,6 +43,8 @@ func newKafkaSeries(s *series, c config) kafkaSeries {
 		redelivered: s.counter(c, kafkaRedelivered, "Messages that had been fetched before.", []string{labelTopic}),
 		gaps:        s.counter(c, kafkaOffsetGaps, "Gaps in the offsets of fetched messages; compaction and transactions make some too.", []string{labelTopic}),
 		errors:      s.counter(c, kafkaErrors, "Operations on Kafka that failed.", []string{labelOperation, labelTopic, labelErrorType}),
+		queued:      s.gauge(c, kafkaQueued, "Messages that a writer was given and is not done with.", []string{labelTopic}),
+		blocked:     s.counter(c, kafkaBlocked, "Time that calls waited to write messages or for messages to read.", []string{labelOperation, labelTopic}),
 		lag:         newLagSeries(s, c),
 	}
 }
@@ -60,9 +65,11 @@ func newKafka(m *Metrics) *kafka {
 // kafkaTopic holds the series of one topic. Those of a direction exist from the
 // first message that goes in it.
 type kafkaTopic struct {
-	sent   func() *kafkaTraffic
-	read   func() *kafkaRead
-	failed func(operation, errorType string)
+	sent    func() *kafkaTraffic
+	read    func() *kafkaRead
+	failed  func(operation, errorType string)
+	queued  func() prometheus.Gauge
+	blocked *limited[prometheus.Counter] // By operation.
 }
 
 // kafkaRead holds the series of a topic that is read.
@@ -90,6 +97,10 @@ func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
 			}
 		}),
 		failed: func(operation, errorType string) { errors.with(errorType).with(operation).Inc() },
+		queued: onFirstUse(all.queued, topic),
+		blocked: newLimited(m, labelOperation, func(operation string) prometheus.Counter {
+			return all.blocked.WithLabelValues(operation, topic)
+		}),
 	}
 }
 
@@ -201,6 +212,21 @@ func (m *Metrics) KafkaRevoked(group, topic string, partition int) {
 func (m *Metrics) KafkaFailed(operation, topic, errorType string) {
 	if m != nil {
 		m.kafka.topics.with(topic).failed(operation, errorType)
+	}
+}
+
+// KafkaQueued observes a change of the number of messages that a writer is not
+// done with.
+func (m *Metrics) KafkaQueued(topic string, change int) {
+	if m != nil {
+		m.kafka.topics.with(topic).queued().Add(float64(change))
+	}
+}
+
+// KafkaBlocked counts the time that a call waited.
+func (m *Metrics) KafkaBlocked(operation, topic string, blocked time.Duration) {
+	if m != nil {
+		m.kafka.topics.with(topic).blocked.with(operation).Add(max(blocked.Seconds(), 0))
 	}
 }
 

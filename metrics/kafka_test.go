@@ -18,7 +18,10 @@ import (
 )
 
 // Metrics satisfies the interface by its shape, without importing a driver.
-var _ kafkacarrier.Observer = (*metrics.Metrics)(nil)
+var (
+	_ kafkacarrier.Observer             = (*metrics.Metrics)(nil)
+	_ kafkacarrier.BackpressureObserver = (*metrics.Metrics)(nil)
+)
 
 // R8.
 func TestKafkaTraffic(t *testing.T) {
@@ -136,6 +139,24 @@ func TestKafkaLastFetchIsATime(t *testing.T) {
 	value := families(t, registry)["etl_kafka_last_fetch_timestamp_seconds"].GetMetric()[0].GetGauge().GetValue()
 	if got := time.UnixMilli(int64(value * 1e3)); got.Before(before.Add(-time.Millisecond)) || got.After(time.Now()) {
 		t.Errorf("last fetch at %v", got)
+	}
+}
+
+func TestKafkaBackpressure(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	m := mustNew(t, registry)
+	m.KafkaQueued("orders", 100)
+	m.KafkaQueued("orders", -40)
+	m.KafkaBlocked("send", "orders", 2*time.Second)
+	m.KafkaBlocked("send", "orders", -time.Second)
+	m.KafkaBlocked("poll", "orders", time.Second)
+	if diff := cmp.Diff([]string{
+		`etl_kafka_blocked_seconds_total{operation="poll",topic="orders"} 1`,
+		`etl_kafka_blocked_seconds_total{operation="send",topic="orders"} 2`,
+		`etl_kafka_queued_messages{topic="orders"} 60`,
+	}, lines(t, registry, "etl_kafka_blocked", "etl_kafka_queued")); diff != "" {
+		t.Error(diff)
 	}
 }
 

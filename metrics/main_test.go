@@ -114,6 +114,8 @@ func everything(t testing.TB, m *metrics.Metrics) {
 	m.KafkaFetched("workers", "orders.raw", 0, 10, 3, time.Second)
 	m.KafkaTravelled(t.Context(), "orders.raw", time.Second, time.Minute)
 	m.KafkaCommitted("workers", "orders.raw", 0, 4)
+	m.KafkaQueued("orders.raw", 1)
+	m.KafkaBlocked("send", "orders.raw", time.Second)
 	m.KafkaFailed("send", "orders.raw", "eof")
 	m.MongoTravelled(t.Context(), "orders", time.Second, time.Minute)
 	m.MongoProcessed(t.Context(), "orders", 1, "failure", "timeout")

@@ -236,11 +236,27 @@ func (c *call) count(n int) {
 	}
 }
 
+// queued tells that the messages of c are in the queue of the kafka.Writer, by
+// 1, or out of it, by -1. A nil c has no one to tell.
+func (c *call) queued(by int) {
+	if c == nil || c.w.to == nil {
+		return
+	}
+	if c.topic != "" {
+		c.w.queued(c.w.templateOf(c.topic), by*len(c.tokens))
+		return
+	}
+	for i := range c.tokens {
+		c.w.queued(c.w.templateOf(c.tokens[i].topic), by)
+	}
+}
+
 // returned notes what WriteMessages of kafka-go returned.
 func (c *call) returned(err error) {
 	if err == nil && c.w.writer.Async {
 		return // The outcome comes later.
 	}
+	c.queued(-1)
 	for i := range c.tokens {
 		c.tokens[i].end(err, nil)
 	}

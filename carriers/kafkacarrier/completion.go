@@ -65,6 +65,9 @@ func (w *Writer) countBatch(b batch, err error, late bool) {
 	if b.first == nil {
 		return
 	}
+	if w.writer.Async {
+		w.queued(w.templateOf(b.first.topic), -b.messages)
+	}
 	if err != nil || w.writer.RequiredAcks == kafka.RequireNone {
 		b.partition = -1 // The broker has not said.
 	}

@@ -161,10 +161,12 @@
 //   - It produces without the context of the call, so requests have no spans.
 //   - Without acknowledgements (RequireNone, the default of the struct) neither
 //     partition nor offset is known.
-//   - How full the queues of a reader and a writer are, how long a batch waited,
-//     and how often a group was rebalanced is in Stats only, which resets what it
+//   - How many messages a reader has fetched ahead, how long a batch waited, and
+//     how often a group was rebalanced is in Stats only, which resets what it
 //     reports and so belongs to the program. Backpressure shows in what can be
-//     seen without it: the duration of send, the time in queue, and the lag.
+//     seen without it: to a [BackpressureObserver] how many messages a Writer is
+//     not done with, and the time that calls were blocked; and the duration of
+//     send, the time in queue, and the lag.
 //   - It does not say when a partition is assigned or revoked. A partition is
 //     forgotten when others bring messages and it does not, for
 //     [WithPartitionExpiry], with [Reader.Forget], and with Close.

@@ -50,6 +50,21 @@ type Observer interface {
 	KafkaDropped(reason string)
 }
 
+// BackpressureObserver is an optional interface of an [Observer], which shows
+// where messages wait in a program. Methods are never added to it either.
+type BackpressureObserver interface {
+	// KafkaQueued is called when the number of messages changes that a Writer
+	// was given and is not done with: up when WriteMessages is called, and down
+	// when it returns or, if the kafka.Writer is asynchronous, when their outcome
+	// is known.
+	KafkaQueued(topic string, change int)
+	// KafkaBlocked is called with the time a call spent in kafka-go: a send until
+	// the messages were accepted, or delivered if the Writer is synchronous, and
+	// a poll until there was a message. The topic is empty when there are
+	// several.
+	KafkaBlocked(operation, topic string, blocked time.Duration)
+}
+
 // The reasons that [Observer.KafkaDropped] is called with.
 const (
 	dropMalformed = "malformed_context" // A message held a context that is none.
@@ -117,6 +132,35 @@ func (o observed) failed(op operation, topic, errorType string) {
 		defer contain()
 		o.to.KafkaFailed(op.name, topic, errorType)
 	}
+}
+
+// backpressure returns the observer of that, or nil.
+func (o observed) backpressure() BackpressureObserver {
+	b, _ := o.to.(BackpressureObserver)
+	return b
+}
+
+func (o observed) queued(topic string, change int) {
+	if b := o.backpressure(); b != nil {
+		defer contain()
+		b.KafkaQueued(topic, change)
+	}
+}
+
+// blocked tells of the time since started, unless that is zero.
+func (o observed) blocked(op operation, topic string, started time.Time) {
+	if b := o.backpressure(); b != nil && !started.IsZero() {
+		defer contain()
+		b.KafkaBlocked(op.name, topic, time.Since(started))
+	}
+}
+
+// clock returns the time, if it matters to a BackpressureObserver.
+func (o observed) clock() time.Time {
+	if o.backpressure() == nil {
+		return time.Time{}
+	}
+	return time.Now()
 }
 
 func (o observed) dropped(reason string) {

@@ -82,7 +82,9 @@ func (r *Reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	if r.cfg.withPoll {
 		started = time.Now()
 	}
+	waiting := r.clock()
 	msg, err := r.reader.FetchMessage(ctx)
+	r.blocked(opPoll, r.templateOf(r.topic), waiting)
 	r.polled(ctx, started, &msg, err)
 	return msg, err
 }
@@ -92,7 +94,9 @@ func (r *Reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 // commit failed is lost to the caller, and recorded as a failed commit.
 func (r *Reader) ReadMessage(ctx context.Context) (kafka.Message, error) {
 	ctx, started := orBackground(ctx), time.Now()
+	waiting := r.clock()
 	msg, err := r.reader.ReadMessage(ctx)
+	r.blocked(opPoll, r.templateOf(r.topic), waiting)
 	if isCommitFailure(err) {
 		r.commitFailed(ctx, started, err)
 		return msg, err

@@ -83,8 +83,11 @@ func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 		stampTimes(copies, time.Now())
 	}
 	c := w.open(ctx, copies)
+	c.queued(1)
+	started := w.clock()
 	err := w.writer.WriteMessages(ctx, copies...)
 	if c != nil {
+		w.blocked(opSend, w.templateOf(c.topic), started)
 		c.returned(err)
 	}
 	err = w.original(err, msgs, copies)
