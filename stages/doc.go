@@ -24,7 +24,8 @@
 // gets its [Run] with [FromContext] and counts rows and bytes. If the context
 // carries a waybill, the time since its data set out is measured when the run
 // has succeeded. What is measured goes to an [Observer]; package metrics has the
-// one for Prometheus.
+// one for Prometheus. A logger whose handler is a [NewLogHandler] says in each
+// record which span and stage it comes from.
 //
 // # Guarantees
 //

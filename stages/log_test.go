@@ -1,0 +1,291 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/slogtest"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/stages"
+)
+
+// logged is a log in JSON, without times.
+type logged struct{ bytes.Buffer }
+
+func (l *logged) handler() slog.Handler { return slog.NewJSONHandler(&l.Buffer, withoutTime) }
+
+// records returns the records since the last call.
+func (l *logged) records(t testing.TB) []map[string]any {
+	t.Helper()
+	var records []map[string]any
+	for decoder := json.NewDecoder(&l.Buffer); decoder.More(); {
+		var record map[string]any
+		if err := decoder.Decode(&record); err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, record)
+	}
+	return records
+}
+
+// inSpan returns a ctx with a span that was not sampled.
+func inSpan(t testing.TB) context.Context {
+	t.Helper()
+	return trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
+}
+
+const (
+	logTrace = "01000000000000000000000000000000"
+	logSpan  = "0200000000000000"
+)
+
+// R30.
+func TestLogHandlerIsAHandler(t *testing.T) {
+	t.Parallel()
+	for name, ctx := range map[string]context.Context{"of nothing": t.Context(), "of a span": inSpan(t)} {
+		var log bytes.Buffer
+		handler := withContext{stages.NewLogHandler(slog.NewJSONHandler(&log, nil)), ctx}
+		err := slogtest.TestHandler(handler, func() []map[string]any {
+			var records []map[string]any
+			for line := range bytes.Lines(log.Bytes()) {
+				record := map[string]any{}
+				if err := json.Unmarshal(line, &record); err != nil {
+					t.Fatal(err)
+				}
+				records = append(records, record)
+			}
+			return records
+		})
+		if err != nil {
+			t.Errorf("in a context %s: %v", name, err)
+		}
+	}
+}
+
+// withContext hands each record to the handler with a ctx of its own.
+type withContext struct {
+	slog.Handler
+	ctx context.Context //nolint:containedctx // The tests of slog have none.
+}
+
+func (h withContext) Handle(_ context.Context, r slog.Record) error {
+	return h.Handler.Handle(h.ctx, r)
+}
+
+func (h withContext) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return withContext{h.Handler.WithAttrs(attrs), h.ctx}
+}
+
+func (h withContext) WithGroup(name string) slog.Handler {
+	return withContext{h.Handler.WithGroup(name), h.ctx}
+}
+
+// R30.
+func TestLogSaysWhereItComesFrom(t *testing.T) {
+	t.Parallel()
+	p := mustPipeline(t)
+	load := mustStage(t, p, "load", stages.WithoutSpans())
+	var log logged
+	logger := slog.New(stages.NewLogHandler(log.handler()))
+	say := func(ctx context.Context) { logger.InfoContext(ctx, "hello") }
+	saying := func(ctx context.Context) error { say(ctx); return nil } //nolint:unparam // The function of a stage.
+
+	member, err := baggage.NewMember("user", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := baggage.New(member)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		log  func()
+		want map[string]any
+	}{
+		"nothing":     {func() { say(t.Context()) }, nil},
+		"no context":  {func() { say(nil) }, nil},
+		"a stage":     {func() { _ = load.Run(t.Context(), saying) }, map[string]any{"pipeline": "orders", "stage": "load"}},
+		"a whole run": {func() { _ = p.Run(t.Context(), saying) }, map[string]any{"pipeline": "orders"}},
+		"a span": {func() { say(baggage.ContextWithBaggage(inSpan(t), secret)) }, map[string]any{
+			"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00",
+		}},
+		"both": {func() { _ = load.Run(inSpan(t), saying) }, map[string]any{
+			"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00", "pipeline": "orders", "stage": "load",
+		}},
+	} {
+		tt.log()
+		want := map[string]any{"level": "INFO", "msg": "hello"}
+		maps.Copy(want, tt.want)
+		if diff := cmp.Diff([]map[string]any{want}, log.records(t)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+}
+
+// R30.
+func TestLogIDsStandAtTheTopLevel(t *testing.T) {
+	t.Parallel()
+	var log logged
+	base := slog.New(stages.NewLogHandler(log.handler())).With("app", "etl")
+	outer := base.WithGroup("http").With("method", "GET")
+	inner := outer.WithGroup("").With().WithGroup("body").With("size", 1)
+	sibling := outer.WithGroup("other")
+	inner.InfoContext(inSpan(t), "m", "kind", "json")
+	inner.InfoContext(t.Context(), "m", "kind", "json")
+	sibling.InfoContext(inSpan(t), "m")
+	base.InfoContext(inSpan(t), "m")
+
+	group := map[string]any{"method": "GET", "body": map[string]any{"size": 1.0, "kind": "json"}}
+	record := func(attrs map[string]any) map[string]any {
+		attrs["level"], attrs["msg"], attrs["app"] = "INFO", "m", "etl"
+		return attrs
+	}
+	want := []map[string]any{
+		record(map[string]any{"http": group, "trace_id": logTrace, "span_id": logSpan, "trace_flags": "00"}),
+		record(map[string]any{"http": group}),
+		record(map[string]any{"http": map[string]any{"method": "GET"}, "trace_id": logTrace, "span_id": logSpan, "trace_flags": "00"}),
+		record(map[string]any{"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00"}),
+	}
+	if diff := cmp.Diff(want, log.records(t)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// R30. A record is shared by all the handlers it is given to.
+func TestLogRecordOfOthersIsNotChanged(t *testing.T) {
+	t.Parallel()
+	var log logged
+	handler := stages.NewLogHandler(log.handler())
+	record := slog.Record{Message: "m"}
+	for i := range 10 { // More than a record holds in itself, with room for three.
+		record.AddAttrs(slog.Int(fmt.Sprint("k", i), i))
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		shared := record
+		all.Go(func() { _ = handler.Handle(inSpan(t), shared) })
+	}
+	all.Wait()
+	if record.NumAttrs() != 10 {
+		t.Errorf("the record has %d attributes", record.NumAttrs())
+	}
+	for _, got := range log.records(t) {
+		if _, bug := got["!BUG"]; bug || len(got) != 2+10+3 {
+			t.Errorf("the record became %v", got)
+		}
+	}
+}
+
+// R30.
+func TestLogOfAnErrorLeavesTheSpanAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	logger := slog.New(stages.NewLogHandler(slog.DiscardHandler))
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		logger.ErrorContext(ctx, "oh no")
+		return nil
+	})
+	if span := r.span(t); span.Status.Code != codes.Unset || len(span.Events) != 0 {
+		t.Errorf("status %v, events %v", span.Status, span.Events)
+	}
+}
+
+// picky is a handler for errors alone, which it does not like.
+type picky struct{ slog.Handler }
+
+func (picky) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (picky) Handle(context.Context, slog.Record) error        { return errBoom }
+
+// R30.
+func TestLogHandlerLeavesTheRestToItsHandler(t *testing.T) {
+	t.Parallel()
+	handler := stages.NewLogHandler(picky{slog.DiscardHandler})
+	if handler.Enabled(nil, slog.LevelWarn) || !handler.Enabled(t.Context(), slog.LevelError) { //nolint:staticcheck // A nil ctx is documented.
+		t.Error("Enabled is not that of the handler")
+	}
+	if err := handler.Handle(inSpan(t), slog.Record{}); !errors.Is(err, errBoom) {
+		t.Errorf("Handle = %v", err)
+	}
+	if stages.NewLogHandler(handler) != handler {
+		t.Error("a handler is wrapped twice")
+	}
+	if stages.NewLogHandler(nil).Enabled(t.Context(), slog.LevelError) {
+		t.Error("a nil handler logs")
+	}
+}
+
+func TestContextWithLogAttrs(t *testing.T) {
+	t.Parallel()
+	var log logged
+	logger := slog.New(stages.NewLogHandler(log.handler())).WithGroup("g")
+	ctx := stages.ContextWithLogAttrs(nil, slog.Int("partition", 1), slog.Int("offset", 7), slog.Int("", 9)) //nolint:staticcheck // A nil ctx is documented.
+	inner := stages.ContextWithLogAttrs(ctx, slog.Int("offset", 8), slog.String("file", "a"))
+	logger.InfoContext(inner, "m")
+	logger.InfoContext(ctx, "m")
+	logger.InfoContext(stages.ContextWithLogAttrs(t.Context()), "m")
+	want := []map[string]any{
+		{"level": "INFO", "msg": "m", "partition": 1.0, "offset": 8.0, "file": "a"},
+		{"level": "INFO", "msg": "m", "partition": 1.0, "offset": 7.0},
+		{"level": "INFO", "msg": "m"},
+	}
+	if diff := cmp.Diff(want, log.records(t)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+
+	var many []slog.Attr
+	for i := range 20 {
+		many = append(many, slog.Int(fmt.Sprintf("a%02d", i), i))
+	}
+	logger.InfoContext(stages.ContextWithLogAttrs(stages.ContextWithLogAttrs(inSpan(t), many[:10]...), many[10:]...), "m")
+	got := log.records(t)[0]
+	if _, ok := got["a15"]; !ok || len(got) != 2+3+16 {
+		t.Errorf("%d attributes: %v", len(got), got)
+	}
+}
+
+func ExampleNewLogHandler() {
+	var log strings.Builder
+	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(&log, withoutTime)))
+
+	p, _ := stages.NewPipeline("orders", stages.WithoutSpans())
+	load, _ := p.Stage("load")
+	_ = load.Run(context.Background(), func(ctx context.Context) error {
+		logger.WarnContext(ctx, "no price", "order", 42)
+		return nil
+	})
+	fmt.Print(log.String())
+	// Output: level=WARN msg="no price" order=42 pipeline=orders stage=load
+}
+
+func ExampleContextWithLogAttrs() {
+	var log strings.Builder
+	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(&log, withoutTime)))
+
+	ctx := stages.ContextWithLogAttrs(context.Background(), slog.Int("partition", 3), slog.Int64("offset", 815))
+	logger.InfoContext(ctx, "fetched")
+	fmt.Print(log.String())
+	// Output: level=INFO msg=fetched partition=3 offset=815
+}
+
+// withoutTime makes a log the same each time.
+var withoutTime = &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}}
