@@ -95,6 +95,10 @@ func readUpdated(event, full []byte, cfg *config) propagation.Remote {
 	if cfg.field == "" {
 		prefix = ""
 	}
+	var own []string // the names of a Flat context, which stands among fields of the user.
+	if cfg.form == Flat {
+		own = cfg.keys()
+	}
 	var parts []element
 	for e := range elements(document(document(event, "updateDescription"), "updatedFields")) {
 		path := string(e.key)
@@ -105,7 +109,7 @@ func readUpdated(event, full []byte, cfg *config) propagation.Remote {
 			field, _ := descend(e, rest)
 			return readElement(field, cfg)
 		}
-		if key, ok := strings.CutPrefix(path, prefix); ok {
+		if key, ok := strings.CutPrefix(path, prefix); ok && (own == nil || slices.Contains(own, key)) {
 			e.key = []byte(key)
 			parts = append(parts, e)
 		}

@@ -154,6 +154,21 @@ func TestReadChangeEventOfOtherFieldsAndForms(t *testing.T) {
 	}
 }
 
+// Rule 29: a flat context stands among fields that an update changes without it.
+func TestReadChangeEventOfAnUpdateBesideAFlatContext(t *testing.T) {
+	t.Parallel()
+	for field, c := range map[string]struct{ updated, full D }{
+		"":     {D{{"n", 1}}, D{{"n", 1}, {"traceparent", traceparentA}}},
+		"meta": {D{{"meta.n", 1}}, D{{"meta", D{{"n", 1}, {"traceparent", traceparentA}}}}},
+	} {
+		remote, origin := mongocarrier.ReadChangeEvent(encode(t, updateEvent(c.updated, c.full, nil)),
+			w3c(), mongocarrier.WithForm(mongocarrier.Flat), mongocarrier.WithField(field))
+		if traceparent(remote) != traceparentA || origin != mongocarrier.Creation {
+			t.Errorf("%q: %q, %v", field, traceparent(remote), origin)
+		}
+	}
+}
+
 // Rule 23.
 func TestIsOnlyContext(t *testing.T) {
 	t.Parallel()
