@@ -160,6 +160,15 @@ var closedGateway = &http.Client{Transport: transportFunc(func(*http.Request) (*
 	return nil, io.ErrUnexpectedEOF
 })}
 
+func ExampleWithHTTPClient() {
+	pusher, _ := metrics.NewPusher("pushgateway:9091", "nightly", prometheus.NewRegistry(),
+		metrics.WithHTTPClient(closedGateway), metrics.WithPushRetries(0))
+	fmt.Println(pusher.Push(context.Background()))
+	// Output:
+	// no answer
+	// metrics: push: Post "http://pushgateway:9091/metrics/job/nightly": unexpected EOF
+}
+
 func ExampleWithPushRetries() {
 	pusher, _ := metrics.NewPusher("pushgateway:9091", "nightly", prometheus.NewRegistry(),
 		metrics.WithHTTPClient(closedGateway), metrics.WithPushRetries(1))
@@ -229,6 +238,16 @@ func ExampleWithoutExemplars() {
 	// Output:
 	// <nil>
 	// metrics: conflict with a registered metric: etl_processing_seconds has other exemplars
+}
+
+func ExampleWithoutPartitions() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithoutPartitions())
+	for partition := range 3 {
+		m.KafkaSent("orders", partition, 10, 1000)
+	}
+	show(registry, "etl_kafka_messages_total")
+	// Output: etl_kafka_messages_total{direction="out",partition="",topic="orders"} 30
 }
 
 func ExampleWithLabelLimit() {
