@@ -74,16 +74,19 @@ func (m *Metrics) MongoTravelled(ctx context.Context, collection string, hop, en
 }
 
 // MongoProcessed counts documents that were handled. The outcome is one of
-// those of package stages; of another nothing is counted.
+// those of package stages; of another nothing is counted. That the work was
+// cancelled is no error.
 func (m *Metrics) MongoProcessed(_ context.Context, collection string, documents int, outcome, errorType string) {
 	if m == nil || documents <= 0 {
 		return
 	}
 	c := m.mongodb.collections.with(collection)
-	if counter, ok := c.documents[outcome]; ok {
-		counter.Add(float64(documents))
+	counter, ok := c.documents[outcome]
+	if !ok {
+		return
 	}
-	if errorType != "" {
+	counter.Add(float64(documents))
+	if errorType != "" && outcome != stages.OutcomeCancelled.String() {
 		c.errors.with(errorType).Add(float64(documents))
 	}
 }

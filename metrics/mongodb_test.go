@@ -25,11 +25,12 @@ func TestDocuments(t *testing.T) {
 	m.MongoTravelled(t.Context(), "orders", 2*time.Second, time.Minute)
 	m.MongoProcessed(t.Context(), "orders", 3, "success", "")
 	m.MongoProcessed(t.Context(), "orders", 2, "failure", "*errors.errorString")
-	m.MongoProcessed(t.Context(), "orders", 1, "no outcome", "")
+	m.MongoProcessed(t.Context(), "orders", 4, "cancelled", "context_canceled")
+	m.MongoProcessed(t.Context(), "orders", 1, "no outcome", "*errors.errorString")
 	m.MongoProcessed(t.Context(), "orders", 0, "success", "")
 	m.MongoDropped("clock_skew")
 	if diff := cmp.Diff([]string{
-		`etl_mongodb_documents_total{collection="orders",outcome="cancelled"} 0`,
+		`etl_mongodb_documents_total{collection="orders",outcome="cancelled"} 4`,
 		`etl_mongodb_documents_total{collection="orders",outcome="failure"} 2`,
 		`etl_mongodb_documents_total{collection="orders",outcome="panic"} 0`,
 		`etl_mongodb_documents_total{collection="orders",outcome="success"} 3`,
