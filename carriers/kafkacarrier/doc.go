@@ -169,7 +169,9 @@
 //     send, the time in queue, and the lag.
 //   - It does not say when a partition is assigned or revoked. A partition is
 //     forgotten when others bring messages and it does not, for
-//     [WithPartitionExpiry], with [Reader.Forget], and with Close.
+//     [WithPartitionExpiry], with [Reader.Forget], and with Close. If it went to
+//     another Reader with the same observer, its lag is unknown from then until
+//     that one fetches its next message.
 //   - A message that was fetched ahead may be delivered after a rebalance, to
 //     two members of a group. A redelivery is seen by the Reader that had it.
 //   - An empty header value and an empty message value are read as nil, so an

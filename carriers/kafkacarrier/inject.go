@@ -37,7 +37,8 @@ func Inject(ctx context.Context, msg *kafka.Message, opts ...Option) {
 }
 
 // InjectAll is [Inject] for messages that leave together with one context; it
-// allocates twice for all of them.
+// allocates twice for all of them. They share the bytes of the values, which
+// must not be written to.
 func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...Option) {
 	cfg := newConfig(opts)
 	if cfg.keepsExisting() {
