@@ -137,10 +137,13 @@ func isAnonymous(t reflect.Type) bool {
 	return t == plainType || isWrapper(t)
 }
 
+// lookUp returns the name of the first error in the tree that has one.
 func lookUp(names []errorName, err error) string {
-	for _, known := range names {
-		if matches(err, known.target) {
-			return known.name
+	for e := range tree(err) {
+		for _, known := range names {
+			if isTarget(e, known.target) {
+				return known.name
+			}
 		}
 	}
 	return ""
@@ -148,16 +151,21 @@ func lookUp(names []errorName, err error) string {
 
 // matches is [errors.Is] on the bounded tree of err.
 func matches(err, target error) bool {
-	canCompare := reflect.TypeOf(target).Comparable()
 	for e := range tree(err) {
-		if canCompare && e == target { //nolint:errorlint // This is the comparison of errors.Is.
-			return true
-		}
-		if is, ok := e.(interface{ Is(error) bool }); ok && is.Is(target) {
+		if isTarget(e, target) {
 			return true
 		}
 	}
 	return false
+}
+
+// isTarget is [errors.Is] without what err wraps.
+func isTarget(err, target error) bool {
+	if reflect.TypeOf(target).Comparable() && err == target { //nolint:errorlint // This is the comparison of errors.Is.
+		return true
+	}
+	is, ok := err.(interface{ Is(error) bool })
+	return ok && is.Is(target)
 }
 
 // tree yields err and the errors it wraps, in the order of [errors.Is], at most

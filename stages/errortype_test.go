@@ -78,6 +78,7 @@ func TestErrorType(t *testing.T) {
 		"code not text":           {codedError("\xff"), "github.com/waybill-go/waybill/stages_test.codedError"},
 		"known":                   {io.ErrUnexpectedEOF, "unexpected_eof"},
 		"known by Is":             {&os.PathError{Op: "open", Err: os.ErrNotExist}, "not_exist"},
+		"known, joined":           {errors.Join(errors.New("a"), fs.ErrPermission, io.ErrUnexpectedEOF), "permission"},
 		"known, wrapped":          {fmt.Errorf("a: %w", fs.ErrPermission), "permission"},
 		"typed nil":               {typedNil, "*stages_test.plainError"},
 		"wraps itself":            {&selfError{}, "*stages_test.selfError"},
@@ -108,6 +109,28 @@ func TestErrorTypeOfASimilarErrorIsMapped(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// R15.
+func TestErrorTypeIsThatOfTheFirstErrorWithAName(t *testing.T) {
+	t.Parallel()
+	inner, outer := errors.New("inner"), listError{"outer"}
+	r := newRig(t, stages.WithErrorType(inner, "inner"), stages.WithErrorType(errSimilar, "outer"))
+	for name, err := range map[string]error{
+		"joined":  errors.Join(outer, codedError("x"), inner),
+		"wrapped": similarError{inner},
+	} {
+		_ = r.Run(t.Context(), func(context.Context) error { return err })
+		if got := r.probe.last(t).ErrorType; got != "outer" {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+// similarError is similar to others, whatever it wraps.
+type similarError struct{ error }
+
+func (similarError) Is(target error) bool { return target == errSimilar }
+func (e similarError) Unwrap() error      { return e.error }
 
 // R15.
 func TestErrorTypesAreBounded(t *testing.T) {

@@ -97,7 +97,8 @@ func WithClassifier(classify func(ctx context.Context, err error) Outcome) Optio
 }
 
 // WithErrorType gives target, and all errors that wrap it, the error type
-// name. It may be given many times; the first that fits is used. A nil target
+// name. It may be given many times: the outermost error that has a name counts,
+// the first of joined ones, and of its names the one given first. A nil target
 // or an empty name is ignored.
 func WithErrorType(target error, name string) Option {
 	return optionFunc(func(c config) config {
