@@ -15,7 +15,8 @@ import (
 )
 
 // InjectRedis puts the context of ctx on the entry that args adds to a stream.
-// Its values are a map, or a list of fields and values that carries none yet.
+// Its values are a map, or a []any of fields and values that carries none yet; a
+// []string has to become one.
 func InjectRedis(ctx context.Context, args *redis.XAddArgs) {
 	switch values := args.Values.(type) {
 	case map[string]any:
