@@ -106,9 +106,9 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // distinct contexts there are. The returned ctx has the baggage of ctx and a
 // waybill with the oldest times and the most hops of the remotes.
 //
-// Remotes that hold no span context are not linked. A remote that is the very
-// span in ctx, because ctx was extracted from the same carrier, counts as no
-// span in ctx. A nil tracer starts a span that records nothing, and so does one
+// Remotes that hold no span context are not linked. A remote span in ctx that is
+// one of the remotes, because ctx was extracted from the same carrier, counts as
+// no span in ctx. A nil tracer starts a span that records nothing, and so does one
 // that panics or returns no span.
 func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remote, opts ...StartOption) (context.Context, trace.Span) {
 	var cfg startConfig
@@ -120,8 +120,8 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 	ctx = orBackground(ctx)
 	set := newLinkSet(remotes)
 	ambient := spanContext(ctx)
-	if set.contains(ambient) {
-		if cfg.untrusted && ambient.IsRemote() {
+	if ambient.IsRemote() && set.contains(ambient) {
+		if cfg.untrusted {
 			// A tracer that records nothing passes the span on, and its baggage came with it.
 			ctx = baggage.ContextWithoutBaggage(trace.ContextWithSpanContext(ctx, trace.SpanContext{}))
 		}
@@ -250,7 +250,7 @@ func (s linkSet) contains(sc trace.SpanContext) bool {
 // does not stay the parent.
 func (s linkSet) links(remotes []Remote, cfg startConfig, ambient trace.SpanContext) []trace.Link {
 	room := maxLinks
-	linkAmbient := ambient.IsValid() && !cfg.parent(remotes, s, ambient).Equal(ambient)
+	linkAmbient := ambient.IsValid() && !s.contains(ambient) && !cfg.parent(remotes, s, ambient).Equal(ambient)
 	if linkAmbient {
 		room--
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
+	otelpropagation "go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -244,6 +245,39 @@ func TestStartInAContextOfTheSameCarrier(t *testing.T) {
 			requireLinks(t, got, trace.SpanContext{}, tt.links)
 			if tt.name == "untrusted" && baggage.FromContext(started).Len() != 0 {
 				t.Errorf("the baggage of the stranger is there: %s", baggage.FromContext(started))
+			}
+		})
+	}
+}
+
+// What is sent and handled under one live span, as in one process, stays below it.
+func TestALiveSpanStaysTheParentOfWhatItSent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		count  int
+		option propagation.StartOption
+		child  bool
+	}{
+		{"by default", 1, nil, true},
+		{"of several", 3, nil, true},
+		{"AsParent", 1, propagation.AsParent(), true},
+		{"untrusted", 1, propagation.WithUntrusted(), true},
+		{"AsLink", 1, propagation.AsLink(), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tracer, recorder := tracer()
+			ctx, live := tracer.Start(t.Context(), "send")
+			sent := propagation.ReadTextMap(otelpropagation.MapCarrier(propagation.Map(ctx, defaults)), defaults)
+			_, span := propagation.Start(ctx, tracer, "process", slices.Repeat([]propagation.Remote{sent}, tt.count), tt.option)
+			span.End()
+			got := recorder.Ended()[0]
+			if child := got.Parent().SpanID() == live.SpanContext().SpanID(); child != tt.child {
+				t.Errorf("a child of the live span: %t, want %t", child, tt.child)
+			}
+			if links := got.Links(); len(links) != 1 || links[0].SpanContext.SpanID() != live.SpanContext().SpanID() {
+				t.Errorf("the links are %v", links)
 			}
 		})
 	}
