@@ -270,6 +270,26 @@ func TestInjectDTwiceFromOneBase(t *testing.T) {
 	}
 }
 
+// Rule 6: two documents that hold the same nested one.
+func TestDocumentsCanShareANestedOne(t *testing.T) {
+	t.Parallel()
+	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.trace")}
+	for name, meta := range map[string]any{"D": D{{"source", "shop"}}, "M": M{"source": "shop"}, "Raw": encode(t, D{{"source", "shop"}})} {
+		before := fmt.Sprint(meta)
+		first := mongocarrier.InjectD(spanCtx(t, traceparentA), D{{"meta", meta}}, opts...)
+		second := mongocarrier.InjectM(spanCtx(t, traceparentB), M{"meta": meta}, opts...)
+		if got := traceparent(mongocarrier.ReadD(first, opts...)); got != traceparentA {
+			t.Errorf("%s: the first has %q", name, got)
+		}
+		if got := traceparent(mongocarrier.ReadM(second, opts...)); got != traceparentB {
+			t.Errorf("%s: the second has %q", name, got)
+		}
+		if after := fmt.Sprint(meta); after != before {
+			t.Errorf("%s became %s", name, after)
+		}
+	}
+}
+
 // Rule 6: the documents of a cursor lie one behind the other in one buffer.
 func TestInjectRawSparesTheNextDocumentOfABatch(t *testing.T) {
 	t.Parallel()

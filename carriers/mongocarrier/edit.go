@@ -66,7 +66,8 @@ func lookup(doc any, path string) any {
 }
 
 // editValue changes the document at path in doc, a nested document of any
-// shape, and returns one of the same type. It reports false if doc is none.
+// shape, and returns one of the same type, in memory of its own: other documents
+// may hold it too. It reports false if doc is none.
 func editValue(doc any, path string, c *change) (any, bool) {
 	v := reflect.ValueOf(doc)
 	if !v.IsValid() {
@@ -75,7 +76,9 @@ func editValue(doc any, path string, c *change) (any, bool) {
 	switch t := v.Type(); {
 	case t.Kind() == reflect.Map && t.ConvertibleTo(anyMap):
 		m, _ := reflect.TypeAssert[map[string]any](v.Convert(anyMap))
-		m, ok := editM(m, path, c)
+		inCopy := *c
+		inCopy.copying = copied
+		m, ok := editM(m, path, &inCopy)
 		return reflect.ValueOf(m).Convert(t).Interface(), ok
 	case isList(t):
 		list, ok := editD(listElems(v), path, c)
