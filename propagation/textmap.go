@@ -5,8 +5,6 @@ package propagation
 
 import (
 	"context"
-	"net/http"
-	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
 )
@@ -31,7 +29,7 @@ func InjectTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option) 
 		}
 	case propagation.HeaderCarrier:
 		if known != nil {
-			Inject[TextMapCarrier](ctx, carrier, headerLines{}, opts...)
+			Inject(ctx, known, Setter[propagation.HeaderCarrier](headerLines{}), opts...)
 		}
 	default:
 		Inject[TextMapCarrier](ctx, carrier, textMap{}, opts...)
@@ -47,7 +45,7 @@ func ExtractTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option)
 	case bytesGetter:
 		return Extract[bytesGetter](ctx, known, bytesReader{}, opts...)
 	case propagation.HeaderCarrier:
-		return Extract[TextMapCarrier](ctx, carrier, headerLines{}, opts...)
+		return Extract(ctx, known, Getter[propagation.HeaderCarrier](headerLines{}), opts...)
 	default:
 		return Extract[TextMapCarrier](ctx, carrier, textMap{}, opts...)
 	}
@@ -62,7 +60,7 @@ func ReadTextMap(carrier TextMapCarrier, opts ...Option) Remote {
 	case bytesGetter:
 		return Read[bytesGetter](known, bytesReader{}, opts...)
 	case propagation.HeaderCarrier:
-		return Read[TextMapCarrier](carrier, headerLines{}, opts...)
+		return Read(known, Getter[propagation.HeaderCarrier](headerLines{}), opts...)
 	default:
 		return Read[TextMapCarrier](carrier, textMap{}, opts...)
 	}
@@ -109,15 +107,6 @@ func (textMap) Values(c TextMapCarrier, key string) []string {
 
 func (textMap) Delete(c TextMapCarrier, key string) { deleteKey(c, key) }
 
-// headerLines is the accessor of an HTTP header, in which several lines are
-// one value: a tracestate may be divided, and two traceparents are malformed.
-// https://www.rfc-editor.org/rfc/rfc9110#section-5.3
-type headerLines struct{ textMap }
-
-func (h headerLines) Get(c TextMapCarrier, key string) string {
-	return strings.Join(h.Values(c, key), ",")
-}
-
 // bytesWriter is the accessor of a TextMapCarrier that takes bytes.
 type bytesWriter struct{ byOwnMethods }
 
@@ -155,8 +144,6 @@ func deleteKey(c TextMapCarrier, key string) {
 		known.Delete(key)
 	case propagation.MapCarrier:
 		delete(known, key)
-	case propagation.HeaderCarrier:
-		http.Header(known).Del(key)
 	default:
 		if c.Get(key) != "" {
 			c.Set(key, "")
