@@ -33,8 +33,9 @@
 //   - Every field of the propagator is removed before it is set: a child never
 //     gets the tracestate or the baggage of one span with the traceparent of
 //     another, and never the context its parent was started with.
-//   - A variable is there once. Values are written whole or not at all, and
-//     never so long or of such bytes that the process could not be started.
+//   - A variable that is written is there once. Values are written whole or not
+//     at all, and never so long or of such bytes that the process could not be
+//     started.
 //   - The list or map that is given is not written to, and the one that is
 //     returned belongs to the caller. nil is an empty environment.
 //   - Extract and Read never fail. All functions are safe for concurrent use.
