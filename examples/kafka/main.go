@@ -29,9 +29,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer stop()
-	if err := run(context.Background(), addr); err != nil {
-		log.Print(err)
+	err = run(context.Background(), addr)
+	stop()
+	if err != nil {
+		log.Fatal(err)
 	}
 }
 

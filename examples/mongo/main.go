@@ -27,9 +27,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer stop()
-	if err := run(context.Background(), uri); err != nil {
-		log.Print(err)
+	err = run(context.Background(), uri)
+	stop()
+	if err != nil {
+		log.Fatal(err)
 	}
 }
 

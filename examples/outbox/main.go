@@ -36,15 +36,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer stopMongo()
 	addr, stopKafka, err := local.StartKafka(topic)
 	if err != nil {
-		log.Print(err)
-		return
+		stopMongo()
+		log.Fatal(err)
 	}
-	defer stopKafka()
-	if err := run(context.Background(), uri, addr); err != nil {
-		log.Print(err)
+	err = run(context.Background(), uri, addr)
+	stopKafka()
+	stopMongo()
+	if err != nil {
+		log.Fatal(err)
 	}
 }
 
