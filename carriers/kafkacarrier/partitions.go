@@ -17,6 +17,8 @@ type partitions struct {
 	mu    sync.Mutex
 	known map[topicPartition]*partition
 	swept time.Time
+
+	closed bool // Nothing is remembered any more.
 }
 
 type topicPartition struct {
@@ -38,18 +40,26 @@ const defaultExpiry = 10 * time.Minute
 func (p *partitions) track(msg *kafka.Message, now time.Time) (again bool, skipped int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	known := p.of(msg, now)
+	known.fetched = now
+	return known.track(msg.Offset)
+}
+
+// of returns what is known of the partition of msg, and remembers it from now on.
+func (p *partitions) of(msg *kafka.Message, now time.Time) *partition {
 	key := topicPartition{msg.Topic, msg.Partition}
 	known, ok := p.known[key]
 	if !ok {
+		known = &partition{fetched: now}
+	}
+	if !ok && !p.closed {
 		if p.known == nil {
 			p.known = make(map[topicPartition]*partition)
 		}
-		known = &partition{}
 		p.known[key] = known
 	}
-	known.fetched = now
 	known.watermark = max(known.watermark, msg.HighWaterMark)
-	return known.track(msg.Offset)
+	return known
 }
 
 // wasSeen reports whether msg is one that had been fetched before.
@@ -60,15 +70,11 @@ func (p *partitions) wasSeen(msg *kafka.Message) bool {
 	return ok && known.wasSeen(msg.Offset)
 }
 
-// lag returns how many offsets there are after that of msg.
-func (p *partitions) lag(msg *kafka.Message) int64 {
+// lag returns how many offsets there are after that of msg at now.
+func (p *partitions) lag(msg *kafka.Message, now time.Time) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	watermark := msg.HighWaterMark
-	if known, ok := p.known[topicPartition{msg.Topic, msg.Partition}]; ok {
-		watermark = max(watermark, known.watermark)
-	}
-	return max(watermark-msg.Offset-1, 0)
+	return max(p.of(msg, now).watermark-msg.Offset-1, 0)
 }
 
 // expired forgets the partitions that have brought nothing for longer than
@@ -103,11 +109,26 @@ func (p *partitions) forget(key topicPartition) (*partition, bool) {
 	return known, ok
 }
 
-// forgetAll forgets all partitions and returns them.
-func (p *partitions) forgetAll() map[topicPartition]*partition {
+// restart forgets which offsets were fetched.
+func (p *partitions) restart() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, known := range p.known {
+		known.window = window{}
+	}
+}
+
+// close forgets all partitions for good and returns them.
+func (p *partitions) close() map[topicPartition]*partition {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.known
-	p.known = nil
+	p.known, p.closed = nil, true
 	return known
+}
+
+func (p *partitions) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }

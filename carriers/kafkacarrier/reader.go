@@ -103,7 +103,7 @@ func (r *Reader) ReadMessage(ctx context.Context) (kafka.Message, error) {
 	}
 	r.polled(ctx, started, &msg, err)
 	if err == nil && r.cfg.group != "" && !r.queues {
-		r.committed(r.cfg.group, r.templateOf(msg.Topic), msg.Partition, r.known.lag(&msg))
+		r.commitOf(&msg)
 	}
 	return msg, err
 }
@@ -136,6 +136,7 @@ func (r *Reader) polled(ctx context.Context, started time.Time, msg *kafka.Messa
 		topic, partition = msg.Topic, msg.Partition
 		r.track(msg)
 		r.delivered(ctx, opPoll, msg)
+		r.revokeIfClosed(msg)
 	}
 	r.measure(ctx, opPoll, started, topic, partition, err)
 	if !r.cfg.withPoll {
@@ -208,7 +209,7 @@ func (r *Reader) CommitMessages(ctx context.Context, msgs ...kafka.Message) erro
 	topic, partition := common(msgs)
 	var span trace.Span
 	if !r.cfg.withoutCommit {
-		_, span = r.continues(ctx, spanClass{opCommit, trace.SpanKindClient, topic}, r.toSettle(ctx, msgs))
+		_, span = r.continues(ctx, spanClass{opCommit, trace.SpanKindClient, topic}, r.toSettle(ctx, msgs), r.settleOptions(ctx)...)
 	}
 	err := r.reader.CommitMessages(ctx, msgs...)
 	if span != nil {
@@ -228,6 +229,15 @@ func (r *Reader) toSettle(ctx context.Context, msgs []kafka.Message) []propagati
 		return nil
 	}
 	return r.readAll(msgs) //nolint:contextcheck // headers are read without one.
+}
+
+// settleOptions say how a commit span relates to what it settles. A span that is
+// in ctx is that of the work, and stays the parent.
+func (r *Reader) settleOptions(ctx context.Context) []propagation.StartOption {
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		return nil
+	}
+	return r.cfg.start
 }
 
 // settled returns what is to be said of a commit of msgs.
@@ -253,7 +263,7 @@ func (r *Reader) commitsOf(msgs []kafka.Message) {
 		return
 	}
 	if len(msgs) == 1 {
-		r.committed(r.cfg.group, r.templateOf(msgs[0].Topic), msgs[0].Partition, r.known.lag(&msgs[0]))
+		r.commitOf(&msgs[0])
 		return
 	}
 	highest := make(map[topicPartition]*kafka.Message)
@@ -263,8 +273,22 @@ func (r *Reader) commitsOf(msgs []kafka.Message) {
 			highest[key] = &msgs[i]
 		}
 	}
-	for key, msg := range highest {
-		r.committed(r.cfg.group, r.templateOf(key.topic), key.partition, r.known.lag(msg))
+	for _, msg := range highest {
+		r.commitOf(msg)
+	}
+}
+
+// commitOf tells the observer that the offset of msg was committed.
+func (r *Reader) commitOf(msg *kafka.Message) {
+	r.committed(r.cfg.group, r.templateOf(msg.Topic), msg.Partition, r.known.lag(msg, time.Now()))
+	r.revokeIfClosed(msg)
+}
+
+// revokeIfClosed tells the observer again that a partition is no longer read
+// here: what kafka-go fetched ahead is handed on after Close, too.
+func (r *Reader) revokeIfClosed(msg *kafka.Message) {
+	if r.known.isClosed() {
+		r.revoked(r.cfg.group, r.templateOf(msg.Topic), msg.Partition)
 	}
 }
 
@@ -298,7 +322,7 @@ func (r *Reader) Forget(topic string, partition int) {
 func (r *Reader) SetOffset(offset int64) error {
 	err := r.reader.SetOffset(offset)
 	if err == nil {
-		r.known.forgetAll()
+		r.known.restart()
 	}
 	return err
 }
@@ -308,7 +332,7 @@ func (r *Reader) SetOffset(offset int64) error {
 func (r *Reader) SetOffsetAt(ctx context.Context, t time.Time) error {
 	err := r.reader.SetOffsetAt(orBackground(ctx), t)
 	if err == nil {
-		r.known.forgetAll()
+		r.known.restart()
 	}
 	return err
 }
@@ -335,7 +359,7 @@ func (r *Reader) Stats() kafka.ReaderStats { return r.reader.Stats() }
 // no longer read here.
 func (r *Reader) Close() error {
 	err := r.reader.Close()
-	for key, known := range r.known.forgetAll() {
+	for key, known := range r.known.close() {
 		r.lost(key, known)
 	}
 	return err

@@ -774,3 +774,79 @@ func TestTopicTemplate(t *testing.T) {
 		t.Errorf("a template that panics: %v", err)
 	}
 }
+
+// Rule 54. Whatever comes last, the observer ends up with no partition.
+func TestClosedReaderLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(c *consumer, msg kafka.Message) error{
+		"fetched ahead": func(c *consumer, _ kafka.Message) error {
+			closed := c.Close()
+			_, err := c.FetchMessage(t.Context())
+			return errors.Join(closed, err)
+		},
+		"read ahead": func(c *consumer, _ kafka.Message) error {
+			closed := c.Close()
+			_, err := c.ReadMessage(t.Context())
+			return errors.Join(closed, err)
+		},
+		"committed late": func(c *consumer, msg kafka.Message) error {
+			return errors.Join(c.Close(), c.CommitMessages(t.Context(), msg))
+		},
+		"committed when forgotten": func(c *consumer, msg kafka.Message) error {
+			c.Forget(msg.Topic, msg.Partition)
+			return errors.Join(c.CommitMessages(t.Context(), msg), c.Close())
+		},
+		"sent back": func(c *consumer, _ kafka.Message) error {
+			return errors.Join(c.SetOffset(0), c.SetOffsetAt(t.Context(), time.Now()), c.Close())
+		},
+	}
+	for name, finish := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := consume(t, inGroup(consumed(1), consumed(2)))
+			if err := finish(c, c.fetchAll(t, 1)[0]); err != nil {
+				t.Fatal(err)
+			}
+			if last := c.events.all[len(c.events.all)-1]; last != "revoked workers orders/2" {
+				t.Errorf("the observer was told %q", c.events.all)
+			}
+		})
+	}
+}
+
+// Rule 50. What is fetched again after SetOffset was asked for.
+func TestSetOffsetIsNoRedelivery(t *testing.T) {
+	t.Parallel()
+	c := consume(t, inGroup(consumed(1), consumed(2), consumed(1), consumed(2)))
+	c.fetchAll(t, 2)
+	if err := c.SetOffset(1); err != nil {
+		t.Fatal(err)
+	}
+	c.fetchAll(t, 2)
+	if got := strings.Join(c.events.take(), "\n"); strings.Contains(got, "redelivered") || strings.Contains(got, "skipped") {
+		t.Errorf("the observer was told\n%s", got)
+	}
+}
+
+// Rules 11, 38 and 46. A stranger is no parent of a commit either; the span of
+// the work is, whatever the option says.
+func TestCommitHeedsHowMessagesRelate(t *testing.T) {
+	t.Parallel()
+	msg := consumed(1, header("traceparent", traceparentA))
+	for name, o := range map[string]propagation.StartOption{"untrusted": propagation.WithUntrusted(), "link": propagation.AsLink()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := consume(t, inGroup(), kafkacarrier.WithStartOptions(o))
+			if err := errors.Join(c.CommitMessages(t.Context(), msg), c.CommitMessages(bareContext(t, traceparentB), msg)); err != nil {
+				t.Fatal(err)
+			}
+			spans := recorded(t, c.flow)
+			if spans[0].Parent.IsValid() || len(spans[0].Links) != 1 {
+				t.Errorf("alone the parent is %v, with links %v", spans[0].Parent, spans[0].Links)
+			}
+			if got := spans[1].Parent.TraceID().String(); got != traceB || len(spans[1].Links) != 1 {
+				t.Errorf("in the work the parent is of %s, with links %v", got, spans[1].Links)
+			}
+		})
+	}
+}

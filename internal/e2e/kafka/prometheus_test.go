@@ -71,6 +71,16 @@ func (s *site) series() {
 		}
 	}
 	s.close(r, w)
+	ahead := 0 // What was fetched ahead is handed on.
+	for {
+		if _, err := r.FetchMessage(ctx); err != nil {
+			break
+		}
+		ahead++
+	}
+	if ahead == 0 {
+		s.t.Error("nothing was fetched ahead")
+	}
 	after := gathered(s, registry)
 	for _, name := range []string{"etl_kafka_lag_messages ", "etl_kafka_committed_lag_messages ", "etl_kafka_last_fetch_timestamp_seconds "} {
 		if sum, ok := after[name]; ok {
