@@ -123,6 +123,7 @@ func (c *call) openSingle(tracer trace.Tracer, msg *kafka.Message, stamper *stam
 		}
 	}
 	c.tokens[0].span = span
+	c.w.note(span, msg)
 	stamper.put(ctx, msg, true)
 }
 
@@ -170,6 +171,7 @@ func (c *call) openEach(tracer trace.Tracer, msgs []kafka.Message, stamper *stam
 		}
 		ctx, span := c.w.begin(origin, tracer, spanClass{opCreate, trace.SpanKindProducer, token.topic}, existing)
 		token.span = span
+		c.w.note(span, msg)
 		links = append(links, trace.Link{SpanContext: span.SpanContext()})
 		stamper.put(ctx, msg, true)
 		fresh = true
@@ -237,9 +239,9 @@ func (c *call) count(n int) {
 }
 
 // queued tells that the messages of c are in the queue of the kafka.Writer, by
-// 1, or out of it, by -1. A nil c has no one to tell.
+// 1, or out of it, by -1.
 func (c *call) queued(by int) {
-	if c == nil || c.w.to == nil {
+	if c.w.to == nil {
 		return
 	}
 	if c.topic != "" {

@@ -209,3 +209,32 @@ func (broken) Start(context.Context, string, ...trace.SpanStartOption) (context.
 
 // brokenObserver is nil inside, so each of its methods panics.
 type brokenObserver struct{ kafkacarrier.Observer }
+
+// A tracer that gives no span is one that gives a span of no one.
+func TestTracerWithoutSpansRecordsNothing(t *testing.T) {
+	t.Parallel()
+	b := &broker{}
+	w, err := kafkacarrier.NewWriter(writerTo(b), w3c(), kafkacarrier.WithTracerProvider(emptyTracer{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := bareContext(t, traceparentA)
+	if err := errors.Join(w.WriteMessages(ctx, numbered(2)...), w.WriteMessages(ctx, value("1")), w.Close()); err != nil {
+		t.Error(err)
+	}
+	for _, m := range b.written() {
+		if got := values(m.Headers, "traceparent"); len(got) != 1 || got[0] != traceparentA {
+			t.Errorf("it carries %q", got)
+		}
+	}
+}
+
+type emptyTracer struct{ noop.TracerProvider }
+
+func (emptyTracer) Tracer(string, ...trace.TracerOption) trace.Tracer { return empty{} }
+
+type empty struct{ noop.Tracer }
+
+func (empty) Start(context.Context, string, ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return nil, nil
+}

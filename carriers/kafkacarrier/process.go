@@ -148,6 +148,13 @@ func (t *telemetry) appendContent(attributes []attribute.KeyValue, msg *kafka.Me
 	return attributes
 }
 
+// note puts on span what the user wants to see of the content of msg.
+func (t *telemetry) note(span trace.Span, msg *kafka.Message) {
+	if span.IsRecording() {
+		span.SetAttributes(t.appendContent(nil, msg)...)
+	}
+}
+
 // formatKey calls the user's formatter, which may panic.
 func (t *telemetry) formatKey(key []byte) (formatted string, ok bool) {
 	defer contain()

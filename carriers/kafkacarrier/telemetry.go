@@ -114,7 +114,7 @@ func (t *telemetry) templateOf(topic string) (name string) {
 // start opens a span that has no remote context to do with.
 func (t *telemetry) start(ctx context.Context, tracer trace.Tracer, class spanClass, links ...trace.Link) (started context.Context, span trace.Span) {
 	defer func() {
-		if recover() != nil { // A sampler or a processor panicked.
+		if recover() != nil || span == nil { // A sampler or a processor panicked.
 			started, span = noop.Tracer{}.Start(ctx, class.op.name) //nolint:fatcontext // the one span of this call.
 		}
 	}()

@@ -43,7 +43,8 @@ var (
 // outcome of each message and then calls the one that was there, so w must not
 // be in use yet, and its configuration must not change afterwards. Wrapping a
 // kafka.Writer twice is harmless: a message is recorded by the Writer it was
-// written to. The error is [ErrNil] if w is nil.
+// written to. The Balancer of w is set to one that shows the Balancer there was
+// the WriterData of the caller. The error is [ErrNil] if w is nil.
 func NewWriter(w *kafka.Writer, opts ...Option) (*Writer, error) {
 	if w == nil {
 		return nil, ErrNil
@@ -55,6 +56,9 @@ func NewWriter(w *kafka.Writer, opts ...Option) (*Writer, error) {
 	}
 	wrapped := &Writer{telemetry: newTelemetry(cfg), writer: w, completion: w.Completion}
 	w.Completion = wrapped.complete
+	if w.Balancer != nil {
+		w.Balancer = balancer{wrapped, w.Balancer}
+	}
 	return wrapped, nil
 }
 
@@ -83,16 +87,26 @@ func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 		stampTimes(copies, time.Now())
 	}
 	c := w.open(ctx, copies)
-	c.queued(1)
-	started := w.clock()
-	err := w.writer.WriteMessages(ctx, copies...)
-	if c != nil {
-		w.blocked(opSend, w.templateOf(c.topic), started)
-		c.returned(err)
-	}
+	err := w.send(ctx, c, copies)
 	err = w.original(err, msgs, copies)
 	release(copied)
 	return err
+}
+
+// send hands msgs to kafka-go, and ends c however that ends: the Balancer and the
+// Transport are the user's, and may panic.
+func (w *Writer) send(ctx context.Context, c *call, msgs []kafka.Message) error {
+	if c == nil {
+		return w.writer.WriteMessages(ctx, msgs...)
+	}
+	c.queued(1)
+	started, outcome := w.clock(), errPanic
+	defer func() {
+		w.blocked(opSend, w.templateOf(c.topic), started)
+		c.returned(outcome)
+	}()
+	outcome = w.writer.WriteMessages(ctx, msgs...)
+	return outcome
 }
 
 // messageSlices are to copy messages to. kafka-go keeps the messages it is
@@ -139,7 +153,7 @@ func (w *Writer) original(err error, msgs, copies []kafka.Message) error {
 		if totalSize(&copies[i]) > w.batchBytes() {
 			return kafka.MessageTooLargeError{
 				Message:   msgs[i],
-				Remaining: slices.Concat(msgs[:i], msgs[i+1:]),
+				Remaining: slices.Delete(slices.Clone(msgs), i, i+1),
 			}
 		}
 	}

@@ -822,3 +822,107 @@ func TestSendSpanLinksAreSpreadOverTheBatch(t *testing.T) {
 		}
 	}
 }
+
+// Rules 16 and 18.
+func TestBalancerSeesTheMessagesOfTheCaller(t *testing.T) {
+	t.Parallel()
+	for name, n := range map[string]int{"single": 1, "batch": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen []any
+			r := newRig(t, &broker{partitions: 3}, func(w *kafka.Writer) {
+				w.Balancer = kafka.BalancerFunc(func(m kafka.Message, partitions ...int) int {
+					seen = append(seen, m.WriterData)
+					return partitions[len(partitions)-1]
+				})
+			})
+			msgs, want := numbered(n), []any{}
+			for i := range msgs {
+				msgs[i].WriterData = i
+				want = append(want, i)
+			}
+			if err := r.writer.WriteMessages(t.Context(), msgs...); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, seen); diff != "" {
+				t.Error(diff)
+			}
+			if got := r.broker.written()[0].Partition; got != 2 {
+				t.Errorf("it is written to partition %d", got)
+			}
+		})
+	}
+}
+
+// Rule 62.
+func TestPanicOfTheUsersBalancerGoesUpAfterTheSpansEnded(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{1: 1, 2: 3} {
+		r := newRig(t, &broker{}, func(w *kafka.Writer) {
+			w.Balancer = kafka.BalancerFunc(func(kafka.Message, ...int) int { panic("balancer") })
+		})
+		if _, caught := recovered(func() error { return r.writer.WriteMessages(t.Context(), numbered(n)...) }); caught != "balancer" {
+			t.Errorf("the panic is %v", caught)
+		}
+		spans := r.spans(t)
+		if len(spans) != want {
+			t.Errorf("%d spans have ended, want %d", len(spans), want)
+		}
+		for _, s := range spans {
+			if got := attributeOf(s, "error.type"); got != "panic" || s.Status.Code != codes.Error {
+				t.Errorf("%s ends with %v and error.type %q", s.Name, s.Status, got)
+			}
+		}
+	}
+}
+
+// Rule 25.
+func TestTooLargeErrorIsThatOfKafkaGo(t *testing.T) {
+	t.Parallel()
+	small := func(w *kafka.Writer) { w.BatchBytes = 100 }
+	r, plain := newRig(t, &broker{}, small), writerTo(&broker{})
+	small(plain)
+	defer closeWriter(t, plain)
+	large := kafka.Message{Value: make([]byte, 200), WriterData: "large"}
+	for _, msgs := range [][]kafka.Message{{large}, {value("1"), large}, {large, value("2")}} {
+		want, got := plain.WriteMessages(t.Context(), msgs...), r.writer.WriteMessages(t.Context(), msgs...)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// Rules 48 and 49.
+func TestContentOfWrittenMessagesIsRecordedOnlyWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	msg := kafka.Message{Key: []byte("k"), Headers: []kafka.Header{header("tenant", "acme")}}
+	asked := []kafkacarrier.Option{kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("tenant")}
+	for name, tt := range map[string]struct {
+		opts        []kafkacarrier.Option
+		msgs        []kafka.Message
+		span        string
+		key, tenant string
+	}{
+		"not asked": {msgs: []kafka.Message{msg}, span: "send orders"},
+		"single":    {opts: asked, msgs: []kafka.Message{msg}, span: "send orders", key: "k", tenant: `["acme"]`},
+		"batch":     {opts: asked, msgs: []kafka.Message{msg, msg}, span: "create orders", key: "k", tenant: `["acme"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, &broker{}, nil, tt.opts...)
+			if err := r.writer.WriteMessages(t.Context(), tt.msgs...); err != nil {
+				t.Fatal(err)
+			}
+			spans := named(r.spans(t), tt.span)
+			if len(spans) != len(tt.msgs) {
+				t.Fatalf("there are %d spans %s", len(spans), tt.span)
+			}
+			for _, s := range spans {
+				got := []string{attributeOf(s, "messaging.kafka.message.key"), attributeOf(s, "messaging.header.tenant"), attributeOf(s, "messaging.kafka.message.tombstone")}
+				if diff := cmp.Diff([]string{tt.key, tt.tenant, "true"}, got); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
