@@ -227,6 +227,21 @@ func TestOptionsOfAnotherCarrierTypeAreRefused(t *testing.T) {
 	if carriertest.FixtureError(nil) == nil {
 		t.Error("a nil constructor is taken")
 	}
+	if err := carriertest.FixtureError(func() propagation.TextMapCarrier { return nil }); err == nil {
+		t.Error("a nil carrier is taken")
+	}
+	if err := carriertest.FixtureError(func() propagation.TextMapCarrier { panic("no room") }); err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("the error of a constructor that panics is %v", err)
+	}
+	newMap := func() other { return other{} }
+	read := propagation.GetterFunc[other](func(o other, key string) string { return o[key] })
+	write := propagation.SetterFunc[other](func(o other, key, value string) { o[key] = value })
+	if err := carriertest.AccessorFixtureError(newMap, read, write); err != nil {
+		t.Error(err)
+	}
+	if carriertest.AccessorFixtureError(newMap, nil, write) == nil || carriertest.AccessorFixtureError(newMap, read, nil) == nil {
+		t.Error("a nil accessor is taken")
+	}
 }
 
 // TestRunFailsTheTest runs the suite as users do, in a process of its own,

@@ -37,7 +37,8 @@
 // # Guarantees
 //
 // The suite uses its own propagator, so no global changes its result. A carrier
-// that panics fails the rule it panics in and no other. Rules are independent:
+// that panics fails the rule it panics in and no other; a constructor that panics
+// or makes nothing fails the test before the rules. Rules are independent:
 // each starts from new carriers.
 //
 // # Limits

@@ -58,6 +58,12 @@ func FixtureError(newCarrier func() propagation.TextMapCarrier, opts ...Option) 
 	return err
 }
 
+// AccessorFixtureError is the error with which RunAccessors stops.
+func AccessorFixtureError[C any](newCarrier func() C, getter propagation.Getter[C], setter propagation.Setter[C]) error {
+	_, err := newFixture(newCarrier, binder(getter, setter), newConfig(nil))
+	return err
+}
+
 // Rules returns the names of all rules.
 func Rules() []string {
 	var names []string

@@ -18,13 +18,19 @@ type fixture struct {
 	empties []func() *subject
 }
 
-var errNoConstructor = errors.New("carriertest: the constructor of carriers is nil")
+var (
+	errNoConstructor = errors.New("carriertest: the constructor of carriers is nil")
+	errNoAccessor    = errors.New("carriertest: the getter or the setter is nil")
+)
 
 // newFixture binds what the options hold to the type of the carrier.
 func newFixture[C any](newCarrier func() C, bind func(C) *subject, cfg config) (fixture, error) {
 	f := fixture{config: cfg}
 	if newCarrier == nil {
 		return f, errNoConstructor
+	}
+	if bind == nil {
+		return f, errNoAccessor
 	}
 	fork, err := functionOf[func(C) C]("WithFork", cfg.forkFunc)
 	if err != nil {
@@ -60,7 +66,19 @@ func newFixture[C any](newCarrier func() C, bind func(C) *subject, cfg config) (
 		}
 		f.empties = append(f.empties, func() *subject { return subjectOf(empty()) })
 	}
-	return f, nil
+	return f, f.try()
+}
+
+// try makes one carrier, so that a constructor that fails is told of before the
+// rules, and not once in each.
+func (f fixture) try() (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("carriertest: the constructor made no carrier: %v", v)
+		}
+	}()
+	f.fresh()
+	return nil
 }
 
 // functionOf returns the function that an option holds, or nil if it was not

@@ -57,8 +57,12 @@ func bindTextMap(c propagation.TextMapCarrier) *subject {
 	return s
 }
 
-// binder returns a function that makes a subject of a carrier with accessors.
+// binder returns a function that makes a subject of a carrier with accessors,
+// or nil if one of them is.
 func binder[C any](getter propagation.Getter[C], setter propagation.Setter[C]) func(c C) *subject {
+	if getter == nil || setter == nil {
+		return nil
+	}
 	return func(c C) *subject {
 		s := &subject{
 			get: func(key string) string { return getter.Get(c, key) },
