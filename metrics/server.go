@@ -74,7 +74,8 @@ func WithPath(path string) ServerOption {
 // an error, and one that takes longer than 10 seconds is not waited for. There is no TLS and no authentication: an
 // address without a host is open to all who can reach it.
 //
-// A nil ctx is never done. A nil gatherer is an error.
+// A nil ctx is never done. A nil gatherer is an error, and so is a ctx that is
+// done.
 func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts ...ServerOption) (*Server, error) { //nolint:contextcheck // Only a nil context is replaced.
 	c := serverConfig{path: defaultPath}
 	for _, opt := range opts {
@@ -90,6 +91,9 @@ func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts
 	}
 	if ctx == nil {
 		ctx = context.Background() //nolint:forbidigo // The documented meaning of a nil context.
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("metrics: %w", context.Cause(ctx))
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {

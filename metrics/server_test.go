@@ -121,7 +121,7 @@ func TestListenReturnsItsErrors(t *testing.T) {
 		"nil":          {t.Context(), "127.0.0.1:0", nil},
 		"nil registry": {t.Context(), "127.0.0.1:0", nilRegistry},
 		"nil function": {t.Context(), "127.0.0.1:0", prometheus.GathererFunc(nil)},
-		"done":         {cancelled, "localhost:0", prometheus.NewRegistry()},
+		"done":         {cancelled, "127.0.0.1:0", prometheus.NewRegistry()},
 	} {
 		if s, err := metrics.Listen(tt.ctx, tt.addr, tt.gatherer); s != nil || err == nil {
 			t.Errorf("%s: Listen = %v, %v", name, s, err)
