@@ -144,8 +144,8 @@
 //     span is open.
 //   - Telemetry does not fail the work: observers, tracers, samplers,
 //     propagators and functions in options may panic, and the context of a
-//     message never makes it too large. A panic of a handler or of the Completion goes on up with
-//     its own value.
+//     message never makes it too large. A panic of a handler, of the Completion
+//     or of the Balancer goes on up with its own value.
 //   - Extraction never fails and never logs, whatever a message holds.
 //   - Nothing here starts a goroutine or calls Stats, which would reset it.
 //   - Global providers and the global propagator are read when they are needed,

@@ -134,8 +134,8 @@ func (r *Reader) polled(ctx context.Context, started time.Time, msg *kafka.Messa
 	topic, partition := r.topic, -1
 	if err == nil {
 		topic, partition = msg.Topic, msg.Partition
-		r.track(msg)
 		r.delivered(ctx, opPoll, msg)
+		r.track(msg) // Only now, so that whoever forgets the partition knows of what the observer was told.
 		r.revokeIfClosed(msg)
 	}
 	r.measure(ctx, opPoll, started, topic, partition, err)

@@ -814,6 +814,32 @@ func TestClosedReaderLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// Rule 54. A rebalance may be noticed while a message is on its way.
+func TestPartitionForgottenDuringAFetchIsRevoked(t *testing.T) {
+	t.Parallel()
+	o := &forgetful{}
+	r := kafkacarrier.NewReaderOf(inGroup(consumed(1)), w3c(), kafkacarrier.WithObserver(o))
+	o.forget = func() { r.Forget("orders", 2) }
+	_, fetchErr := r.FetchMessage(t.Context())
+	if err := errors.Join(fetchErr, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if last := o.all[len(o.all)-1]; last != "revoked workers orders/2" {
+		t.Errorf("the observer was told %q", o.all)
+	}
+}
+
+// forgetful forgets the partition of a message just before it is told of it.
+type forgetful struct {
+	events
+	forget func()
+}
+
+func (f *forgetful) KafkaFetched(group, topic string, partition, bytes int, lag int64, queued time.Duration) {
+	f.forget()
+	f.events.KafkaFetched(group, topic, partition, bytes, lag, queued)
+}
+
 // Rule 50. What is fetched again after SetOffset was asked for.
 func TestSetOffsetIsNoRedelivery(t *testing.T) {
 	t.Parallel()
