@@ -29,7 +29,9 @@ func (t *telemetry) delivered(ctx context.Context, op operation, msg *kafka.Mess
 		queued = t.since(now, msg.Time)
 	}
 	t.fetched(t.cfg.group, topic, msg.Partition, len(msg.Key)+len(msg.Value), lagOf(msg), queued)
-
+	if t.cfg.withoutExtract {
+		return
+	}
 	remote := t.cfg.read(msg) //nolint:contextcheck // headers are read without one.
 	if waybill := remote.Waybill(); !waybill.IsZero() {
 		t.travelled(ctx, topic, t.since(now, waybill.Sent), t.since(now, waybill.Origin))

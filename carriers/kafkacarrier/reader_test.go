@@ -234,6 +234,11 @@ func TestReaderThatDoesNotExtractStartsTracesOfItsOwn(t *testing.T) {
 	if span := only(t, c.flow); span.Parent.IsValid() || len(span.Links) != 0 {
 		t.Errorf("the span has parent %v and links %v", span.Parent, span.Links)
 	}
+	c = consume(t, inGroup(consumed(1, header("traceparent", traceparentA), header("traceparent", traceparentB))), kafkacarrier.WithoutExtract())
+	c.fetchAll(t, 1)
+	if got := c.events.take(); len(got) != 1 {
+		t.Errorf("the observer was told %q", got)
+	}
 }
 
 // Rule 56. What is made of several messages is as old as the oldest.
