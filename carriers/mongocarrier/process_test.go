@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
 
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 	"github.com/waybill-go/waybill/flowtest"
@@ -423,19 +424,27 @@ func (panicking) OnEnd(sdktrace.ReadOnlySpan)      { panic("end") }
 func (panicking) Shutdown(context.Context) error   { return nil }
 func (panicking) ForceFlush(context.Context) error { return nil }
 
-func TestPanickingSpanProcessorChangesNothing(t *testing.T) {
+// noTracer is a provider that panics.
+type noTracer struct{ embedded.TracerProvider }
+
+func (noTracer) Tracer(string, ...trace.TracerOption) trace.Tracer { panic("no tracer") }
+
+func TestPanickingTracingChangesNothing(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("no stock")
-	for _, p := range []panicking{{start: true}, {start: false}} {
+	for p, provider := range map[string]trace.TracerProvider{
+		"at start":     sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(panicking{start: true})),
+		"at the end":   sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(panicking{start: false})),
+		"the provider": noTracer{},
+	} {
 		observer := &observer{}
-		provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p))
 		err := mongocarrier.Process(t.Context(), propagation.Remote{}, func(context.Context) error { return failed },
 			mongocarrier.WithTracerProvider(provider), mongocarrier.WithObserver(observer))
 		if err != failed {
-			t.Errorf("%+v: returned %v", p, err)
+			t.Errorf("%s: returned %v", p, err)
 		}
 		if diff := cmp.Diff([]string{`processed  1 failure "_OTHER"`}, observer.calls); diff != "" {
-			t.Errorf("%+v: %s", p, diff)
+			t.Errorf("%s: %s", p, diff)
 		}
 	}
 }

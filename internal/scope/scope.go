@@ -48,7 +48,7 @@ func NewTracer(path string, provider trace.TracerProvider, schemaURL string) *Tr
 	}
 }
 
-// Get returns the tracer to use now.
+// Get returns the tracer to use now, or nil if the provider panics.
 func (t *Tracer) Get() trace.Tracer {
 	last := t.last.Load()
 	if last != nil && t.provider != nil {
@@ -61,9 +61,17 @@ func (t *Tracer) Get() trace.Tracer {
 	if last != nil && same(last.provider, provider) {
 		return last.tracer
 	}
-	tracer := provider.Tracer(t.name, t.options...)
-	t.last.Store(&cachedTracer{provider: provider, tracer: tracer})
+	tracer := t.ask(provider)
+	if tracer != nil {
+		t.last.Store(&cachedTracer{provider: provider, tracer: tracer})
+	}
 	return tracer
+}
+
+// ask returns the tracer of provider, or nil if that panics.
+func (t *Tracer) ask(provider trace.TracerProvider) trace.Tracer {
+	defer func() { _ = recover() }()
+	return provider.Tracer(t.name, t.options...)
 }
 
 // Meter returns the meter of the package at path from provider, or from the

@@ -89,6 +89,32 @@ func TestTracerFollowsTheGlobalProvider(t *testing.T) {
 	tracer.Get()
 }
 
+// failing is a provider that panics until it is told not to.
+type failing struct {
+	trace.TracerProvider
+	panics bool
+}
+
+func (p *failing) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
+	if p.panics {
+		panic("no tracer")
+	}
+	return p.TracerProvider.Tracer(name, opts...)
+}
+
+func TestProviderThatPanicsHasNoTracerNow(t *testing.T) {
+	t.Parallel()
+	provider := &failing{TracerProvider: sdktrace.NewTracerProvider(), panics: true}
+	tracer := scope.NewTracer("stages", provider, schemaURL)
+	if got := tracer.Get(); got != nil {
+		t.Errorf("it has %v", got)
+	}
+	provider.panics = false
+	if tracer.Get() == nil {
+		t.Error("it still has none when the provider works")
+	}
+}
+
 func TestMeterUsesItsProvider(t *testing.T) {
 	t.Parallel()
 	reader := sdkmetric.NewManualReader()
