@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/sheet"
 )
 
 // inject applies the policy, clears the carrier and writes.
@@ -24,6 +26,10 @@ func inject[C any](ctx context.Context, carrier C, setter Setter[C], cfg config)
 		return
 	}
 	if cfg.policy == KeepExisting && holdsContext(carrier, setter, cfg) {
+		return
+	}
+	if setter, ok := setter.(sheet.Setter[C]); ok && cfg.codec.native {
+		fill(ctx, sc, setter.Sheet(carrier), cfg)
 		return
 	}
 	clearFields(carrier, setter, cfg.codec)
@@ -92,8 +98,7 @@ type parcel struct {
 }
 
 // pack takes from ctx what the codec carries, within the budget.
-func pack(ctx context.Context, sc trace.SpanContext, cfg config) parcel {
-	var p parcel
+func (p *parcel) pack(ctx context.Context, sc trace.SpanContext, cfg config) {
 	if cfg.codec.traceContext {
 		p.traceparent = true
 		p.tracestate = sc.TraceState().String()
@@ -110,7 +115,6 @@ func pack(ctx context.Context, sc trace.SpanContext, cfg config) parcel {
 	if cfg.maxBytes > 0 {
 		p.shrink(cfg.maxBytes)
 	}
-	return p
 }
 
 // size is the bytes of the keys and values of p.
@@ -155,7 +159,8 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }} //nolint:goch
 
 // writeNative writes the formats of this package.
 func writeNative[C any](ctx context.Context, sc trace.SpanContext, carrier C, setter Setter[C], cfg config) {
-	p := pack(ctx, sc, cfg)
+	var p parcel
+	p.pack(ctx, sc, cfg)
 	if bytesSetter, ok := setter.(BytesSetter[C]); ok {
 		buf, _ := scratches.Get().(*scratch)
 		traceparent, waybill := p.appendTo(buf[:0], sc)
@@ -183,6 +188,16 @@ func writeNative[C any](ctx context.Context, sc trace.SpanContext, carrier C, se
 	if p.baggage != "" {
 		setter.Set(carrier, keyBaggage, p.baggage)
 	}
+}
+
+// fill writes the formats of this package to a sheet.
+func fill(ctx context.Context, sc trace.SpanContext, s *sheet.Sheet, cfg config) {
+	var p parcel
+	p.pack(ctx, sc, cfg)
+	s.Cleared = cfg.codec.fields
+	traceparent, waybill := p.appendTo(s.Fixed[:0], sc)
+	s.Traceparent, s.Waybill = len(traceparent), len(waybill)
+	s.Tracestate, s.Baggage = p.tracestate, p.baggage
 }
 
 // appendTo appends the fixed-width texts to buf, which has room for both, and

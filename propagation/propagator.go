@@ -118,22 +118,38 @@ var global atomic.Pointer[globalCodec] //nolint:gochecknoglobals // a cache of O
 type globalCodec struct {
 	codec
 	installed TextMapPropagator // what otel.GetTextMapPropagator returned.
+	plain     bool              // Reports whether comparing it is cheap and cannot panic.
 }
 
 // currentCodec returns the codec of the global propagator, or of [Default] if
 // that is nil or has no fields.
 func currentCodec() *codec {
 	installed := otel.GetTextMapPropagator()
-	if known := global.Load(); known != nil && same(known.installed, installed) {
+	if known := global.Load(); known != nil && known.isOf(installed) {
 		return &known.codec
 	}
 	use := installed
 	if installed == nil || len(installed.Fields()) == 0 {
 		use = Default()
 	}
-	fresh := &globalCodec{codec: *newCodec(use), installed: installed}
+	fresh := &globalCodec{codec: *newCodec(use), installed: installed, plain: isPlain(installed)}
 	global.Store(fresh)
 	return &fresh.codec
+}
+
+// isOf reports whether c is what is known of p.
+func (c *globalCodec) isOf(p TextMapPropagator) bool {
+	if c.plain {
+		return c.installed == p
+	}
+	return same(c.installed, p)
+}
+
+// isPlain reports whether p is a pointer, or a value of no size as the
+// propagator of OpenTelemetry is.
+func isPlain(p TextMapPropagator) bool {
+	t := reflect.TypeOf(p)
+	return t != nil && t.Comparable() && (t.Kind() == reflect.Pointer || t.Size() == 0)
 }
 
 // same reports whether a and b are one propagator. Composites, which are

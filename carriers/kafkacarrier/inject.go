@@ -20,7 +20,8 @@ import (
 // unless [WithPolicy] says so. Baggage stays behind unless [WithBaggage] names
 // it, because a topic keeps what is written to it. A nil msg takes nothing.
 //
-// It allocates twice: the slice of headers and the bytes of the values.
+// It allocates at most twice: the slice of headers and the bytes of the values,
+// which are one where a traceparent joins few headers.
 func Inject(ctx context.Context, msg *kafka.Message, opts ...Option) {
 	if msg == nil {
 		return

@@ -5,11 +5,13 @@ package kafkacarrier
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/waybill-go/waybill/internal/sheet"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -26,6 +28,7 @@ type stamp struct {
 	fields     []field
 	values     []byte // The values of fields, one after the other.
 	contextual bool   // Reports whether fields hold a context.
+	sheet      sheet.Sheet
 }
 
 // field is one header to set; its value is values[from:to].
@@ -46,6 +49,7 @@ func (s *stamp) take(ctx context.Context, headers []kafka.Header, opts []propaga
 	}()
 	s.reset(headers)
 	propagation.Inject(ctx, s, pen{}, opts...)
+	s.takeSheet()
 	s.contextual = len(s.fields) > 0
 	s.reading = nil
 }
@@ -55,6 +59,27 @@ func (s *stamp) reset(headers []kafka.Header) {
 	s.reading = headers
 	s.cleared, s.fields, s.values = s.cleared[:0], s.fields[:0], s.values[:0]
 	s.contextual = false
+	s.sheet.Cleared = nil
+}
+
+// takeSheet notes what an inject put on the sheet, if it did.
+func (s *stamp) takeSheet() {
+	if s.sheet.Cleared == nil {
+		return
+	}
+	add(s, "traceparent", s.sheet.Fixed[:s.sheet.Traceparent])
+	add(s, "waybill", s.sheet.Fixed[s.sheet.Traceparent:][:s.sheet.Waybill])
+	add(s, "tracestate", s.sheet.Tracestate)
+	add(s, "baggage", s.sheet.Baggage)
+}
+
+// add adds a field to s, which has none named key, unless it is empty.
+func add[T ~string | ~[]byte](s *stamp, key string, value T) {
+	if len(value) > 0 {
+		from := len(s.values)
+		s.values = append(s.values, value...)
+		s.fields = append(s.fields, field{key: key, from: from, to: len(s.values)})
+	}
 }
 
 // pen writes to a stamp and reads the message it is for.
@@ -65,6 +90,8 @@ func (pen) GetBytes(s *stamp, key string) []byte { return lookup(s.reading, key)
 func (pen) Values(s *stamp, key string) []string { return valuesOf(s.reading, key) }
 func (pen) Keys(s *stamp) []string               { return keysOf(s.reading) }
 func (pen) Delete(s *stamp, key string)          { s.cleared = append(s.cleared, key) }
+
+func (pen) Sheet(s *stamp) *sheet.Sheet { return &s.sheet }
 
 func (pen) Set(s *stamp, key, value string) {
 	s.values = append(s.values, value...)
@@ -119,18 +146,22 @@ func levelWithout(key string) level {
 func (f *field) isIn(without level) bool { return without == whole || levelWithout(f.key) > without }
 
 // isEmpty reports whether s changes no message.
-func (s *stamp) isEmpty() bool { return len(s.fields) == 0 && len(s.cleared) == 0 }
+func (s *stamp) isEmpty() bool {
+	return len(s.fields) == 0 && len(s.cleared) == 0 && len(s.sheet.Cleared) == 0
+}
 
 // replaces reports whether a header named key gives way. With a new context,
 // contexts in other formats do so too.
 func (s *stamp) replaces(key string) bool {
-	if s.contextual && isContextKey(key) {
+	if s.contextual {
+		if isContextKey(key) {
+			return true // As all is that is cleared for a sheet.
+		}
+	} else if holdsKey(s.sheet.Cleared, key) {
 		return true
 	}
-	for _, cleared := range s.cleared {
-		if sameKey(cleared, key) {
-			return true
-		}
+	if holdsKey(s.cleared, key) {
+		return true
 	}
 	for i := range s.fields {
 		if sameKey(s.fields[i].key, key) {
@@ -138,6 +169,10 @@ func (s *stamp) replaces(key string) bool {
 		}
 	}
 	return false
+}
+
+func holdsKey(keys []string, key string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return sameKey(k, key) })
 }
 
 // changes reports whether a message with headers gets others.
@@ -189,6 +224,28 @@ type arena struct {
 	values  []byte
 }
 
+// newArena makes room for so many headers and bytes of values: where those are
+// the context alone and a few headers, as most often, in one allocation.
+func newArena(headers, values int) arena {
+	const traceparent = 56 // 55 bytes, rounded up.
+	switch {
+	case values > traceparent || headers > 5:
+		return arena{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, values)}
+	case headers == 1:
+		block := new(struct {
+			headers [1]kafka.Header
+			values  [traceparent]byte
+		})
+		return arena{headers: block.headers[:0], values: block.values[:0]}
+	default:
+		block := new(struct {
+			headers [5]kafka.Header
+			values  [traceparent]byte
+		})
+		return arena{headers: block.headers[:0], values: block.values[:0]}
+	}
+}
+
 // hold copies the values of s, so that messages can be stamped with them.
 func (a *arena) hold(s *stamp) (values []byte) {
 	from := len(a.values)
@@ -230,10 +287,7 @@ func (s *stamp) apply(msg *kafka.Message) {
 	if !s.changes(msg.Headers) {
 		return
 	}
-	a := arena{
-		headers: make([]kafka.Header, 0, len(msg.Headers)+len(s.fields)),
-		values:  make([]byte, 0, len(s.values)),
-	}
+	a := newArena(len(msg.Headers)+len(s.fields), len(s.values))
 	a.stamp(msg, a.keep(msg, s), s, a.hold(s), whole)
 }
 
