@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -78,8 +79,14 @@ func (t *Tracer) ask(provider trace.TracerProvider) trace.Tracer {
 // global provider if provider is nil.
 //
 // The global provider hands out instruments that switch to the real one when
-// it is installed, so a meter is resolved once and kept.
-func Meter(path string, provider metric.MeterProvider, schemaURL string) metric.Meter {
+// it is installed, so a meter is resolved once and kept. A provider that panics
+// or returns nil has a meter that measures nothing.
+func Meter(path string, provider metric.MeterProvider, schemaURL string) (meter metric.Meter) {
+	defer func() {
+		if recover() != nil || meter == nil {
+			meter = noop.Meter{}
+		}
+	}()
 	if provider == nil {
 		provider = otel.GetMeterProvider()
 	}

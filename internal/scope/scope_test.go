@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -134,5 +135,27 @@ func TestMeterUsesItsProvider(t *testing.T) {
 	}
 	if scope.Meter("stages", noop.NewMeterProvider(), schemaURL) == nil {
 		t.Error("no meter")
+	}
+}
+
+// noMeter is a provider that panics, or one that returns no meter.
+type noMeter struct {
+	metric.MeterProvider
+	panics bool
+}
+
+func (p noMeter) Meter(string, ...metric.MeterOption) metric.Meter {
+	if p.panics {
+		panic("no meter")
+	}
+	return nil
+}
+
+func TestProviderWithoutAMeterMeasuresNothing(t *testing.T) {
+	t.Parallel()
+	for _, panics := range []bool{true, false} {
+		if _, err := scope.Meter("stages", noMeter{panics: panics}, schemaURL).Int64Counter("x"); err != nil {
+			t.Errorf("panics %t: %v", panics, err)
+		}
 	}
 }
