@@ -32,9 +32,10 @@ func newLagSeries(s *series, c config) lagSeries {
 // they are not: an old lag looks like a new one. Beyond the limit there is none,
 // since several lags have no common value.
 type lags struct {
-	series   lagSeries
-	limit    int
-	overflow [2]prometheus.Counter // Of topics, and of partitions.
+	series lagSeries
+	limit  int
+	// Counted for what is beyond the limit.
+	topicOverflow, partitionOverflow prometheus.Counter
 
 	mu     sync.Mutex
 	groups map[groupTopic]map[int]*lag
@@ -47,10 +48,11 @@ type lag struct{ lag, committed, lastFetch prometheus.Gauge }
 
 func newLags(m *Metrics) *lags {
 	return &lags{
-		series:   m.series.kafka.lag,
-		limit:    m.config.labelLimit,
-		overflow: [...]prometheus.Counter{m.overflows[labelTopic], m.overflows[labelPartition]},
-		groups:   map[groupTopic]map[int]*lag{},
+		series:            m.series.kafka.lag,
+		limit:             m.config.labelLimit,
+		topicOverflow:     m.overflows[labelTopic],
+		partitionOverflow: m.overflows[labelPartition],
+		groups:            map[groupTopic]map[int]*lag{},
 	}
 }
 
@@ -88,7 +90,7 @@ func (l *lags) of(key groupTopic, partition int) *lag {
 	partitions, ok := l.groups[key]
 	if !ok {
 		if len(l.groups) >= l.limit || len(key.group) > maxValueBytes || len(key.topic) > maxValueBytes {
-			l.overflow[0].Inc()
+			l.topicOverflow.Inc()
 			return nil
 		}
 		partitions = map[int]*lag{}
@@ -97,7 +99,7 @@ func (l *lags) of(key groupTopic, partition int) *lag {
 	known, ok := partitions[partition]
 	if !ok {
 		if len(partitions) >= l.limit {
-			l.overflow[1].Inc()
+			l.partitionOverflow.Inc()
 			return nil
 		}
 		known = &lag{}

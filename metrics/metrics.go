@@ -4,6 +4,7 @@
 package metrics
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -155,4 +156,12 @@ func isNil(v any) bool {
 	default:
 		return false
 	}
+}
+
+// orBackground returns ctx, or the empty context in the place of nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background() //nolint:forbidigo // The documented meaning of a nil context.
+	}
+	return ctx
 }

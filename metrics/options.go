@@ -126,10 +126,12 @@ func WithoutPartitions() Option {
 }
 
 // WithLabelLimit sets how many values a label that users fill may have: source,
-// reason and error_type in one stage, and topic, partition, group and
-// collection altogether. All later values share the value _other_, have no lag,
-// and are counted by etl_telemetry_label_overflow_total. The default, also of
-// an n below one, is 100.
+// reason and error_type in one stage, partition, operation and error_type in one
+// topic, error_type in one collection, and topic and collection altogether. All
+// later values share the value _other_ and are counted by
+// etl_telemetry_label_overflow_total. As many pairs of group and topic, and
+// partitions of each, have a lag; later ones have none. The default, also of an
+// n below one, is 100.
 func WithLabelLimit(n int) Option {
 	return optionFunc(func(c config) config {
 		c.labelLimit = n

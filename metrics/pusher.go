@@ -162,13 +162,11 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // time to push: it has the timeout of [WithPushTimeout]. A gatherer that does
 // not return delays it. A panic on the way is returned as a [stages.PanicError].
 // A nil ctx is taken as [context.Background].
-func (p *Pusher) Push(ctx context.Context) (err error) { //nolint:contextcheck // A nil context means a new one.
+func (p *Pusher) Push(ctx context.Context) (err error) {
 	if p == nil {
 		return nil
 	}
-	if ctx == nil {
-		ctx = context.Background() //nolint:forbidigo // The documented meaning of a nil context.
-	}
+	ctx = orBackground(ctx)
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("metrics: push: %w", &stages.PanicError{Value: value})

@@ -71,12 +71,13 @@ func WithPath(path string) ServerOption {
 //
 // Scrapes may have the OpenMetrics format, which is the one with exemplars. A
 // gatherer that fails in part is served in part, one that panics is answered by
-// an error, and one that takes longer than 10 seconds is not waited for. There is no TLS and no authentication: an
-// address without a host is open to all who can reach it.
+// an error, and one that takes longer than 10 seconds is not waited for. There
+// is no TLS and no authentication: an address without a host is open to all who
+// can reach it.
 //
 // A nil ctx is never done. A nil gatherer is an error, and so is a ctx that is
 // done.
-func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts ...ServerOption) (*Server, error) { //nolint:contextcheck // Only a nil context is replaced.
+func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts ...ServerOption) (*Server, error) {
 	c := serverConfig{path: defaultPath}
 	for _, opt := range opts {
 		if opt != nil {
@@ -89,9 +90,7 @@ func Listen(ctx context.Context, addr string, gatherer prometheus.Gatherer, opts
 	if !strings.HasPrefix(c.path, "/") {
 		return nil, fmt.Errorf("metrics: invalid path %q", c.path)
 	}
-	if ctx == nil {
-		ctx = context.Background() //nolint:forbidigo // The documented meaning of a nil context.
-	}
+	ctx = orBackground(ctx)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("metrics: %w", context.Cause(ctx))
 	}
@@ -165,13 +164,11 @@ func (s *Server) Addr() net.Addr {
 // Shutdown stops the server: it takes no more scrapes and waits for those under
 // way until ctx is done, then cuts them off and returns the error of ctx. It
 // returns the error of a server that stopped by itself.
-func (s *Server) Shutdown(ctx context.Context) error { //nolint:contextcheck // Only a nil context is replaced.
+func (s *Server) Shutdown(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if ctx == nil {
-		ctx = context.Background() //nolint:forbidigo // The documented meaning of a nil context.
-	}
+	ctx = orBackground(ctx)
 	s.forget()
 	err := s.server.Shutdown(ctx)
 	return errors.Join(err, s.Close())
