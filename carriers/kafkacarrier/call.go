@@ -241,7 +241,7 @@ func (c *call) count(n int) {
 // queued tells that the messages of c are in the queue of the kafka.Writer, by
 // 1, or out of it, by -1.
 func (c *call) queued(by int) {
-	if c.w.to == nil {
+	if c.w.backpressure() == nil {
 		return
 	}
 	if c.topic != "" {

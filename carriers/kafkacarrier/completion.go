@@ -65,7 +65,7 @@ func (w *Writer) countBatch(b batch, err error, late bool) {
 	if b.first == nil {
 		return
 	}
-	if w.writer.Async {
+	if w.writer.Async && w.backpressure() != nil {
 		w.queued(w.templateOf(b.first.topic), -b.messages)
 	}
 	if err != nil || w.writer.RequiredAcks == kafka.RequireNone {

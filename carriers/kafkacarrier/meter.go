@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/waybill-go/waybill/internal/scope"
 )
 
 // meter resolves the instruments. With a provider of its own it always uses
@@ -36,7 +38,7 @@ func meterOf(provider metric.MeterProvider) *meter {
 	if provider == nil {
 		return globalMeter
 	}
-	if recent := recentMeter.Load(); recent != nil && same(recent.provider, provider) {
+	if recent := recentMeter.Load(); recent != nil && scope.Same(recent.provider, provider) {
 		return recent
 	}
 	m := &meter{provider: provider}
@@ -53,17 +55,10 @@ func (m *meter) get() *instruments {
 	if provider == nil {
 		provider = otel.GetMeterProvider()
 	}
-	if last != nil && same(last.provider, provider) {
+	if last != nil && scope.Same(last.provider, provider) {
 		return last.instruments
 	}
 	made := newInstruments(provider)
 	m.last.Store(&provided{provider, made})
 	return made
-}
-
-// same reports whether a and b are one provider. Comparing providers of a type
-// that cannot be compared panics; they are never the same.
-func same(a, b metric.MeterProvider) (same bool) {
-	defer contain()
-	return a == b
 }

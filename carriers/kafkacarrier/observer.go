@@ -147,11 +147,10 @@ func (o observed) queued(topic string, change int) {
 	}
 }
 
-// blocked tells of the time since started, unless that is zero.
-func (o observed) blocked(op operation, topic string, started time.Time) {
-	if b := o.backpressure(); b != nil && !started.IsZero() {
+func (o observed) blocked(op operation, topic string, d time.Duration) {
+	if b := o.backpressure(); b != nil {
 		defer contain()
-		b.KafkaBlocked(op.name, topic, time.Since(started))
+		b.KafkaBlocked(op.name, topic, d)
 	}
 }
 

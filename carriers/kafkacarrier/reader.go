@@ -84,7 +84,7 @@ func (r *Reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	}
 	waiting := r.clock()
 	msg, err := r.reader.FetchMessage(ctx)
-	r.blocked(opPoll, r.templateOf(r.topic), waiting)
+	r.waited(opPoll, r.topic, waiting)
 	r.polled(ctx, started, &msg, err)
 	return msg, err
 }
@@ -96,7 +96,7 @@ func (r *Reader) ReadMessage(ctx context.Context) (kafka.Message, error) {
 	ctx, started := orBackground(ctx), time.Now()
 	waiting := r.clock()
 	msg, err := r.reader.ReadMessage(ctx)
-	r.blocked(opPoll, r.templateOf(r.topic), waiting)
+	r.waited(opPoll, r.topic, waiting)
 	if isCommitFailure(err) {
 		r.commitFailed(ctx, started, err)
 		return msg, err

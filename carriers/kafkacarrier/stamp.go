@@ -98,11 +98,6 @@ func (pen) Set(s *stamp, key, value string) {
 	s.set(key, len(value))
 }
 
-func (pen) SetBytes(s *stamp, key string, value []byte) {
-	s.values = append(s.values, value...)
-	s.set(key, len(value))
-}
-
 // set notes that the last n bytes of values are the value of key.
 func (s *stamp) set(key string, n int) {
 	key = strings.ToLower(key)

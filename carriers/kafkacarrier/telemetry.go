@@ -6,6 +6,7 @@ package kafkacarrier
 import (
 	"context"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -109,6 +110,14 @@ func (t *telemetry) templateOf(topic string) (name string) {
 		}
 	}()
 	return t.cfg.template(topic)
+}
+
+// waited tells how long a call was in kafka-go since started, unless that is
+// zero.
+func (t *telemetry) waited(op operation, topic string, started time.Time) {
+	if !started.IsZero() {
+		t.blocked(op, t.templateOf(topic), time.Since(started))
+	}
 }
 
 // start opens a span that has no remote context to do with.

@@ -102,7 +102,7 @@ func (w *Writer) send(ctx context.Context, c *call, msgs []kafka.Message) error 
 	c.queued(1)
 	started, outcome := w.clock(), errPanic
 	defer func() {
-		w.blocked(opSend, w.templateOf(c.topic), started)
+		w.waited(opSend, c.topic, started)
 		c.returned(outcome)
 	}()
 	outcome = w.writer.WriteMessages(ctx, msgs...)

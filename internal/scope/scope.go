@@ -59,7 +59,7 @@ func (t *Tracer) Get() trace.Tracer {
 	if provider == nil {
 		provider = otel.GetTracerProvider()
 	}
-	if last != nil && same(last.provider, provider) {
+	if last != nil && Same(last.provider, provider) {
 		return last.tracer
 	}
 	tracer := t.ask(provider)
@@ -93,9 +93,9 @@ func Meter(path string, provider metric.MeterProvider, schemaURL string) (meter 
 	return provider.Meter(Module+"/"+path, metric.WithInstrumentationVersion(Version), metric.WithSchemaURL(schemaURL))
 }
 
-// same reports whether a and b are one provider. Comparing providers of a type
+// Same reports whether a and b are one provider. Comparing providers of a type
 // that cannot be compared panics; they are never the same.
-func same(a, b trace.TracerProvider) (same bool) {
+func Same[P comparable](a, b P) (same bool) {
 	defer func() { _ = recover() }()
 	return a == b
 }
