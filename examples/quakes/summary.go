@@ -57,15 +57,13 @@ func (d *demo) table(t tally) string {
 	rows := [][]string{
 		{"service", "stage", "rows in", "rows out", "rejected", "time p50", "p95", "end to end p95", "in queue p95"},
 	}
-	var queued []time.Duration
-	service := ""
-	for _, s := range stageNames {
+	for i, s := range stageNames {
 		labels := map[string]string{"stage": s.stage}
 		took := t.quantiles("etl_processing_seconds", labels, 0.5, 0.95)
 		age := t.quantiles("etl_end_to_end_seconds", labels, 0.95)
-		if queued = nil; s.service != service { // Its first stage has what was in the queue.
-			service = s.service
-			queued = t.quantiles("etl_hop_seconds", map[string]string{"job": service}, 0.95)
+		var queued []time.Duration
+		if i == 0 || stageNames[i-1].service != s.service { // The first stage of a service has what was in the queue.
+			queued = t.quantiles("etl_hop_seconds", map[string]string{"job": s.service}, 0.95)
 		}
 		rows = append(rows, []string{
 			s.service, s.stage, count(t.read(s.stage)), count(t.wrote(s.stage)), count(sumOf(t.rejected(s.stage))),
