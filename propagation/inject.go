@@ -58,14 +58,8 @@ func holdsContext[C any](carrier C, setter Setter[C], cfg config) bool {
 // setter has. OpenTelemetry's propagators do not, and so mix two contexts on a
 // carrier that is injected twice.
 func clearFields[C any](carrier C, setter Setter[C], c *codec) {
-	if deleter, ok := setter.(Deleter[C]); ok {
-		for _, key := range c.fields {
-			deleter.Delete(carrier, key)
-		}
-	} else {
-		for _, key := range c.fields {
-			clearKey(carrier, setter, key)
-		}
+	for _, key := range c.fields {
+		clearKey(carrier, setter, key)
 	}
 	if c.baggagePrefix == "" {
 		return
