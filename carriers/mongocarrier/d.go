@@ -29,8 +29,9 @@ type Elem interface {
 //
 // Like append, it may write to the memory of doc, so use only what it returns,
 // but an element that another slice has put behind doc is not written over, and
-// a nested document that [WithField] leads into is copied. [WithCopy] leaves the memory of doc alone. It allocates twice when doc has
-// room for one element more, the text and its struct.
+// a nested document that [WithField] leads into is copied. [WithCopy] leaves
+// the memory of doc alone. It allocates twice when doc has room for one element
+// more, the text and its struct.
 func InjectD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) D {
 	cfg := newConfig(opts)
 	if cfg.keep == propagation.KeepExisting && readD(doc, &cfg).Err() == nil { //nolint:contextcheck // what is read has none.

@@ -19,7 +19,8 @@ import (
 // is no document, which is reported once to [otel.Handle].
 //
 // It writes to doc, which must not be in use elsewhere; a nested document that
-// [WithField] leads into is copied. [WithCopy] leaves doc alone. It allocates twice, the text and its struct.
+// [WithField] leads into is copied. [WithCopy] leaves doc alone. It allocates
+// twice, the text and its struct.
 func InjectM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) M {
 	cfg := newConfig(opts)
 	if cfg.keep == propagation.KeepExisting && readM(doc, &cfg).Err() == nil { //nolint:contextcheck // what is read has none.
