@@ -133,9 +133,10 @@ func (c *Carrier) update(key, value string) {
 // contentOf returns a copy of what a source holds.
 func contentOf(from any) TraceContext {
 	var content TraceContext
-	getter := valueGetter{}
-	for _, key := range getter.Keys(from) {
-		content.set(key, strings.Clone(getter.Get(from, key)))
-	}
+	eachText(from, func(key, value string) {
+		if content.get(key) == "" {
+			content.set(key, strings.Clone(value))
+		}
+	})
 	return content
 }

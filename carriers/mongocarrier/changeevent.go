@@ -130,13 +130,21 @@ func readUpdated(event, full []byte, cfg *config) propagation.Remote {
 
 // holds reports whether doc has all of parts, and so is not of another write.
 func holds(doc []byte, parts []element) bool {
+	missing := make(map[string]element, len(parts))
 	for _, e := range parts {
-		present, ok := find(doc, string(e.key))
-		if !ok || present.kind != e.kind || !bytes.Equal(present.value, e.value) {
+		missing[string(e.key)] = e
+	}
+	for present := range elements(doc) {
+		e, ok := missing[string(present.key)]
+		if !ok {
+			continue
+		}
+		if present.kind != e.kind || !bytes.Equal(present.value, e.value) {
 			return false
 		}
+		delete(missing, string(present.key))
 	}
-	return true
+	return len(missing) == 0
 }
 
 // IsOnlyContext reports whether an event is an update that changed nothing but

@@ -37,7 +37,7 @@ func TestPropertiesEscapeWhatJavaEscapes(t *testing.T) {
 		{"a b", "v", `a\ b=v` + "\n"},
 		{"#!:=", "#!:=", `\#\!\:\==#!:=` + "\n"},
 		{"", "v", "=v\n"},
-		{"k.é", "ü", "k.é=ü\n"},
+		{"k.é", "ü", `k.\u00e9=\u00fc` + "\n"},
 	} {
 		p := mongocarrier.WithPropagator(legacy{c.key, c.value})
 		doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{}, p, mongocarrier.WithForm(mongocarrier.Properties))

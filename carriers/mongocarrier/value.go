@@ -193,6 +193,33 @@ func (valueGetter) Keys(from any) []string {
 	return keys
 }
 
+// eachText calls yield for each key of a source that has a text.
+func eachText(from any, yield func(key, value string)) {
+	switch from := from.(type) {
+	case nil:
+	case *TraceContext:
+		for _, f := range from.fields() {
+			yield(unescapeKey(f.Key), textOf(f.Value))
+		}
+	case map[string]string:
+		for name, value := range from {
+			yield(unescapeKey(name), value)
+		}
+	case map[string]any:
+		for name, value := range from {
+			yield(unescapeKey(name), textOf(value))
+		}
+	case []byte:
+		for e := range elements(from) {
+			yield(unescapeKey(string(e.key)), string(e.text()))
+		}
+	default:
+		for _, e := range listElems(reflect.ValueOf(from)) {
+			yield(unescapeKey(e.Key), textOf(e.Value))
+		}
+	}
+}
+
 // byName returns the value under key, be it escaped or not.
 func byName[V any](from map[string]V, key string) V {
 	if value, ok := from[escapeKey(key)]; ok {
