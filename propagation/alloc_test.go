@@ -143,3 +143,26 @@ func TestAllocationsOfAbsentContexts(t *testing.T) {
 		requireAllocations(t, name+", read", 0, call.read)
 	}
 }
+
+// Encode allocates nothing for what ctx holds as text or in numbers.
+func TestAllocationsOfEncode(t *testing.T) {
+	ctx := propagation.ContextWithWaybill(cargo{traceparent: traceparentText}.context(t), remotes["a"].Waybill())
+	buf := make([]byte, 0, 1024)
+	for name, ctx := range map[string]context.Context{"a span": ctx, "no span": propagation.ContextWithWaybill(t.Context(), remotes["a"].Waybill()), "nothing": t.Context()} {
+		requireAllocations(t, name, 0, func() {
+			f := propagation.Encode(ctx, defaults).Shrink(200)
+			for i := range f.Len() {
+				buf = append(append(buf[:0], f.Key(i)...), f.AppendValue(buf, i)...)
+			}
+		})
+	}
+	requireAllocations(t, "as text", 1, func() {
+		n := 0
+		for key, value := range propagation.Encode(ctx, defaults).All() {
+			n += len(key) + len(value)
+		}
+		if n == 0 {
+			t.Error("nothing is written")
+		}
+	})
+}

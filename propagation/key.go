@@ -1,0 +1,94 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package propagation
+
+import "strings"
+
+// keyKind is the part of a context that is kept under a key.
+type keyKind uint8
+
+const (
+	kindOther        keyKind = iota // A key that no known format uses.
+	kindTraceContext                // The ids of a span, or what belongs to them.
+	kindTracestate
+	kindBaggage
+	kindWaybill
+)
+
+// IsContextKey reports whether a known format of trace context, baggage or
+// waybill uses key, in any case. A carrier that is given a new context must not
+// keep an old one in another format, because its reader may continue that one.
+//
+// The formats are W3C Trace Context and Baggage, the waybill, B3, Jaeger, X-Ray,
+// OpenTracing, Datadog, Elastic APM, Sentry, SkyWalking, Instana, New Relic and
+// Google Cloud Trace. The key dd-pathway-ctx-base64 of Datadog is not one of
+// them: it records the path of the data rather than a trace context.
+func IsContextKey(key string) bool { return kindOf(key) != kindOther }
+
+// kindOf returns the part of a context that is kept under key.
+func kindOf(key string) keyKind {
+	if key == "" {
+		return kindOther
+	}
+	switch key[0] | ' ' { // The initials of knownKeys and knownPrefixes, in lower case.
+	case 'b', 'e', 'j', 'n', 'o', 's', 't', 'u', 'w', 'x':
+	default:
+		return kindOther
+	}
+	for i := range knownKeys {
+		if known := &knownKeys[i]; len(key) == len(known.text) && strings.EqualFold(key, known.text) {
+			return known.kind
+		}
+	}
+	for i := range knownPrefixes {
+		if known := &knownPrefixes[i]; hasPrefixFold(key, known.text) {
+			return known.kind
+		}
+	}
+	return kindOther
+}
+
+type knownKey struct {
+	text string // in lower case.
+	kind keyKind
+}
+
+// knownKeys are the keys of the known formats, and knownPrefixes what others of
+// their keys begin with.
+var (
+	knownKeys = [...]knownKey{ //nolint:gochecknoglobals // constant.
+		{keyTraceparent, kindTraceContext},
+		{keyTracestate, kindTracestate},
+		{keyBaggage, kindBaggage},
+		{keyWaybill, kindWaybill},
+		{"b3", kindTraceContext},
+		{"uber-trace-id", kindTraceContext},
+		{"jaeger-debug-id", kindTraceContext},
+		{"jaeger-baggage", kindBaggage},
+		{"x-amzn-trace-id", kindTraceContext},
+		{"x-cloud-trace-context", kindTraceContext},
+		{"elasticapmtraceparent", kindTraceContext},
+		{"elastic-apm-traceparent", kindTraceContext},
+		{"sentry-trace", kindTraceContext},
+		{"sw8", kindTraceContext},
+		{"sw8-x", kindTraceContext},
+		{"sw8-correlation", kindBaggage},
+		{"newrelic", kindTraceContext},
+	}
+	knownPrefixes = [...]knownKey{ //nolint:gochecknoglobals // constant.
+		{"x-b3-", kindTraceContext},
+		{"uberctx-", kindBaggage},
+		{"ot-tracer-", kindTraceContext},
+		{openTracingBaggage, kindBaggage},
+		{"x-datadog-", kindTraceContext},
+		{"x_instana_", kindTraceContext},
+		{"x-instana-", kindTraceContext},
+	}
+)
+
+// hasPrefixFold reports whether key begins with prefix, in any case, and is
+// longer.
+func hasPrefixFold(key, prefix string) bool {
+	return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
+}
