@@ -32,7 +32,7 @@ func Classify(ctx context.Context, err error) (outcome Outcome) {
 	}
 	cause := context.Cause(ctx)
 	isCause := func(e error) bool { return same(e, cause) }
-	if end == context.DeadlineExceeded {
+	if end == context.DeadlineExceeded { //nolint:errorlint // endOf returns it unwrapped.
 		if explains(err, isTimeout) || explains(err, isCause) {
 			return OutcomeTimeout
 		}
@@ -61,7 +61,7 @@ func IsBareCause(ctx context.Context, err error) (bare bool) {
 		return false
 	}
 	cause := context.Cause(ctx)
-	if cause == nil || cause == ctx.Err() {
+	if cause == nil || same(cause, ctx.Err()) {
 		return false
 	}
 	for e := range tree(err) {
@@ -149,7 +149,7 @@ func isTarget(err, target error) bool {
 	if same(err, target) {
 		return true
 	}
-	is, ok := err.(interface{ Is(error) bool }) //nolint:errorlint // this is the comparison of errors.Is.
+	is, ok := err.(interface{ Is(error) bool })
 	return ok && is.Is(target)
 }
 

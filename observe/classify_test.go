@@ -36,17 +36,17 @@ func expired(cause error) context.Context {
 }
 
 // unfired is a context whose deadline has passed and whose timer has not fired.
-type unfired struct{ context.Context }
+type unfired struct{ context.Context } //nolint:containedctx // it is a context.
 
 func (unfired) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
-	live := context.Background()
+	live := t.Context()
 	var typedNil *net.OpError
 	for _, test := range []struct {
 		name string
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a case is one call.
 		err  error
 		want observe.Outcome
 	}{
@@ -106,7 +106,7 @@ func TestClassify_HTTPReturnsTheCause(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(server.Close)
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
 		<-arrived
 		cancel(errBadRow)
@@ -129,7 +129,7 @@ func TestIsBareCause(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a case is one call.
 		err  error
 		want bool
 	}{
@@ -138,7 +138,7 @@ func TestIsBareCause(t *testing.T) {
 		{name: "cause within another error", ctx: canceled(errBadRow), err: &url.Error{Op: "Get", Err: errBadRow}},
 		{name: "context.Canceled", ctx: canceled(errBadRow), err: context.Canceled},
 		{name: "canceled without a cause", ctx: canceled(nil), err: context.Canceled},
-		{name: "live context", ctx: context.Background(), err: errBadRow},
+		{name: "live context", ctx: t.Context(), err: errBadRow},
 		{name: "nil context", err: errBadRow},
 		{name: "no error", ctx: canceled(errBadRow)},
 		{name: "unwraps to itself", ctx: canceled(errBadRow), err: newLoop()},

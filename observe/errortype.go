@@ -86,7 +86,7 @@ func try(find func(error) string, err error) (name string) {
 // declaredType returns the first answer of a method ErrorType.
 func declaredType(err error) string {
 	for e := range tree(err) {
-		if typed, ok := e.(interface{ ErrorType() string }); ok { //nolint:errorlint // this is the walk of errors.As.
+		if typed, ok := e.(interface{ ErrorType() string }); ok {
 			if name := typed.ErrorType(); name != "" {
 				return name
 			}
@@ -118,7 +118,7 @@ func nameOf(err error) string {
 			return known.name
 		}
 	}
-	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() { //nolint:errorlint // err alone.
+	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
 		return ErrorTypeTimeout
 	}
 	return ""
