@@ -64,7 +64,7 @@ func IsBareCause(ctx context.Context, err error) (bare bool) {
 	if cause == nil || same(cause, ctx.Err()) {
 		return false
 	}
-	for e := range tree(err) {
+	for e := range Tree(err) {
 		if same(e, cause) {
 			return true
 		}
@@ -83,7 +83,7 @@ func endOf(ctx context.Context) error {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		if isTarget(err, context.DeadlineExceeded) {
+		if Matches(err, context.DeadlineExceeded) {
 			return context.DeadlineExceeded
 		}
 		return err
@@ -125,7 +125,7 @@ func explainsWithin(err error, left *int, match func(error) bool) bool {
 // isCanceled reports whether err alone, without what it wraps, is a
 // cancellation.
 func isCanceled(err error) bool {
-	if isTarget(err, context.Canceled) {
+	if Matches(err, context.Canceled) {
 		return true
 	}
 	code, ok := grpcCode(err)
@@ -134,7 +134,7 @@ func isCanceled(err error) bool {
 
 // isTimeout reports whether err alone, without what it wraps, is a timeout.
 func isTimeout(err error) bool {
-	if isTarget(err, context.DeadlineExceeded) || isTarget(err, os.ErrDeadlineExceeded) {
+	if Matches(err, context.DeadlineExceeded) || Matches(err, os.ErrDeadlineExceeded) {
 		return true
 	}
 	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
@@ -144,8 +144,9 @@ func isTimeout(err error) bool {
 	return ok && code == grpcDeadlineExceeded
 }
 
-// isTarget is [errors.Is] without what err wraps.
-func isTarget(err, target error) bool {
+// Matches reports whether err itself matches target, as [errors.Is] does
+// without looking at what err wraps. If a method of err panics, so does Matches.
+func Matches(err, target error) bool {
 	if same(err, target) {
 		return true
 	}

@@ -85,7 +85,7 @@ func try(find func(error) string, err error) (name string) {
 
 // declaredType returns the first answer of a method ErrorType.
 func declaredType(err error) string {
-	for e := range tree(err) {
+	for e := range Tree(err) {
 		if typed, ok := e.(interface{ ErrorType() string }); ok {
 			if name := typed.ErrorType(); name != "" {
 				return name
@@ -97,7 +97,7 @@ func declaredType(err error) string {
 
 // knownType returns the name of the first error in the tree that has one.
 func knownType(err error) string {
-	for e := range tree(err) {
+	for e := range Tree(err) {
 		if name := nameOf(e); name != "" {
 			return name
 		}
@@ -110,11 +110,11 @@ func nameOf(err error) string {
 	if name := clientErrorName(err); name != "" {
 		return name
 	}
-	if isTarget(err, context.DeadlineExceeded) || isTarget(err, os.ErrDeadlineExceeded) {
+	if Matches(err, context.DeadlineExceeded) || Matches(err, os.ErrDeadlineExceeded) {
 		return ErrorTypeTimeout
 	}
 	for _, known := range knownErrors {
-		if isTarget(err, known.target) {
+		if Matches(err, known.target) {
 			return known.name
 		}
 	}
@@ -128,7 +128,7 @@ func nameOf(err error) string {
 // something, written as the semantic conventions of OpenTelemetry write it.
 func goType(err error) string {
 	found := reflect.TypeOf(err)
-	for e := range tree(err) {
+	for e := range Tree(err) {
 		t := reflect.TypeOf(e)
 		if !isAnonymous(t) {
 			found = t

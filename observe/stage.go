@@ -63,7 +63,8 @@ type RunEnd struct {
 // receives each count when the function makes it, so that a run that takes
 // hours shows its progress.
 type CountObserver interface {
-	// Counted is called with a count that is greater than 0.
+	// Counted is called with a count of 0 or more. A count of 0 shows that the
+	// function counts, and has nothing to count yet.
 	Counted(c Count)
 }
 

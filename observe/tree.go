@@ -32,9 +32,10 @@ func isWrapper(t reflect.Type) bool { return slices.Contains(wrapperTypes, t) }
 // isAnonymous reports whether t is the type of errors of any kind.
 func isAnonymous(t reflect.Type) bool { return t == plainType || isWrapper(t) }
 
-// tree yields err and the errors it wraps, in the order of [errors.Is], at most
-// maxTree of them.
-func tree(err error) iter.Seq[error] {
+// Tree returns an iterator over err and the errors it wraps, in the order of
+// [errors.Is]. It yields at most 64 errors, so it ends even if an error wraps
+// itself. If a method of an error panics, so does the iterator.
+func Tree(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		left := maxTree
 		walk(err, &left, yield)
