@@ -89,9 +89,8 @@
 //	error.type                               see below
 //	waybill.link_count                       how many contexts a span of several handles
 //
-// An error.type is context_canceled, deadline_exceeded, panic, _OTHER, or the
-// type of the error, such as mongo.WriteException. The text of an error is not
-// recorded. Work that was cancelled is no error of the span.
+// The error.type and the outcome are those of package observe. The text of an
+// error is not recorded. Canceled work is not an error of the span.
 //
 // There are no metrics but those of an [Observer]: the time a document was in
 // the queue, the time since its data set out, and documents by outcome, which is

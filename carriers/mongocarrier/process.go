@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/semconv"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -31,15 +32,6 @@ const (
 	keyAge     = attribute.Key("messaging.mongodb.document.age_seconds") // Since the oldest of the documents was sent.
 	keyAttempt = attribute.Key("messaging.mongodb.document.attempt")     // What WithAttempt says.
 	keyOrigin  = attribute.Key("messaging.mongodb.document.origin")      // What WithOrigin says.
-)
-
-// The outcomes, as package stages has them.
-const (
-	outcomeSuccess   = "success"
-	outcomeFailure   = "failure"
-	outcomeTimeout   = "timeout"
-	outcomeCancelled = "cancelled"
-	outcomePanic     = "panic"
 )
 
 var errNilHandler = errors.New("the function that handles the document is nil")
@@ -98,14 +90,14 @@ func (cfg *config) process(ctx context.Context, remotes []propagation.Remote, fn
 	parent := ctx
 	ctx, span := propagation.Start(ctx, cfg.tracer.Get(), cfg.spanName(), remotes, cfg.startOptions(ctx, remotes)...)
 	cfg.observer.arrived(ctx, cfg.collection, remotes)
-	outcome := outcomePanic
+	outcome := observe.OutcomePanic
 	defer func() {
 		errorType := setOutcome(span, outcome, err)
-		cfg.observer.processed(ctx, cfg.collection, len(remotes), outcome, errorType)
+		cfg.observer.processed(ctx, cfg.collection, len(remotes), outcome.String(), errorType)
 		end(span)
 	}()
 	err = fn(ctx)
-	outcome = classify(parent, err)
+	outcome = observe.Classify(parent, err)
 	return err
 }
 
@@ -160,37 +152,14 @@ func oldest(remotes []propagation.Remote) (age time.Duration, known bool) {
 	return age, known
 }
 
-// classify says how a function ended that was called because of ctx. An error
-// that only an inner context explains is a failure.
-func classify(ctx context.Context, err error) string {
-	switch {
-	case err == nil:
-		return outcomeSuccess
-	case ctx == nil || ctx.Err() == nil:
-		return outcomeFailure
-	case is(err, context.DeadlineExceeded) && is(ctx.Err(), context.DeadlineExceeded):
-		return outcomeTimeout
-	case is(err, context.Canceled):
-		return outcomeCancelled
-	default:
-		return outcomeFailure
-	}
-}
-
 // setOutcome notes on span how it ended, and returns the error.type. That ctx
-// was cancelled is not an error of the one who was told to stop.
-func setOutcome(span trace.Span, outcome string, err error) (errorType string) {
+// was canceled is not an error of the one who was told to stop.
+func setOutcome(span trace.Span, outcome observe.Outcome, err error) (errorType string) {
 	defer contain()
-	switch outcome {
-	case outcomeSuccess:
-		return ""
-	case outcomePanic:
-		errorType = outcomePanic
-	default:
-		errorType = typeOf(err)
+	if errorType = outcome.ErrorType(err); errorType != "" {
+		span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
 	}
-	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
-	if outcome != outcomeCancelled {
+	if outcome.IsError() {
 		span.SetStatus(codes.Error, errorType)
 	}
 	return errorType

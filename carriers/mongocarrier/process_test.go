@@ -241,6 +241,35 @@ func (rudeError) Error() string   { panic("rude") }
 func (rudeError) Is(error) bool   { panic("rude") }
 func (rudeError) Unwrap() []error { panic("rude") }
 
+// circularError unwraps to itself.
+type circularError struct{}
+
+func (*circularError) Error() string   { return "circular" }
+func (e *circularError) Unwrap() error { return e }
+
+// errorTree returns an error whose tree has 2^depth leaves.
+func errorTree(depth int) error {
+	err := errors.New("leaf")
+	for range depth {
+		err = errors.Join(err, err)
+	}
+	return err
+}
+
+// Naming an error takes little time, whatever it wraps.
+func TestProcess_ErrorsThatDoNotEnd(t *testing.T) {
+	t.Parallel()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, err := range map[string]error{"circular": &circularError{}, "tree": errorTree(40)} {
+		for _, ctx := range []context.Context{t.Context(), canceled} {
+			if got := mongocarrier.Process(ctx, propagation.Remote{}, func(context.Context) error { return err }); got != err {
+				t.Errorf("%s: got %v", name, got)
+			}
+		}
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -255,16 +284,16 @@ func TestOutcomes(t *testing.T) {
 	}{
 		"success":            {t.Context(), nil, "success", "", codes.Unset},
 		"success, cancelled": {cancelled, nil, "success", "", codes.Unset},
-		"failure":            {t.Context(), errors.New("x"), "failure", "_OTHER", codes.Error},
-		"wrapped":            {t.Context(), fmt.Errorf("ship: %w", fmt.Errorf("insert: %w", serverError{121})), "failure", "mongocarrier_test.serverError", codes.Error},
-		"a path":             {t.Context(), &os.PathError{Op: "open", Path: "/secret", Err: os.ErrNotExist}, "failure", "*fs.PathError", codes.Error},
-		"joined":             {t.Context(), errors.Join(errors.New("a"), errors.New("b")), "failure", "_OTHER", codes.Error},
-		"cancelled":          {cancelled, fmt.Errorf("find: %w", context.Canceled), "cancelled", "context_canceled", codes.Unset},
-		"cancelled inside":   {t.Context(), context.Canceled, "failure", "context_canceled", codes.Error},
-		"timeout":            {late, context.DeadlineExceeded, "timeout", "deadline_exceeded", codes.Error},
-		"timeout inside":     {t.Context(), context.DeadlineExceeded, "failure", "deadline_exceeded", codes.Error},
-		"timeout, cancelled": {cancelled, context.DeadlineExceeded, "failure", "deadline_exceeded", codes.Error},
-		"rude":               {cancelled, rudeError{}, "failure", "mongocarrier_test.rudeError", codes.Error},
+		"failure":            {t.Context(), errors.New("x"), "failure", "*errors.errorString", codes.Error},
+		"wrapped":            {t.Context(), fmt.Errorf("ship: %w", fmt.Errorf("insert: %w", serverError{121})), "failure", "github.com/waybill-go/waybill/carriers/mongocarrier_test.serverError", codes.Error},
+		"a path":             {t.Context(), &os.PathError{Op: "open", Path: "/secret", Err: os.ErrNotExist}, "failure", "not_exist", codes.Error},
+		"joined":             {t.Context(), errors.Join(errors.New("a"), errors.New("b")), "failure", "*errors.errorString", codes.Error},
+		"cancelled":          {cancelled, fmt.Errorf("find: %w", context.Canceled), "cancelled", "canceled", codes.Unset},
+		"cancelled inside":   {t.Context(), context.Canceled, "failure", "canceled", codes.Error},
+		"timeout":            {late, context.DeadlineExceeded, "timeout", "timeout", codes.Error},
+		"timeout inside":     {t.Context(), context.DeadlineExceeded, "failure", "timeout", codes.Error},
+		"timeout, cancelled": {cancelled, context.DeadlineExceeded, "failure", "timeout", codes.Error},
+		"rude":               {cancelled, rudeError{}, "failure", "github.com/waybill-go/waybill/carriers/mongocarrier_test.rudeError", codes.Error},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := flowtest.New(t)
@@ -443,7 +472,7 @@ func TestPanickingTracingChangesNothing(t *testing.T) {
 		if err != failed {
 			t.Errorf("%s: returned %v", p, err)
 		}
-		if diff := cmp.Diff([]string{`processed  1 failure "_OTHER"`}, observer.calls); diff != "" {
+		if diff := cmp.Diff([]string{`processed  1 failure "*errors.errorString"`}, observer.calls); diff != "" {
 			t.Errorf("%s: %s", p, diff)
 		}
 	}

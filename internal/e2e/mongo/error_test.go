@@ -64,7 +64,7 @@ func TestErrorsOfBothDriversPassThrough(t *testing.T) {
 			}
 		}
 	}
-	if types["mongo.WriteException"] != 2 || types["_OTHER"] != 1 {
+	if types["go.mongodb.org/mongo-driver/mongo.WriteException"] != 1 || types["go.mongodb.org/mongo-driver/v2/mongo.WriteException"] != 1 || types["*errors.errorString"] != 1 {
 		t.Errorf("the types of the errors are %v", types)
 	}
 }
