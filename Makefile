@@ -1,8 +1,8 @@
 # Copyright The waybill Authors
 # SPDX-License-Identifier: Apache-2.0
 
-# `make` prints what there is to do. The one tool needed is Go; what else is
-# used is built into .cache, at the versions pinned here and in internal/tools.
+# "make" lists the targets. They need Go and bash; other tools are built into
+# .cache, at the versions pinned here and in internal/tools/go.mod.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,12 +18,24 @@ TOOL     := go -C $(CURDIR)/internal/tools tool
 # Every module of the repository; the root comes first.
 MODULES := $(sort $(patsubst ./%,%,$(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 
+# The modules that users require, in the order in which they are tagged.
+RELEASED := . carriers/k8scarrier
+
+# The oldest versions that the library is tested with, and the newest.
+OTEL   := $(addprefix go.opentelemetry.io/otel,@ /metric@ /trace@ /sdk@ /sdk/metric@)
+LOWEST := $(addsuffix v1.45.0,$(OTEL)) github.com/segmentio/kafka-go@v0.4.48 github.com/prometheus/client_golang@v1.24.0
+NEWEST := $(addsuffix latest,$(OTEL)) github.com/segmentio/kafka-go@latest github.com/prometheus/client_golang@latest
+
+# The race detector needs cgo, which Go switches off where there is no C compiler.
+RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
 BENCH    ?= .
 COUNT    ?= 10
 BASE     ?= main
 PKG      ?= ./...
 FUZZTIME ?= 10s
 ARGS     ?=
+VERSION  ?=
 
 BENCH_FLAGS = -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT)
 
@@ -51,6 +63,16 @@ go test -list '^Fuzz' ./... \
 done
 endef
 
+# $(call with,VERSIONS) tests the library with VERSIONS of its dependencies, by a
+# go.mod in .cache, so that the one of the repository stays as it is.
+define with
+@mkdir -p $(CACHE)/deps && cp go.mod $(CACHE)/deps/$@.mod && cp go.sum $(CACHE)/deps/$@.sum
+@go get -modfile=$(CACHE)/deps/$@.mod $(1)
+@echo "== $@"; awk '/^\t/ && !/indirect/' $(CACHE)/deps/$@.mod
+@go vet -modfile=$(CACHE)/deps/$@.mod ./...
+@go test -modfile=$(CACHE)/deps/$@.mod ./...
+endef
+
 ##@ Every day
 
 .PHONY: help
@@ -60,15 +82,15 @@ help: ## Print this list
 		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: check
-check: RACE := -race
-check: fmt-diff vet lint test tidy-diff orphans ## Run everything a change must pass
+check: fmt-diff vet vet-os lint tidy-diff orphans api-diff test ## Run everything that a change must pass
 
 .PHONY: test
-test: ## Test every module; the library with the race detector
-	$(call each,go test $$([ $$module = . ] && echo -race || echo $(RACE)) -shuffle=on ./...)
+test: ## Test every module; the released ones with the race detector, if there is cgo
+	@$(if $(RACE),,echo "== $@: without the race detector, which needs cgo and a C compiler")
+	$(call each,go test $$([[ " $(RELEASED) " == *" $$module "* ]] && echo "$(RACE)") -shuffle=on ./...)
 
 .PHONY: lint
-lint: $(GOLANGCI) ## Lint every module, the import rules included
+lint: $(GOLANGCI) ## Lint every module, including the import rules
 	$(call each,$(GOLANGCI) run ./...)
 
 .PHONY: fmt
@@ -76,24 +98,36 @@ fmt: $(GOLANGCI) ## Format the code
 	@$(GOLANGCI) fmt
 
 .PHONY: fmt-diff
-fmt-diff: $(GOLANGCI)
+fmt-diff: $(GOLANGCI) ## Report code that is not formatted
 	@echo "== $@"; $(GOLANGCI) fmt --diff
 
 .PHONY: vet
-vet:
+vet: ## Vet every module, including the tests with the tag e2e
 	$(call each,go vet -tags e2e ./...)
+
+.PHONY: vet-os
+vet-os: ## Vet the library for Windows and macOS
+	@for os in windows darwin; do echo "== $@: $$os"; GOOS=$$os CGO_ENABLED=0 go vet ./...; done
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod
 	$(call each,go mod tidy)
 
 .PHONY: tidy-diff
-tidy-diff:
+tidy-diff: ## Report each go.mod that is not tidy
 	$(call each,go mod tidy -diff)
 
 .PHONY: orphans
-orphans: ## Find examples that the documentation shows nowhere
+orphans: ## Report examples that the documentation does not show
 	@echo "== $@"; $(TOOL) orphanexamples $(CURDIR)
+
+.PHONY: api
+api: ## Rewrite the record of the exported API, in api/
+	@$(TOOL) apirecord -w $(CURDIR)/api $(addprefix $(CURDIR)/,$(RELEASED))
+
+.PHONY: api-diff
+api-diff: ## Report where the exported API differs from its record
+	@echo "== $@"; $(TOOL) apirecord $(CURDIR)/api $(addprefix $(CURDIR)/,$(RELEASED))
 
 ##@ See it work
 
@@ -144,6 +178,16 @@ cover: ## Measure the coverage of the library; the page is .cache/cover.html
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities in what the code calls
 	$(call each,$(TOOL) govulncheck -C "$$PWD" ./...)
+
+##@ Release
+
+.PHONY: deps-lowest
+deps-lowest: ## Test the library with the oldest versions of its dependencies that it supports
+	$(call with,$(LOWEST))
+
+.PHONY: deps-newest
+deps-newest: ## Test the library with the newest versions of its dependencies
+	$(call with,$(NEWEST))
 
 # A pinned binary, not a tool of a module: its dependencies are nobody's.
 $(GOLANGCI):
