@@ -66,7 +66,7 @@ func decode(data []byte) []flow.Span {
 	return spans
 }
 
-// pieces counts the components that references make, by colouring until
+// pieces counts the components that references make, by coloring until
 // nothing changes.
 func pieces(spans []flow.Span) int {
 	colour := make([]int, len(spans))
