@@ -20,7 +20,7 @@ import (
 // span in ctx nothing is written. A nil list stays nil: for a job service a
 // list replaces the job's own, so nothing is added where the caller gives none.
 // A context that is too large for the service is left out, and so is a value
-// that no argument can hold, as one with a NUL.
+// with characters that are not safe in an argument: see [Inject].
 func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	if args == nil {
 		return nil
@@ -28,7 +28,7 @@ func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	cfg := newConfig(opts)
 	own := slices.Clone(args)
 	p := pack(ctx, cfg)
-	maps.DeleteFunc(p.values, func(_, value string) bool { return !cfg.preset.passesArgument(value) })
+	maps.DeleteFunc(p.values, func(key, value string) bool { return !cfg.preset.passesArgument(key, value) })
 	if cfg.replace {
 		own = withoutFlags(own, p.fields)
 	} else {

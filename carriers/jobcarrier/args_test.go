@@ -162,12 +162,16 @@ func TestArgumentsHoldWhatTheyCan(t *testing.T) {
 		preset jobcarrier.Option
 		ok     bool
 	}{
-		"ASCII":                   {"a b\n\x7f", nil, true},
-		"ASCII to Databricks":     {"a b\n\x7f", jobcarrier.Databricks(), true},
+		"ASCII":                   {"a b", nil, true},
+		"ASCII to Databricks":     {"a b", jobcarrier.Databricks(), true},
+		"a line feed":             {"a\nb", nil, false},
+		"a control character":     {"a\x7f", jobcarrier.Databricks(), false},
 		"more":                    {"gr\u00fcn", nil, true},
 		"more to Databricks":      {"gr\u00fcn", jobcarrier.Databricks(), false},
 		"no text to Databricks":   {"\xff", jobcarrier.Databricks(), false},
 		"a NUL":                   {"a\x00b", nil, false},
+		"what kubelet expands":    {"evil=$(DB_PASSWORD)", nil, false},
+		"the same to Argo":        {"evil=$(DB_PASSWORD)", jobcarrier.Argo(), false},
 		"more to Argo":            {"gr\u00fcn", jobcarrier.Argo(), true},
 		"a reference in any case": {"{{x}}", jobcarrier.Databricks(), false},
 	} {

@@ -53,8 +53,10 @@
 //
 //   - The caller's map or list is not changed, and its own keys win. nil
 //     parameters are none; nil arguments stay nil.
-//   - A context is written whole or not at all, and only where it can arrive as
-//     it was: what a service would expand is encoded or left out.
+//   - A value arrives as it was or is not written. What no known way to a process
+//     expands or runs is safe: letters, digits, spaces and "%*+,-./:;=@_~". All
+//     else is percent-encoded in baggage, and another value with it is left out,
+//     also without a preset.
 //   - Parameters that a service would refuse for their size are found out before
 //     they are sent.
 //   - Extract and Read never fail. All functions are safe for concurrent use.

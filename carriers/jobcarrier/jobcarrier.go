@@ -28,6 +28,11 @@ var ErrTooLarge = errors.New("the parameters are too large")
 // parameter of the caller's keeps only our baggage out. An empty value is none.
 // Without a valid span in ctx nothing is written.
 //
+// A value of which a service, a shell or kubelet could expand or run a part is
+// percent-encoded if it is baggage, and left out if it is another: see
+// [Databricks] and the other presets for what is safe. Without a preset it is
+// letters, digits, spaces and "%*+,-./:;=@_~".
+//
 // The error is [ErrConflict] or [ErrTooLarge]; the map is a copy of params as
 // they are then, so a caller may go on without the context.
 func Inject(ctx context.Context, params map[string]string, opts ...Option) (map[string]string, error) {

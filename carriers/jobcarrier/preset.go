@@ -11,22 +11,41 @@ import (
 	"unicode"
 )
 
-// preset is what a job service asks of parameters.
+// preset is what a job service asks of parameters. The zero preset is that of a
+// service that is not known.
 type preset struct {
 	// names returns where the value of a key goes; the key itself if it is nil.
 	names func(key string) []string
-	// marks are what a key may hold beside ASCII letters and digits; anything if
-	// it is empty.
-	marks string
-	// encoded are the bytes that are percent-encoded in the values of baggage.
-	encoded string
-	// refused are texts that no other value may hold.
-	refused []string
-	// asciiArguments reports whether arguments may only hold ASCII.
-	asciiArguments bool
+	// nameMarks are the characters that are safe in a name beside ASCII letters
+	// and digits; safeInNames if it is empty.
+	nameMarks string
+	// opaqueMarks are further characters that are safe in a value, but for
+	// baggage, which can be encoded.
+	opaqueMarks string
+	// baggageMarks are further characters that are safe in baggage.
+	baggageMarks string
+	// refused is text that no value may hold; none if it is empty.
+	refused string
+	// ascii reports whether values may only hold ASCII, and asciiArguments
+	// whether arguments may.
+	ascii, asciiArguments bool
 	// maxJSON is the most bytes the parameters may have as JSON; 0 is no limit.
 	maxJSON int
 }
+
+// The characters, beside letters and digits, that reach a process as they are on
+// every way from a parameter to it: through a shell in double or in single
+// quotes, through kubelet, through templates, JSON and Java properties. All
+// others are unsafe: whoever wrote the context that is passed on could have them
+// expanded, or run.
+const (
+	safeInValues = " %*+,-./:;=@_~"
+	safeInNames  = " -._"
+)
+
+// maxValue is the longest value: half of what Linux takes as one argument or
+// variable of a process.
+const maxValue = 64 << 10
 
 func (ps preset) namesOf(key string) []string {
 	if ps.names == nil {
@@ -38,38 +57,67 @@ func (ps preset) namesOf(key string) []string {
 // pass returns what may be sent for a value, or that nothing may. In baggage,
 // values may be percent-encoded; everything else is opaque, and left out.
 func (ps preset) pass(key, value string) (string, bool) {
-	if ps.marks != "" && strings.ContainsFunc(key, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune(ps.marks, r) }) {
+	if !ps.passesNames(key) || len(value) > maxValue {
 		return "", false
 	}
 	if key == keyBaggage {
-		return encodeValues(value, ps.encoded)
+		value = encodeValues(value, func(b byte) bool { return ps.isSafe(rune(b), ps.baggageMarks) })
+		return value, ps.passes(value, ps.baggageMarks)
 	}
-	return value, !slices.ContainsFunc(ps.refused, func(text string) bool { return strings.Contains(value, text) })
+	return value, ps.passes(value, ps.opaqueMarks)
 }
 
-// encodeValues returns a baggage with each byte of its values that is one of
-// encoded percent-encoded, or that one stands in a name, where it has to stay.
+// passesNames reports whether the names that key goes under hold nothing but
+// what is safe.
+func (ps preset) passesNames(key string) bool {
+	marks := ps.nameMarks
+	if marks == "" {
+		marks = safeInNames
+	}
+	unsafe := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune(marks, r) }
+	return !slices.ContainsFunc(ps.namesOf(key), func(name string) bool { return strings.ContainsFunc(name, unsafe) })
+}
+
+// passes reports whether value holds nothing but what is safe. White space at
+// either end is not: some ways cut it off.
+func (ps preset) passes(value, marks string) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool { return !ps.isSafe(r, marks) }) &&
+		!strings.HasPrefix(value, " ") && !strings.HasSuffix(value, " ") &&
+		(ps.refused == "" || !strings.Contains(value, ps.refused))
+}
+
+// isSafe reports whether r reaches a process as it is. marks are characters that
+// are safe beside those that always are.
+func (ps preset) isSafe(r rune, marks string) bool {
+	if r > unicode.MaxASCII {
+		return !ps.ascii && (unicode.IsLetter(r) || unicode.IsDigit(r))
+	}
+	return isAlphanumeric(r) || strings.ContainsRune(safeInValues, r) || strings.ContainsRune(marks, r)
+}
+
+// encodeValues returns a baggage with each byte of its values that is not safe
+// percent-encoded, as far as it is a byte that baggage may hold. Names have no
+// encoding.
 // https://www.w3.org/TR/baggage/#definition
-func encodeValues(baggage, encoded string) (string, bool) {
+func encodeValues(baggage string, isSafe func(byte) bool) string {
 	var out strings.Builder
 	inValue := false
 	for i := range len(baggage) {
-		switch b := baggage[i]; {
-		case strings.IndexByte(encoded, b) < 0:
-			inValue = b == '=' || inValue && b != ',' && b != ';'
-			out.WriteByte(b)
-		case inValue:
+		b := baggage[i]
+		if inValue && '!' <= b && b <= '~' && !isSafe(b) {
 			fmt.Fprintf(&out, "%%%02X", b)
-		default:
-			return "", false
+			continue
 		}
+		inValue = b == '=' || inValue && b != ',' && b != ';'
+		out.WriteByte(b)
 	}
-	return out.String(), true
+	return out.String()
 }
 
-// passesArgument reports whether an argument can hold value.
-func (ps preset) passesArgument(value string) bool {
-	return !strings.ContainsFunc(value, func(r rune) bool { return r == 0 || ps.asciiArguments && r > unicode.MaxASCII })
+// passesArgument reports whether an argument can hold value as the flag key.
+func (ps preset) passesArgument(key, value string) bool {
+	beyondASCII := func(r rune) bool { return r > unicode.MaxASCII }
+	return key == property(key) && (!ps.asciiArguments || !strings.ContainsFunc(value, beyondASCII))
 }
 
 func isAlphanumeric(r rune) bool {
@@ -97,8 +145,9 @@ const reference = "{{"
 // the older notebook, named Python, SQL or JAR parameters.
 //
 // Keys are ASCII letters, digits, "_", "-" and "."; another one is left out. A
-// value must not hold "{{", which Databricks reads as a reference: braces in
-// baggage are percent-encoded, and another value with "{{" is left out. The
+// value holds letters, digits, spaces, "%*+,-./:;=@_~", and braces that are not
+// "{{", which Databricks reads as a reference: all else is percent-encoded in
+// baggage, and another value with it is left out. The
 // parameters as JSON have at most 10,000 bytes, with the name of their field:
 // over it the baggage goes first, then the tracestate, then the waybill, and
 // what is too large then is [ErrTooLarge]. Arguments are those of Python and
@@ -112,7 +161,7 @@ const reference = "{{"
 // https://docs.databricks.com/aws/en/jobs/dynamic-value-references
 func Databricks() Option {
 	return preset{
-		marks: "_-.", encoded: "{}", refused: []string{reference}, asciiArguments: true,
+		nameMarks: "_-.", opaqueMarks: "{}", refused: reference, asciiArguments: true,
 		maxJSON: databricksLimit - len(databricksField),
 	}
 }
@@ -128,29 +177,32 @@ const (
 // runs/submit does; a cluster that runs share would give all of them one
 // context.
 //
-// A cluster sets them in single quotes: quotes and braces in baggage are
-// percent-encoded, and another value with a quote or "{{" is left out.
+// A cluster exports them in a shell and expands references to secrets. A value
+// holds ASCII letters, digits, spaces and "%*+,-./:;=@_~": all else is
+// percent-encoded in baggage, and another value with it is left out.
 // https://docs.databricks.com/aws/en/compute/configure#environment-variables
 func DatabricksEnv() Option {
-	return preset{
-		names:   func(key string) []string { return []string{variable(key)} },
-		encoded: "{}'", refused: []string{reference, "'"},
-	}
+	return preset{names: func(key string) []string { return []string{variable(key)} }, ascii: true}
 }
 
 // Argo writes what an Argo workflow takes as parameters. Keys are ASCII letters,
-// digits, "_" and "-"; another one is left out. A value must not hold "{{", which
-// Argo reads as a reference: braces in baggage are percent-encoded,
-// and another value with "{{" is left out. The workflow must declare the
-// parameters under spec.arguments, with an empty value as the default.
+// digits, "_" and "-"; another one is left out. A value holds letters, digits,
+// spaces and "%*+,-./:;=@_~": all else is percent-encoded in baggage, and another
+// value with it is left out, because Argo reads "{{" as a reference, and kubelet
+// "$(" where a template has the parameter in an argument or a variable. The
+// workflow must declare the parameters under spec.arguments, with an empty value
+// as the default.
 // https://argo-workflows.readthedocs.io/en/latest/variables/
-func Argo() Option { return preset{marks: "_-", encoded: "{}", refused: []string{reference}} }
+func Argo() Option { return preset{nameMarks: "_-"} }
 
 // Airflow writes the plain keys, which Airflow leaves alone and a task reads
 // from dag_run.conf, and the traceparent once more under the key that from
 // Airflow 3.4 on makes Airflow's own spans children of the span in ctx. For a
 // conf with values that are not strings see [InjectConf].
-// Values arrive byte for byte: Airflow does not render a conf.
+//
+// Airflow does not render a conf, but tasks put its values into commands and
+// variables. A value holds letters, digits, spaces, braces and "%*+,-./:;=@_~":
+// all else is percent-encoded in baggage, and another value with it is left out.
 //
 // A run that is cleared reads its conf again and joins the same trace. Without
 // this preset only the plain keys are written: Airflow's spans stay in a trace
@@ -164,12 +216,15 @@ func Airflow() Option { return airflow }
 const airflowParent = "airflow/dagrun_parent_trace_context"
 
 //nolint:gochecknoglobals // constant.
-var airflow = preset{names: func(key string) []string {
-	if key == keyTraceparent {
-		return []string{key, airflowParent}
-	}
-	return []string{key}
-}}
+var airflow = preset{
+	names: func(key string) []string {
+		if key == keyTraceparent {
+			return []string{key, airflowParent}
+		}
+		return []string{key}
+	},
+	nameMarks: safeInNames + "/", opaqueMarks: "{}", baggageMarks: "{}",
+}
 
 // airflowMapping is what p has for Airflow's own spans.
 func (p *parcel) airflowMapping() map[string]any {
@@ -188,20 +243,32 @@ func (p *parcel) airflowMapping() map[string]any {
 // executors, of the driver in Kubernetes and of the application master in YARN.
 // The last two have no effect under another master.
 //
-// Application arguments, see [InjectArgs], reach the driver too. A properties
-// file does not keep values as they are, and neither does Kubernetes a variable
-// with a $: the property spark.waybill.KEY does.
+// YARN runs variables and arguments through a shell, and Kubernetes expands
+// them. A value holds ASCII letters, digits, spaces and "%*+,-./:;=@_~": all else
+// is percent-encoded in baggage, and another value with it is left out.
+// Application arguments, see [InjectArgs], reach the driver too.
 // https://spark.apache.org/docs/latest/configuration.html#runtime-environment
-func Spark() Option { return preset{names: sparkNames} }
+func Spark() Option { return preset{names: sparkNames, ascii: true} }
 
 func sparkNames(key string) []string {
 	name := variable(key)
 	return []string{
-		"spark.waybill." + key,
+		"spark.waybill." + property(key),
 		"spark.executorEnv." + name,
 		"spark.kubernetes.driverEnv." + name,
 		"spark.yarn.appMasterEnv." + name,
 	}
+}
+
+// property returns key as a part of a property's name, with a "_" for every
+// character that is not safe in one.
+func property(key string) string {
+	return strings.Map(func(r rune) rune {
+		if isAlphanumeric(r) || strings.ContainsRune("-._", r) {
+			return r
+		}
+		return '_'
+	}, key)
 }
 
 // variable returns the name of the environment variable that key travels under,
