@@ -64,3 +64,34 @@ func BenchmarkRead(b *testing.B) {
 		k8scarrier.Read(env, opt)
 	}
 }
+
+// Time grows in proportion to a value.
+func BenchmarkUnescape_Growth(b *testing.B) {
+	for name, piece := range map[string]string{"Unclosed": "$(", "Dollars": "$", "Closed": "$(A)", "Nested": "$($(", "Plain": "a"} {
+		for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
+			b.Run(name+"/"+strconv.Itoa(size), func(b *testing.B) {
+				value := "$$" + strings.Repeat(piece, size/len(piece))
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					k8scarrier.Unescape(value)
+				}
+			})
+		}
+	}
+}
+
+// Time grows in proportion to an environment.
+func BenchmarkKeys_Growth(b *testing.B) {
+	for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			env := make([]corev1.EnvVar, size/16)
+			for i := range env {
+				env[i] = literal("NAME_"+strconv.Itoa(i), "")
+			}
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				k8scarrier.EnvSetter{}.Keys(&env)
+			}
+		})
+	}
+}

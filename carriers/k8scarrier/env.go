@@ -56,8 +56,10 @@ func (reader) Get(env []corev1.EnvVar, key string) string { return valueOf(env, 
 
 func (reader) Keys(env []corev1.EnvVar) []string {
 	var keys []string
-	for i, entry := range env {
-		if entry.Name != "" && envName(entry.Name) == entry.Name && lastOf(env[:i], entry.Name) == nil {
+	seen := make(map[string]bool, len(env))
+	for _, entry := range env {
+		if entry.Name != "" && !seen[entry.Name] && envName(entry.Name) == entry.Name {
+			seen[entry.Name] = true
 			keys = append(keys, entry.Name)
 		}
 	}
@@ -180,10 +182,12 @@ func lastOf(env []corev1.EnvVar, name string) *corev1.EnvVar {
 	return nil
 }
 
-// valueOf returns the literal value of name as a process gets it, or "".
+// valueOf returns the literal value of name as a process gets it, or "". A value
+// that no process gets, because it is too long even when kubelet has halved its
+// dollars, is not looked at.
 func valueOf(env []corev1.EnvVar, name string) string {
 	entry := lastOf(env, name)
-	if entry == nil || entry.ValueFrom != nil {
+	if entry == nil || entry.ValueFrom != nil || len(entry.Value) > 2*maxEntry {
 		return ""
 	}
 	return unescape(entry.Value)

@@ -42,30 +42,26 @@ func envName(key string) string {
 func escape(value string) string { return strings.ReplaceAll(value, "$", "$$") }
 
 // unescape returns what kubelet makes of value where no variable is known: then
-// a reference stays as it is.
+// a reference stays as it is. It takes time in proportion to value.
 func unescape(value string) string {
-	if !strings.Contains(value, "$") {
+	if !strings.Contains(value, "$$") {
 		return value
 	}
 	var out strings.Builder
-	for {
-		before, after, found := strings.Cut(value, "$")
-		out.WriteString(before)
-		if !found {
-			return out.String()
-		}
-		out.WriteByte('$')
+	lastEnd := strings.LastIndexByte(value, ')') // of a reference.
+	for i := 0; i < len(value); {
+		length := 1
 		switch {
-		case strings.HasPrefix(after, "$"):
-			after = after[1:]
-		case strings.HasPrefix(after, "("):
+		case strings.HasPrefix(value[i:], "$$"):
+			i++ // one of the two stays.
+		case strings.HasPrefix(value[i:], "$(") && i < lastEnd:
 			// What is in a reference is its name, dollars and all.
-			end := strings.IndexByte(after, ')') + 1
-			out.WriteString(after[:end])
-			after = after[end:]
+			length = strings.IndexByte(value[i:], ')') + 1
 		}
-		value = after
+		out.WriteString(value[i : i+length])
+		i += length
 	}
+	return out.String()
 }
 
 // maxEntry is the longest NAME=value a process can be started with:
