@@ -3,7 +3,10 @@
 
 package k8scarrier
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // envName returns the name of the environment variable that key travels under,
 // as OpenTelemetry's environment carriers have it. It is a valid name to
@@ -69,7 +72,8 @@ func unescape(value string) string {
 // https://man7.org/linux/man-pages/man2/execve.2.html
 const maxEntry = 128<<10 - 1
 
-// passable reports whether a process can be started with the variable.
+// passable reports whether a process gets the variable as it is: the API server
+// stores nothing but UTF-8, and a process starts with no NUL in a variable.
 func passable(name, value string) bool {
-	return len(name)+1+len(value) <= maxEntry && strings.IndexByte(value, 0) < 0
+	return len(name)+1+len(value) <= maxEntry && strings.IndexByte(value, 0) < 0 && utf8.ValidString(value)
 }
