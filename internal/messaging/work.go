@@ -1,0 +1,172 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package messaging
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// Batch describes the messages that one span handles.
+type Batch struct {
+	Destination string // Empty if there are several.
+	Partition   int    // -1 if there are several, or none.
+	Messages    int
+	Remotes     []propagation.Remote // The contexts of the messages.
+
+	// Start says how the span relates to the remotes, before [Config.Start].
+	Start []propagation.StartOption
+	// Attributes are those that are known at the start of the span.
+	Attributes []attribute.KeyValue
+	// LinkAttributes returns the attributes of the link to Remotes[i]. It may be
+	// nil.
+	LinkAttributes func(i int) []attribute.KeyValue
+	// Started is when the operation began, if that is not now.
+	Started time.Time
+}
+
+// Work is an operation of a consumer on messages: its span, and what is measured
+// when it ends.
+type Work struct {
+	r           *Recorder
+	op          Operation
+	ctx         context.Context //nolint:containedctx // that of the span.
+	span        trace.Span
+	started     time.Time // Zero if nobody measures.
+	destination string
+	partition   int
+	messages    int
+	returned    bool // Reports whether the handler returned.
+}
+
+// Begin starts the span of op, which handles the messages of b.
+func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch) Work {
+	w := Work{r: r, op: op, started: b.Started, destination: b.Destination, partition: b.Partition, messages: b.Messages}
+	if w.started.IsZero() {
+		w.started = r.clock(ctx, w.duration(r.meters()))
+	}
+	t := r.templateOf(class{op, operations[op].spanKind, b.Destination, b.Partition})
+	w.ctx, w.span = r.startRelated(ctx, t.name, b.Remotes, b.startOptions(t))
+	return w
+}
+
+// startOptions returns how the span starts: as the template says, if there is
+// nothing else to say.
+func (b *Batch) startOptions(t *template) []propagation.StartOption {
+	if len(b.Start) == 0 && len(b.Attributes) == 0 && b.LinkAttributes == nil && b.Started.IsZero() {
+		return t.related
+	}
+	all := append(make([]propagation.StartOption, 0, len(b.Start)+len(t.related)+3), b.Start...)
+	if len(b.Attributes) > 0 {
+		all = append(all, propagation.WithSpanOptions(trace.WithAttributes(b.Attributes...)))
+	}
+	if b.LinkAttributes != nil {
+		all = append(all, propagation.WithLinkAttributes(b.LinkAttributes))
+	}
+	if !b.Started.IsZero() {
+		all = append(all, propagation.WithSpanOptions(trace.WithTimestamp(b.Started)))
+	}
+	return append(all, t.related...)
+}
+
+// Context returns the context of the span.
+func (w *Work) Context() context.Context { return w.ctx }
+
+// IsRecording reports whether attributes of the span are kept.
+func (w *Work) IsRecording() bool { return w.r.isRecording(w.span) }
+
+// SetAttributes sets attributes of the span.
+func (w *Work) SetAttributes(attributes ...attribute.KeyValue) {
+	w.r.setAttributes(w.span, attributes...)
+}
+
+// Run calls fn with the context of the span, ends the work whatever way fn ends,
+// and returns what fn returned. A panic continues with its own value.
+func (w *Work) Run(fn func(context.Context) error) (err error) {
+	defer w.close(&err)
+	err = fn(w.ctx)
+	w.returned = true
+	return err
+}
+
+// close ends the work of Run. It must be deferred directly.
+func (w *Work) close(err *error) {
+	switch value := recover(); {
+	case value != nil:
+		w.finish(observe.OutcomePanic, nil)
+		panic(value) // On the same stack.
+	case w.returned:
+		w.End(*err)
+	default:
+		// Goexit. With GODEBUG=panicnil=1 it may also be a panic(nil), which
+		// has been recovered now and must not become a success.
+		w.finish(observe.OutcomeCanceled, nil)
+		*err = new(runtime.PanicNilError)
+	}
+}
+
+// End ends the work with the error of whoever did it.
+func (w *Work) End(err error) { w.finish(observe.Classify(w.ctx, err), err) }
+
+func (w *Work) finish(outcome observe.Outcome, err error) {
+	r, errorType := w.r, outcome.ErrorType(err)
+	var elapsed time.Duration
+	if !w.started.IsZero() {
+		elapsed = time.Since(w.started)
+	}
+	r.finish(w.span, outcome, errorType, err)
+	in := r.meters()
+	if !w.started.IsZero() {
+		r.measure(w.ctx, in, w.duration(in), elapsed, series{op: w.op, destination: w.destination, partition: w.partition, errorType: errorType})
+	}
+	if r.cfg.Observer == nil {
+		return
+	}
+	name := r.destinationOf(w.destination).name
+	if w.op == Process {
+		r.observeProcess(w.ctx, observe.Process{
+			System: r.cfg.System, Destination: name, Group: r.cfg.Group, Messages: w.messages,
+			Duration: elapsed, Outcome: outcome, ErrorType: errorType,
+		})
+	}
+	r.fail(w.ctx, w.op, name, outcome, errorType)
+}
+
+// duration returns the instrument that measures the work.
+func (w *Work) duration(in *instruments) metric.Float64Histogram {
+	if w.op == Process {
+		return in.process
+	}
+	return in.operation
+}
+
+// finish writes the outcome to span, with attributes that are known only now,
+// and ends it. A cancellation is no error of whoever was told to stop.
+func (r *Recorder) finish(span trace.Span, outcome observe.Outcome, errorType string, err error, attributes ...attribute.KeyValue) {
+	if (errorType != "" || len(attributes) > 0) && r.isRecording(span) {
+		if errorType != "" {
+			attributes = append(attributes, keyErrorType.String(errorType))
+		}
+		r.setAttributes(span, attributes...)
+		if outcome.IsError() {
+			r.setError(span, r.describe(err, errorType))
+		}
+	}
+	r.end(span)
+}
+
+// fail reports a failed operation. The destination has its name for events.
+func (r *Recorder) fail(ctx context.Context, op Operation, destination string, outcome observe.Outcome, errorType string) {
+	if r.cfg.Observer != nil && outcome.IsError() {
+		r.observeFailure(ctx, observe.Failure{System: r.cfg.System, Operation: op.String(), Destination: destination, ErrorType: errorType})
+	}
+}
