@@ -79,7 +79,7 @@ endef
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make [target] [NAME=value]" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: check
 check: fmt-diff vet vet-os lint tidy-diff orphans api-diff test ## Run everything that a change must pass
@@ -180,6 +180,10 @@ vuln: ## Look for known vulnerabilities in what the code calls
 	$(call each,$(TOOL) govulncheck -C "$$PWD" ./...)
 
 ##@ Release
+
+.PHONY: release-check
+release-check: api-diff ## Report what is missing before VERSION can be tagged, and the tags in order (VERSION=v0.1.0)
+	@echo "== $@"; $(TOOL) releasecheck $(CURDIR) "$(VERSION)" $(RELEASED)
 
 .PHONY: deps-lowest
 deps-lowest: ## Test the library with the oldest versions of its dependencies that it supports
