@@ -19,11 +19,11 @@ func TestAllocations(t *testing.T) {
 	for i := range environ {
 		environ[i] = "NAME_" + strconv.Itoa(i) + "=value"
 	}
-	with := envcarrier.WithPropagator(propagation.Default())
+	with := envcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))
 	full := envcarrier.Inject(ctx, environ, with)
 	values := map[string]string{"PATH": "/bin"}
 	fullMap := envcarrier.InjectMap(ctx, values, with)
-	plain := envcarrier.WithPropagator(propagation.TraceContext{})
+	plain := envcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 	var name string
 	for what, test := range map[string]struct {
 		limit float64

@@ -4,6 +4,7 @@
 package envcarrier_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func BenchmarkInject(b *testing.B) {
 	})
 	b.Run("Instrumented", func(b *testing.B) {
 		b.ReportAllocs()
-		opt := envcarrier.WithPropagator(propagation.TraceContext{})
+		opt := envcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 		for b.Loop() {
 			envcarrier.Inject(ctx, environ, opt)
 		}
@@ -58,7 +59,7 @@ func BenchmarkReadFrom(b *testing.B) {
 		}
 	})
 	b.Run("Instrumented", func(b *testing.B) {
-		opt := envcarrier.WithPropagator(propagation.TraceContext{})
+		opt := envcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 		b.ReportAllocs()
 		for b.Loop() {
 			envcarrier.ReadFrom(environ, opt)
@@ -74,5 +75,32 @@ func BenchmarkNormalize(b *testing.B) {
 				envcarrier.Normalize(key)
 			}
 		})
+	}
+}
+
+// Time grows in proportion to an environment, also to one that holds nothing but
+// what is removed.
+func BenchmarkGrowth(b *testing.B) {
+	ctx := spanContext(b)
+	opt := envcarrier.WithPropagation(propagation.WithPropagator(openTracing{}))
+	for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
+		environ := make([]string, size/32)
+		for i := range environ {
+			environ[i] = fmt.Sprintf("OT_BAGGAGE_%09d=0123456789", i)
+		}
+		values := lastValues(environ)
+		for name, f := range map[string]func(){
+			"Inject":    func() { envcarrier.Inject(ctx, environ, opt) },
+			"InjectMap": func() { envcarrier.InjectMap(ctx, values, opt) },
+			"ReadFrom":  func() { envcarrier.ReadFrom(environ, opt) },
+			"Keys":      func() { (*envcarrier.Carrier)(&environ).Keys() },
+		} {
+			b.Run(name+"/"+strconv.Itoa(size), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					f()
+				}
+			})
+		}
 	}
 }

@@ -8,71 +8,75 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-go/waybill/internal/envname"
 	"github.com/waybill-go/waybill/propagation"
 )
 
 const windows = runtime.GOOS == "windows"
 
-// Carrier is an environment, a list of NAME=value, as a
-// [propagation.TextMapCarrier]: for a list that is at hand it is a conversion.
+// Carrier adapts an environment, a list of NAME=value, to
+// [propagation.TextMapCarrier].
 //
 //	carrier := envcarrier.Carrier(environ)
 //	propagation.InjectTextMap(ctx, &carrier)
 //
-// Keys are normalised, see [Normalize]; values are opaque. Set and Delete
-// replace the list and never write into the old one, so lists that share memory
-// stay as they are. A nil *Carrier holds nothing and takes nothing. A Carrier
-// may be read concurrently, and be changed by one at a time.
+// Keys are normalized, see [Normalize]; values are opaque. Set and Delete
+// replace the list and do not write to the old one, so lists that share memory
+// with it do not change. On Windows names are compared without regard to case,
+// as the system does.
 //
-// On Windows, where the system does so too, names are compared without regard
-// to case.
+// A nil *Carrier is empty, and Set is a no-op. A Carrier must not be modified
+// concurrently.
 type Carrier []string
 
-// Compile-time check that Carrier implements TextMapCarrier.
 var _ propagation.TextMapCarrier = (*Carrier)(nil)
 
-// Get returns the value under key, or "" if it is unset or empty. Of several
-// entries the last counts, as it does for os/exec.
+// Get returns the value of key, or the empty string. If its variable occurs more
+// than once, the last entry wins, as for os/exec.
 func (c *Carrier) Get(key string) string {
 	if c == nil {
 		return ""
 	}
-	return list{}.Get(*c, key)
+	return listReader{}.Get(*c, key)
 }
 
-// Set makes value the only one under key.
-//
-// A value that no process can be started with is left out, and the variable
-// with it: one that holds a NUL, and one that makes NAME=value longer than the
-// system takes, 131,071 bytes on Linux and 32,766 on Windows.
+// Set replaces the value of key. If no process can be started with value, Set
+// removes the variable: that is a value with a NUL, or one that makes NAME=value
+// longer than 131,071 bytes on Linux or 32,766 on Windows.
 func (c *Carrier) Set(key, value string) {
-	if c != nil {
-		*c = put(copyOf(*c, 1), Normalize(key), value)
+	if c == nil {
+		return
 	}
+	name := Normalize(key)
+	environ := without(*c, name)
+	if passable(name, value) {
+		environ = append(environ, name+"="+value)
+	}
+	*c = environ
 }
 
-// Delete removes every entry under key.
+// Delete removes every entry for key.
 func (c *Carrier) Delete(key string) {
 	if c == nil {
 		return
 	}
 	if name := Normalize(key); lastOf(*c, name) >= 0 {
-		*c = remove(copyOf(*c, 0), name)
+		*c = without(*c, name)
 	}
 }
 
-// Keys returns the names in the environment that are normalised, each once.
+// Keys returns the normalized names in the environment, each once.
 func (c *Carrier) Keys() []string {
 	if c == nil {
 		return nil
 	}
-	return list{}.Keys(*c)
+	return listReader{}.Keys(*c)
 }
 
-// list reads an environment.
-type list struct{}
+// listReader reads an environment.
+type listReader struct{}
 
-func (list) Get(environ []string, key string) string {
+func (listReader) Get(environ []string, key string) string {
 	name := Normalize(key)
 	if i := lastOf(environ, name); i >= 0 {
 		return environ[i][len(name)+1:]
@@ -80,39 +84,33 @@ func (list) Get(environ []string, key string) string {
 	return ""
 }
 
-func (list) Keys(environ []string) []string { return normalizedNames(environ) }
-
-// owned is the accessor of an environment that nobody else has, which is
-// written to in place.
-type owned struct{}
-
-func (owned) Get(environ *[]string, key string) string { return list{}.Get(*environ, key) }
-func (owned) Keys(environ *[]string) []string          { return normalizedNames(*environ) }
-func (owned) Set(environ *[]string, key, value string) {
-	*environ = put(*environ, Normalize(key), value)
-}
-func (owned) Delete(environ *[]string, key string) { *environ = remove(*environ, Normalize(key)) }
-
-// copyOf returns a copy of environ with room for more entries. It is never nil.
-func copyOf(environ []string, more int) []string {
-	return append(make([]string, 0, len(environ)+more), environ...)
-}
-
-// put makes value the only one of the variable called name, in place.
-func put(environ []string, name, value string) []string {
-	environ = remove(environ, name)
-	if passable(name, value) {
-		environ = append(environ, name+"="+value)
+func (listReader) Keys(environ []string) []string {
+	names := make([]string, 0, len(environ))
+	seen := make(map[string]struct{}, len(environ))
+	for _, entry := range environ {
+		name, _, ok := strings.Cut(entry, "=")
+		if _, twice := seen[name]; !ok || twice || !envname.IsNormalized(name) {
+			continue
+		}
+		seen[name] = struct{}{}
+		names = append(names, name)
 	}
-	return environ
+	return names
 }
 
-// remove takes every variable called name out, in place.
-func remove(environ []string, name string) []string {
-	return slices.DeleteFunc(environ, func(entry string) bool { return holds(entry, name, sameName) })
+// without returns a copy of environ without the variable called name, and with
+// room for one more. It is never nil.
+func without(environ []string, name string) []string {
+	kept := make([]string, 0, len(environ)+1)
+	for _, entry := range environ {
+		if !holds(entry, name, sameName) {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
 }
 
-// lastOf returns where the variable called name is that counts, or -1.
+// lastOf returns the index of the last entry of the variable called name, or -1.
 func lastOf(environ []string, name string) int {
 	for i, entry := range slices.Backward(environ) {
 		if holds(entry, name, sameName) {
@@ -135,23 +133,8 @@ func sameName(a, b string) bool {
 	return a == b
 }
 
-// normalizedNames returns the names in environ that are normalised, each once.
-func normalizedNames(environ []string) []string {
-	names := make([]string, 0, len(environ))
-	seen := make(map[string]struct{}, len(environ))
-	for _, entry := range environ {
-		name, _, ok := strings.Cut(entry, "=")
-		if _, twice := seen[name]; !ok || twice || !isNormalized(name) {
-			continue
-		}
-		seen[name] = struct{}{}
-		names = append(names, name)
-	}
-	return names
-}
-
-// The longest NAME=value a process can be started with: MAX_ARG_STRLEN of
-// Linux, and the limit of CreateProcess, both less the NUL at the end.
+// The longest NAME=value that a process can be started with: MAX_ARG_STRLEN of
+// Linux and the limit of CreateProcess, both less the NUL at the end.
 // https://man7.org/linux/man-pages/man2/execve.2.html
 // https://learn.microsoft.com/windows/win32/procthread/environment-variables
 const (
@@ -159,6 +142,7 @@ const (
 	maxEntryWindows = 32<<10 - 2
 )
 
+// passable reports whether a process can be started with the variable.
 func passable(name, value string) bool {
 	limit := maxEntryLinux
 	if windows {

@@ -15,7 +15,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-func TestCarrierConforms(t *testing.T) {
+func TestCarrier_Conforms(t *testing.T) {
 	t.Parallel()
 	carriertest.Run(t, func() propagation.TextMapCarrier { return new(envcarrier.Carrier) },
 		carriertest.WithFoldedKeys(),
@@ -39,8 +39,7 @@ func TestCarrierConforms(t *testing.T) {
 	)
 }
 
-// Rule 5.
-func TestMapConforms(t *testing.T) {
+func TestMap_Conforms(t *testing.T) {
 	t.Parallel()
 	carriertest.Run(t, func() propagation.TextMapCarrier { return envcarrier.Map{} },
 		carriertest.WithFoldedKeys(),
@@ -49,8 +48,7 @@ func TestMapConforms(t *testing.T) {
 	)
 }
 
-// Rule 4.
-func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
+func TestCarrier_SetOfUnusableValues(t *testing.T) {
 	t.Parallel()
 	const limit = 128<<10 - 1 // with the name and "=".
 	fits := strings.Repeat("v", limit-len("KEY="))
@@ -79,8 +77,7 @@ func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
 	}
 }
 
-// Rule 6.
-func TestKeysThatNormaliseAlikeAreOne(t *testing.T) {
+func TestCarrier_KeysWithOneName(t *testing.T) {
 	t.Parallel()
 	var carrier envcarrier.Carrier
 	carrier.Set("a-b", "1")
@@ -96,8 +93,7 @@ func TestKeysThatNormaliseAlikeAreOne(t *testing.T) {
 	}
 }
 
-// Rule 3.
-func TestNamesFoldOnWindowsOnly(t *testing.T) {
+func TestSameName_FoldsOnWindowsOnly(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		entry string

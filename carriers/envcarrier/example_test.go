@@ -34,7 +34,7 @@ func ExampleCommand() {
 
 func ExampleInject() {
 	parent := []string{"PATH=/bin", "TRACEPARENT=of the parent itself", "TRACESTATE=old=1"}
-	child := envcarrier.Inject(exampleContext(), parent, envcarrier.WithPropagator(propagation.TraceContext{}))
+	child := envcarrier.Inject(exampleContext(), parent, envcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{})))
 	fmt.Println(strings.Join(child, "\n"))
 	// Output:
 	// PATH=/bin
@@ -44,7 +44,7 @@ func ExampleInject() {
 func ExampleExtract() {
 	// In main, before the first span.
 	ctx := envcarrier.Extract(context.Background())
-	fmt.Println(trace.SpanContextFromContext(ctx).IsValid()) // was this process started with a context?
+	fmt.Println(trace.SpanContextFromContext(ctx).IsValid()) // whether this process was started with a context.
 	// Output: false
 }
 
@@ -70,7 +70,7 @@ func ExampleReadFrom() {
 
 func ExampleInjectMap() {
 	environ := map[string]string{"DAY": "2026-02-03"} // of a container to be run.
-	environ = envcarrier.InjectMap(exampleContext(), environ, envcarrier.WithPropagator(propagation.TraceContext{}))
+	environ = envcarrier.InjectMap(exampleContext(), environ, envcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{})))
 	fmt.Println(environ)
 	// Output: map[DAY:2026-02-03 TRACEPARENT:00-01000000000000000000000000000000-0200000000000000-01]
 }
@@ -112,9 +112,9 @@ func ExampleKubernetesJob() {
 	if job, ok := envcarrier.KubernetesJob(); ok {
 		fmt.Println("index", job.Index, "of job", job.Name)
 	} else {
-		fmt.Println("in no Kubernetes Job")
+		fmt.Println("not in a Kubernetes Job")
 	}
-	// Output: in no Kubernetes Job
+	// Output: not in a Kubernetes Job
 }
 
 func ExampleWithPassThrough() {
@@ -126,40 +126,9 @@ func ExampleWithPassThrough() {
 	// 1
 }
 
-func ExampleWithBaggage() {
+func ExampleWithPropagation() {
 	environ := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01", "BAGGAGE=tenant=7,user=42"}
-	fmt.Println(envcarrier.ReadFrom(environ, envcarrier.WithBaggage("tenant")).Baggage())
+	tenant := envcarrier.WithPropagation(propagation.WithBaggage("tenant"))
+	fmt.Println(envcarrier.ReadFrom(environ, tenant).Baggage())
 	// Output: tenant=7
-}
-
-func ExampleWithoutBaggage() {
-	environ := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01", "BAGGAGE=tenant=7"}
-	options := []envcarrier.Option{envcarrier.WithBaggage("tenant")} // what a program always uses.
-	fmt.Println(envcarrier.ReadFrom(environ, append(options, envcarrier.WithoutBaggage())...).Baggage().Len())
-	// Output: 0
-}
-
-func ExampleWithMaxBytes() {
-	// A traceparent takes 66 bytes with its name, a waybill up to 47.
-	child := envcarrier.Inject(exampleContext(), nil, envcarrier.WithMaxBytes(100))
-	fmt.Println(strings.Join(child, "\n"))
-	// Output: TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
-}
-
-func ExampleWithPolicy() {
-	environ := []string{"TRACEPARENT=00-0a000000000000000000000000000000-0b00000000000000-01"}
-	child := envcarrier.Inject(exampleContext(), environ, envcarrier.WithPolicy(propagation.KeepExisting))
-	fmt.Println(strings.Join(child, "\n"))
-	// Output: TRACEPARENT=00-0a000000000000000000000000000000-0b00000000000000-01
-}
-
-func ExampleWithPropagator() {
-	p := propagation.Compose(propagation.TraceContext{}, propagation.WaybillPropagator{})
-	for _, entry := range envcarrier.Inject(exampleContext(), nil, envcarrier.WithPropagator(p)) {
-		name, _, _ := strings.Cut(entry, "=")
-		fmt.Println(name)
-	}
-	// Output:
-	// TRACEPARENT
-	// WAYBILL
 }

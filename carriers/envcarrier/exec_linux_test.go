@@ -16,8 +16,8 @@ import (
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
 
-// Rules 4 and 12: what is set is what a process starts with, to the byte.
-func TestLongestValueStartsAProcess(t *testing.T) {
+// What is set is what a process can be started with, to the byte.
+func TestCarrier_LongestValueStartsAProcess(t *testing.T) {
 	t.Parallel()
 	const limit = 128<<10 - 1 - len("KEY=")
 	self, err := os.Executable()

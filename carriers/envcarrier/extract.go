@@ -10,36 +10,61 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Extract returns ctx with the trace context in the environment of this
-// process, or ctx itself if there is none or it is malformed.
+// Extract returns ctx with the trace context in the environment of this process.
+// Extract never fails; a malformed context is treated as absent, and then the
+// result is ctx itself.
 //
-// Call it once, at the start, before the first span.
+// Call it once, at the start of the program, before the first span.
 func Extract(ctx context.Context, opts ...Option) context.Context {
 	cfg := newConfig(opts)
-	return propagation.Extract(ctx, struct{}{}, propagation.Getter[struct{}](process{}), cfg[:]...)
+	return propagation.Extract(ctx, struct{}{}, propagation.Getter[struct{}](processReader{}), cfg.propagation...)
 }
 
-// Read returns the trace context in the environment of this process, to be
-// used as a parent or a link, or to be looked at.
+// Read returns the trace context in the environment of this process, to be used
+// as a parent or a link.
 func Read(opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
-	return propagation.Read(struct{}{}, propagation.Getter[struct{}](process{}), cfg[:]...)
+	return propagation.Read(struct{}{}, propagation.Getter[struct{}](processReader{}), cfg.propagation...)
 }
 
 // ExtractFrom is [Extract] for environ, a list of NAME=value.
 func ExtractFrom(ctx context.Context, environ []string, opts ...Option) context.Context {
 	cfg := newConfig(opts)
-	return propagation.Extract(ctx, environ, propagation.Getter[[]string](list{}), cfg[:]...)
+	return propagation.Extract(ctx, environ, propagation.Getter[[]string](listReader{}), cfg.propagation...)
 }
 
 // ReadFrom is [Read] for environ, a list of NAME=value.
 func ReadFrom(environ []string, opts ...Option) propagation.Remote {
-	cfg := newConfig(opts)
-	return propagation.Read(environ, propagation.Getter[[]string](list{}), cfg[:]...)
+	return readFrom(environ, newConfig(opts))
 }
 
-// process reads the environment of this process.
-type process struct{}
+func readFrom(environ []string, cfg config) propagation.Remote {
+	return propagation.Read(environ, propagation.Getter[[]string](listReader{}), cfg.propagation...)
+}
 
-func (process) Get(_ struct{}, key string) string { return os.Getenv(Normalize(key)) }
-func (process) Keys(struct{}) []string            { return normalizedNames(os.Environ()) }
+// ExtractMap is [Extract] for an environment that is a map.
+func ExtractMap(ctx context.Context, environ map[string]string, opts ...Option) context.Context {
+	cfg := newConfig(opts)
+	return propagation.Extract(ctx, Map(environ), propagation.Getter[Map](mapReader{}), cfg.propagation...)
+}
+
+// ReadMap is [Read] for an environment that is a map.
+func ReadMap(environ map[string]string, opts ...Option) propagation.Remote {
+	return readMap(environ, newConfig(opts))
+}
+
+func readMap(environ Map, cfg config) propagation.Remote {
+	return propagation.Read(environ, propagation.Getter[Map](mapReader{}), cfg.propagation...)
+}
+
+// processReader reads the environment of this process.
+type processReader struct{}
+
+func (processReader) Get(_ struct{}, key string) string { return os.Getenv(Normalize(key)) }
+func (processReader) Keys(struct{}) []string            { return listReader{}.Keys(os.Environ()) }
+
+// mapReader reads an environment that is a map.
+type mapReader struct{}
+
+func (mapReader) Get(environ Map, key string) string { return environ.Get(key) }
+func (mapReader) Keys(environ Map) []string          { return environ.Keys() }

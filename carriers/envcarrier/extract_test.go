@@ -16,47 +16,44 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-func TestExtractFromThisProcess(t *testing.T) {
+func TestExtract_ThisProcess(t *testing.T) {
 	t.Setenv("TRACEPARENT", traceparent)
 	t.Setenv("TRACESTATE", "a=1")
 	t.Setenv("BAGGAGE", "user=42,tenant=7")
 	t.Setenv("traceparent", "00-11111111111111111111111111111111-1111111111111111-01")
 
-	ctx := envcarrier.Extract(t.Context(), envcarrier.WithPropagator(w3c))
+	ctx := envcarrier.Extract(t.Context(), envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	sc := trace.SpanContextFromContext(ctx)
 	if got := sc.TraceID().String(); got != traceparent[3:35] || !sc.IsRemote() || sc.TraceState().String() != "a=1" {
 		t.Errorf("extracted %+v", sc)
 	}
-	remote := envcarrier.Read(envcarrier.WithPropagator(w3c))
+	remote := envcarrier.Read(envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	if !remote.SpanContext().Equal(sc) || remote.Err() != nil {
 		t.Errorf("Read gives %+v, %v", remote.SpanContext(), remote.Err())
 	}
-	// Rule 58.
 	if remote.Baggage().Len() != 0 {
 		t.Errorf("baggage by default: %s", remote.Baggage())
 	}
-	remote = envcarrier.Read(envcarrier.WithPropagator(w3c), envcarrier.WithBaggage("tenant"))
+	remote = envcarrier.Read(envcarrier.WithPropagation(propagation.WithPropagator(w3c)), envcarrier.WithPropagation(propagation.WithBaggage("tenant")))
 	if got := remote.Baggage().String(); got != "tenant=7" {
 		t.Errorf("baggage %q, want that of the one key", got)
 	}
 }
 
-// Rules 2, 5 and 10.
-func TestReadFromAnEnvironment(t *testing.T) {
+func TestReadFrom_LastEntryWins(t *testing.T) {
 	t.Parallel()
 	environ := []string{"TRACEPARENT=malformed", "TRACEPARENT=" + traceparent, "traceparent=malformed"}
-	remote := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(w3c))
+	remote := envcarrier.ReadFrom(environ, envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	if remote.Err() != nil {
 		t.Errorf("of two entries the last does not count: %v", remote.Err())
 	}
-	ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagator(w3c))
+	ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	if !trace.SpanContextFromContext(ctx).Equal(remote.SpanContext()) {
 		t.Error("ExtractFrom and ReadFrom differ")
 	}
 }
 
-// Rule 14.
-func TestMalformedContextLeavesCtxAlone(t *testing.T) {
+func TestExtractFrom_MalformedContext(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"upper case":         "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
@@ -74,14 +71,14 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			environ := []string{"TRACEPARENT=" + value, "TRACESTATE=a=1"}
-			if ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagator(w3c)); ctx != t.Context() {
+			if ctx := envcarrier.ExtractFrom(t.Context(), environ, envcarrier.WithPropagation(propagation.WithPropagator(w3c))); ctx != t.Context() {
 				t.Error("ctx is another one")
 			}
 			values := map[string]string{"TRACEPARENT": value, "TRACESTATE": "a=1"}
-			if ctx := envcarrier.ExtractMap(t.Context(), values, envcarrier.WithPropagator(w3c)); ctx != t.Context() {
+			if ctx := envcarrier.ExtractMap(t.Context(), values, envcarrier.WithPropagation(propagation.WithPropagator(w3c))); ctx != t.Context() {
 				t.Error("ctx is another one, of a map")
 			}
-			err := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(w3c)).Err()
+			err := envcarrier.ReadFrom(environ, envcarrier.WithPropagation(propagation.WithPropagator(w3c))).Err()
 			var malformed *propagation.MalformedError
 			if value == "" && !errors.Is(err, propagation.ErrAbsent) || value != "" && !errors.As(err, &malformed) {
 				t.Errorf("error %v", err)
@@ -90,17 +87,17 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 	}
 }
 
-func TestNilContext(t *testing.T) {
+func TestExtractFrom_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
-	if ctx := envcarrier.ExtractFrom(none, []string{"TRACEPARENT=" + traceparent}, envcarrier.WithPropagator(w3c)); !trace.SpanContextFromContext(ctx).IsValid() {
+	if ctx := envcarrier.ExtractFrom(none, []string{"TRACEPARENT=" + traceparent}, envcarrier.WithPropagation(propagation.WithPropagator(w3c))); !trace.SpanContextFromContext(ctx).IsValid() {
 		t.Error("nothing was extracted into a nil ctx")
 	}
 }
 
 // The global propagator is used at the time of the call, and only where no
 // other is given.
-func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
+func TestWithPropagation_HostileGlobals(t *testing.T) {
 	ctx := spanContext(t)
 	t.Setenv("X_MARK", "here")
 	t.Setenv("TRACEPARENT", traceparent)
@@ -112,14 +109,14 @@ func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
 	if got := envcarrier.Extract(t.Context()).Value(mark{}); got != "here" {
 		t.Errorf("Extract did not use the global propagator: %v", got)
 	}
-	if got := envcarrier.Extract(t.Context(), envcarrier.WithPropagator(nil)).Value(mark{}); got != "here" {
+	if got := envcarrier.Extract(t.Context(), envcarrier.WithPropagation(propagation.WithPropagator(nil))).Value(mark{}); got != "here" {
 		t.Error("a nil propagator is not the global one")
 	}
 
 	setGlobalPropagator(t, hostile{t})
 	opts := []envcarrier.Option{
-		envcarrier.WithPropagator(w3c), envcarrier.WithMaxBytes(100), envcarrier.WithBaggage("a"), envcarrier.WithoutBaggage(),
-		envcarrier.WithPolicy(propagation.Replace), envcarrier.WithPassThrough(), nil,
+		envcarrier.WithPropagation(propagation.WithPropagator(w3c)), envcarrier.WithPropagation(propagation.WithMaxBytes(100)), envcarrier.WithPropagation(propagation.WithBaggage("a")), envcarrier.WithPropagation(propagation.WithoutBaggage()),
+		envcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace)), envcarrier.WithPassThrough(), nil,
 	}
 	environ := envcarrier.Inject(ctx, nil, opts...)
 	if environment(t, environ)["TRACEPARENT"] != traceparent {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,16 +49,14 @@ func TestInject(t *testing.T) {
 		want    []string
 	}{
 		"a span": {span, []string{"PATH=/bin"}, nil, []string{"PATH=/bin", "TRACEPARENT=" + traceparent}},
-		// Rules 8 and 10.
 		"a span replaces the whole stale context, duplicates too": {
 			span, stale,
-			[]envcarrier.Option{envcarrier.WithPropagator(propagation.Compose(w3c, noWaybill{}))},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(propagation.Compose(w3c, noWaybill{})))},
 			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept", "TRACEPARENT=" + traceparent},
 		},
-		// Rule 9.
 		"no span scrubs": {
 			t.Context(), stale,
-			[]envcarrier.Option{envcarrier.WithPropagator(propagation.Default())},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))},
 			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept"},
 		},
 		"no span passes through on demand": {t.Context(), stale, []envcarrier.Option{envcarrier.WithPassThrough()}, stale},
@@ -70,45 +69,73 @@ func TestInject(t *testing.T) {
 		"an existing one is kept on demand": {
 			span,
 			[]string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
-			[]envcarrier.Option{envcarrier.WithPolicy(propagation.KeepExisting)},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting))},
 			[]string{"TRACEPARENT=" + strings.Replace(traceparent, "0a", "0b", 1), "TRACESTATE=old=1"},
 		},
-		"the zero policy is the default": {
+		"the zero policy is that of every package": {
 			t.Context(),
 			[]string{"TRACEPARENT=" + traceparent},
-			[]envcarrier.Option{envcarrier.WithPassThrough(), envcarrier.WithPolicy(0)},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPolicy(0))},
+			[]string{"TRACEPARENT=" + traceparent},
+		},
+		"the last policy wins": {
+			t.Context(),
+			[]string{"TRACEPARENT=" + traceparent},
+			[]envcarrier.Option{envcarrier.WithPassThrough(), envcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
+			[]string{},
+		},
+		"without a span the waybill goes on": {
+			propagation.ContextWithWaybill(t.Context(), sentWaybill), stale,
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(fixedWaybill{}))},
+			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept", "WAYBILL=fixed"},
+		},
+		"without a span an inherited context keeps its own waybill": {
+			propagation.ContextWithWaybill(t.Context(), sentWaybill), []string{"TRACEPARENT=" + traceparent, "WAYBILL=old"},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(fixedWaybill{})), envcarrier.WithPassThrough()},
+			[]string{"TRACEPARENT=" + traceparent, "WAYBILL=old"},
+		},
+		"the baggage of OpenTracing is replaced": {
+			span,
+			[]string{"OT_TRACER_TRACEID=1", "OT_BAGGAGE_USER=42", "OT_BAGGAGE_A_B=1", "ot_baggage_lower=kept", "OT_BAGGAGE_=kept"},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(openTracing{}))},
+			[]string{"ot_baggage_lower=kept", "OT_BAGGAGE_=kept", "OT_TRACER_TRACEID=new", "OT_BAGGAGE_A_B=last"},
+		},
+		"it is left alone by other propagators": {
+			span, []string{"OT_BAGGAGE_USER=42"}, nil, []string{"OT_BAGGAGE_USER=42", "TRACEPARENT=" + traceparent},
+		},
+		"a value that no process can be started with is left out": {
+			span, []string{"OT_TRACER_TRACEID=1"},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(openTracing{value: "a\x00b"}))},
 			[]string{},
 		},
 		"tracestate": {
 			withTracestate(t, span, "a=1,b=$(x)"), nil, nil,
 			[]string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=1,b=$(x)"},
 		},
-		// Rule 58.
 		"no baggage by default": {withBaggage(t, span, "user=42"), nil, nil, []string{"TRACEPARENT=" + traceparent}},
 		"baggage key by key": {
 			withBaggage(t, span, "user=42,tenant=7"), nil,
-			[]envcarrier.Option{envcarrier.WithBaggage("tenant")},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithBaggage("tenant"))},
 			[]string{"TRACEPARENT=" + traceparent, "BAGGAGE=tenant=7"},
 		},
 		"the last option about baggage counts": {
 			withBaggage(t, span, "user=42"), nil,
-			[]envcarrier.Option{envcarrier.WithBaggage("user"), envcarrier.WithoutBaggage()},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithBaggage("user")), envcarrier.WithPropagation(propagation.WithoutBaggage())},
 			[]string{"TRACEPARENT=" + traceparent},
 		},
-		// Rule 12.
 		"8 KiB at most, baggage first": {
 			withTracestate(t, withBaggage(t, span, "user="+strings.Repeat("v", 8102)), "a=1"), nil,
-			[]envcarrier.Option{envcarrier.WithBaggage("user")},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithBaggage("user"))},
 			[]string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=1"},
 		},
 		"then the tracestate, never cut": {
 			withTracestate(t, span, "a="+strings.Repeat("v", 100)), nil,
-			[]envcarrier.Option{envcarrier.WithMaxBytes(100)},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithMaxBytes(100))},
 			[]string{"TRACEPARENT=" + traceparent},
 		},
 		"no limit on demand": {
 			withBaggage(t, span, "user="+strings.Repeat("v", 8180)), nil,
-			[]envcarrier.Option{envcarrier.WithBaggage("user"), envcarrier.WithMaxBytes(0)},
+			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithBaggage("user")), envcarrier.WithPropagation(propagation.WithMaxBytes(0))},
 			[]string{"TRACEPARENT=" + traceparent, "BAGGAGE=user=" + strings.Repeat("v", 8180)},
 		},
 		"nil ctx, nil environ, nil option": {nil, nil, []envcarrier.Option{nil}, []string{}},
@@ -116,7 +143,7 @@ func TestInject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := slices.Clone(test.environ)
-			opts := append([]envcarrier.Option{envcarrier.WithPropagator(w3c)}, test.opts...)
+			opts := append([]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(w3c))}, test.opts...)
 			got := envcarrier.Inject(test.ctx, test.environ, opts...)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
@@ -129,9 +156,7 @@ func TestInject(t *testing.T) {
 	}
 }
 
-// injectAsMap does with a map what was done with a list. Rule 5.
-//
-//nolint:contextcheck // Read takes no context.
+// injectAsMap does with a map what was done with a list.
 func injectAsMap(t *testing.T, ctx context.Context, environ []string, opts []envcarrier.Option, want []string) { //nolint:revive // t first, as in all helpers.
 	t.Helper()
 	var values map[string]string
@@ -163,6 +188,37 @@ func lastValues(environ []string) map[string]string {
 	return values
 }
 
+// sentWaybill is the waybill of data that was sent before.
+var sentWaybill = propagation.Waybill{Origin: time.UnixMicro(1), Sent: time.UnixMicro(2), Hops: 3}
+
+// fixedWaybill writes trace context and a waybill that does not change.
+type fixedWaybill struct{ propagation.TraceContext }
+
+func (p fixedWaybill) Inject(ctx context.Context, c propagation.TextMapCarrier) {
+	p.TraceContext.Inject(ctx, c)
+	c.Set("waybill", "fixed")
+}
+
+func (p fixedWaybill) Fields() []string { return append(p.TraceContext.Fields(), "waybill", "baggage") }
+
+// openTracing writes keys of OpenTracing, two of them under one name.
+type openTracing struct{ value string }
+
+func (p openTracing) Inject(_ context.Context, c propagation.TextMapCarrier) {
+	if p.value != "" {
+		c.Set("ot-tracer-traceid", p.value)
+		return
+	}
+	c.Set("ot-tracer-traceid", "new")
+	c.Set("ot-baggage-a.b", "first")
+	c.Set("ot-baggage-a-b", "last")
+}
+
+func (openTracing) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (openTracing) Fields() []string { return []string{"ot-tracer-traceid"} }
+
 // noWaybill clears a waybill and writes none.
 type noWaybill struct{}
 
@@ -172,17 +228,17 @@ func (noWaybill) Extract(ctx context.Context, _ propagation.TextMapCarrier) cont
 }
 func (noWaybill) Fields() []string { return []string{"waybill"} }
 
-func TestInjectWritesTheWaybill(t *testing.T) {
+func TestInject_Waybill(t *testing.T) {
 	t.Parallel()
-	environ := envcarrier.Inject(spanContext(t), nil, envcarrier.WithPropagator(propagation.Default()))
-	remote := envcarrier.ReadFrom(environ, envcarrier.WithPropagator(propagation.Default()))
+	environ := envcarrier.Inject(spanContext(t), nil, envcarrier.WithPropagation(propagation.WithPropagator(propagation.Default())))
+	remote := envcarrier.ReadFrom(environ, envcarrier.WithPropagation(propagation.WithPropagator(propagation.Default())))
 	if w := remote.Waybill(); w.Hops != 1 || !w.Origin.Equal(w.Sent) {
-		t.Errorf("waybill %+v, want one that just set out", w)
+		t.Errorf("waybill %+v, want a new one", w)
 	}
 }
 
-// Rule 11.
-func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
+// Children that start at once have one parent list.
+func TestInject_ConcurrentSafe(t *testing.T) {
 	t.Parallel()
 	parent := make([]string, 0, 64)
 	parent = append(parent, "PATH=/bin", "TRACEPARENT=old", "HOME=/root")
@@ -191,7 +247,7 @@ func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			child := envcarrier.Inject(ctx, parent, envcarrier.WithPropagator(w3c))
+			child := envcarrier.Inject(ctx, parent, envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 			if diff := cmp.Diff(want, child); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
@@ -216,7 +272,7 @@ func TestChildrenShareNoMemoryConcurrentSafe(t *testing.T) {
 }
 
 // Whatever the environment is, all of it but the old context stays as it was
-// and in order, and the new context is there once. Rules 8 and 10.
+// and in order, and the new context is there once.
 func FuzzInject(f *testing.F) {
 	f.Add("PATH=/bin\nTRACEPARENT=x\nTRACEPARENT=y\nA=\n=C:=C:\\\nBROKEN")
 	f.Add("TRACESTATE\nTRACESTATE=\ntracestate=a\nTRACESTATES=b\nBAGGAGE=c")
@@ -233,14 +289,13 @@ func FuzzInject(f *testing.F) {
 			}
 		}
 		want = append(want, "TRACEPARENT="+traceparent)
-		got := envcarrier.Inject(spanContext(t), environ, envcarrier.WithPropagator(w3c))
+		got := envcarrier.Inject(spanContext(t), environ, envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("environment (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// Rule 7.
 func TestCommand(t *testing.T) {
 	t.Setenv("TRACEPARENT", "00-11111111111111111111111111111111-1111111111111111-01")
 	t.Setenv("TRACESTATE", "old=1")
@@ -259,7 +314,7 @@ func TestCommand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command("ignored")
 			cmd.Dir, cmd.Env = dir, test.env
-			envcarrier.Command(ctx, cmd, envcarrier.WithPropagator(w3c))
+			envcarrier.Command(ctx, cmd, envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 			got := environment(t, cmd.Env)
 			for key, want := range test.want {
 				if got[key] != want {
@@ -283,7 +338,7 @@ func TestCommand(t *testing.T) {
 // TestMain runs the tests, or in a child process reports what that was given.
 func TestMain(m *testing.M) {
 	if out := os.Getenv("WAYBILL_TEST_CHILD"); out != "" {
-		remote := envcarrier.Read(envcarrier.WithBaggage("old"))
+		remote := envcarrier.Read(envcarrier.WithPropagation(propagation.WithBaggage("old")))
 		text := fmt.Sprintf("%s %d baggage, hop %d", remote.SpanContext().TraceState(), remote.Baggage().Len(), remote.Waybill().Hops)
 		if os.WriteFile(out, []byte(os.Getenv("TRACEPARENT")+" "+text), 0o600) != nil {
 			os.Exit(1)
@@ -293,8 +348,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Rules 7, 8 and 14: what a child process really gets.
-func TestChildProcess(t *testing.T) {
+// What a child process really gets.
+func TestCommand_ChildProcess(t *testing.T) {
 	t.Setenv("TRACEPARENT", "00-11111111111111111111111111111111-1111111111111111-01")
 	t.Setenv("BAGGAGE", "old=1")
 	self, err := os.Executable()

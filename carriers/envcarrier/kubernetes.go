@@ -10,30 +10,32 @@ import (
 	"strings"
 )
 
-// JobInfo says which pod of which Kubernetes Job a process runs in. What
-// cannot be known is "", or as the field says.
+// JobInfo describes the Kubernetes Job that a process runs in, and its pod. A
+// field that cannot be determined is empty, unless it is documented otherwise.
 type JobInfo struct {
-	Name      string // of the Job.
-	UID       string // of the Job.
+	Name      string // Of the Job.
+	UID       string // Of the Job.
 	Namespace string
 	Pod       string
-	PodUID    string // tells one attempt of a Job from another.
-	Index     int    // the completion index, or -1 if the Job is not indexed.
-	Attempt   int    // 1 for the first attempt of the index, 0 if not known.
+	PodUID    string // Differs between the attempts of a Job.
+	Index     int    // The completion index, or -1 if the Job is not indexed.
+	Attempt   int    // 1 for the first attempt of the index, or 0 if unknown.
 }
 
-// KubernetesJob reports whether this process runs in a Kubernetes Job, and in
-// which. It asks neither the API server nor for any permission: it looks at the
-// environment and at files that are mounted in the pod.
+// KubernetesJob returns the Kubernetes Job that this process runs in, and reports
+// whether it runs in one. It needs neither the API server nor any permission: it
+// reads the environment, and files that are mounted in every pod.
 //
-// An Indexed Job is always known. Another is known by the variables that
-// carriers/k8scarrier adds with WithJobInfo, which also are the only source of
-// UID, of Attempt and, for most Jobs, of Name.
+// An Indexed Job is always recognized. Another one is recognized by the variables
+// that carriers/k8scarrier adds with WithJobInfo, which are also the only source
+// of UID, Attempt and, except for Indexed Jobs, Name. Pod is read from variables
+// that hold metadata.name, such as POD_NAME, but not from the host name, which
+// may be that of the node.
 func KubernetesJob() (JobInfo, bool) {
 	return kubernetesJob(os.Getenv, os.ReadFile)
 }
 
-// The variables that carriers/k8scarrier takes from the downward API.
+// The variables that carriers/k8scarrier sets from the downward API.
 const (
 	varJobName      = "WAYBILL_JOB_NAME"
 	varJobUID       = "WAYBILL_JOB_UID"
@@ -43,15 +45,29 @@ const (
 	varPodUID       = "WAYBILL_POD_UID"
 )
 
-// The files that tell a pod about itself.
+// The variables that others usually set from the downward API: the documentation
+// of Kubernetes has names with MY, the operator of OpenTelemetry its own.
+// https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/
+var (
+	podNames      = []string{varPodName, "POD_NAME", "MY_POD_NAME", "K8S_POD_NAME", "KUBERNETES_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"}
+	podNamespaces = []string{varPodNamespace, "POD_NAMESPACE", "MY_POD_NAMESPACE", "K8S_POD_NAMESPACE", "KUBERNETES_POD_NAMESPACE", "K8S_NAMESPACE_NAME"}
+	podUIDs       = []string{varPodUID, "POD_UID", "MY_POD_UID", "K8S_POD_UID", "KUBERNETES_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"}
+)
+
+// The files that describe a pod to its processes.
 // https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 const (
 	fileNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 	fileMounts    = "/proc/self/mountinfo"
+	fileHosts     = "/etc/hosts"
 )
 
+// hostNetwork is in the first line that kubelet writes to the hosts file of a pod
+// that has the network, and so the host name, of its node.
+const hostNetwork = "# Kubernetes-managed hosts file (host network)."
+
 func kubernetesJob(getenv func(string) string, readFile func(string) ([]byte, error)) (JobInfo, bool) {
-	// kubelet sets this one in every container.
+	// kubelet sets this variable in every container.
 	if getenv("KUBERNETES_SERVICE_HOST") == "" {
 		return JobInfo{}, false
 	}
@@ -64,26 +80,39 @@ func kubernetesJob(getenv func(string) string, readFile func(string) ([]byte, er
 	}
 	if index, err := strconv.Atoi(completion); err == nil && index >= 0 {
 		info.Index = index
+		if info.Name == "" {
+			info.Name = nameOfIndexed(getenv("HOSTNAME"), completion, readFile)
+		}
 	}
 	if failures, err := strconv.Atoi(getenv(varJobFailures)); err == nil && failures >= 0 {
 		info.Attempt = failures + 1
 	}
-	host := getenv("HOSTNAME")
-	if job, ok := strings.CutSuffix(host, "-"+completion); ok && info.Index >= 0 {
-		// The host name of an Indexed Job's pod is that of the Job and the index.
-		info.Name = firstOf(info.Name, job)
-		host = ""
+	info.Pod = firstSet(getenv, podNames)
+	if info.Namespace = firstSet(getenv, podNamespaces); info.Namespace == "" {
+		info.Namespace = trimmed(readFile(fileNamespace))
 	}
-	info.Pod = firstOf(getenv(varPodName), getenv("POD_NAME"), host)
-	info.Namespace = firstOf(getenv(varPodNamespace), getenv("POD_NAMESPACE"), trimmed(readFile(fileNamespace)))
-	info.PodUID = firstOf(getenv(varPodUID), getenv("POD_UID"), mountedUID(readFile(fileMounts)))
+	if info.PodUID = firstSet(getenv, podUIDs); info.PodUID == "" {
+		info.PodUID = mountedUID(readFile(fileMounts))
+	}
 	return info, true
 }
 
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
+// nameOfIndexed returns the name of an Indexed Job. The controller makes the host
+// name of its pods from it and the completion index, but with the network of the
+// node the host name is that of the node.
+func nameOfIndexed(host, completion string, readFile func(string) ([]byte, error)) string {
+	name, ok := strings.CutSuffix(host, "-"+completion)
+	if hosts, err := readFile(fileHosts); !ok || err == nil && strings.HasPrefix(string(hosts), hostNetwork) {
+		return ""
+	}
+	return name
+}
+
+// firstSet returns the value of the first of names that is set.
+func firstSet(getenv func(string) string, names []string) string {
+	for _, name := range names {
+		if value := getenv(name); value != "" {
+			return value
 		}
 	}
 	return ""
@@ -96,12 +125,14 @@ func trimmed(text []byte, err error) string {
 	return strings.TrimSpace(string(text))
 }
 
-// mountedUID finds the pod's UID in the path of a volume that kubelet mounted.
+// volume is the path of a volume that kubelet mounts in a pod.
+var volume = regexp.MustCompile(`/kubelet/pods/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
+
+// mountedUID returns the UID of the pod in the path of a volume.
 func mountedUID(mounts []byte, err error) string {
 	if err != nil {
 		return ""
 	}
-	volume := regexp.MustCompile(`/kubelet/pods/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
 	if found := volume.FindSubmatch(mounts); found != nil {
 		return string(found[1])
 	}

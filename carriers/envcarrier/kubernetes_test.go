@@ -18,12 +18,12 @@ import (
 
 const uid = "0f1c9c35-7d0c-4f4e-9a9e-3e6a5d4a7b11"
 
-// Rule 38.
 func TestKubernetesJob(t *testing.T) {
 	t.Parallel()
 	const (
 		namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 		mountsFile    = "/proc/self/mountinfo"
+		hostsFile     = "/etc/hosts"
 		mounts        = "1071 1060 0:310 / /proc rw\n1080 1060 259:1 /var/lib/kubelet/pods/" + uid + "/etc-hosts /etc/hosts rw\n"
 	)
 	for name, test := range map[string]struct {
@@ -42,7 +42,45 @@ func TestKubernetesJob(t *testing.T) {
 		},
 		"an Indexed Job with a host name of its own": {
 			env:  map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "0", "HOSTNAME": "worker"},
-			want: envcarrier.JobInfo{Pod: "worker", Index: 0},
+			want: envcarrier.JobInfo{Index: 0},
+			ok:   true,
+		},
+		"an Indexed Job with a domain name": {
+			env:  map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "0", "HOSTNAME": "nightly-0.jobs.etl.svc.cluster.local"},
+			want: envcarrier.JobInfo{Index: 0},
+			ok:   true,
+		},
+		"an Indexed Job on the network of its node": {
+			env:   map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "3", "HOSTNAME": "worker-3"},
+			files: map[string]string{hostsFile: "# Kubernetes-managed hosts file (host network).\n127.0.0.1 localhost\n"},
+			want:  envcarrier.JobInfo{Index: 3},
+			ok:    true,
+		},
+		"an Indexed Job on a network of its own": {
+			env:   map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "3", "HOSTNAME": "nightly-3"},
+			files: map[string]string{hostsFile: "# Kubernetes-managed hosts file.\n127.0.0.1 localhost\n"},
+			want:  envcarrier.JobInfo{Name: "nightly", Index: 3},
+			ok:    true,
+		},
+		"a Job that only has a name": {
+			env:  map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "node-1.example.org", "WAYBILL_JOB_NAME": "nightly"},
+			want: envcarrier.JobInfo{Name: "nightly", Index: -1},
+			ok:   true,
+		},
+		"the names of the documentation of Kubernetes": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "node-7", "JOB_COMPLETION_INDEX": "1",
+				"MY_POD_NAME": "nightly-1-x7z2p", "MY_POD_NAMESPACE": "etl", "MY_POD_UID": uid,
+			},
+			want: envcarrier.JobInfo{Namespace: "etl", Pod: "nightly-1-x7z2p", PodUID: uid, Index: 1},
+			ok:   true,
+		},
+		"the names of the operator of OpenTelemetry": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "WAYBILL_JOB_NAME": "nightly", "HOSTNAME": "node-1",
+				"OTEL_RESOURCE_ATTRIBUTES_POD_NAME": "nightly-x7z2p", "OTEL_RESOURCE_ATTRIBUTES_POD_UID": uid,
+			},
+			want: envcarrier.JobInfo{Name: "nightly", Pod: "nightly-x7z2p", PodUID: uid, Index: -1},
 			ok:   true,
 		},
 		"a Job with our variables": {
@@ -70,7 +108,7 @@ func TestKubernetesJob(t *testing.T) {
 				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "x", "WAYBILL_JOB_FAILURES": "-1", "HOSTNAME": "h-x",
 			},
 			files: map[string]string{mountsFile: "/kubelet/pods/short/etc-hosts /kubelet/pods/" + uid},
-			want:  envcarrier.JobInfo{Pod: "h-x", Index: -1},
+			want:  envcarrier.JobInfo{Index: -1},
 			ok:    true,
 		},
 	} {
@@ -91,7 +129,7 @@ func TestKubernetesJob(t *testing.T) {
 	}
 }
 
-func TestKubernetesJobOfThisProcess(t *testing.T) {
+func TestKubernetesJob_ThisProcess(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 	t.Setenv("JOB_COMPLETION_INDEX", "4")
 	t.Setenv("WAYBILL_JOB_NAME", "nightly")
@@ -106,7 +144,6 @@ func TestKubernetesJobOfThisProcess(t *testing.T) {
 	}
 }
 
-// Rule 38.
 func FuzzMountedUID(f *testing.F) {
 	f.Add("259:1 /var/lib/kubelet/pods/" + uid + "/etc-hosts /etc/hosts")
 	f.Add("/kubelet/pods/x/kubelet/pods/" + uid + "/volumes")

@@ -4,28 +4,25 @@
 package envcarrier
 
 import (
-	"context"
-	"maps"
-
+	"github.com/waybill-go/waybill/internal/envname"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Map is an environment that is a map, as container and function services take
-// it, as a [propagation.TextMapCarrier]: Map(environ).
+// Map adapts an environment that is a map, as container and function services
+// take it, to [propagation.TextMapCarrier]: Map(environ).
 //
-// Keys are normalised, see [Normalize], and names are compared as they are, on
-// Windows too; values are opaque. Set leaves out what [Carrier.Set] leaves out.
-// A nil Map holds nothing and takes nothing. A Map may be read concurrently,
-// and be changed by one at a time.
+// Keys are normalized, see [Normalize]; values are opaque. Names are compared as
+// they are, also on Windows. A nil or zero Map is empty, and Set is a no-op. A
+// Map must not be modified concurrently.
 type Map map[string]string
 
-// Compile-time check that Map implements TextMapCarrier.
 var _ propagation.TextMapCarrier = Map{}
 
-// Get returns the value under key, or "" if it is unset or empty.
+// Get returns the value of key, or the empty string.
 func (m Map) Get(key string) string { return m[Normalize(key)] }
 
-// Set replaces the value under key.
+// Set replaces the value of key, or removes it if no process can be started with
+// value, as [Carrier.Set] does.
 func (m Map) Set(key, value string) {
 	if m == nil {
 		return
@@ -37,38 +34,16 @@ func (m Map) Set(key, value string) {
 	}
 }
 
-// Delete removes the value under key.
+// Delete removes the value of key.
 func (m Map) Delete(key string) { delete(m, Normalize(key)) }
 
-// Keys returns the names in the environment that are normalised, in no order.
+// Keys returns the normalized names in the environment, in no order.
 func (m Map) Keys() []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
-		if isNormalized(name) {
+		if envname.IsNormalized(name) {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-// InjectMap is [Inject] for an environment that is a map. The copy it returns is
-// never nil.
-func InjectMap(ctx context.Context, environ map[string]string, opts ...Option) map[string]string {
-	cfg := newConfig(opts)
-	child := make(Map, len(environ)+fields)
-	maps.Copy(child, environ)
-	propagation.InjectTextMap(ctx, child, cfg[:]...)
-	return child
-}
-
-// ExtractMap is [Extract] for an environment that is a map.
-func ExtractMap(ctx context.Context, environ map[string]string, opts ...Option) context.Context {
-	cfg := newConfig(opts)
-	return propagation.ExtractTextMap(ctx, Map(environ), cfg[:]...)
-}
-
-// ReadMap is [Read] for an environment that is a map.
-func ReadMap(environ map[string]string, opts ...Option) propagation.Remote {
-	cfg := newConfig(opts)
-	return propagation.ReadTextMap(Map(environ), cfg[:]...)
 }

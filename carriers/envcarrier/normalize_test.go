@@ -12,7 +12,6 @@ import (
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
 
-// Rule 1.
 func TestNormalize(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
@@ -64,7 +63,6 @@ func FuzzNormalize(f *testing.F) {
 		if again := envcarrier.Normalize(got); again != got {
 			t.Errorf("Normalize(%q) = %q, want it as it is", got, again)
 		}
-		// Rule 2.
 		carrier := envcarrier.Carrier{got + "=v", key + "=w"}
 		if carrier.Keys()[0] != got || carrier.Get(key) == "" {
 			t.Errorf("%q does not find what it was written under: %q", key, carrier)
@@ -81,8 +79,7 @@ func upper(ascii string) string {
 	}, ascii)
 }
 
-// Rules 2 and 5.
-func TestKeysAreNormalisedNames(t *testing.T) {
+func TestCarrier_KeysAreNormalizedNames(t *testing.T) {
 	t.Parallel()
 	carrier := envcarrier.Carrier{
 		"TRACEPARENT=a", "x-b3-traceid=b", "lower=c", "_=d", "0DIGIT=e", "A_1=f", "TRACEPARENT=g", "=C:=C:\\", "BROKEN", "",
@@ -91,13 +88,13 @@ func TestKeysAreNormalisedNames(t *testing.T) {
 		t.Errorf("Keys() = %q, want %q", got, want)
 	}
 	if got := carrier.Get("x-b3-traceid"); got != "" {
-		t.Errorf("a name that is not normalised was read: %q", got)
+		t.Errorf("a name that is not normalized was read: %q", got)
 	}
 	values := envcarrier.Map{"TRACEPARENT": "a", "x-b3-traceid": "b", "lower": "c", "_": "d", "0DIGIT": "e", "A_1": "f", "": "g"}
 	if got, want := slices.Sorted(slices.Values(values.Keys())), []string{"A_1", "TRACEPARENT", "_"}; !slices.Equal(got, want) {
 		t.Errorf("Keys() of a map = %q, want %q", got, want)
 	}
 	if got := values.Get("x-b3-traceid"); got != "" {
-		t.Errorf("a name that is not normalised was read: %q", got)
+		t.Errorf("a name that is not normalized was read: %q", got)
 	}
 }

@@ -3,35 +3,37 @@
 
 package envcarrier
 
-import "github.com/waybill-go/waybill/propagation"
+import (
+	"slices"
 
-// maxBytes is the default budget of a context, names and values added up, far
-// below what any system refuses to start a process with.
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// maxBytes is the default budget of a context, names and values added up. Every
+// system starts a process with much more.
 const maxBytes = 8 << 10
 
-// Option changes how a context is put into an environment or taken from one.
-// When one is given twice the last counts, and a nil one does not count.
+// defaults are the options of package propagation that apply unless others are
+// given.
+var defaults = []propagation.Option{
+	propagation.WithPolicy(propagation.Replace),
+	propagation.WithMaxBytes(maxBytes),
+	propagation.WithoutBaggage(),
+}
+
+// Option configures how a context is written to an environment or read from one.
+// If an option is given more than once, the last one wins. Nil options are
+// ignored.
 type Option interface {
 	apply(config) config
 }
 
-// config holds the options of propagation, each in its slot.
-type config [slots]propagation.Option
-
-const (
-	slotPropagator = iota
-	slotPolicy
-	slotMaxBytes
-	slotBaggage
-	slots
-)
+type config struct {
+	propagation []propagation.Option // defaults, and those that were given.
+}
 
 func newConfig(opts []Option) config {
-	cfg := config{
-		slotPolicy:   propagation.WithPolicy(propagation.Replace),
-		slotMaxBytes: propagation.WithMaxBytes(maxBytes),
-		slotBaggage:  propagation.WithoutBaggage(),
-	}
+	cfg := config{propagation: defaults}
 	for _, o := range opts {
 		if o != nil {
 			cfg = o.apply(cfg)
@@ -40,52 +42,29 @@ func newConfig(opts []Option) config {
 	return cfg
 }
 
-// option puts an option of propagation in its slot.
-type option struct {
-	slot  int
-	value propagation.Option
+// WithPropagation sets options of package propagation: the propagator, the
+// policy, the limit and the baggage. If it is given more than once, all of them
+// apply, in order.
+//
+// The defaults are [propagation.Replace], so that a child never gets the context
+// that its parent was started with, a limit of 8 KiB, and no baggage, because
+// anyone who may look at a process may read its environment.
+func WithPropagation(opts ...propagation.Option) Option {
+	return propagationOption{afterDefaults: slices.Concat(defaults, opts)}
 }
 
-func (o option) apply(cfg config) config {
-	cfg[o.slot] = o.value
-	return cfg
-}
+// propagationOption holds the options that were given after the defaults, so
+// that one such option costs no allocation when it is applied.
+type propagationOption struct{ afterDefaults []propagation.Option }
 
-// WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call, or [propagation.Default] if that was never set.
-func WithPropagator(p propagation.TextMapPropagator) Option {
-	return option{slotPropagator, propagation.WithPropagator(p)}
-}
-
-// WithPolicy sets what happens to a context the environment holds already. The
-// default, also for the zero Policy, is [propagation.Replace]: what this
-// process inherited never reaches a child of another span.
-func WithPolicy(p propagation.Policy) Option {
-	if p == 0 {
-		p = propagation.Replace
+func (o propagationOption) apply(cfg config) config {
+	if len(cfg.propagation) == len(defaults) {
+		return config{propagation: o.afterDefaults}
 	}
-	return option{slotPolicy, propagation.WithPolicy(p)}
+	return config{propagation: slices.Concat(cfg.propagation, o.afterDefaults[len(defaults):])}
 }
 
-// WithPassThrough leaves an inherited context in the environment when ctx has
-// no valid span, so that the child continues it. A span in ctx replaces it.
-func WithPassThrough() Option { return option{slot: slotPolicy} }
-
-// WithMaxBytes limits the context to n bytes, names and values added up: over
-// it the baggage goes first, then the tracestate, then the waybill, each whole.
-// The default is 8 KiB. An n of 0 or less means no limit.
-func WithMaxBytes(n int) Option {
-	return option{slotMaxBytes, propagation.WithMaxBytes(n)}
-}
-
-// WithBaggage lets the baggage members named keys pass, and no other, in both
-// directions. By default none passes: an environment can be read by anyone who
-// may look at the process.
-func WithBaggage(keys ...string) Option {
-	return option{slotBaggage, propagation.WithBaggage(keys...)}
-}
-
-// WithoutBaggage lets no baggage pass, which is the default.
-func WithoutBaggage() Option {
-	return option{slotBaggage, propagation.WithoutBaggage()}
-}
+// WithPassThrough leaves an inherited context in the environment if ctx has no
+// valid span, so that the child continues it. A span in ctx replaces it. It is
+// short for the zero [propagation.Policy].
+func WithPassThrough() Option { return WithPropagation(propagation.WithPolicy(0)) }

@@ -351,7 +351,7 @@ func TestVariablesOfACluster(t *testing.T) {
 		if diff := cmp.Diff(want, environ); diff != "" || err != nil {
 			t.Errorf("error %v, variables (-want +got):\n%s", err, diff)
 		}
-		got := envcarrier.ReadMap(environ, envcarrier.WithPropagator(w3c), envcarrier.WithBaggage("user"))
+		got := envcarrier.ReadMap(environ, envcarrier.WithPropagation(propagation.WithPropagator(w3c)), envcarrier.WithPropagation(propagation.WithBaggage("user")))
 		if got.SpanContext().TraceID().String() != traceparent[3:35] || allowed == "user" && got.Baggage().Member("user").Value() != "o'neill" {
 			t.Errorf("the process reads %+v, %s", got.SpanContext(), got.Baggage())
 		}

@@ -67,7 +67,7 @@ func TestInjectPodTemplate(t *testing.T) {
 	}
 	// Rule 22: what the process gets.
 	stale := pod{envFrom: map[string]string{"TRACEPARENT": otherTraceparent, "TRACESTATE": "old=1", "BAGGAGE": "old=1"}}
-	remote := envcarrier.ReadFrom(environ(stale.start(t, all["from"])), envcarrier.WithPropagator(w3c), envcarrier.WithBaggage("old"))
+	remote := envcarrier.ReadFrom(environ(stale.start(t, all["from"])), envcarrier.WithPropagation(propagation.WithPropagator(w3c)), envcarrier.WithPropagation(propagation.WithBaggage("old")))
 	if sc := remote.SpanContext(); sc.TraceID().String() != traceparent[3:35] || sc.TraceState().Len() != 0 || remote.Baggage().Len() != 0 {
 		t.Errorf("the process reads %+v, %s", sc, remote.Baggage())
 	}
@@ -282,7 +282,7 @@ func TestWithAnnotations(t *testing.T) {
 	}
 	// What the process and a controller get, now and after a late change. Rule 28.
 	process := func() propagation.Remote {
-		return envcarrier.ReadFrom(environ(pod{annotations: injected.Annotations}.start(t, main)), envcarrier.WithPropagator(w3c))
+		return envcarrier.ReadFrom(environ(pod{annotations: injected.Annotations}.start(t, main)), envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	}
 	for name, remote := range map[string]propagation.Remote{"process": process(), "controller": k8scarrier.ReadAnnotations(injected, opts...)} {
 		if sc := remote.SpanContext(); sc.TraceID().String() != traceparent[3:35] || sc.TraceState().String() != "a=$(FOO)$" {
@@ -412,7 +412,7 @@ func TestInjectAnnotations(t *testing.T) {
 		t.Error("the map that was there has changed")
 	}
 	got := pod{annotations: job.Spec.Template.Annotations}.start(t, job.Spec.Template.Spec.Containers[0])
-	if remote := envcarrier.ReadFrom(environ(got), envcarrier.WithPropagator(w3c)); remote.SpanContext().SpanID() != (trace.SpanID{9}) {
+	if remote := envcarrier.ReadFrom(environ(got), envcarrier.WithPropagation(propagation.WithPropagator(w3c))); remote.SpanContext().SpanID() != (trace.SpanID{9}) {
 		t.Errorf("the process reads %+v", remote.SpanContext())
 	}
 	// Without a span nothing changes, and on demand a conflict is an error.

@@ -47,13 +47,13 @@ func TestEachReadsWhatTheOtherWrites(t *testing.T) {
 				TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true,
 			})
 			ctx := trace.ContextWithRemoteSpanContext(t.Context(), sc)
-			ours := envcarrier.Inject(ctx, nil, envcarrier.WithPropagator(p))
+			ours := envcarrier.Inject(ctx, nil, envcarrier.WithPropagation(propagation.WithPropagator(p)))
 			var theirs []string
 			p.Inject(ctx, peer(&theirs))
 			if slices.Sort(theirs); !slices.Equal(slices.Sorted(slices.Values(ours)), theirs) {
 				t.Errorf("%q, and OpenTelemetry writes %q", ours, theirs)
 			}
-			if got := envcarrier.ReadFrom(theirs, envcarrier.WithPropagator(p)).SpanContext(); !got.Equal(sc) {
+			if got := envcarrier.ReadFrom(theirs, envcarrier.WithPropagation(propagation.WithPropagator(p))).SpanContext(); !got.Equal(sc) {
 				t.Errorf("of OpenTelemetry's it reads %+v", got)
 			}
 			for _, entry := range ours {
@@ -63,7 +63,7 @@ func TestEachReadsWhatTheOtherWrites(t *testing.T) {
 			if got := trace.SpanContextFromContext(p.Extract(t.Context(), peer(nil))); !got.Equal(sc) {
 				t.Errorf("OpenTelemetry's reads %+v", got)
 			}
-			if got := envcarrier.Read(envcarrier.WithPropagator(p)).SpanContext(); !got.Equal(sc) {
+			if got := envcarrier.Read(envcarrier.WithPropagation(propagation.WithPropagator(p))).SpanContext(); !got.Equal(sc) {
 				t.Errorf("of this process it reads %+v", got)
 			}
 		})
@@ -80,7 +80,7 @@ func BenchmarkExtract(b *testing.B) {
 		}
 	})
 	b.Run("waybill", func(b *testing.B) {
-		opt := envcarrier.WithPropagator(propagation.TraceContext{})
+		opt := envcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 		b.ReportAllocs()
 		for b.Loop() {
 			envcarrier.Extract(b.Context(), opt)
