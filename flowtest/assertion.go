@@ -13,16 +13,16 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// SpanAssertion checks the spans of one name. Each check must hold for every
-// one of them; one that does not is reported and the test goes on.
+// SpanAssertion checks all spans of one name. A check fails the test at the first
+// span for which it does not hold, and does not stop it.
 type SpanAssertion struct {
 	r     *Recording
 	name  string
 	spans []int
 }
 
-// Span returns the checks on the spans called name, or, as "etl-job load", on
-// those of one service. It stops the test if there are none.
+// Span returns checks of the spans called name, which may include the service, as
+// in "etl-job load". It stops the test if there are none.
 func (r *Recording) Span(name string) *SpanAssertion {
 	r.t.Helper()
 	spans := r.named(name)
@@ -32,7 +32,7 @@ func (r *Recording) Span(name string) *SpanAssertion {
 	return &SpanAssertion{r: r, name: name, spans: spans}
 }
 
-// check reports the first span for which problem is not empty.
+// check fails the test at the first span for which problem returns a text.
 func (a *SpanAssertion) check(problem func(i int, s *flow.Span) string) *SpanAssertion {
 	a.r.t.Helper()
 	for _, i := range a.spans {
@@ -63,10 +63,9 @@ func (a *SpanAssertion) ErrorType(want string) *SpanAssertion {
 	return a.Attr("error.type", want)
 }
 
-// Attr checks that the attribute key has the value want: a string, boolean,
-// number, a slice of one of these, or an [attribute.Value]. Integers of any
-// size are equal to the int64 that an attribute holds, as are floats to its
-// float64 and named types to the type beneath.
+// Attr checks that the attribute key has the value want, which is a string, a
+// boolean, a number, a slice of one of these, or an [attribute.Value]. Integers,
+// floats and named types are converted to the type that an attribute stores.
 func (a *SpanAssertion) Attr(key string, want any) *SpanAssertion {
 	a.r.t.Helper()
 	return a.check(func(_ int, s *flow.Span) string {
@@ -81,7 +80,7 @@ func (a *SpanAssertion) Attr(key string, want any) *SpanAssertion {
 	})
 }
 
-// NoAttr checks that the attribute key is not set.
+// NoAttr checks that the span has no attribute key.
 func (a *SpanAssertion) NoAttr(key string) *SpanAssertion {
 	a.r.t.Helper()
 	return a.check(func(_ int, s *flow.Span) string {
@@ -92,7 +91,7 @@ func (a *SpanAssertion) NoAttr(key string) *SpanAssertion {
 	})
 }
 
-// Remote checks that the parent came from another process.
+// Remote checks that the parent of the span is in another process.
 func (a *SpanAssertion) Remote() *SpanAssertion {
 	a.r.t.Helper()
 	return a.check(func(_ int, s *flow.Span) string {
@@ -106,8 +105,8 @@ func (a *SpanAssertion) Remote() *SpanAssertion {
 	})
 }
 
-// ChildOf checks that the parent is a span called parent, which may be given
-// as service and name.
+// ChildOf checks that the parent of the span is called parent, which may include
+// the service.
 func (a *SpanAssertion) ChildOf(parent string) *SpanAssertion {
 	a.r.t.Helper()
 	return a.check(func(i int, s *flow.Span) string {
@@ -124,8 +123,8 @@ func (a *SpanAssertion) ChildOf(parent string) *SpanAssertion {
 	})
 }
 
-// LinkedTo checks that the span links to a span called target, which may be
-// given as service and name.
+// LinkedTo checks that the span links to a span called target, which may include
+// the service.
 func (a *SpanAssertion) LinkedTo(target string) *SpanAssertion {
 	a.r.t.Helper()
 	return a.check(func(i int, s *flow.Span) string {
@@ -137,7 +136,7 @@ func (a *SpanAssertion) LinkedTo(target string) *SpanAssertion {
 	})
 }
 
-// linked says what a span links to.
+// linked describes what a span links to.
 func (a *SpanAssertion) linked(s *flow.Span, links []int) string {
 	if len(s.Links) == 0 {
 		return "; it has no links"
@@ -148,7 +147,7 @@ func (a *SpanAssertion) linked(s *flow.Span, links []int) string {
 	return "; it links to " + show(a.r.graph.Spans()[links[0]].Label())
 }
 
-// Times checks how many spans of this name there are.
+// Times checks that there are want spans of this name.
 func (a *SpanAssertion) Times(want int) *SpanAssertion {
 	a.r.t.Helper()
 	if len(a.spans) != want {
@@ -157,7 +156,7 @@ func (a *SpanAssertion) Times(want int) *SpanAssertion {
 	return a
 }
 
-// Stub returns the span itself. It stops the test if there are several.
+// Stub returns the recorded span. It stops the test if there is more than one.
 func (a *SpanAssertion) Stub() tracetest.SpanStub {
 	a.r.t.Helper()
 	if len(a.spans) != 1 {

@@ -16,8 +16,8 @@ const (
 	maxDiff = 1 << 22
 )
 
-// diff returns the lines of want, marked -, and of got, marked +, where they
-// differ, or "" if they are equal.
+// diff returns the lines that differ, of want marked - and of got marked +, or ""
+// if they are equal.
 func diff(want, got string) string {
 	if want == got {
 		return ""

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -25,6 +26,7 @@ type printer struct{ testing.TB }
 
 func (printer) Helper()                           {}
 func (printer) Cleanup(func())                    {}
+func (printer) Setenv(string, string)             {}
 func (printer) Context() context.Context          { return context.Background() }
 func (printer) Logf(string, ...any)               {}
 func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
@@ -37,7 +39,7 @@ func Example() {
 	f := flowtest.New(t)
 	api, job := f.Service("api"), f.Service("etl-job")
 
-	// The producer. Its span's context travels with the message.
+	// The producer. The message carries the context of its span.
 	ctx, post := api.Tracer("orders").Start(f.Context(), "POST /orders", trace.WithSpanKind(trace.SpanKindServer))
 	_, send := api.Tracer("orders").Start(ctx, "send orders", trace.WithSpanKind(trace.SpanKindProducer))
 	message := send.SpanContext()
@@ -74,6 +76,19 @@ func ExampleWithSampler() {
 	span.End()
 	fmt.Println(len(f.Wait(time.Second).Spans()), "spans")
 	// Output: 0 spans
+}
+
+func ExampleFlow_Global() {
+	f := flowtest.New(t)
+	f.Global("api")
+
+	// The code under test takes no provider.
+	_, span := otel.Tracer("orders").Start(f.Context(), "POST /orders")
+	span.End()
+
+	f.Wait(time.Second).RequirePath("api POST /orders")
+	fmt.Println("recorded")
+	// Output: recorded
 }
 
 func ExampleFlow_Wait() {

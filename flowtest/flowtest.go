@@ -19,8 +19,7 @@ import (
 
 // Flow records the spans of the services of one test in memory.
 //
-// It touches no globals, so parallel tests do not see each other. It is safe
-// for concurrent use.
+// Flows share nothing, so tests may be parallel. Flow is safe for concurrent use.
 type Flow struct {
 	t        testing.TB
 	config   config
@@ -30,7 +29,7 @@ type Flow struct {
 	services map[string]*Service
 }
 
-// New returns an empty flow. Its services are shut down when the test ends.
+// New returns an empty Flow. Its services are shut down when the test ends.
 func New(t testing.TB, opts ...Option) *Flow {
 	t.Helper()
 	f := &Flow{t: t, config: newConfig(opts), recorder: newRecorder(), services: make(map[string]*Service)}
@@ -48,8 +47,8 @@ func (f *Flow) shutdown() {
 	}
 }
 
-// Service returns the service called name, which is its service.name. The same
-// name always returns the same service.
+// Service returns the service with the service.name name. Calls with the same name
+// return the same service.
 func (f *Flow) Service(name string) *Service {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,23 +60,23 @@ func (f *Flow) Service(name string) *Service {
 	return s
 }
 
-// Context returns the context of the test. It carries no span.
+// Context returns the context of the test, which has no span.
 func (f *Flow) Context() context.Context { return f.t.Context() }
 
-// Wait returns what was recorded once every started span has ended and, for
-// each of names, a span of that name, or of that service and name, is among
-// them; a name given twice stands for two spans. After timeout it fails the
-// test and lists what it waited for.
+// Wait returns a recording when every started span has ended and each of names
+// was recorded: the name of a span, or its service and name. A name that is given
+// twice needs two spans. After timeout, Wait stops the test and lists the spans
+// that are missing.
 //
-// Between the end of a producer's span and the start of its consumer's no span
-// is open: where a flow goes on in another goroutine, name the spans that it
-// ends with.
+// Between the end of a producer span and the start of its consumer span, no span
+// is open. If a flow continues in another goroutine, pass the names of its last
+// spans.
 //
-// Wait never sleeps: it looks again whenever a span ends, and works inside a
+// Wait does not sleep: it checks again whenever a span ends, and works inside a
 // [testing/synctest] bubble.
 func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
 	f.t.Helper()
-	told, stop := f.recorder.watch()
+	changed, stop := f.recorder.watch()
 	defer stop()
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -88,7 +87,7 @@ func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
 			return FromSpans(f.t, tracetest.SpanStubsFromReadOnlySpans(ended)...)
 		}
 		select {
-		case <-told:
+		case <-changed:
 		case <-timer.C:
 			recording := FromSpans(f.t, tracetest.SpanStubsFromReadOnlySpans(append(ended, open...))...)
 			recording.fatalf("%s", timedOut(timeout, open, missing))
@@ -97,7 +96,7 @@ func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
 	}
 }
 
-// missing returns those of names that have no span of their own.
+// missing returns the names for which no span is left.
 func missing(names []string, spans []sdktrace.ReadOnlySpan) []string {
 	taken := make([]bool, len(spans))
 	var missing []string
@@ -109,7 +108,8 @@ func missing(names []string, spans []sdktrace.ReadOnlySpan) []string {
 	return missing
 }
 
-// take marks the first span called name that is not taken yet.
+// take marks the first span called name that is not taken, and reports whether
+// there is one.
 func take(name string, spans []sdktrace.ReadOnlySpan, taken []bool) bool {
 	for i, s := range spans {
 		span := flow.Span{Service: service(s.Resource()), Name: s.Name()}
@@ -121,7 +121,7 @@ func take(name string, spans []sdktrace.ReadOnlySpan, taken []bool) bool {
 	return false
 }
 
-// timedOut says what was waited for.
+// timedOut describes the spans that Wait waited for.
 func timedOut(timeout time.Duration, open []sdktrace.ReadOnlySpan, missing []string) string {
 	lines := []string{fmt.Sprintf("Wait: after %v", timeout)}
 	for _, s := range open {

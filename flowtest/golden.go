@@ -15,8 +15,8 @@ import (
 // updateKey is the environment variable that makes [Recording.Golden] write.
 const updateKey = "UPDATE_FLOW"
 
-// goldenKeys returns the attributes that a golden file holds; a key that ends
-// with a dot stands for all that start with it.
+// goldenKeys returns the attributes that a golden file has by default. A key that
+// ends with a dot selects all keys that begin with it.
 func goldenKeys() []string {
 	return []string{
 		"messaging.system", "messaging.destination.name", "messaging.operation.name",
@@ -26,10 +26,11 @@ func goldenKeys() []string {
 	}
 }
 
-// goldenConfig is which attributes a golden file holds.
+// goldenConfig selects the attributes of a golden file.
 type goldenConfig struct{ with, without []string }
 
-// GoldenOption configures [Recording.Golden]. A nil GoldenOption is skipped.
+// GoldenOption configures [Recording.Golden]. Options with keys add up. Nil options
+// are ignored.
 type GoldenOption interface {
 	applyGolden(c goldenConfig) goldenConfig
 }
@@ -38,8 +39,8 @@ type goldenOptionFunc func(goldenConfig) goldenConfig
 
 func (f goldenOptionFunc) applyGolden(c goldenConfig) goldenConfig { return f(c) }
 
-// WithAttributes adds attributes to the golden file. A key that ends with a
-// dot, as "app.", stands for all that start with it.
+// WithAttributes adds attributes to the golden file. A key that ends with a dot, as
+// "app.", selects all keys that begin with it.
 func WithAttributes(keys ...string) GoldenOption {
 	return goldenOptionFunc(func(c goldenConfig) goldenConfig {
 		c.with = append(c.with, keys...)
@@ -47,9 +48,9 @@ func WithAttributes(keys ...string) GoldenOption {
 	})
 }
 
-// WithoutAttributes leaves attributes out of the golden file, such as those
-// whose value differs from run to run. It wins over [WithAttributes]. A key
-// that ends with a dot stands for all that start with it.
+// WithoutAttributes removes attributes from the golden file, such as attributes
+// whose values differ between runs. It takes precedence over [WithAttributes]. A key
+// that ends with a dot selects all keys that begin with it.
 func WithoutAttributes(keys ...string) GoldenOption {
 	return goldenOptionFunc(func(c goldenConfig) goldenConfig {
 		c.without = append(c.without, keys...)
@@ -57,7 +58,7 @@ func WithoutAttributes(keys ...string) GoldenOption {
 	})
 }
 
-// keep reports whether the golden file holds the attribute key.
+// keep reports whether the golden file has the attribute key.
 func (c goldenConfig) keep(key string) bool {
 	return selects(c.with, key) && !selects(c.without, key)
 }
@@ -68,17 +69,19 @@ func selects(keys []string, key string) bool {
 	})
 }
 
-// Golden compares the flow with the text file at path, and fails the test if
-// they differ. With UPDATE_FLOW=1 in the environment it writes the file, and
-// the folders it is in, instead.
+// Golden compares the flow with the text file at path, and fails the test if they
+// differ. If the environment has UPDATE_FLOW=1, Golden writes the file instead, and
+// makes its directories.
 //
-// The file holds no ids, times or hosts, and its order does not depend on
-// time: a line a span with its service, name, kind, and ERROR if it failed,
-// below its parent. Equal siblings fold to one line with ×3. A line with ⇢ is
-// a link, with the path of its target. Of the attributes it holds etl.*,
-// waybill.*, error.type, messaging.system, messaging.destination.name,
-// messaging.operation.name, db.system.name and db.collection.name, and what
-// [WithAttributes] adds.
+// The file has one line for each span, below its parent: service, name, kind,
+// attributes, and ERROR if the status is Error. Siblings that are equal share a
+// line that ends with their number, as ×3. A line with ⇢ below a span is a link,
+// with the path of its target. The file has no ids, times or hosts, and siblings are
+// sorted by their text.
+//
+// The attributes are etl.*, waybill.*, error.type, messaging.system,
+// messaging.destination.name, messaging.operation.name, db.system.name and
+// db.collection.name. [WithAttributes] adds others.
 func (r *Recording) Golden(path string, opts ...GoldenOption) {
 	r.t.Helper()
 	c := goldenConfig{with: goldenKeys()}

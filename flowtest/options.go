@@ -17,15 +17,16 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// Option configures a [Flow]. A nil Option is skipped.
+// Option configures a [Flow]. If an option is given more than once, the last one
+// wins. Nil options are ignored.
 type Option interface{ apply(c config) config }
 
 type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithSampler sets the sampler of every service; nil means the default, which
-// is to sample all spans. Spans that the sampler drops are not part of the flow.
+// WithSampler sets the sampler of every service. The default, which nil selects,
+// samples all spans. A span that the sampler drops is not part of the flow.
 func WithSampler(sampler sdktrace.Sampler) Option {
 	return optionFunc(func(c config) config {
 		if sampler != nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// recorder keeps the spans of all services of a flow, the open ones too.
+// recorder keeps the spans of all services of a flow, including open ones.
 type recorder struct {
 	mu      sync.Mutex
 	open    map[flow.ID]sdktrace.ReadOnlySpan
 	ended   []sdktrace.ReadOnlySpan
-	waiting []chan struct{} // Each is told that a span has ended.
+	waiting []chan struct{} // Each receives a value when a span has ended.
 }
 
 // Compile-time check that recorder implements SpanProcessor.
@@ -28,23 +28,23 @@ func newRecorder() *recorder {
 	return &recorder{open: make(map[flow.ID]sdktrace.ReadOnlySpan)}
 }
 
-// OnStart keeps s as open.
+// OnStart adds s to the open spans.
 func (r *recorder) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open[flow.IDOf(s.SpanContext())] = s
 }
 
-// OnEnd keeps s as ended.
+// OnEnd moves s from the open to the ended spans.
 func (r *recorder) OnEnd(s sdktrace.ReadOnlySpan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, flow.IDOf(s.SpanContext()))
 	r.ended = append(r.ended, s)
-	for _, told := range r.waiting {
+	for _, changed := range r.waiting {
 		select {
-		case told <- struct{}{}:
-		default: // It has yet to look at what it was told before.
+		case changed <- struct{}{}:
+		default: // The receiver has not handled the value before.
 		}
 	}
 }
@@ -55,8 +55,9 @@ func (*recorder) Shutdown(context.Context) error { return nil }
 // ForceFlush does nothing.
 func (*recorder) ForceFlush(context.Context) error { return nil }
 
-// watch returns a channel that is told when a span has ended, until stop.
-func (r *recorder) watch() (told <-chan struct{}, stop func()) {
+// watch returns a channel that receives a value when a span has ended, until stop
+// is called.
+func (r *recorder) watch() (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,8 +69,8 @@ func (r *recorder) watch() (told <-chan struct{}, stop func()) {
 	}
 }
 
-// spans returns the ended spans in order of their end, and the open ones in
-// order of their start.
+// spans returns the ended spans in the order in which they ended, and the open
+// spans in the order in which they started.
 func (r *recorder) spans() (ended, open []sdktrace.ReadOnlySpan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

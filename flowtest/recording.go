@@ -18,12 +18,12 @@ import (
 // printedLines is how many lines of a flow a failure prints.
 const printedLines = 200
 
-// Recording is what was recorded of a flow, and the checks on it.
+// Recording holds the spans of a flow. Its methods check them.
 //
-// Any failed check prints the flow as a tree and says where it broke. The
-// methods whose names start with Require stop the test. A Recording does not
-// change, but as the test's own methods may not, its checks must not be called
-// from another goroutine.
+// A check that fails prints the flow as a tree, and where it broke. Methods whose
+// names begin with Require stop the test, so like [testing.TB.FailNow] they must be
+// called from the goroutine of the test. A Recording does not change, but must not
+// be used concurrently.
 type Recording struct {
 	t       testing.TB
 	stubs   []tracetest.SpanStub
@@ -31,14 +31,14 @@ type Recording struct {
 	printed bool // Reports whether the flow has been printed.
 }
 
-// FromSpans returns a recording of spans that were recorded elsewhere, by an
-// exporter of the SDK or by other processes. It keeps a copy of the slice.
+// FromSpans returns a recording of spans that were recorded elsewhere, such as by
+// an exporter of the SDK or by another process. It keeps a copy of the slice.
 func FromSpans(t testing.TB, spans ...tracetest.SpanStub) *Recording {
 	t.Helper()
 	return &Recording{t: t, stubs: slices.Clone(spans), graph: flow.New(convert(spans))}
 }
 
-// Tree draws spans as [Recording.Tree] does, outside of a test.
+// Tree returns spans as [Recording.Tree] draws them, for use outside of a test.
 func Tree(spans ...tracetest.SpanStub) string {
 	return flow.New(convert(spans)).Tree(0)
 }
@@ -77,14 +77,21 @@ func service(r *resource.Resource) string {
 // Spans returns the recorded spans.
 func (r *Recording) Spans() tracetest.SpanStubs { return slices.Clone(r.stubs) }
 
-// Tree draws the flow: a line a span, with equal siblings folded to one.
+// Tree returns the flow as text with one line for each span. Siblings that look
+// the same share a line, with their number.
+//
+// A span is drawn below its parent, after ├─ or └─. A root that links to another
+// span is drawn below that span, after ├⇢ or └⇢. A root that does not, but has a
+// span below it that links to another one, is drawn below that one after ├┄ or └┄,
+// and the line of the span that links ends with ⇢ and the name of the target.
 func (r *Recording) Tree() string { return r.graph.Tree(0) }
 
-// RequireConnected stops the test unless all spans form one flow: parents and
-// links hold them together, and no span was lost. No spans are not a flow.
+// RequireConnected stops the test unless all spans form one flow: they are joined
+// by parents and links, and no span was lost. A recording without spans is not
+// connected.
 //
-// A remote parent that was not recorded is taken for a caller outside of the
-// test; a local one is a span that was lost.
+// A remote parent that was not recorded is treated as a caller outside of the test.
+// A local parent that was not recorded is a lost span.
 func (r *Recording) RequireConnected() {
 	r.t.Helper()
 	if r.graph.Verdict() == flow.Broken {
@@ -92,8 +99,8 @@ func (r *Recording) RequireConnected() {
 	}
 }
 
-// RequireOneTrace stops the test unless all spans form one flow by their
-// parents alone, so that a backend shows it as one trace.
+// RequireOneTrace stops the test unless parents alone join all spans to one flow,
+// so that a backend shows it as one trace.
 func (r *Recording) RequireOneTrace() {
 	r.t.Helper()
 	if r.graph.Verdict() != flow.Connected {
@@ -101,10 +108,10 @@ func (r *Recording) RequireOneTrace() {
 	}
 }
 
-// RequirePath stops the test unless the flow passed through steps in this
-// order. A step is the service and the name of a span, "api POST /orders", or
-// its name alone. Each step is downstream of the one before, by parents and
-// links, with any number of spans in between.
+// RequirePath stops the test unless the flow passes through steps in this order. A
+// step is the service and name of a span, as in "api POST /orders", or its name
+// alone. Each step is downstream of the step before, by parents and links, with any
+// number of spans in between.
 func (r *Recording) RequirePath(steps ...string) {
 	r.t.Helper()
 	if len(steps) == 0 {
@@ -122,7 +129,7 @@ func (r *Recording) RequirePath(steps ...string) {
 	}
 }
 
-// lost says how the path ended before step n.
+// lost describes why the path does not reach step n.
 func (r *Recording) lost(steps []string, n int) string {
 	at := r.named(steps[n])
 	if len(at) == 0 {
@@ -137,12 +144,12 @@ func (r *Recording) named(name string) []int {
 	return r.graph.Select(r.graph.All(), r.is(name))
 }
 
-// is reports which spans are called name.
+// is returns a function that reports whether span i is called name.
 func (r *Recording) is(name string) func(i int) bool {
 	return func(i int) bool { return r.graph.Spans()[i].Is(name) }
 }
 
-// known lists the spans there are.
+// known lists the recorded spans.
 func (r *Recording) known() string {
 	spans := r.graph.Spans()
 	if len(spans) == 0 {
@@ -156,19 +163,20 @@ func (r *Recording) known() string {
 	return "; recorded: " + strings.Join(slices.Compact(labels), ", ")
 }
 
-// errorf fails the test, and prints the flow unless it has been printed.
+// errorf fails the test, and prints the flow unless it was printed before.
 func (r *Recording) errorf(format string, args ...any) {
 	r.t.Helper()
 	r.t.Errorf("flowtest: %s", r.illustrated(fmt.Sprintf(format, args...)))
 }
 
-// fatalf fails the test as errorf does, and stops it.
+// fatalf is errorf for a failure that stops the test.
 func (r *Recording) fatalf(format string, args ...any) {
 	r.t.Helper()
 	r.t.Fatalf("flowtest: %s", r.illustrated(fmt.Sprintf(format, args...)))
 }
 
-// illustrated returns text with, the first time, the flow and where it broke.
+// illustrated returns text, followed on the first call by the flow and where it
+// broke.
 func (r *Recording) illustrated(text string) string {
 	parts := []string{text}
 	if !r.printed && len(r.stubs) > 0 {

@@ -11,11 +11,12 @@ import (
 	"go.opentelemetry.io/otel/trace/embedded"
 )
 
-// sealed leaves the name TracerProvider to the method of [Service].
+// sealed embeds the interface under a name that leaves TracerProvider to the method
+// of [Service].
 type sealed = embedded.TracerProvider //nolint:unused // Embedded, it makes Service a TracerProvider.
 
-// Service is one service of a [Flow]: a [trace.TracerProvider] with a
-// service.name of its own. It is safe for concurrent use.
+// Service is a [trace.TracerProvider] with a service.name of its own, whose spans
+// belong to a [Flow]. Service is safe for concurrent use.
 type Service struct {
 	sealed   //nolint:unused // It makes Service a TracerProvider.
 	provider *sdktrace.TracerProvider
@@ -34,8 +35,8 @@ func newService(name string, c config, r *recorder) *Service {
 	)}
 }
 
-// defaultLimits returns the limits that the SDK has when the environment sets
-// none, so that a test does not depend on where it runs.
+// defaultLimits returns the limits of the SDK without those of the environment, so
+// that a test does not depend on where it runs.
 func defaultLimits() sdktrace.SpanLimits {
 	return sdktrace.SpanLimits{
 		AttributeValueLengthLimit:   sdktrace.DefaultAttributeValueLengthLimit,
@@ -52,6 +53,6 @@ func (s *Service) Tracer(name string, opts ...trace.TracerOption) trace.Tracer {
 	return s.provider.Tracer(name, opts...)
 }
 
-// TracerProvider returns the SDK's provider behind the service, for code that
-// flushes it or shuts it down itself.
+// TracerProvider returns the provider of the SDK that the service uses, for code
+// that flushes it or shuts it down.
 func (s *Service) TracerProvider() *sdktrace.TracerProvider { return s.provider }

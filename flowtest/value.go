@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// plain returns v as [attribute.Value.AsInterface] would return it.
+// plain returns v in the type that [attribute.Value.AsInterface] returns.
 func plain(v any) any {
 	if value, ok := v.(attribute.Value); ok {
 		return value.AsInterface()
@@ -54,7 +54,8 @@ func plainSlice(value reflect.Value) any {
 // show formats a value for a message.
 func show(v any) string { return fmt.Sprintf("%#v", v) }
 
-// differs says that what is got and not want, or is empty if they are equal.
+// differs describes that what has the value got and not want. It is empty if they
+// are equal.
 func differs[T comparable](what string, got, want T) string {
 	if got == want {
 		return ""

@@ -86,6 +86,16 @@ var scenarios = map[string][]flow.Span{
 		span(2, 3, 1, "job CONSUMER process orders", link(1, 2)),
 		span(2, 4, 1, "job CONSUMER process orders", link(1, 2)),
 	},
+	// A span links, another has a child that does, and a third both.
+	"links-of-children": {
+		span(1, 1, 0, "api PRODUCER send orders"),
+		span(2, 2, 0, "bill CONSUMER process orders", link(1, 1)),
+		span(3, 3, 0, "ship INTERNAL run"),
+		span(3, 4, 3, "ship INTERNAL fetch"),
+		span(3, 5, 4, "ship CONSUMER process orders", link(1, 1)),
+		span(4, 6, 0, "mail CONSUMER process orders", link(1, 1)),
+		span(4, 7, 6, "mail INTERNAL render", link(1, 1)),
+	},
 	// The default for one remote: the parent, and linked too.
 	"parent-and-link": {
 		span(1, 1, 0, "api PRODUCER send orders"),

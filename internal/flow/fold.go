@@ -88,12 +88,21 @@ func partition[K comparable](spans []int, key func(i int) K) [][]int {
 	return parts
 }
 
+// bond is why a group is drawn under another one.
+type bond int
+
+const (
+	bondParent    bond = iota // The spans are children.
+	bondLink                  // The spans are roots that link to it.
+	bondLinkBelow             // The spans are roots, and spans below them link to it.
+)
+
 // group is a set of siblings drawn as one.
 type group struct {
-	spans  []int
-	below  []*group
-	linked bool // Drawn under a span it links to, not under its parent.
-	cut    int  // How many spans below are too deep to be drawn.
+	spans []int
+	below []*group
+	bond  bond
+	cut   int // How many spans below are too deep to be drawn.
 }
 
 // block is one piece of a flow, or several that look the same.
@@ -182,14 +191,14 @@ func (f *folder) blocks(root []bool) []block {
 		members[n] = append(members[n], roots...)
 	}
 	for n := range blocks {
-		blocks[n] = f.groups(members[n], false, 1)
+		blocks[n] = f.groups(members[n], bondParent, 1)
 	}
 	return blocks
 }
 
 // groups folds siblings at a depth: those with equal subtrees, and those with
 // equal labels where their subtrees differ in too many ways.
-func (f *folder) groups(spans []int, linked bool, depth int) []*group {
+func (f *folder) groups(spans []int, how bond, depth int) []*group {
 	slices.SortStableFunc(spans, f.g.byStart)
 	variants := make(map[string]int)
 	for _, part := range partition(spans, func(i int) class { return f.classes[i] }) {
@@ -207,27 +216,30 @@ func (f *folder) groups(spans []int, linked bool, depth int) []*group {
 	})
 	groups := make([]*group, len(parts))
 	for n, part := range parts {
-		groups[n] = f.group(part, linked, depth)
+		groups[n] = f.group(part, how, depth)
 	}
 	return groups
 }
 
-func (f *folder) group(spans []int, linked bool, depth int) *group {
-	made := &group{spans: spans, linked: linked}
+func (f *folder) group(spans []int, how bond, depth int) *group {
+	made := &group{spans: spans, bond: how}
 	if depth == maxDepth {
 		made.cut = f.below(spans)
 		return made
 	}
-	var children, links []int
+	var below [bondLinkBelow + 1][]int
 	for _, i := range spans {
-		children = append(children, f.g.children[i]...)
-		links = append(links, f.linked[i]...)
+		below[bondParent] = append(below[bondParent], f.g.children[i]...)
+		for _, root := range f.linked[i] {
+			how := bondLinkBelow
+			if slices.Contains(f.g.links[root], i) {
+				how = bondLink
+			}
+			below[how] = append(below[how], root)
+		}
 	}
-	if len(children) > 0 {
-		made.below = f.groups(children, false, depth+1)
-	}
-	if len(links) > 0 {
-		made.below = append(made.below, f.groups(links, true, depth+1)...)
+	for how, spans := range below {
+		made.below = append(made.below, f.groups(spans, bond(how), depth+1)...)
 	}
 	return made
 }

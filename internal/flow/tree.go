@@ -27,9 +27,11 @@ const (
 //
 // Equal siblings fold to one line with their number, such as ×1,613; a folded
 // line shows the shortest and the longest duration. Siblings follow each other
-// by start. A line that begins with ⇢ is joined to the one above it by a link.
-// A flow in several pieces is drawn as numbered trees. More than lines lines
-// are cut, and levels beyond the 64th; lines of 0 or less means no limit.
+// by start. A span whose line begins with ⇢ links to the span it is drawn under.
+// One whose line begins with ┄ does not, but a span below it does, and ends with
+// ⇢ and the name of its target. A flow in several pieces is drawn as numbered
+// trees. The tree ends after lines lines, and after 64 levels; the default of 0
+// or less means no limit.
 func (g *Graph) Tree(lines int) string {
 	blocks := g.fold(g.look)
 	t := &table{g: g, marks: g.marks()}
@@ -99,13 +101,13 @@ func (t *table) add(gr *group, mark, branch, prefix string) {
 		if n == len(gr.below)-1 {
 			fork, line = "└", "   "
 		}
-		if below.linked {
-			fork += "⇢ "
-		} else {
-			fork += "─ "
-		}
-		t.add(below, "", prefix+fork, prefix+line)
+		t.add(below, "", prefix+fork+below.bond.branch(), prefix+line)
 	}
+}
+
+// branch is drawn between a fork and a name.
+func (b bond) branch() string {
+	return [...]string{bondParent: "─ ", bondLink: "⇢ ", bondLinkBelow: "┄ "}[b]
 }
 
 // took returns the duration of spans, or the shortest and the longest.
@@ -165,7 +167,7 @@ func (t *table) targets(gr *group) string {
 		}
 	}
 	parts := partition(targets, func(i int) string { return t.g.spans[i].Label() })
-	if len(parts) == 0 || gr.linked && len(parts) == 1 && len(targets) == len(gr.spans) {
+	if len(parts) == 0 || gr.bond == bondLink && len(parts) == 1 && len(targets) == len(gr.spans) {
 		return ""
 	}
 	names := make([]string, 0, len(parts))
