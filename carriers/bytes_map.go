@@ -3,11 +3,7 @@
 
 package carriers
 
-import (
-	"slices"
-
-	"github.com/waybill-go/waybill/propagation"
-)
+import "github.com/waybill-go/waybill/propagation"
 
 // BytesMap is a carrier for a map of bytes: BytesMap(metadata).
 //
@@ -33,10 +29,15 @@ func (m BytesMap) Set(key, value string) {
 	}
 }
 
-// SetBytes replaces the value under key by a copy of value.
-func (m BytesMap) SetBytes(key string, value []byte) {
-	if m != nil {
-		m[key] = slices.Clone(value)
+// SetFields sets the pairs of fields and removes the other keys that they clear,
+// in whatever case.
+func (m BytesMap) SetFields(fields propagation.Fields) {
+	if m == nil {
+		return
+	}
+	clearKeys(m, fields)
+	for i := range fields.Len() {
+		m[fields.Key(i)] = fields.AppendValue(make([]byte, 0, fields.ValueLen(i)), i)
 	}
 }
 

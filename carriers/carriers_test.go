@@ -108,7 +108,7 @@ func TestSetReplacesTheListsOfAMapAndItsBytes(t *testing.T) {
 	bytes := carriers.BytesMap{"k": []byte("old")}
 	clone := maps.Clone(bytes)
 	bytes.Set("k", "new")
-	bytes.SetBytes("k", []byte("newer"))
+	bytes.Set("k", "newer")
 	if got := clone.Get("k"); got != "old" {
 		t.Errorf("a clone of the BytesMap holds %q", got)
 	}

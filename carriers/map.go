@@ -3,7 +3,11 @@
 
 package carriers
 
-import "github.com/waybill-go/waybill/propagation"
+import (
+	"maps"
+
+	"github.com/waybill-go/waybill/propagation"
+)
 
 // Map is a carrier for a map of strings: Map(metadata).
 //
@@ -27,6 +31,18 @@ func (m Map) Set(key, value string) {
 // Delete removes key.
 func (m Map) Delete(key string) { delete(m, key) }
 
+// SetFields sets the pairs of fields and removes the other keys that they clear,
+// in whatever case.
+func (m Map) SetFields(fields propagation.Fields) {
+	if m == nil {
+		return
+	}
+	clearKeys(m, fields)
+	for key, value := range fields.All() {
+		m[key] = value
+	}
+}
+
 // Keys returns the keys, in no order.
 func (m Map) Keys() []string { return keysOf(m) }
 
@@ -37,4 +53,9 @@ func keysOf[M ~map[string]V, V any](m M) []string {
 		keys = append(keys, key)
 	}
 	return keys
+}
+
+// clearKeys removes the keys of m that fields clear.
+func clearKeys[M ~map[string]V, V any](m M, fields propagation.Fields) {
+	maps.DeleteFunc(m, func(key string, _ V) bool { return fields.Clears(key) })
 }

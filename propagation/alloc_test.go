@@ -85,19 +85,24 @@ func (fixedAccessor) slot(f *fixed, key string) (slot []byte, size *int) {
 }
 
 func (a fixedAccessor) Get(f *fixed, key string) string { return string(a.GetBytes(f, key)) }
-func (a fixedAccessor) Set(f *fixed, key, value string) { a.SetBytes(f, key, []byte(value)) }
+
+func (a fixedAccessor) Set(f *fixed, key, value string) {
+	slot, size := a.slot(f, key)
+	*size = copy(slot, value)
+}
 
 func (a fixedAccessor) GetBytes(f *fixed, key string) []byte {
 	slot, size := a.slot(f, key)
 	return slot[:*size]
 }
 
-func (a fixedAccessor) SetBytes(f *fixed, key string, value []byte) {
-	slot, size := a.slot(f, key)
-	*size = copy(slot, value)
+func (a fixedAccessor) SetFields(f *fixed, fields propagation.Fields) {
+	f.sizes = [2]int{}
+	for i := range fields.Len() {
+		slot, size := a.slot(f, fields.Key(i))
+		*size = len(fields.AppendValue(slot[:0], i))
+	}
 }
-
-func (a fixedAccessor) Delete(f *fixed, key string) { a.SetBytes(f, key, nil) }
 
 // TestAllocations pins the heap allocations of one call with Default and a
 // sampled span.
@@ -106,7 +111,7 @@ func TestAllocations(t *testing.T) {
 	all := kinds(defaults)
 	for name, want := range map[string]struct{ inject, extract, read float64 }{
 		// Inject: the text of traceparent and waybill, or nothing with a
-		// BytesSetter. Extract: the span context twice, and the waybill.
+		// FieldsSetter. Extract: the span context twice, and the waybill.
 		"accessor of text":  {1, 3, 0},
 		"functions":         {1, 3, 0},
 		"map":               {1, 3, 0},

@@ -19,21 +19,21 @@ import (
 const maxTracestate = 512
 
 // Encode returns what [Inject] writes for ctx, so that it can be written to many
-// carriers, or to a carrier that has better ways than to be set key by key. The
+// carriers, or to a carrier that has better means than to be set key by key. The
 // waybill is the one of data that is sent now.
 //
 // If ctx has no valid span, no trace context is written. The waybill of ctx, and
 // baggage that the options allow, are written all the same, so that a service
 // without an SDK does not end the latency of a flow. If ctx has no waybill
-// either, none is made: where data enters the flow, give it one with
+// either, none is made: where data enters a flow in such a service, call
 // [ContextWithWaybill]. If then there is nothing to write, the result is empty,
 // or by [Replace] only removes what is there.
 //
-// It allocates nothing for the formats of this package, except for the text of a
-// baggage or a tracestate that ctx does not hold as text.
+// Encode allocates nothing for the formats of this package, except for the text
+// of a tracestate or a baggage. A tracestate of more than 512 bytes is left out.
 func Encode(ctx context.Context, opts ...Option) Fields {
-	var f Fields
 	cfg := newConfig(opts)
+	var f Fields
 	f.encode(orBackground(ctx), &cfg)
 	return f
 }
@@ -41,69 +41,69 @@ func Encode(ctx context.Context, opts ...Option) Fields {
 // encode makes the zero Fields f what an injection of ctx writes.
 func (f *Fields) encode(ctx context.Context, cfg *config) {
 	sc := spanContext(ctx)
+	valid := sc.IsValid()
 	if cfg.codec.native {
 		f.encodeNative(ctx, sc, cfg)
 	} else {
-		f.encodeForeign(ctx, sc, cfg)
+		f.encodeFormats(ctx, sc, cfg)
 	}
 	if cfg.maxBytes > 0 {
 		for f.Size() > cfg.maxBytes && f.drop() {
 			continue
 		}
 	}
-	valid := sc.IsValid()
 	if f.Len() > 0 || len(cfg.codec.fields) > 0 && (valid || cfg.policy == Replace) {
 		f.codec = cfg.codec
 		f.keepsExisting = cfg.policy == KeepExisting || !valid && cfg.policy != Replace
 	}
 }
 
-// encodeNative takes from ctx what the codec carries in the formats of this
-// package.
+// encodeNative encodes the formats of this package.
 func (f *Fields) encodeNative(ctx context.Context, sc trace.SpanContext, cfg *config) {
-	valid := sc.IsValid()
-	if cfg.codec.traceContext && valid {
-		appendTraceparent(f.fixed[:0], sc)
-		f.traceContext = true
-		f.add(partTraceparent)
+	if cfg.codec.traceContext && sc.IsValid() {
+		f.encodeTraceparent(sc)
 	}
 	if cfg.codec.waybill {
-		f.encodeWaybill(ctx, valid)
+		f.encodeWaybill(ctx, sc)
 	}
 	if f.traceContext {
-		if f.tracestate = sc.TraceState().String(); len(f.tracestate) > maxTracestate {
-			f.reduced = true
-		} else if f.tracestate != "" {
-			f.add(partTracestate)
-		}
+		f.encodeTracestate(sc)
 	}
 	if cfg.codec.baggage {
-		if f.baggage = baggageText(cfg.baggage.filter(baggage.FromContext(ctx))); f.baggage != "" {
-			f.add(partBaggage)
+		f.encodeBaggage(ctx, cfg)
+	}
+}
+
+// encodeFormats encodes formats of which some are foreign, in their order. If
+// two of them write one key, the last one wins.
+func (f *Fields) encodeFormats(ctx context.Context, sc trace.SpanContext, cfg *config) {
+	restricted := cfg.baggage.restrict(ctx)
+	for _, format := range cfg.codec.formats {
+		switch format.kind {
+		case traceContextFormat:
+			if sc.IsValid() {
+				f.removeOther(keyTraceparent)
+				f.removeOther(keyTracestate)
+				f.encodeTraceparent(sc)
+				f.encodeTracestate(sc)
+			}
+		case waybillFormat:
+			f.removeOther(keyWaybill)
+			f.encodeWaybill(ctx, sc)
+		case baggageFormat:
+			f.removeOther(keyBaggage)
+			f.encodeBaggage(ctx, cfg)
+		case foreignFormat:
+			f.encodeForeign(injectBy(format.foreign, restricted), sc)
 		}
 	}
+	f.traceContext = sc.IsValid() && f.holdsTraceContext()
 }
 
-// encodeWaybill takes the waybill of ctx, or makes one for data that enters the
-// flow in a span.
-func (f *Fields) encodeWaybill(ctx context.Context, inSpan bool) {
-	w := WaybillFromContext(ctx)
-	if w.IsZero() && !inSpan {
-		return
-	}
-	if _, ok := w.departed(time.Now()).appendText(f.fixed[traceparentLen:traceparentLen]); ok {
-		f.add(partWaybill)
-	}
-}
-
-// encodeForeign takes from ctx what another propagator writes: nothing if it
-// panics, and no trace context if ctx has no valid span.
-func (f *Fields) encodeForeign(ctx context.Context, sc trace.SpanContext, cfg *config) {
-	var c collector
-	if !c.collect(cfg.baggage.restrict(ctx), cfg.codec) {
-		return
-	}
-	f.others = slices.DeleteFunc(c.pairs, func(p pair) bool {
+// encodeForeign adds what a foreign propagator wrote, but no trace context if
+// there is no span: some write half of one.
+func (f *Fields) encodeForeign(pairs []pair, sc trace.SpanContext) {
+	pairs = slices.DeleteFunc(pairs, func(p pair) bool {
 		switch kindOf(p.key) {
 		case kindTraceContext:
 			return !sc.IsValid()
@@ -114,71 +114,81 @@ func (f *Fields) encodeForeign(ctx context.Context, sc trace.SpanContext, cfg *c
 			return false
 		}
 	})
-	f.traceContext = sc.IsValid() && f.holdsTraceContext()
-}
-
-// collector is a carrier that keeps what a propagator sets, in order. An empty
-// value is one that is absent.
-type collector struct {
-	pairs []pair
-	room  [8]pair // for what most propagators set.
-}
-
-var _ TextMapCarrier = (*collector)(nil)
-
-// collect makes c what the propagator writes for ctx. It reports false if the
-// propagator panics.
-func (c *collector) collect(ctx context.Context, codec *codec) (ok bool) {
-	defer func() {
-		if recover() != nil {
-			ok = false
-		}
-	}()
-	c.pairs = c.room[:0]
-	codec.propagator.Inject(ctx, c)
-	return true
-}
-
-func (c *collector) Get(key string) string {
-	for i := range c.pairs {
-		if c.pairs[i].key == key {
-			return c.pairs[i].value
-		}
-	}
-	return ""
-}
-
-func (c *collector) Set(key, value string) {
-	for i := range c.pairs {
-		switch {
-		case c.pairs[i].key != key:
-			continue
-		case value == "":
-			c.pairs = slices.Delete(c.pairs, i, i+1)
-		default:
-			c.pairs[i].value = value
-		}
+	if f.Len() == 0 {
+		f.others = pairs
 		return
 	}
-	if value != "" {
-		c.pairs = append(c.pairs, pair{key, value})
+	for _, p := range pairs {
+		f.remove(func(key string) bool { return key == p.key })
+	}
+	f.others = append(f.others, pairs...)
+}
+
+// removeOther removes the pair under key that a foreign propagator wrote.
+func (f *Fields) removeOther(key string) {
+	if len(f.others) > 0 {
+		f.remove(func(k string) bool { return k == key })
 	}
 }
 
-func (c *collector) Keys() []string {
-	keys := make([]string, len(c.pairs))
-	for i, p := range c.pairs {
-		keys[i] = p.key
-	}
-	return keys
+func (f *Fields) encodeTraceparent(sc trace.SpanContext) {
+	appendTraceparent(f.fixed[:0], sc)
+	f.traceContext = true
+	f.add(partTraceparent)
 }
 
-// owns reports whether the propagator of c writes key, in any case.
-func (c *codec) owns(key string) bool {
-	for _, field := range c.fields {
-		if sameKey(field, key) {
-			return true
+func (f *Fields) encodeTracestate(sc trace.SpanContext) {
+	switch text := sc.TraceState().String(); {
+	case len(text) > maxTracestate:
+		f.reduced = true
+	case text != "":
+		f.tracestate = text
+		f.add(partTracestate)
+	}
+}
+
+// encodeWaybill takes the waybill of ctx, or makes one for data that enters the
+// flow in a span.
+func (f *Fields) encodeWaybill(ctx context.Context, sc trace.SpanContext) {
+	w := WaybillFromContext(ctx)
+	if w.IsZero() && !sc.IsValid() {
+		return
+	}
+	if _, ok := w.departed(time.Now()).appendText(f.fixed[traceparentLen:traceparentLen]); ok {
+		f.add(partWaybill)
+	}
+}
+
+func (f *Fields) encodeBaggage(ctx context.Context, cfg *config) {
+	if f.baggage = baggageText(cfg.baggage.filter(baggage.FromContext(ctx))); f.baggage != "" {
+		f.add(partBaggage)
+	}
+}
+
+// baggageText returns the text of b with its members in order, so that one
+// context always gives one text.
+func baggageText(b baggage.Baggage) string {
+	switch b.Len() {
+	case 0:
+		return ""
+	case 1:
+		return b.String()
+	}
+	members := make([]string, 0, b.Len())
+	for _, m := range b.Members() {
+		if text := m.String(); text != "" {
+			members = append(members, text)
 		}
 	}
-	return c.baggagePrefix != "" && hasPrefixFold(key, strings.ToLower(c.baggagePrefix))
+	slices.Sort(members)
+	return strings.Join(members, ",")
+}
+
+// restrict returns ctx with the baggage that r selects.
+func (r baggageRule) restrict(ctx context.Context) context.Context {
+	all := baggage.FromContext(ctx)
+	if !r.restricted || all.Len() == 0 {
+		return ctx
+	}
+	return baggage.ContextWithBaggage(ctx, r.filter(all))
 }

@@ -12,141 +12,176 @@ import (
 )
 
 func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) context.Context {
-	var r Remote
 	if cfg.codec.native {
+		var r Remote
 		readNative(&r, carrier, getter, cfg)
 		return r.in(ctx)
 	}
-	extracted := extractForeign(ctx, carrier, getter, cfg)
-	if spanContext(extracted).Equal(spanContext(ctx)) {
-		if read(&r, carrier, getter, cfg); r.err != nil {
-			return ctx // Its companions do not count without the trace context.
+	c := newChain(carrier, getter, cfg)
+	extracted := c.extract(ctx)
+	if c.found || c.malformed() == nil {
+		return extracted
+	}
+	if spanContext(ctx).IsValid() {
+		// It may be malformed, or the context that ctx has already.
+		var r Remote
+		if read(&r, carrier, getter, cfg); r.err == nil {
+			return extracted
 		}
 	}
-	return extracted
+	return ctx // What belongs to a malformed trace context is not read without it.
 }
 
 // read makes the zero Remote r what the carrier holds: a whole context or none,
 // so after a malformed trace context nothing else.
 func read[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
+	r.maxAge = cfg.maxAge
 	if cfg.codec.native {
 		readNative(r, carrier, getter, cfg)
 		return
 	}
 	nothing := context.Background() //nolint:forbidigo // what is extracted must not mix with a caller's context.
-	ctx := extractForeign(nothing, carrier, getter, cfg)
-	sc := spanContext(ctx)
-	if !sc.IsValid() {
-		if r.err = whyForeign(carrier, getter, cfg.codec); r.err != nil {
+	c := newChain(carrier, getter, cfg)
+	ctx := c.extract(nothing)
+	if !c.found {
+		if r.err = c.malformed(); r.err != nil {
 			return
 		}
 	}
-	r.spanContext, r.baggage, r.waybill = sc, baggage.FromContext(ctx), WaybillFromContext(ctx)
+	if ctx == nothing {
+		return
+	}
+	r.spanContext, r.baggage, r.waybill = spanContext(ctx), baggage.FromContext(ctx), WaybillFromContext(ctx)
+	r.conflict = c.conflict
+	r.extracted = &extraction{ctx}
 }
 
-// readNative is read for the formats of this package.
-func readNative[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
-	bytesGetter, _ := getter.(BytesGetter[C])
-	if cfg.codec.traceContext {
-		parent, malformed := readTraceparent(carrier, getter, bytesGetter)
-		if malformed != "" {
-			r.err = &MalformedError{Key: keyTraceparent, Reason: malformed}
-			return
-		}
-		if parent.TraceID.IsValid() {
-			parent.TraceState = parseTracestate(getter.Get(carrier, keyTracestate))
-			r.spanContext = trace.NewSpanContext(parent)
-		}
-	}
-	if cfg.codec.baggage && (!cfg.baggage.restricted || len(cfg.baggage.keys) > 0) {
-		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter, bytesGetter))
-	}
-	if cfg.codec.waybill {
-		r.waybill = readWaybill(carrier, getter, bytesGetter)
-	}
+// chain extracts a context by the formats of a codec, one after the other. Of
+// several trace contexts the last one is kept, or on a carrier with an order the
+// newest.
+type chain[C any] struct {
+	codec   *codec
+	baggage baggageRule
+	getter  Getter[C]
+	view    *view[C]
+	carrier TextMapCarrier // view, with its optional methods.
+
+	found    bool  // Reports whether a trace context was found,
+	conflict bool  // and another one that differs.
+	err      error // Why a traceparent was not read.
 }
 
-// readTraceparent returns the zero config when there is none.
-func readTraceparent[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (parent trace.SpanContextConfig, malformed string) {
-	if bytesGetter != nil {
-		if value := bytesGetter.GetBytes(carrier, keyTraceparent); len(value) > 0 {
-			malformed = parseTraceparent(&parent, value)
-		}
-		return parent, malformed
-	}
-	if value := getter.Get(carrier, keyTraceparent); value != "" {
-		malformed = parseTraceparent(&parent, value)
-	}
-	return parent, malformed
+func newChain[C any](carrier C, getter Getter[C], cfg *config) chain[C] {
+	c := chain[C]{codec: cfg.codec, baggage: cfg.baggage, getter: getter}
+	c.view, c.carrier = newView(carrier, getter)
+	return c
 }
 
-func readWaybill[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) Waybill {
-	if bytesGetter != nil {
-		w, _ := parseWaybill(bytesGetter.GetBytes(carrier, keyWaybill))
-		return w
+// extract returns ctx with what the carrier holds.
+func (c *chain[C]) extract(ctx context.Context) context.Context {
+	base := ctx
+	if c.baggage.restricted && baggage.FromContext(ctx).Len() > 0 {
+		ctx = baggage.ContextWithoutBaggage(ctx)
 	}
-	w, _ := parseWaybill(getter.Get(carrier, keyWaybill))
-	return w
+	extracted, older := c.run(ctx, 0)
+	if older != 0 {
+		extracted, _ = c.run(ctx, older)
+	}
+	if extracted == ctx {
+		return base
+	}
+	if !c.baggage.restricted {
+		return extracted
+	}
+	if selected := c.baggage.filter(baggage.FromContext(extracted)); selected.Len() > 0 {
+		return baggage.ContextWithBaggage(extracted, selected)
+	}
+	return baggage.ContextWithBaggage(extracted, baggage.FromContext(base))
 }
 
-// parseTracestate returns the tracestate that text holds; one that does not
-// parse is left out, as the recommendation asks.
-// https://www.w3.org/TR/trace-context-2/#a-traceparent-is-received
-func parseTracestate(text string) trace.TraceState {
-	if text == "" {
-		return trace.TraceState{}
-	}
-	state, _ := trace.ParseTraceState(text)
-	return state
-}
+// formatSet is a set of the first 64 formats of a codec.
+type formatSet uint64
 
-// readBaggage returns the members that parse; OpenTelemetry's limits apply to
-// all values together.
-func readBaggage[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) baggage.Baggage {
-	if bytesGetter != nil && len(bytesGetter.GetBytes(carrier, keyBaggage)) == 0 {
-		return baggage.Baggage{} // Without making lists of nothing.
-	}
-	var text string
-	if multi, ok := getter.(ValuesGetter[C]); ok {
-		text = strings.Join(multi.Values(carrier, keyBaggage), ",")
-	} else {
-		text = getter.Get(carrier, keyBaggage)
-	}
-	b, _ := baggage.Parse(text) // what parses is kept, as OpenTelemetry does.
-	return b
-}
-
-// extractForeign lets another propagator read the carrier.
-func extractForeign[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) context.Context {
-	if !cfg.baggage.restricted {
-		return callExtract(ctx, carrier, getter, cfg.codec)
-	}
-	extracted := callExtract(baggage.ContextWithoutBaggage(ctx), carrier, getter, cfg.codec)
-	if passed := cfg.baggage.filter(baggage.FromContext(extracted)); passed.Len() > 0 {
-		return baggage.ContextWithBaggage(extracted, passed)
-	}
-	return baggage.ContextWithBaggage(extracted, baggage.FromContext(ctx))
-}
-
-// callExtract returns ctx if the propagator panics on what the carrier holds.
-func callExtract[C any](ctx context.Context, carrier C, getter Getter[C], c *codec) (extracted context.Context) {
-	defer func() {
-		if recover() != nil || extracted == nil {
-			extracted = ctx //nolint:fatcontext // set once, in place of the result.
-		}
-	}()
-	return c.propagator.Extract(ctx, textMapOf(carrier, getter, nil))
-}
-
-// whyForeign says why another propagator did not accept the trace context that
-// is there; it is nil when there is none. A field that nobody here knows may
-// hold anything, and says nothing of the trace context.
-func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
-	for _, key := range c.fields {
-		if !isTraceContext(key) {
+// run extracts by all formats but those to skip. If it ends with another trace
+// context than the newest, it returns the formats that found older ones.
+func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.Context, older formatSet) {
+	var all, last, newest formatSet // The formats that found a trace context.
+	position := -1                  // That of the newest.
+	for i, f := range c.codec.formats {
+		this := formatSet(1) << i
+		if skip&this != 0 {
 			continue
 		}
-		value := getter.Get(carrier, key)
+		before := spanContext(ctx)
+		c.view.newest = -1
+		ctx = c.step(ctx, f)
+		after := spanContext(ctx)
+		if !after.IsValid() {
+			continue
+		}
+		if after.Equal(before) { // The same one again, or nothing.
+			if newest == last {
+				position = max(position, c.view.newest)
+			}
+			continue
+		}
+		c.conflict = c.conflict || all != 0 && keyOf(before) != keyOf(after)
+		c.found = true
+		if all, last = all|this, this; c.view.newest >= position {
+			newest, position = this, c.view.newest
+		}
+	}
+	if newest == last {
+		return ctx, 0
+	}
+	return ctx, all &^ newest
+}
+
+// step returns ctx with what the carrier holds in one format.
+func (c *chain[C]) step(ctx context.Context, f format) context.Context {
+	carrier := c.view.carrier
+	bytesGetter, _ := c.getter.(BytesGetter[C])
+	switch f.kind {
+	case traceContextFormat:
+		sc, malformed := readTraceContext(carrier, c.getter, bytesGetter)
+		if malformed != "" {
+			c.err = &MalformedError{Key: keyTraceparent, Reason: malformed}
+		}
+		if sc.IsValid() {
+			if c.view.indexer != nil {
+				c.view.newest = c.view.indexer.Index(carrier, keyTraceparent)
+			}
+			return trace.ContextWithRemoteSpanContext(ctx, sc)
+		}
+	case baggageFormat:
+		if c.baggage.isNone() {
+			return ctx
+		}
+		if b := readBaggage(carrier, c.getter, bytesGetter); b.Len() > 0 {
+			return baggage.ContextWithBaggage(ctx, b)
+		}
+	case waybillFormat:
+		if w := readWaybill(carrier, c.getter, bytesGetter); !w.IsZero() {
+			return ContextWithWaybill(ctx, w)
+		}
+	case foreignFormat:
+		return extractBy(f.foreign, ctx, c.carrier)
+	}
+	return ctx
+}
+
+// malformed returns why no propagator accepted the trace context that is there.
+// It is nil if there is none. A field that nobody here knows may hold anything,
+// and says nothing of the trace context.
+func (c *chain[C]) malformed() error {
+	if c.err != nil {
+		return c.err
+	}
+	for _, key := range c.codec.fields {
+		if !holdsSpanID(key) {
+			continue
+		}
+		value := c.getter.Get(c.view.carrier, key)
 		if len(value) <= 1 { // B3 has a sampling decision alone: 0, 1 or d.
 			continue
 		}
@@ -160,13 +195,114 @@ func whyForeign[C any](carrier C, getter Getter[C], c *codec) error {
 	return nil
 }
 
-// isTraceContext knows the fields that the W3C, B3, Jaeger, X-Ray and
-// OpenTracing formats keep the ids of a span in.
-func isTraceContext(key string) bool {
-	switch key {
-	case keyTraceparent, "b3", "x-b3-traceid", "x-b3-spanid", "uber-trace-id", "X-Amzn-Trace-Id", "ot-tracer-traceid", "ot-tracer-spanid":
-		return true
-	default:
-		return false
+// readNative is read for the formats of this package.
+func readNative[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
+	bytesGetter, _ := getter.(BytesGetter[C])
+	if cfg.codec.traceContext {
+		var malformed string
+		if r.spanContext, malformed = readTraceContext(carrier, getter, bytesGetter); malformed != "" {
+			r.err = &MalformedError{Key: keyTraceparent, Reason: malformed}
+			return
+		}
 	}
+	if cfg.codec.baggage && !cfg.baggage.isNone() {
+		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter, bytesGetter))
+	}
+	if cfg.codec.waybill {
+		r.waybill = readWaybill(carrier, getter, bytesGetter)
+	}
+}
+
+// readTraceContext returns the zero SpanContext if there is none.
+func readTraceContext[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (sc trace.SpanContext, malformed string) {
+	var parent trace.SpanContextConfig
+	if bytesGetter != nil {
+		if value := bytesGetter.GetBytes(carrier, keyTraceparent); len(value) > 0 {
+			malformed = parseTraceparent(&parent, value)
+		}
+	} else if value := getter.Get(carrier, keyTraceparent); value != "" {
+		malformed = parseTraceparent(&parent, value)
+	}
+	if malformed != "" || !parent.TraceID.IsValid() {
+		return sc, malformed
+	}
+	parent.TraceState = readTracestate(carrier, getter, bytesGetter)
+	return trace.NewSpanContext(parent), ""
+}
+
+// readTracestate combines several values, in their order. Beside several
+// traceparents they belong to several contexts, and only the value that Get
+// returns belongs to the traceparent that Get returns. One that does not parse
+// is left out, as the recommendation asks.
+// https://www.w3.org/TR/trace-context-2/#tracestate-header
+func readTracestate[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (state trace.TraceState) {
+	text, several := valueOf(carrier, getter, bytesGetter, keyTracestate)
+	if several && len(values(carrier, getter, keyTraceparent)) > 1 {
+		text = getter.Get(carrier, keyTracestate)
+	}
+	if text != "" && len(text) <= maxValueLen {
+		state, _ = trace.ParseTraceState(text)
+	}
+	return state
+}
+
+// readBaggage returns the members that parse; OpenTelemetry's limits apply to
+// all values together.
+func readBaggage[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) baggage.Baggage {
+	text, _ := valueOf(carrier, getter, bytesGetter, keyBaggage)
+	if text == "" {
+		return baggage.Baggage{}
+	}
+	b, _ := baggage.Parse(text) // What parses is kept, as OpenTelemetry does.
+	return b
+}
+
+func readWaybill[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (w Waybill) {
+	if bytesGetter != nil {
+		w, _ = parseWaybill(bytesGetter.GetBytes(carrier, keyWaybill))
+	} else {
+		w, _ = parseWaybill(getter.Get(carrier, keyWaybill))
+	}
+	return w
+}
+
+// valueOf returns the value under key, and reports whether there are several,
+// which are combined.
+func valueOf[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C], key string) (text string, several bool) {
+	if bytesGetter != nil && len(bytesGetter.GetBytes(carrier, key)) == 0 {
+		return "", false // Without making lists of nothing.
+	}
+	multi, ok := getter.(ValuesGetter[C])
+	if !ok {
+		return getter.Get(carrier, key), false
+	}
+	switch all := multi.Values(carrier, key); len(all) {
+	case 0:
+		return "", false
+	case 1:
+		return all[0], false
+	default:
+		return joined(all), true
+	}
+}
+
+// values returns all values under key.
+func values[C any](carrier C, getter Getter[C], key string) []string {
+	multi, ok := getter.(ValuesGetter[C])
+	if !ok {
+		return nil
+	}
+	return multi.Values(carrier, key)
+}
+
+// joined returns values as one list, up to the length that is read at all.
+func joined(values []string) string {
+	size := 0
+	for i, value := range values {
+		if size += len(value) + len(","); size > maxValueLen {
+			values = values[:i]
+			break
+		}
+	}
+	return strings.Join(values, ",")
 }

@@ -40,6 +40,7 @@ var malformed = map[string]struct{ value, reason string }{
 	"binary":             {repeated(20) + "\x00\xff\xfe" + repeated(32), "the fields are not divided by dashes at the fixed places"},
 	"binary digits":      {"00-" + "\x00\x01\x02\x03" + traceparentText[7:], "a digit is not lower-case hexadecimal"},
 	"space around":       {" " + traceparentText + " ", "the fields are not divided by dashes at the fixed places"},
+	"space after":        {traceparentText + " ", "longer than the 55 bytes of version 00"},
 	"digits of another":  {"00-٠af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01", "a digit is not lower-case hexadecimal"},
 	"sign before digits": {"00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a digit is not lower-case hexadecimal"},
 }
@@ -313,13 +314,13 @@ func TestRepeatedBaggageIsMerged(t *testing.T) {
 // ownList is a list with the optional methods of a TextMapCarrier.
 type ownList struct{ list }
 
-func (l *ownList) Get(key string) string         { return listAccessor{}.Get(&l.list, key) }
-func (l *ownList) GetBytes(key string) []byte    { return listAccessor{}.GetBytes(&l.list, key) }
-func (l *ownList) Set(key, value string)         { listAccessor{}.Set(&l.list, key, value) }
-func (l *ownList) SetBytes(key string, v []byte) { listAccessor{}.SetBytes(&l.list, key, v) }
-func (l *ownList) Delete(key string)             { listAccessor{}.Delete(&l.list, key) }
-func (l *ownList) Keys() []string                { return listAccessor{}.Keys(&l.list) }
-func (l *ownList) Values(key string) []string    { return listAccessor{}.Values(&l.list, key) }
+func (l *ownList) Get(key string) string          { return listAccessor{}.Get(&l.list, key) }
+func (l *ownList) GetBytes(key string) []byte     { return listAccessor{}.GetBytes(&l.list, key) }
+func (l *ownList) Set(key, value string)          { listAccessor{}.Set(&l.list, key, value) }
+func (l *ownList) Delete(key string)              { listAccessor{}.Delete(&l.list, key) }
+func (l *ownList) Keys() []string                 { return listAccessor{}.Keys(&l.list) }
+func (l *ownList) Values(key string) []string     { return listAccessor{}.Values(&l.list, key) }
+func (l *ownList) SetFields(f propagation.Fields) { listAccessor{}.SetFields(&l.list, f) }
 
 // searching is a propagator that finds its fields by looking at all keys.
 type searching struct{ propagation.TraceContext }

@@ -256,8 +256,11 @@ func (f *Fields) remove(is func(key string) bool) bool {
 	return f.Len() < before
 }
 
-// add adds a pair in a format of this package.
+// add adds a pair in a format of this package, unless f has it.
 func (f *Fields) add(p part) {
+	if slices.Contains(f.parts[:f.partCount], p) {
+		return
+	}
 	f.parts[f.partCount] = p
 	f.partCount++
 }

@@ -75,15 +75,15 @@ func TestTheGlobalPropagatorIsReadAtTheTimeOfTheCall(t *testing.T) {
 		propagator propagation.TextMapPropagator
 		want       []string
 	}{
-		{renamed{"one"}, []string{"one"}},
-		{renamed{"two"}, []string{"two"}},
-		{&renamed{"three"}, []string{"three"}},
-		{&renamed{"four"}, []string{"four"}},
-		{propagation.Compose(renamed{"five"}, propagation.Baggage{}), []string{"baggage", "five"}},
-		{propagation.Compose(renamed{"six"}, propagation.Baggage{}), []string{"baggage", "six"}},
-		{uncomparable{renamed{"seven"}, nil}, []string{"seven"}},
-		{uncomparable{renamed{"eight"}, nil}, []string{"eight"}},
-		{propagation.TraceContext{}, []string{"traceparent", "tracestate"}},
+		{renamed{"one"}, []string{"one", "waybill"}},
+		{renamed{"two"}, []string{"two", "waybill"}},
+		{&renamed{"three"}, []string{"three", "waybill"}},
+		{&renamed{"four"}, []string{"four", "waybill"}},
+		{propagation.Compose(renamed{"five"}, propagation.Baggage{}), []string{"baggage", "five", "waybill"}},
+		{propagation.Compose(renamed{"six"}, propagation.Baggage{}), []string{"baggage", "six", "waybill"}},
+		{uncomparable{renamed{"seven"}, nil}, []string{"seven", "waybill"}},
+		{uncomparable{renamed{"eight"}, nil}, []string{"eight", "waybill"}},
+		{propagation.TraceContext{}, []string{"traceparent", "tracestate", "waybill"}},
 		{propagation.Compose(), []string{"baggage", "traceparent", "tracestate", "waybill"}},
 	} {
 		otel.SetTextMapPropagator(tt.propagator)

@@ -109,7 +109,7 @@ type header struct {
 	value []byte
 }
 
-// listAccessor has every optional method. A Get takes the first value.
+// listAccessor has every optional method but Index. Get takes the first value.
 type listAccessor struct{}
 
 func (a listAccessor) Get(c *list, key string) string { return string(a.GetBytes(c, key)) }
@@ -128,15 +128,19 @@ func (a listAccessor) Set(c *list, key, value string) {
 	*c = append(*c, header{key, []byte(value)})
 }
 
-// SetBytes reuses the memory of the value that is there.
-func (listAccessor) SetBytes(c *list, key string, value []byte) {
-	for i := range *c {
-		if (*c)[i].key == key {
-			(*c)[i].value = append((*c)[i].value[:0], value...)
-			return
+// SetFields reuses the memory of the values that are there.
+func (listAccessor) SetFields(c *list, fields propagation.Fields) {
+	before, kept := *c, (*c)[:0]
+	for _, h := range before {
+		if !fields.Clears(h.key) {
+			kept = append(kept, h)
 		}
 	}
-	*c = append(*c, header{key, append([]byte(nil), value...)})
+	for i := range fields.Len() {
+		value := make([]byte, 0, fields.ValueLen(i))
+		kept = append(kept, header{fields.Key(i), fields.AppendValue(value, i)})
+	}
+	*c = kept
 }
 
 func (listAccessor) Delete(c *list, key string) {

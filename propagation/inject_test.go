@@ -86,36 +86,69 @@ func stale() text {
 	return text{"traceparent": otherText, "tracestate": "old=1", "baggage": "old=1", "waybill": waybillText, "tenant": "acme"}
 }
 
-func TestInjectWithoutASpan(t *testing.T) {
+func TestInject_WithoutASpan(t *testing.T) {
 	t.Parallel()
 	onlyBaggage := cargo{"", "", "user=alice"}.context(t)
-	for _, ctx := range []context.Context{t.Context(), onlyBaggage, nil} {
-		for _, tt := range []struct {
-			name   string
-			policy propagation.Policy
-			want   text
-		}{
-			{"by default", 0, stale()},
-			{"Replace", propagation.Replace, text{"tenant": "acme"}},
-			{"KeepExisting", propagation.KeepExisting, stale()},
-			{"unknown", 99, stale()},
-		} {
-			for name, option := range map[string]propagation.Option{
-				"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()}),
-			} {
-				got := inject(ctx, stale(), textAccessor{}, option, propagation.WithPolicy(tt.policy))
+	old := stale().without("traceparent") // Without a trace context.
+	for _, tt := range []struct {
+		name   string
+		ctx    context.Context
+		policy propagation.Policy
+		in     text
+		want   text
+	}{
+		{"nothing in ctx, by default", t.Context(), 0, stale(), stale()},
+		{"nothing in ctx, Replace", t.Context(), propagation.Replace, stale(), text{"tenant": "acme"}},
+		{"nothing in ctx, KeepExisting", t.Context(), propagation.KeepExisting, stale(), stale()},
+		{"nothing in ctx, an unknown policy", t.Context(), 99, stale(), stale()},
+		{"nothing in ctx, no trace context on the carrier", t.Context(), 0, old, old},
+		{"nothing in ctx, an empty carrier", t.Context(), 0, text{}, text{}},
+		{"a nil ctx, by default", nil, 0, stale(), stale()},
+		{"a nil ctx, Replace", nil, propagation.Replace, stale(), text{"tenant": "acme"}},
+		{"baggage, by default", onlyBaggage, 0, stale(), stale()},
+		{"baggage, Replace", onlyBaggage, propagation.Replace, stale(), text{"tenant": "acme", "baggage": "user=alice"}},
+		{"baggage, KeepExisting", onlyBaggage, propagation.KeepExisting, stale(), stale()},
+		{"baggage, an unknown policy", onlyBaggage, 99, stale(), stale()},
+		{"baggage, no trace context on the carrier", onlyBaggage, 0, old, text{"tenant": "acme", "baggage": "user=alice"}},
+		{"baggage, an empty carrier", onlyBaggage, 0, text{}, text{"baggage": "user=alice"}},
+		{
+			"baggage, a malformed trace context on the carrier", onlyBaggage, 0,
+			text{"traceparent": "00-", "waybill": waybillText}, text{"baggage": "user=alice"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for name, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
+				got := inject(tt.ctx, tt.in.without(), textAccessor{}, option, propagation.WithPolicy(tt.policy))
 				if diff := cmp.Diff(tt.want, got); diff != "" {
-					t.Errorf("%s, %s (-want +got):\n%s", tt.name, name, diff)
-				}
-				got = inject(ctx, text{}, textAccessor{}, option, propagation.WithPolicy(tt.policy))
-				if diff := cmp.Diff(text{}, got); diff != "" {
-					t.Errorf("%s, %s, empty carrier (-want +got):\n%s", tt.name, name, diff)
+					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
 			}
-		}
+		})
 	}
 	if got := propagation.Map(t.Context(), defaults); got == nil || len(got) != 0 {
 		t.Errorf("Map without a span is %#v, want an empty map", got)
+	}
+}
+
+func TestInject_WaybillWithoutASpan(t *testing.T) {
+	t.Parallel()
+	ctx := propagation.ContextWithWaybill(t.Context(), remotes["a"].Waybill())
+	for name, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
+		for kind, got := range map[string]text{
+			"an empty carrier": inject(ctx, text{}, textAccessor{}, option),
+			"set only":         inject(ctx, text{}, setOnly, option),
+			"an older waybill": inject(ctx, text{"waybill": "00-00000000000001-00000000000001-0001"}, textAccessor{}, option),
+			"a half context":   inject(ctx, text{"tracestate": "old=1", "baggage": "old=1"}, textAccessor{}, option),
+		} {
+			w, err := propagation.ParseWaybill(got["waybill"])
+			if err != nil || len(got) != 1 || !w.Origin.Equal(remotes["a"].Waybill().Origin) || w.Hops != remotes["a"].Waybill().Hops+1 {
+				t.Errorf("%s, %s: got %v, want the waybill of ctx one hop on", name, kind, got)
+			}
+		}
+		if diff := cmp.Diff(stale(), inject(ctx, stale(), textAccessor{}, option)); diff != "" {
+			t.Errorf("%s: beside the trace context of something else (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

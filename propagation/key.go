@@ -5,6 +5,21 @@ package propagation
 
 import "strings"
 
+// The keys of the formats of this package.
+const (
+	keyTraceparent = "traceparent" // https://www.w3.org/TR/trace-context-2/#traceparent-header
+	keyTracestate  = "tracestate"  // https://www.w3.org/TR/trace-context-2/#tracestate-header
+	keyBaggage     = "baggage"     // https://www.w3.org/TR/baggage/#baggage-http-header-format
+	keyWaybill     = "waybill"
+)
+
+// OpenTracing has a key for each member of its baggage, which its propagator
+// does not name among its fields.
+const (
+	openTracingField   = "ot-tracer-traceid"
+	openTracingBaggage = "ot-baggage-"
+)
+
 // keyKind is the part of a context that is kept under a key.
 type keyKind uint8
 
@@ -91,4 +106,16 @@ var (
 // longer.
 func hasPrefixFold(key, prefix string) bool {
 	return len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
+}
+
+// holdsSpanID reports whether a known format keeps an id of a span under key.
+func holdsSpanID(key string) bool {
+	for _, known := range [...]string{
+		keyTraceparent, "b3", "x-b3-traceid", "x-b3-spanid", "uber-trace-id", "x-amzn-trace-id", openTracingField, "ot-tracer-spanid",
+	} {
+		if sameKey(key, known) {
+			return true
+		}
+	}
+	return false
 }

@@ -5,50 +5,43 @@ package propagation
 
 import (
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/baggage"
 )
 
-// Option changes how a context is put on a carrier or taken off it. When one
-// is given twice the last counts, and a nil one does not count.
+// Option configures how a context is written to a carrier or read from one. If
+// an option is given more than once, the last one wins. Nil options are ignored.
 type Option interface {
-	isOption()
+	apply(config) config
 }
 
 type config struct {
 	codec    *codec
 	policy   Policy
 	maxBytes int
+	maxAge   time.Duration // of a waybill; 0 means the default.
 	baggage  baggageRule
 }
 
-// newConfig knows all options, because a method of theirs would take the config
-// to the heap, or copy it again and again.
 func newConfig(opts []Option) (cfg config) {
 	for _, o := range opts {
-		switch o := o.(type) {
-		case propagatorOption:
-			cfg.codec = o.codec
-		case policyOption:
-			cfg.policy = Policy(o)
-		case maxBytesOption:
-			cfg.maxBytes = max(int(o), 0)
-		case baggageOption:
-			cfg.baggage = baggageRule(o)
+		if o != nil {
+			cfg = o.apply(cfg)
 		}
 	}
 	if cfg.codec == nil {
-		cfg.codec = currentCodec()
+		cfg.codec = globalCodec()
 	}
 	return cfg
 }
 
-// WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call. A p without fields carries nothing, and one that
-// panics neither writes nor reads anything in that call.
+// WithPropagator uses p, and exactly p, instead of the global propagator. If p
+// is nil, the global propagator at the time of the call is used. If p panics, it
+// writes and reads nothing in that call.
 //
-// What can be known of p is found out here, so an option that is kept and
-// given many times costs nothing more.
+// WithPropagator inspects p once, so an Option that is stored and reused avoids
+// repeating that work.
 func WithPropagator(p TextMapPropagator) Option {
 	if p == nil {
 		return propagatorOption{}
@@ -58,74 +51,92 @@ func WithPropagator(p TextMapPropagator) Option {
 
 type propagatorOption struct{ codec *codec }
 
-func (propagatorOption) isOption() {}
+func (o propagatorOption) apply(cfg config) config { cfg.codec = o.codec; return cfg }
 
-// Policy says what [Inject] does with a context that the carrier holds
-// already. The zero Policy is the default: a span in ctx replaces it, and
-// without one the carrier stays as it is.
+// Policy determines what happens to a context that a carrier already holds.
+//
+// With the zero Policy, the default, a context that is written replaces it. If
+// ctx has no valid span, an existing trace context is left as it is, and so are
+// the baggage and the waybill beside it.
 type Policy int
 
 const (
-	// Replace makes the carrier hold the context of ctx and nothing else:
-	// without a valid span in ctx, what is there goes.
+	// Replace always replaces the existing context. If ctx has no valid span,
+	// any existing context is removed.
 	Replace Policy = iota + 1
-	// KeepExisting leaves a carrier alone that holds a valid context. It needs
-	// a [Setter] that is also a [Getter]; another is taken to hold none.
+	// KeepExisting leaves a carrier that already holds a valid trace context
+	// unchanged. It requires a [Setter] that also implements [Getter]; any other
+	// carrier is assumed to be empty.
 	KeepExisting
 )
 
-// WithPolicy sets the policy for a context that is there already.
+// WithPolicy sets the [Policy] for a context that the carrier already holds.
 func WithPolicy(p Policy) Option { return policyOption(p) }
 
 type policyOption Policy
 
-func (policyOption) isOption() {}
+func (o policyOption) apply(cfg config) config { cfg.policy = Policy(o); return cfg }
 
-// WithMaxBytes limits what [Inject] writes to n bytes, keys and values added
-// up. Over the budget it leaves out the baggage, then the tracestate, then the
-// waybill, and if what remains is still too much, everything; it never cuts a
-// value. An n of 0 or less means no limit.
+// WithMaxBytes limits what is written to n bytes, keys and values added up, in
+// the way of [Fields.Shrink]. The default is 0; a value of 0 or less means no
+// limit.
 func WithMaxBytes(n int) Option { return maxBytesOption(n) }
 
 type maxBytesOption int
 
-func (maxBytesOption) isOption() {}
+func (o maxBytesOption) apply(cfg config) config { cfg.maxBytes = max(int(o), 0); return cfg }
 
-// WithBaggage lets the baggage members named keys pass, and no other, both on
-// the way to a carrier and off it. Without a key none passes, as with
-// [WithoutBaggage].
+// WithBaggage restricts baggage to the members with the given keys, for both
+// injection and extraction. Without keys it is [WithoutBaggage].
 func WithBaggage(keys ...string) Option {
 	return baggageOption{restricted: true, keys: slices.Clone(keys)}
 }
 
-// WithoutBaggage lets no baggage pass, neither to a carrier nor off it.
+// WithoutBaggage disables baggage, for both injection and extraction.
 func WithoutBaggage() Option { return baggageOption{restricted: true} }
 
-// baggageRule says which members pass: all, unless it is restricted.
+type baggageOption baggageRule
+
+func (o baggageOption) apply(cfg config) config { cfg.baggage = baggageRule(o); return cfg }
+
+// WithMaxWaybillAge sets how old the data of a waybill may be for
+// [Remote.Latency] to believe it. The default is 365 days; a value of 0 or less
+// means no limit.
+func WithMaxWaybillAge(d time.Duration) Option {
+	if d <= 0 {
+		d = noMaxAge
+	}
+	return maxAgeOption(d)
+}
+
+type maxAgeOption time.Duration
+
+func (o maxAgeOption) apply(cfg config) config { cfg.maxAge = time.Duration(o); return cfg }
+
+// baggageRule selects members of a baggage: all, unless it is restricted.
 type baggageRule struct {
 	restricted bool
 	keys       []string
 }
 
-type baggageOption baggageRule
+// isNone reports whether r selects no member.
+func (r baggageRule) isNone() bool { return r.restricted && len(r.keys) == 0 }
 
-func (baggageOption) isOption() {}
-
-// filter returns the members of b that pass.
+// filter returns the members of b that r selects.
 func (r baggageRule) filter(b baggage.Baggage) baggage.Baggage {
 	if !r.restricted || b.Len() == 0 {
 		return b
 	}
-	var passed baggage.Baggage
+	var selected baggage.Baggage
 	for _, key := range r.keys {
 		member := b.Member(key)
 		if member.Key() == "" {
 			continue
 		}
 		// A member of a valid baggage stays valid in another one.
-		if with, err := passed.SetMember(member); err == nil {
-			passed = with
+		if with, err := selected.SetMember(member); err == nil {
+			selected = with
 		}
 	}
-	return passed
+	return selected
 }

@@ -5,25 +5,34 @@ package propagation
 
 import (
 	"context"
+	"maps"
 
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Inject writes the trace context of ctx to carrier: what the propagator has
-// of span context, baggage and waybill, and nothing else of its fields.
+// Inject writes the context of ctx to carrier, replacing any that is there: what
+// the propagator has of span context, baggage and waybill. It writes what
+// [Encode] returns.
 //
-// Without a valid span in ctx nothing is written. It allocates the text of a
-// traceparent and a waybill together once, or not at all with a [BytesSetter].
+// If ctx has no valid span, Inject writes no trace context, but the waybill and
+// the baggage of ctx if it has them. They are not written beside a trace context
+// that the carrier already holds.
+//
+// For the formats of this package Inject allocates at most once, for the text of
+// traceparent and waybill, and not at all if setter implements [FieldsSetter].
 func Inject[C any](ctx context.Context, carrier C, setter Setter[C], opts ...Option) {
 	if setter == nil {
 		return
 	}
-	inject(orBackground(ctx), carrier, setter, newConfig(opts))
+	cfg := newConfig(opts)
+	var f Fields
+	f.encode(orBackground(ctx), &cfg)
+	write(&f, carrier, setter, &cfg)
 }
 
-// Extract returns ctx with the trace context that carrier holds, as
-// [Remote.Context] does, or ctx itself. A valid span in ctx is replaced by a
-// valid remote one only.
+// Extract returns ctx with the context that carrier holds, as [Remote.Context]
+// does, or ctx itself. Extract never fails; a malformed context is treated as
+// absent. A span already in ctx is replaced only by a valid remote span.
 func Extract[C any](ctx context.Context, carrier C, getter Getter[C], opts ...Option) context.Context {
 	ctx = orBackground(ctx)
 	if getter == nil {
@@ -33,8 +42,9 @@ func Extract[C any](ctx context.Context, carrier C, getter Getter[C], opts ...Op
 	return extract(ctx, carrier, getter, &cfg)
 }
 
-// Read returns the trace context that carrier holds, to be used as a parent or
-// a link, or to be looked at.
+// Read returns the context that carrier holds, to use it as a parent or a link,
+// or to look at it. Read never fails; a malformed context is treated as absent,
+// and [Remote.Err] returns the reason.
 func Read[C any](carrier C, getter Getter[C], opts ...Option) (r Remote) {
 	if getter != nil {
 		cfg := newConfig(opts)
@@ -43,8 +53,8 @@ func Read[C any](carrier C, getter Getter[C], opts ...Option) (r Remote) {
 	return r
 }
 
-// Map returns what [Inject] writes, as a new map: a ready carrier for anything
-// that takes one. It is empty, and not nil, when ctx has no valid span.
+// Map returns what [Inject] writes, in a new map: a carrier for anything that
+// takes one. The map is never nil; it is empty if there is nothing to write.
 func Map(ctx context.Context, opts ...Option) map[string]string {
 	carrier := make(mapCarrier, 3) // traceparent, waybill, and one of tracestate and baggage.
 	Inject(ctx, carrier, Setter[mapCarrier](mapAccessor{}), opts...)
@@ -71,4 +81,8 @@ type mapAccessor struct{}
 
 func (mapAccessor) Get(carrier mapCarrier, key string) string { return carrier[key] }
 func (mapAccessor) Set(carrier mapCarrier, key, value string) { carrier[key] = value }
-func (mapAccessor) Delete(carrier mapCarrier, key string)     { delete(carrier, key) }
+
+func (mapAccessor) SetFields(carrier mapCarrier, fields Fields) {
+	maps.DeleteFunc(carrier, func(key, _ string) bool { return fields.Clears(key) })
+	maps.Insert(carrier, fields.All())
+}

@@ -7,50 +7,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// ErrAbsent is returned when a carrier holds no trace context.
+// ErrAbsent is returned when a carrier holds no trace context, or no waybill.
 var ErrAbsent = errors.New("the carrier holds no trace context")
 
-// MalformedError is returned when a carrier holds something under the key of a
-// trace context that is none.
+// ErrImplausible is returned when a waybill holds a time that is not believed.
+var ErrImplausible = errors.New("the waybill holds a time that is not plausible")
+
+// MalformedError reports a value that is not a valid trace context, or not a
+// valid waybill.
 type MalformedError struct {
-	Key    string // the key on the carrier, such as "traceparent".
-	Reason string // why it was refused; never the value itself.
+	Key    string // The key on the carrier, such as "traceparent".
+	Reason string // Why the value was refused; never the value itself.
 }
 
-// Error says which key is malformed and why.
+// Error returns the key that is malformed and the reason.
 func (e *MalformedError) Error() string {
 	return fmt.Sprintf("malformed %s: %s", e.Key, e.Reason)
 }
 
-// Remote is what a carrier held: the span context of the sender, its baggage
-// and the waybill of the data. The zero Remote is that of an empty carrier. It
-// is a value, keeps nothing of the carrier, and is safe for concurrent use.
+// Remote is what a carrier held: the span context of the sender, its baggage,
+// the waybill of the data, and what else the propagator extracted. The zero
+// Remote is that of an empty carrier.
+//
+// Remote is a value, retains no memory of the carrier, and is safe for
+// concurrent use.
 type Remote struct {
 	spanContext trace.SpanContext
 	baggage     baggage.Baggage
 	waybill     Waybill
 	err         error
+	conflict    bool
+	maxAge      time.Duration // of the waybill; 0 means the default.
+
+	// extracted is all that foreign propagators extracted, and nil if there is
+	// none.
+	extracted *extraction
 }
 
 // SpanContext returns the span context of the sender. It is valid if and only
-// if [Remote.Err] is nil, and then remote.
+// if [Remote.Err] returns nil, and then remote.
 func (r Remote) SpanContext() trace.SpanContext { return r.spanContext }
 
-// Baggage returns the baggage, empty when there was none or none was let pass.
+// Baggage returns the baggage, which is empty if there was none or it was
+// filtered out.
 func (r Remote) Baggage() baggage.Baggage { return r.baggage }
 
-// Waybill returns the waybill, zero when there was none.
+// Waybill returns the waybill, which is zero if there was none.
 func (r Remote) Waybill() Waybill { return r.waybill }
 
-// Err says why there is no span context: [ErrAbsent] or a [*MalformedError].
-// It is nil when there is one. A malformed tracestate, baggage or waybill is
-// left out, and is no error, as the W3C recommendations ask.
+// Err returns nil if there is a span context, and otherwise [ErrAbsent] or a
+// [*MalformedError]. A malformed tracestate, baggage, or waybill is ignored
+// rather than reported, as the W3C specifications require.
 func (r Remote) Err() error {
 	if r.err == nil && !r.spanContext.IsValid() {
 		return ErrAbsent
@@ -58,22 +72,41 @@ func (r Remote) Err() error {
 	return r.err
 }
 
-// Context returns ctx with the remote span context as the parent of the next
-// span, and with the baggage and the waybill. It is ctx itself when the carrier
-// held nothing, or a malformed trace context. Cancellation, deadline and values
+// Conflict reports whether the carrier held different trace contexts in several
+// formats. One of them was read: see [Indexer].
+func (r Remote) Conflict() bool { return r.conflict }
+
+// Context returns ctx with everything that was extracted: the remote span
+// context as the parent of the next span, the baggage, the waybill, and the
+// values of other propagators. It returns ctx itself if the carrier held
+// nothing, or a malformed trace context. Cancellation, deadline and other values
 // of ctx are kept.
 func (r Remote) Context(ctx context.Context) context.Context { return r.in(orBackground(ctx)) }
 
 // in is Context with a ctx that is not nil.
 func (r *Remote) in(ctx context.Context) context.Context {
-	if r.spanContext.IsValid() {
+	ctx = r.companions(ctx)
+	if r.spanContext.IsValid() && !(r.extracted != nil && r.spanContext.Equal(spanContext(ctx))) {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, r.spanContext)
 	}
-	return r.cargo(ctx)
+	return ctx
 }
 
-// cargo returns ctx with the baggage and the waybill only.
-func (r *Remote) cargo(ctx context.Context) context.Context {
+// beside returns ctx with everything but the span context.
+func (r *Remote) beside(ctx context.Context) context.Context {
+	with := r.companions(ctx)
+	if r.extracted != nil && spanContext(r.extracted.ctx).IsValid() {
+		return trace.ContextWithSpan(with, trace.SpanFromContext(ctx))
+	}
+	return with
+}
+
+// companions returns ctx with everything that was extracted, of which the span
+// context may be part.
+func (r *Remote) companions(ctx context.Context) context.Context {
+	if r.extracted != nil {
+		return &extractedContext{Context: ctx, extraction: r.extracted}
+	}
 	if r.baggage.Len() > 0 {
 		ctx = baggage.ContextWithBaggage(ctx, r.baggage)
 	}
@@ -83,8 +116,78 @@ func (r *Remote) cargo(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Link returns a link to the remote span with the given attributes. Without a
-// remote span the link is invalid, and tracers ignore it.
+// Link returns a link to the remote span with the given attributes. If there is
+// no remote span, the link is invalid, and tracers ignore it.
 func (r Remote) Link(attributes ...attribute.KeyValue) trace.Link {
 	return trace.Link{SpanContext: r.spanContext, Attributes: attributes}
+}
+
+// Unsent returns r as read from a carrier that was written and has not been sent
+// yet, such as a message that waits for its producer. Its waybill counts one hop
+// less, so that writing the carrier again does not count the same hop twice.
+func (r Remote) Unsent() Remote {
+	r.waybill = r.waybill.unsent()
+	if r.extracted != nil && !r.waybill.IsZero() {
+		r.extracted = &extraction{ContextWithWaybill(r.extracted.ctx, r.waybill)}
+	}
+	return r
+}
+
+// Latency is how long data took until it was received.
+type Latency struct {
+	Hop   time.Duration // since it was last sent.
+	Total time.Duration // since it entered the flow.
+	// Skewed reports whether a time is ahead of the receiver's clock; its
+	// duration is then 0.
+	Skewed bool
+}
+
+const (
+	defaultMaxAge = 365 * 24 * time.Hour
+	noMaxAge      = time.Duration(1<<63 - 1)
+	maxSkew       = 24 * time.Hour
+)
+
+// Latency returns how long data that is received at now took. The error is
+// [ErrAbsent] if the carrier held no waybill. It is [ErrImplausible] if data
+// entered the flow longer ago than [WithMaxWaybillAge], or a time is more than a
+// day ahead: a single such value would move an average far.
+func (r Remote) Latency(now time.Time) (Latency, error) {
+	if r.waybill.IsZero() {
+		return Latency{}, ErrAbsent
+	}
+	maxAge := r.maxAge
+	if maxAge == 0 {
+		maxAge = defaultMaxAge
+	}
+	hop, total := now.Sub(r.waybill.Sent), now.Sub(r.waybill.Origin)
+	if maxAge != noMaxAge && max(hop, total) > maxAge || min(hop, total) < -maxSkew {
+		return Latency{}, ErrImplausible
+	}
+	return Latency{Hop: max(hop, 0), Total: max(total, 0), Skewed: min(hop, total) < 0}, nil
+}
+
+// extraction is what propagators extracted from one carrier, in a context of
+// their own. Its address identifies it.
+type extraction struct {
+	ctx context.Context //nolint:containedctx // the values of it are what was extracted.
+}
+
+// extractedContext is a context with the values of an extraction over its own.
+type extractedContext struct {
+	context.Context //nolint:containedctx // it is a context.
+
+	extraction *extraction
+}
+
+type extractionKey struct{}
+
+func (c *extractedContext) Value(key any) any {
+	if key == (extractionKey{}) {
+		return c
+	}
+	if value := c.extraction.ctx.Value(key); value != nil {
+		return value
+	}
+	return c.Context.Value(key)
 }

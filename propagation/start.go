@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 )
@@ -22,8 +21,9 @@ const maxLinks = 128
 // several remotes handles, of which at most 128 are links.
 const linkCountKey = attribute.Key("waybill.link_count")
 
-// StartOption changes how [Start] relates its span to the remotes. A nil one
-// does not count.
+// StartOption configures how [Start] relates its span to the remotes. If an
+// option is given more than once, the last one wins, except for
+// [WithSpanOptions]. Nil options are ignored.
 type StartOption interface {
 	applyStart(startConfig) startConfig
 }
@@ -61,27 +61,33 @@ func AsLink() StartOption {
 }
 
 // WithMaxAge keeps a remote whose waybill was sent longer than d ago from being
-// the parent: the span is a child of the span in ctx, else a new root, with a
-// link. A remote without a waybill has no age. A d of 0 or less means no limit.
+// the parent: the span is then a child of the span in ctx, or else a new root,
+// with a link. A remote without a waybill has no age. The default is 0; a value
+// of 0 or less means no limit.
 func WithMaxAge(d time.Duration) StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig { cfg.maxAge = d; return cfg })
 }
 
-// WithUntrusted takes the remotes as written by a stranger: they are linked,
-// never the parent, without their tracestate, and their baggage is dropped.
+// WithUntrusted treats the remotes as coming from an untrusted source: they are
+// linked but never become the parent, and their tracestate, baggage, waybill and
+// other values are discarded. What [Extract] put into ctx of them is discarded
+// too, except for the values of propagators other than those of [Default].
+//
+// [IsUntrusted] reports true for the returned ctx, so that code that finds the
+// same contexts on the data it handles does not continue them either.
 func WithUntrusted() StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig { cfg.untrusted = true; return cfg })
 }
 
-// WithLinkAttributes sets the attributes of the link to remotes[i] to what f
-// returns for i. It is called only for remotes that are linked; if it panics,
-// the link has no attributes.
+// WithLinkAttributes sets the attributes of the link to remotes[i] to f(i). f is
+// called only for linked remotes. If f panics, the link has no attributes. If f
+// is nil, no link has attributes.
 func WithLinkAttributes(f func(i int) []attribute.KeyValue) StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig { cfg.linkAttributes = f; return cfg })
 }
 
-// WithSpanOptions starts the span with opts too, such as its kind and
-// attributes. Given several times, all count; a nil one does not.
+// WithSpanOptions adds options for the span, such as its kind and attributes. If
+// given more than once, all of them are used. Nil options are ignored.
 func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig {
 		cfg.spanOptions = slices.Clip(cfg.spanOptions)
@@ -97,19 +103,18 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // Start opens the span that handles remotes and returns it with a ctx that
 // carries it. The caller ends the span.
 //
-// With one remote, a span in ctx stays the parent and the remote is linked;
-// with no span in ctx the remote is the parent, and linked too. The returned
-// ctx has the baggage and the waybill of the remote.
+// If there is one remote, a span in ctx stays the parent and the remote is
+// linked; with no span in ctx the remote is the parent, and linked too. The
+// returned ctx has the baggage, the waybill and the other values of the remote.
 //
-// With several remotes, all are linked: each context once, at most 128 chosen
-// evenly, in their order, and the attribute waybill.link_count says how many
-// distinct contexts there are. The returned ctx has the baggage of ctx and a
-// waybill with the oldest times and the most hops of the remotes.
+// If there are several remotes, all are linked: each context once, at most 128
+// chosen evenly, in their order. The attribute waybill.link_count is the number
+// of distinct contexts. The returned ctx has the baggage of ctx, and a waybill
+// with the oldest times and the most hops of the remotes.
 //
-// Remotes that hold no span context are not linked. A remote span in ctx that is
-// one of the remotes, because ctx was extracted from the same carrier, counts as
-// no span in ctx. A nil tracer starts a span that records nothing, and so does one
-// that panics or returns no span.
+// Remotes without a span context are not linked. If ctx was extracted from one
+// of the carriers, its remote span is treated as no span in ctx. If tracer is
+// nil, panics, or returns no span or no context, the span records nothing.
 func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remote, opts ...StartOption) (context.Context, trace.Span) {
 	var cfg startConfig
 	for _, o := range opts {
@@ -120,14 +125,15 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 	ctx = orBackground(ctx)
 	set := newLinkSet(remotes)
 	ambient := spanContext(ctx)
-	if ambient.IsRemote() && set.contains(ambient) {
-		if cfg.untrusted {
-			// A tracer that records nothing passes the span on, and its baggage came with it.
-			ctx = baggage.ContextWithoutBaggage(trace.ContextWithSpanContext(ctx, trace.SpanContext{}))
-		}
+	own := ambient.IsRemote() && set.contains(ambient) // ctx was extracted from one of the carriers.
+	if own {
 		ambient = trace.SpanContext{}
 	}
-	ctx = cfg.withCargo(ctx, remotes)
+	if cfg.untrusted {
+		ctx = untrusted(ctx, remotes, own)
+	} else {
+		ctx = withCompanions(ctx, remotes)
+	}
 
 	options := slices.Clip(cfg.spanOptions)
 	links := set.links(remotes, cfg, ambient)
@@ -172,7 +178,7 @@ func (w Waybill) olderThan(maxAge time.Duration) bool {
 // startSpan starts the span, whatever the tracer and its sampler do.
 func startSpan(ctx context.Context, tracer trace.Tracer, name string, options []trace.SpanStartOption) (started context.Context, span trace.Span) {
 	if tracer == nil {
-		return noop.Tracer{}.Start(ctx, name, options...)
+		return noop.Tracer{}.Start(ctx, name)
 	}
 	defer func() {
 		if recover() != nil || started == nil || span == nil {
@@ -182,20 +188,16 @@ func startSpan(ctx context.Context, tracer trace.Tracer, name string, options []
 	return tracer.Start(ctx, name, options...)
 }
 
-// withCargo returns ctx with what the remotes carry besides their spans.
-func (cfg startConfig) withCargo(ctx context.Context, remotes []Remote) context.Context {
+// withCompanions returns ctx with what the remotes hold besides their spans.
+func withCompanions(ctx context.Context, remotes []Remote) context.Context {
 	if len(remotes) == 1 {
-		remote := remotes[0]
-		if cfg.untrusted {
-			remote = Remote{waybill: remote.waybill}
-		}
-		return remote.cargo(ctx)
+		return remotes[0].beside(ctx)
 	}
 	var merged Remote
 	for i := range remotes {
 		merged.waybill = merged.waybill.merge(remotes[i].waybill)
 	}
-	return merged.cargo(ctx)
+	return merged.beside(ctx)
 }
 
 // merge returns the waybill of data made of the data of w and other.

@@ -324,7 +324,7 @@ func TestStartKeepsWhatTheRemoteCarries(t *testing.T) {
 		{"one as a link", named("a"), propagation.AsLink(), "from=a", waybillText},
 		{"one without a waybill", named("b"), nil, "from=b", "00-00000000000009-00000000000009-0009"},
 		{"one without a span", []propagation.Remote{remoteOf(text{"baggage": "from=c", "waybill": waybillText})}, nil, "from=c", waybillText},
-		{"untrusted", named("a"), propagation.WithUntrusted(), "from=here", waybillText},
+		{"untrusted", named("a"), propagation.WithUntrusted(), "from=here", "00-00000000000009-00000000000009-0009"},
 		{"empty", named("empty"), nil, "from=here", "00-00000000000009-00000000000009-0009"},
 		{"none", nil, nil, "from=here", "00-00000000000009-00000000000009-0009"},
 		{"several", named("a", "b"), nil, "from=here", waybillText},
@@ -335,8 +335,12 @@ func TestStartKeepsWhatTheRemoteCarries(t *testing.T) {
 			"from=here", "00-00000000000001-00000000000002-0009",
 		},
 		{
-			"in any order", append([]propagation.Remote{resent, older}, named("a")...), propagation.WithUntrusted(),
+			"in any order", append([]propagation.Remote{resent, older}, named("a")...), propagation.AsLink(),
 			"from=here", "00-00000000000001-00000000000002-0009",
+		},
+		{
+			"several, untrusted", append([]propagation.Remote{resent, older}, named("a")...), propagation.WithUntrusted(),
+			"from=here", "00-00000000000009-00000000000009-0009",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -610,7 +614,7 @@ func TestStartSurvivesHostileTracers(t *testing.T) {
 			t.Parallel()
 			type key struct{}
 			ctx := context.WithValue(t.Context(), key{}, "value")
-			for _, options := range [][]propagation.StartOption{nil, {propagation.AsLink()}, {nil, propagation.WithUntrusted()}} {
+			for _, options := range [][]propagation.StartOption{nil, {propagation.AsLink()}, {nil, propagation.AsParent()}} {
 				started, span := propagation.Start(ctx, hostile, "process", named("a"), options...)
 				if span == nil || started == nil {
 					t.Fatalf("Start returned %v, %v", started, span)

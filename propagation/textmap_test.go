@@ -4,6 +4,7 @@
 package propagation_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +21,8 @@ func (c bare) Set(key, value string) { c[key] = value }
 
 func (c bare) Keys() []string { return textAccessor{}.Keys(text(c)) }
 
-// bareBytes gives and takes bytes, and has nothing else that is optional.
+// bareBytes gives bytes and takes all fields at once, and has nothing else that
+// is optional.
 type bareBytes struct{ bare }
 
 func (c bareBytes) GetBytes(key string) []byte {
@@ -29,7 +31,11 @@ func (c bareBytes) GetBytes(key string) []byte {
 	}
 	return nil
 }
-func (c bareBytes) SetBytes(key string, value []byte) { c.Set(key, string(value)) }
+
+func (c bareBytes) SetFields(fields propagation.Fields) {
+	maps.DeleteFunc(c.bare, func(key, _ string) bool { return fields.Clears(key) })
+	maps.Insert(c.bare, fields.All())
+}
 
 // textMaps returns TextMapCarriers of every kind that hold values, each with
 // what it holds after.

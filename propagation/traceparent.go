@@ -32,9 +32,14 @@ func appendTraceparent(dst []byte, sc trace.SpanContext) []byte {
 	return append(dst, '-', '0', '0'+byte(sc.TraceFlags()&knownFlags))
 }
 
-// parseTraceparent makes parent the remote span that s names, or returns why it
-// names none. It accepts what the propagator of OpenTelemetry does, but for a
-// version 00 with a dash at its end.
+// parseTraceparent sets parent to the remote span that s identifies, or returns
+// the reason why s is malformed. It accepts what OpenTelemetry's propagator
+// accepts, except a version 00 value with a trailing dash.
+//
+// White space around s is not accepted. The grammar has none, and no known
+// program writes it; only HTTP allows it around a value, where net/http removes
+// it. Six of sixteen other implementations refuse it, so that a value that is
+// accepted here would still end the trace at another reader.
 func parseTraceparent[T ~string | ~[]byte](parent *trace.SpanContextConfig, s T) (malformed string) {
 	if len(s) < traceparentLen {
 		return "shorter than 55 bytes"
@@ -68,8 +73,8 @@ func parseTraceparent[T ~string | ~[]byte](parent *trace.SpanContextConfig, s T)
 	return ""
 }
 
-// decodeHex fills dst from the lower-case hexadecimal digits of s at from, and
-// reports whether all of them are such.
+// decodeHex fills dst from the hexadecimal digits of s at from, and reports
+// whether all of them are lower-case digits.
 func decodeHex[T ~string | ~[]byte](dst []byte, s T, from int) bool {
 	var bad byte
 	digits := s[from : from+2*len(dst)]

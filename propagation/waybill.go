@@ -73,6 +73,13 @@ func (w Waybill) departed(now time.Time) Waybill {
 	return w
 }
 
+// unsent returns the waybill that an injection continues without counting
+// another hop.
+func (w Waybill) unsent() Waybill {
+	w.Hops = max(w.Hops-1, 0)
+	return w
+}
+
 // appendText appends the text of w, or reports that it has none.
 func (w Waybill) appendText(dst []byte) ([]byte, bool) {
 	origin, sent := w.Origin.UnixMicro(), w.Sent.UnixMicro()

@@ -40,6 +40,10 @@ var brokenCarriers = []struct {
 		},
 	},
 	{
+		rule: "clears", name: "clears nothing when there is nothing to set", says: "traceparent",
+		carrier: func() propagation.TextMapCarrier { return clearsLate{otelpropagation.MapCarrier{}} },
+	},
+	{
 		rule: "clears", name: "ignores an empty value", says: "tracestate",
 		carrier: func() propagation.TextMapCarrier { return ignoresEmpty{otelpropagation.MapCarrier{}} },
 	},
@@ -157,8 +161,8 @@ var brokenCarriers = []struct {
 		}),
 	},
 	{
-		rule: "bytes", name: "keeps the bytes of the caller", says: "stale",
-		carrier: func() propagation.TextMapCarrier { return keepsBytes{byteMap{}} },
+		rule: "bytes", name: "returns bytes where there are none", says: "want nil",
+		carrier: func() propagation.TextMapCarrier { return emptyBytes{byteMap{}} },
 	},
 	{
 		rule: "aliasing", name: "edits in place", says: "",
@@ -196,7 +200,6 @@ func (m byteMap) Set(key, value string)             { m[key] = []byte(value) }
 func (m byteMap) Keys() []string                    { return slices.Collect(maps.Keys(m)) }
 func (m byteMap) Delete(key string)                 { delete(m, key) }
 func (m byteMap) GetBytes(key string) []byte        { return m[key] }
-func (m byteMap) SetBytes(key string, value []byte) { m[key] = slices.Clone(value) }
 
 // patched is a carrier of text of which some methods are replaced.
 type patched struct {
@@ -223,14 +226,21 @@ func (m *patched) Set(key, value string) { m.set(key, value) }
 func (m *patched) Keys() []string        { return m.keys() }
 func (m *patched) Delete(key string)     { m.delete(key) }
 
-// keepsBytes keeps the memory of the caller.
-type keepsBytes struct{ byteMap }
+// emptyBytes has bytes for every key.
+type emptyBytes struct{ byteMap }
 
-func (m keepsBytes) SetBytes(key string, value []byte) {
-	if !strings.HasPrefix(key, "x-") {
-		value = slices.Clone(value)
+func (m emptyBytes) GetBytes(key string) []byte { return append([]byte{}, m.byteMap[key]...) }
+
+// clearsLate clears only what it is about to set.
+type clearsLate struct{ otelpropagation.MapCarrier }
+
+func (m clearsLate) SetFields(fields propagation.Fields) {
+	if fields.Len() > 0 {
+		maps.DeleteFunc(m.MapCarrier, func(key, _ string) bool { return fields.Clears(key) })
 	}
-	m.byteMap[key] = value
+	for key, value := range fields.All() {
+		m.MapCarrier[key] = value
+	}
 }
 
 // limited cuts values at a number of bytes.

@@ -98,8 +98,10 @@ type accessor interface {
 // accessorOf returns an accessor with the optional methods that c has.
 func accessorOf(c propagation.TextMapCarrier) accessor {
 	switch c.(type) {
-	case byteMap, limited, keepsBytes:
+	case byteMap, limited, emptyBytes:
 		return bytesMethods{}
+	case clearsLate:
+		return fieldsMethods{}
 	case *list:
 		return listMethods{}
 	case *patched:
@@ -131,10 +133,10 @@ func (bytesMethods) GetBytes(c propagation.TextMapCarrier, key string) []byte {
 	return c.(interface{ GetBytes(key string) []byte }).GetBytes(key)
 }
 
-func (bytesMethods) SetBytes(c propagation.TextMapCarrier, key string, value []byte) {
-	c.(interface {
-		SetBytes(key string, value []byte)
-	}).SetBytes(key, value)
+type fieldsMethods struct{ keyMethods }
+
+func (fieldsMethods) SetFields(c propagation.TextMapCarrier, fields propagation.Fields) {
+	c.(interface{ SetFields(fields propagation.Fields) }).SetFields(fields)
 }
 
 // TestIntactCarriersPass runs the carriers that the broken ones are made of.

@@ -28,7 +28,7 @@
 //	large_values      8 KiB of baggage pass whole: see WithMaxBytes
 //	punctuation       printable ASCII passes unchanged
 //	non_ascii         UTF-8 passes unchanged, other bytes so or not at all
-//	bytes             SetBytes copies, and GetBytes agrees with Get
+//	bytes             GetBytes agrees with Get
 //	aliasing          a carrier never writes to memory it shares: see WithFork
 //	concurrent_reads  many may read at once; run it with -race
 //

@@ -35,7 +35,7 @@ var rules = []rule{
 	{name: "large_values", check: checkLargeValues},
 	{name: "punctuation", check: checkPunctuation},
 	{name: "non_ascii", check: checkNonASCII, applies: func(f fixture) bool { return !f.withoutUTF8 }},
-	{name: "bytes", check: checkBytes, applies: hasBytes},
+	{name: "bytes", check: checkBytes, applies: func(f fixture) bool { return f.fresh().getBytes != nil }},
 	{name: "aliasing", check: checkAliasing, applies: func(f fixture) bool { return f.forkFunc != nil }},
 	{name: "concurrent_reads", check: checkConcurrentReads},
 }
@@ -183,9 +183,6 @@ func checkNilAndZero(t testing.TB, f fixture) {
 		if s.delete != nil {
 			s.delete("x-key")
 			s.requireGet(t, "x-key", "")
-		}
-		if s.setBytes != nil {
-			s.setBytes("x-key", []byte("value"))
 		}
 	}
 }

@@ -18,7 +18,6 @@ type subject struct {
 	values   func(key string) []string
 	delete   func(key string)
 	getBytes func(key string) []byte
-	setBytes func(key string, value []byte)
 
 	inject  func(ctx context.Context, opts ...propagation.Option)
 	read    func(opts ...propagation.Option) propagation.Remote
@@ -39,11 +38,6 @@ func bindTextMap(c propagation.TextMapCarrier) *subject {
 	}
 	if own, ok := c.(interface{ GetBytes(key string) []byte }); ok {
 		s.getBytes = own.GetBytes
-	}
-	if own, ok := c.(interface {
-		SetBytes(key string, value []byte)
-	}); ok {
-		s.setBytes = own.SetBytes
 	}
 	s.inject = func(ctx context.Context, opts ...propagation.Option) {
 		propagation.InjectTextMap(ctx, c, opts...)
@@ -79,9 +73,6 @@ func binder[C any](getter propagation.Getter[C], setter propagation.Setter[C]) f
 		}
 		if own, ok := getter.(propagation.BytesGetter[C]); ok {
 			s.getBytes = func(key string) []byte { return own.GetBytes(c, key) }
-		}
-		if own, ok := setter.(propagation.BytesSetter[C]); ok {
-			s.setBytes = func(key string, value []byte) { own.SetBytes(c, key, value) }
 		}
 		s.inject = func(ctx context.Context, opts ...propagation.Option) {
 			propagation.Inject(ctx, c, setter, opts...)

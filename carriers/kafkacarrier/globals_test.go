@@ -129,7 +129,7 @@ func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
 	if got := len(recorded(t, f)); got != 1 {
 		t.Errorf("%d spans were recorded, want 1", got)
 	}
-	if got := keys(b.written()[0].Headers); len(got) != 1 || got[0] != "traceparent" {
+	if got := keys(b.written()[0].Headers); len(got) != 2 || got[0] != "traceparent" || got[1] != "waybill" {
 		t.Errorf("the headers are %q", got)
 	}
 	if got := kafkacarrier.Read(b.written()[0]).SpanContext(); got.SpanID() != recorded(t, f)[0].SpanContext.SpanID() {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/waybill-go/waybill/internal/sheet"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -28,7 +27,7 @@ type stamp struct {
 	fields     []field
 	values     []byte // The values of fields, one after the other.
 	contextual bool   // Reports whether fields hold a context.
-	sheet      sheet.Sheet
+	encoded    propagation.Fields
 }
 
 // field is one header to set; its value is values[from:to].
@@ -49,7 +48,6 @@ func (s *stamp) take(ctx context.Context, headers []kafka.Header, opts []propaga
 	}()
 	s.reset(headers)
 	propagation.Inject(ctx, s, pen{}, opts...)
-	s.takeSheet()
 	s.contextual = len(s.fields) > 0
 	s.reading = nil
 }
@@ -59,27 +57,7 @@ func (s *stamp) reset(headers []kafka.Header) {
 	s.reading = headers
 	s.cleared, s.fields, s.values = s.cleared[:0], s.fields[:0], s.values[:0]
 	s.contextual = false
-	s.sheet.Cleared = nil
-}
-
-// takeSheet notes what an inject put on the sheet, if it did.
-func (s *stamp) takeSheet() {
-	if s.sheet.Cleared == nil {
-		return
-	}
-	add(s, "traceparent", s.sheet.Fixed[:s.sheet.Traceparent])
-	add(s, "waybill", s.sheet.Fixed[s.sheet.Traceparent:][:s.sheet.Waybill])
-	add(s, "tracestate", s.sheet.Tracestate)
-	add(s, "baggage", s.sheet.Baggage)
-}
-
-// add adds a field to s, which has none named key, unless it is empty.
-func add[T ~string | ~[]byte](s *stamp, key string, value T) {
-	if len(value) > 0 {
-		from := len(s.values)
-		s.values = append(s.values, value...)
-		s.fields = append(s.fields, field{key: key, from: from, to: len(s.values)})
-	}
+	s.encoded = propagation.Fields{}
 }
 
 // pen writes to a stamp and reads the message it is for.
@@ -91,7 +69,13 @@ func (pen) Values(s *stamp, key string) []string { return valuesOf(s.reading, ke
 func (pen) Keys(s *stamp) []string               { return keysOf(s.reading) }
 func (pen) Delete(s *stamp, key string)          { s.cleared = append(s.cleared, key) }
 
-func (pen) Sheet(s *stamp) *sheet.Sheet { return &s.sheet }
+func (pen) SetFields(s *stamp, fields propagation.Fields) {
+	s.encoded = fields
+	for i := range fields.Len() {
+		s.values = fields.AppendValue(s.values, i)
+		s.set(fields.Key(i), fields.ValueLen(i))
+	}
+}
 
 func (pen) Set(s *stamp, key, value string) {
 	s.values = append(s.values, value...)
@@ -142,7 +126,7 @@ func (f *field) isIn(without level) bool { return without == whole || levelWitho
 
 // isEmpty reports whether s changes no message.
 func (s *stamp) isEmpty() bool {
-	return len(s.fields) == 0 && len(s.cleared) == 0 && len(s.sheet.Cleared) == 0
+	return len(s.fields) == 0 && len(s.cleared) == 0 && s.encoded.IsEmpty()
 }
 
 // replaces reports whether a header named key gives way. With a new context,
@@ -150,9 +134,10 @@ func (s *stamp) isEmpty() bool {
 func (s *stamp) replaces(key string) bool {
 	if s.contextual {
 		if isContextKey(key) {
-			return true // As all is that is cleared for a sheet.
+			return true
 		}
-	} else if holdsKey(s.sheet.Cleared, key) {
+	}
+	if s.encoded.Clears(key) {
 		return true
 	}
 	if holdsKey(s.cleared, key) {

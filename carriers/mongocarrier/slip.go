@@ -146,12 +146,21 @@ func (textSetter) Set(s *slip, key, value string) {
 	}
 }
 
-func (textSetter) SetBytes(s *slip, key string, value []byte) {
-	s.text = append(s.text, value...)
-	if key == keyTraceparent {
-		s.cut = len(s.text)
+func (t textSetter) SetFields(s *slip, fields propagation.Fields) {
+	s.clearFields(fields)
+	for i := range fields.Len() {
+		switch key := fields.Key(i); {
+		case key == keyTraceparent && len(s.text) == 0: // Before the waybill.
+			s.text = fields.AppendValue(s.text, i)
+			s.cut = len(s.text)
+			s.touched = true
+		case key == keyWaybill:
+			s.text = fields.AppendValue(s.text, i)
+			s.touched = true
+		default:
+			t.Set(s, key, fields.Value(key))
+		}
 	}
-	s.touched = true
 }
 
 func (textSetter) Delete(s *slip, key string) { s.clear(key) }
@@ -166,12 +175,28 @@ func (bytesSetter) Set(s *slip, key, value string) {
 	}
 }
 
-func (bytesSetter) SetBytes(s *slip, key string, value []byte) {
-	s.bson = appendText(s.bson, escapeKey(key), value)
-	s.touched = true
+func (b bytesSetter) SetFields(s *slip, fields propagation.Fields) {
+	s.clearFields(fields)
+	for i := range fields.Len() {
+		switch key := fields.Key(i); key {
+		case keyTraceparent, keyWaybill:
+			s.text = fields.AppendValue(s.text[:0], i)
+			s.bson = appendText(s.bson, escapeKey(key), s.text)
+			s.text = s.text[:0]
+			s.touched = true
+		default:
+			b.Set(s, key, fields.Value(key))
+		}
+	}
 }
 
 func (bytesSetter) Delete(s *slip, key string) { s.clear(key) }
+
+func (s *slip) clearFields(fields propagation.Fields) {
+	for _, key := range fields.Cleared() {
+		s.clear(key)
+	}
+}
 
 func (s *slip) clear(key string) {
 	s.cleared = append(s.cleared, escapeKey(key))

@@ -1,0 +1,172 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package propagation
+
+import (
+	"context"
+	"slices"
+)
+
+// Propagators of others are called in this file only, so that what they do wrong
+// is contained here.
+
+// fieldsOf returns the keys that p names, or reports that it panics.
+func fieldsOf(p TextMapPropagator) (fields []string, ok bool) {
+	defer func() { ok = recover() == nil }()
+	return slices.Clone(p.Fields()), true
+}
+
+// injectBy returns what p writes for ctx, in order: nothing if it panics.
+func injectBy(p TextMapPropagator, ctx context.Context) (pairs []pair) { //nolint:revive // p is the subject.
+	defer func() {
+		if recover() != nil {
+			pairs = nil
+		}
+	}()
+	var c collector
+	c.pairs = c.room[:0]
+	p.Inject(ctx, &c)
+	return c.pairs
+}
+
+// extractBy returns the context that p makes of ctx and carrier: ctx if it panics
+// or returns none.
+func extractBy(p TextMapPropagator, ctx context.Context, carrier TextMapCarrier) (extracted context.Context) { //nolint:revive // p is the subject.
+	defer func() {
+		if recover() != nil || extracted == nil {
+			extracted = ctx //nolint:fatcontext // set once, in place of the result.
+		}
+	}()
+	return p.Extract(ctx, carrier)
+}
+
+// collector is a carrier that keeps what a propagator sets, in order. An empty
+// value is one that is absent.
+type collector struct {
+	pairs []pair
+	room  [8]pair // for what most propagators set.
+}
+
+var _ TextMapCarrier = (*collector)(nil)
+
+func (c *collector) Get(key string) string {
+	for i := range c.pairs {
+		if c.pairs[i].key == key {
+			return c.pairs[i].value
+		}
+	}
+	return ""
+}
+
+func (c *collector) Set(key, value string) {
+	for i := range c.pairs {
+		switch {
+		case c.pairs[i].key != key:
+			continue
+		case value == "":
+			c.pairs = slices.Delete(c.pairs, i, i+1)
+		default:
+			c.pairs[i].value = value
+		}
+		return
+	}
+	if value != "" {
+		c.pairs = append(c.pairs, pair{key, value})
+	}
+}
+
+func (c *collector) Keys() []string {
+	keys := make([]string, len(c.pairs))
+	for i, p := range c.pairs {
+		keys[i] = p.key
+	}
+	return keys
+}
+
+// A carrier that comes from elsewhere may hold anything. Propagators get no more
+// of it than any format has use for.
+const (
+	maxOfferedKeys = 256
+	maxValueLen    = 64 << 10
+)
+
+// view is a carrier as propagators of others see it, for reading.
+type view[C any] struct {
+	carrier C
+	getter  Getter[C]
+	indexer Indexer[C] // nil if the medium has no order.
+
+	newest int // The highest position of what was read of a trace context.
+}
+
+// newView returns the view of carrier. OpenTelemetry's Baggage reads one with
+// Values at a higher cost, so only a medium that repeats keys has it.
+func newView[C any](carrier C, getter Getter[C]) (*view[C], TextMapCarrier) {
+	if multi, ok := getter.(ValuesGetter[C]); ok {
+		m := &multiView[C]{view: view[C]{carrier: carrier, getter: getter}, multi: multi}
+		m.indexer, _ = getter.(Indexer[C])
+		return &m.view, m
+	}
+	v := &view[C]{carrier: carrier, getter: getter}
+	v.indexer, _ = getter.(Indexer[C])
+	return v, v
+}
+
+func (v *view[C]) Get(key string) string {
+	value := v.getter.Get(v.carrier, key)
+	if value == "" || len(value) > maxValueLen {
+		return ""
+	}
+	if v.indexer != nil {
+		if kind := kindOf(key); kind == kindTraceContext || kind == kindOther {
+			v.newest = max(v.newest, v.indexer.Index(v.carrier, key))
+		}
+	}
+	return value
+}
+
+func (*view[C]) Set(string, string) {}
+
+// Keys returns the keys of the carrier: at most maxOfferedKeys, those of known
+// formats first.
+func (v *view[C]) Keys() []string {
+	keyer, ok := v.getter.(Keyer[C])
+	if !ok {
+		return nil
+	}
+	keys := keyer.Keys(v.carrier)
+	if len(keys) <= maxOfferedKeys {
+		return keys
+	}
+	offered := make([]string, 0, maxOfferedKeys)
+	for _, wanted := range [...]bool{true, false} {
+		for _, key := range keys {
+			if len(offered) == maxOfferedKeys {
+				return offered
+			}
+			if IsContextKey(key) == wanted {
+				offered = append(offered, key)
+			}
+		}
+	}
+	return offered
+}
+
+// multiView is the view of a medium that repeats keys.
+type multiView[C any] struct {
+	view[C]
+
+	multi ValuesGetter[C]
+}
+
+func (v *multiView[C]) Values(key string) []string {
+	values := v.multi.Values(v.carrier, key)
+	size := 0
+	for i, value := range values {
+		if size += len(value); i == maxOfferedKeys || size > maxValueLen {
+			return values[:i]
+		}
+	}
+	return values
+}
