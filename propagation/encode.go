@@ -78,23 +78,25 @@ func (f *Fields) encodeNative(ctx context.Context, sc trace.SpanContext, cfg *co
 // two of them write one key, the last one wins.
 func (f *Fields) encodeFormats(ctx context.Context, sc trace.SpanContext, cfg *config) {
 	restricted := cfg.baggage.restrict(ctx)
+	var c collector
+	f.others = c.room[:0] // What is added was collected further on in it.
 	for _, format := range cfg.codec.formats {
 		switch format.kind {
 		case traceContextFormat:
 			if sc.IsValid() {
-				f.removeOther(keyTraceparent)
-				f.removeOther(keyTracestate)
+				f.removeKey(keyTraceparent)
+				f.removeKey(keyTracestate)
 				f.encodeTraceparent(sc)
 				f.encodeTracestate(sc)
 			}
 		case waybillFormat:
-			f.removeOther(keyWaybill)
+			f.removeKey(keyWaybill)
 			f.encodeWaybill(ctx, sc)
 		case baggageFormat:
-			f.removeOther(keyBaggage)
+			f.removeKey(keyBaggage)
 			f.encodeBaggage(ctx, cfg)
 		case foreignFormat:
-			f.encodeForeign(injectBy(format.foreign, restricted), sc)
+			f.encodeForeign(c.collect(format.foreign, restricted), sc)
 		}
 	}
 	f.traceContext = sc.IsValid() && f.holdsTraceContext()
@@ -103,31 +105,17 @@ func (f *Fields) encodeFormats(ctx context.Context, sc trace.SpanContext, cfg *c
 // encodeForeign adds what a foreign propagator wrote, but no trace context if
 // there is no span: some write half of one.
 func (f *Fields) encodeForeign(pairs []pair, sc trace.SpanContext) {
-	pairs = slices.DeleteFunc(pairs, func(p pair) bool {
-		switch kindOf(p.key) {
-		case kindTraceContext:
-			return !sc.IsValid()
-		case kindTracestate:
-			f.reduced = f.reduced || len(p.value) > maxTracestate
-			return !sc.IsValid() || len(p.value) > maxTracestate
-		default:
-			return false
-		}
-	})
-	if f.Len() == 0 {
-		f.others = pairs
-		return
-	}
 	for _, p := range pairs {
-		f.remove(func(key string) bool { return key == p.key })
-	}
-	f.others = append(f.others, pairs...)
-}
-
-// removeOther removes the pair under key that a foreign propagator wrote.
-func (f *Fields) removeOther(key string) {
-	if len(f.others) > 0 {
-		f.remove(func(k string) bool { return k == key })
+		kind := kindOf(p.key)
+		if (kind == kindTraceContext || kind == kindTracestate) && !sc.IsValid() {
+			continue
+		}
+		if kind == kindTracestate && len(p.value) > maxTracestate {
+			f.reduced = true
+			continue
+		}
+		f.removeKey(p.key)
+		f.others = append(f.others, p)
 	}
 }
 
@@ -168,17 +156,17 @@ func (f *Fields) encodeBaggage(ctx context.Context, cfg *config) {
 // baggageText returns the text of b with its members in order, so that one
 // context always gives one text.
 func baggageText(b baggage.Baggage) string {
-	switch b.Len() {
-	case 0:
-		return ""
-	case 1:
-		return b.String()
+	text := b.String()
+	if b.Len() < 2 {
+		return text
 	}
-	members := make([]string, 0, b.Len())
-	for _, m := range b.Members() {
-		if text := m.String(); text != "" {
-			members = append(members, text)
-		}
+	var room [16]string
+	members := room[:0]
+	for member := range strings.SplitSeq(text, ",") { // A comma within a member is escaped.
+		members = append(members, member)
+	}
+	if slices.IsSorted(members) {
+		return text
 	}
 	slices.Sort(members)
 	return strings.Join(members, ",")

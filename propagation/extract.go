@@ -119,7 +119,7 @@ func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.C
 		if !after.IsValid() {
 			continue
 		}
-		if after.Equal(before) { // The same one again, or nothing.
+		if sameSpan(before, after) { // The same one again, or nothing.
 			if newest == last {
 				position = max(position, c.view.newest)
 			}
@@ -135,6 +135,13 @@ func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.C
 		return ctx, 0
 	}
 	return ctx, all &^ newest
+}
+
+// sameSpan reports whether a and b are equal. It does not look at the members of
+// their tracestates, which their method Equal compares as text.
+func sameSpan(a, b trace.SpanContext) bool {
+	return a.SpanID() == b.SpanID() && a.TraceID() == b.TraceID() && a.TraceFlags() == b.TraceFlags() &&
+		a.IsRemote() == b.IsRemote() && a.TraceState().Len() == b.TraceState().Len()
 }
 
 // step returns ctx with what the carrier holds in one format.

@@ -256,11 +256,26 @@ func (f *Fields) remove(is func(key string) bool) bool {
 	return f.Len() < before
 }
 
-// add adds a pair in a format of this package, unless f has it.
-func (f *Fields) add(p part) {
-	if slices.Contains(f.parts[:f.partCount], p) {
-		return
+// removeKey takes off the pair under key, in this case, while f is made and no
+// copy shares its memory.
+func (f *Fields) removeKey(key string) {
+	for i, p := range f.parts[:f.partCount] {
+		if partKeys[p] == key {
+			copy(f.parts[i:f.partCount], f.parts[i+1:f.partCount])
+			f.partCount--
+			return
+		}
 	}
+	for i := range f.others {
+		if f.others[i].key == key {
+			f.others = slices.Delete(f.others, i, i+1)
+			return
+		}
+	}
+}
+
+// add adds a pair in a format of this package.
+func (f *Fields) add(p part) {
 	f.parts[f.partCount] = p
 	f.partCount++
 }

@@ -17,19 +17,6 @@ func fieldsOf(p TextMapPropagator) (fields []string, ok bool) {
 	return slices.Clone(p.Fields()), true
 }
 
-// injectBy returns what p writes for ctx, in order: nothing if it panics.
-func injectBy(p TextMapPropagator, ctx context.Context) (pairs []pair) { //nolint:revive // p is the subject.
-	defer func() {
-		if recover() != nil {
-			pairs = nil
-		}
-	}()
-	var c collector
-	c.pairs = c.room[:0]
-	p.Inject(ctx, &c)
-	return c.pairs
-}
-
 // extractBy returns the context that p makes of ctx and carrier: ctx if it panics
 // or returns none.
 func extractBy(p TextMapPropagator, ctx context.Context, carrier TextMapCarrier) (extracted context.Context) { //nolint:revive // p is the subject.
@@ -49,6 +36,22 @@ type collector struct {
 }
 
 var _ TextMapCarrier = (*collector)(nil)
+
+// collect returns what p writes for ctx: nothing if it panics. The result stays
+// valid when c is used again.
+func (c *collector) collect(p TextMapPropagator, ctx context.Context) (pairs []pair) { //nolint:revive // p is the subject.
+	if c.pairs == nil {
+		c.pairs = c.room[:0]
+	}
+	c.pairs = c.pairs[len(c.pairs):]
+	defer func() {
+		if recover() != nil {
+			pairs = nil
+		}
+	}()
+	p.Inject(ctx, c)
+	return c.pairs
+}
 
 func (c *collector) Get(key string) string {
 	for i := range c.pairs {

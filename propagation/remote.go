@@ -86,7 +86,7 @@ func (r Remote) Context(ctx context.Context) context.Context { return r.in(orBac
 // in is Context with a ctx that is not nil.
 func (r *Remote) in(ctx context.Context) context.Context {
 	ctx = r.companions(ctx)
-	if r.spanContext.IsValid() && !(r.extracted != nil && r.spanContext.Equal(spanContext(ctx))) {
+	if r.extracted == nil && r.spanContext.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, r.spanContext)
 	}
 	return ctx

@@ -195,11 +195,11 @@ var brokenCarriers = []struct {
 // byteMap is a carrier that keeps every rule.
 type byteMap map[string][]byte
 
-func (m byteMap) Get(key string) string             { return string(m[key]) }
-func (m byteMap) Set(key, value string)             { m[key] = []byte(value) }
-func (m byteMap) Keys() []string                    { return slices.Collect(maps.Keys(m)) }
-func (m byteMap) Delete(key string)                 { delete(m, key) }
-func (m byteMap) GetBytes(key string) []byte        { return m[key] }
+func (m byteMap) Get(key string) string      { return string(m[key]) }
+func (m byteMap) Set(key, value string)      { m[key] = []byte(value) }
+func (m byteMap) Keys() []string             { return slices.Collect(maps.Keys(m)) }
+func (m byteMap) Delete(key string)          { delete(m, key) }
+func (m byteMap) GetBytes(key string) []byte { return m[key] }
 
 // patched is a carrier of text of which some methods are replaced.
 type patched struct {

@@ -136,7 +136,9 @@ func (bytesMethods) GetBytes(c propagation.TextMapCarrier, key string) []byte {
 type fieldsMethods struct{ keyMethods }
 
 func (fieldsMethods) SetFields(c propagation.TextMapCarrier, fields propagation.Fields) {
-	c.(interface{ SetFields(fields propagation.Fields) }).SetFields(fields)
+	c.(interface {
+		SetFields(fields propagation.Fields)
+	}).SetFields(fields)
 }
 
 // TestIntactCarriersPass runs the carriers that the broken ones are made of.

@@ -5,10 +5,8 @@ package carriers
 
 import (
 	"context"
-	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers"
 	"github.com/waybill-go/waybill/propagation"
@@ -21,15 +19,16 @@ const maxObjectMetadata = 2048
 // InjectS3 puts the context of ctx in the metadata of an object, as far as what
 // is there leaves room. One that came with the metadata of another object goes.
 func InjectS3(ctx context.Context, object *s3.PutObjectInput) {
+	fields := propagation.Encode(ctx, propagation.WithPolicy(propagation.Replace), propagation.WithoutBaggage())
 	metadata := carriers.FoldedMap{}
-	maps.Copy(metadata, object.Metadata)
-	nowhere := trace.ContextWithSpanContext(ctx, trace.SpanContext{})
-	propagation.InjectTextMap(nowhere, metadata, propagation.WithPolicy(propagation.Replace))
 	room := maxObjectMetadata
-	for key, value := range metadata {
-		room -= len(key) + len(value)
+	for key, value := range object.Metadata {
+		if !fields.Clears(key) {
+			metadata[key] = value
+			room -= len(key) + len(value)
+		}
 	}
-	propagation.InjectTextMap(ctx, metadata, propagation.WithMaxBytes(max(room, 1)), propagation.WithoutBaggage())
+	metadata.SetFields(fields.Shrink(max(room, 1)))
 	object.Metadata = metadata
 }
 
