@@ -14,8 +14,8 @@ import (
 
 func TestAllocations(t *testing.T) {
 	ctx := spanContext(t)
-	with := jobcarrier.WithPropagator(propagation.Default())
-	plain := jobcarrier.WithPropagator(propagation.TraceContext{})
+	with := jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))
+	plain := jobcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 	databricks, own := jobcarrier.Databricks(), map[string]string{"day": "mon"}
 	params, err := jobcarrier.Inject(ctx, own, with, databricks)
 	if err != nil {

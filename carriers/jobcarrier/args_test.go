@@ -19,7 +19,6 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 48.
 func TestInjectArgs(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
@@ -45,7 +44,7 @@ func TestInjectArgs(t *testing.T) {
 		"replaced on demand": {
 			span,
 			[]string{"--traceparent=old", "run", "-tracestate", "old=1", "--baggage", "--", "--traceparent=operand"},
-			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
 			[]string{"run", flagOfSpan, "--", "--traceparent=operand"},
 		},
 		"what is too large is left out": {
@@ -69,7 +68,7 @@ func TestInjectArgs(t *testing.T) {
 			if test.args == nil {
 				args = nil
 			}
-			got := jobcarrier.InjectArgs(test.ctx, args, append([]jobcarrier.Option{jobcarrier.WithPropagator(w3c)}, test.opts...)...)
+			got := jobcarrier.InjectArgs(test.ctx, args, append([]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(w3c))}, test.opts...)...)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("arguments (-want +got):\n%s", diff)
 			}
@@ -94,7 +93,7 @@ func FuzzInjectArgs(f *testing.F) {
 		if end := slices.Index(args, "--"); end >= 0 {
 			flags, operands = args[:end], args[end:]
 		}
-		injected := jobcarrier.InjectArgs(spanContext(t), args, jobcarrier.WithPropagator(marker(state)))
+		injected := jobcarrier.InjectArgs(spanContext(t), args, jobcarrier.WithPropagation(propagation.WithPropagator(marker(state))))
 		if slices.Equal(injected, args) {
 			passes := state != "" && !strings.Contains(state, "\x00") && len(state) < 8000
 			if passes && !slices.ContainsFunc(flags, own.MatchString) {
@@ -112,7 +111,7 @@ func FuzzInjectArgs(f *testing.F) {
 		if err := set.Parse([]string{added}); err != nil || *got != state {
 			t.Errorf("the parser of Go reads %q of %q, error %v", *got, added, err)
 		}
-		if read := jobcarrier.ExtractArgs(t.Context(), injected, jobcarrier.WithPropagator(marker(""))).Value(marker("")); read != state {
+		if read := jobcarrier.ExtractArgs(t.Context(), injected, jobcarrier.WithPropagation(propagation.WithPropagator(marker("")))).Value(marker("")); read != state {
 			t.Errorf("%q was read of %q", read, injected)
 		}
 	})
@@ -147,15 +146,14 @@ func FuzzReadArgs(f *testing.F) {
 		if err := set.Parse(args[:end]); err != nil || set.NArg() > 0 {
 			return // not flags only, or unknown ones.
 		}
-		got, _ := jobcarrier.ExtractArgs(t.Context(), args, jobcarrier.WithPropagator(marker(""))).Value(marker("")).(string)
+		got, _ := jobcarrier.ExtractArgs(t.Context(), args, jobcarrier.WithPropagation(propagation.WithPropagator(marker("")))).Value(marker("")).(string)
 		if got != *want {
 			t.Errorf("%q is read as %q, want %q", args, got, *want)
 		}
 	})
 }
 
-// Rule 46.
-func TestArgumentsHoldWhatTheyCan(t *testing.T) {
+func TestInjectArgs_Values(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		value  string
@@ -177,7 +175,7 @@ func TestArgumentsHoldWhatTheyCan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args := jobcarrier.InjectArgs(spanContext(t), []string{"run"}, jobcarrier.WithPropagator(marker(test.value)), test.preset)
+			args := jobcarrier.InjectArgs(spanContext(t), []string{"run"}, jobcarrier.WithPropagation(propagation.WithPropagator(marker(test.value))), test.preset)
 			want := []string{"run"}
 			if test.ok {
 				want = append(want, "--state="+test.value)
@@ -210,7 +208,7 @@ func TestReadArgs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := jobcarrier.ReadArgs(test.args, jobcarrier.WithPropagator(w3c)).Err(); (err == nil) != test.ok {
+			if err := jobcarrier.ReadArgs(test.args, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))).Err(); (err == nil) != test.ok {
 				t.Errorf("error %v, want a context: %t", err, test.ok)
 			}
 		})

@@ -4,7 +4,10 @@
 package jobcarrier_test
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"strconv"
 	"testing"
 
 	otelpropagation "go.opentelemetry.io/otel/propagation"
@@ -25,7 +28,7 @@ func BenchmarkInject(b *testing.B) {
 	})
 	for name, preset := range map[string]jobcarrier.Option{"Instrumented": nil, "Databricks": jobcarrier.Databricks()} {
 		b.Run(name, func(b *testing.B) {
-			opt := jobcarrier.WithPropagator(propagation.TraceContext{})
+			opt := jobcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := jobcarrier.Inject(ctx, params, opt, preset); err != nil {
@@ -45,7 +48,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 	})
 	b.Run("Instrumented", func(b *testing.B) {
-		opt := jobcarrier.WithPropagator(propagation.TraceContext{})
+		opt := jobcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 		b.ReportAllocs()
 		for b.Loop() {
 			jobcarrier.Read(params, opt)
@@ -55,9 +58,51 @@ func BenchmarkRead(b *testing.B) {
 
 func BenchmarkReadArgs(b *testing.B) {
 	args := []string{"run", "--day", "mon", "--traceparent=" + traceparent}
-	opt := jobcarrier.WithPropagator(propagation.TraceContext{})
+	opt := jobcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 	b.ReportAllocs()
 	for b.Loop() {
 		jobcarrier.ReadArgs(args, opt)
 	}
 }
+
+// Time grows in proportion to what is read and cleared.
+func BenchmarkGrowth(b *testing.B) {
+	ctx := spanContext(b)
+	replace := jobcarrier.WithPropagation(propagation.WithPropagator(openTracing{}), propagation.WithPolicy(propagation.Replace))
+	for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
+		params, conf, args := map[string]string{}, map[string]any{}, []string{}
+		for i := range size / 32 {
+			key := fmt.Sprintf("ot-baggage-%09d", i)
+			params[key], conf[key], args = "0123456789", "0123456789", append(args, "--"+key+"=0123456789")
+		}
+		for name, f := range map[string]func(){
+			"Inject":     func() { _, _ = jobcarrier.Inject(ctx, params, replace) },
+			"InjectConf": func() { _, _ = jobcarrier.InjectConf(ctx, conf, replace) },
+			"InjectArgs": func() { jobcarrier.InjectArgs(ctx, args, replace) },
+			"TakeArgs":   func() { jobcarrier.TakeArgs(args, replace) },
+			"ReadArgs":   func() { jobcarrier.ReadArgs(args, replace) },
+			"Read":       func() { jobcarrier.Read(params, replace) },
+			"ReadConf":   func() { jobcarrier.ReadConf(conf, replace) },
+		} {
+			b.Run(name+"/"+strconv.Itoa(size), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					f()
+				}
+			})
+		}
+	}
+}
+
+// openTracing has the keys of OpenTracing.
+type openTracing struct{}
+
+func (openTracing) Inject(_ context.Context, c propagation.TextMapCarrier) {
+	c.Set("ot-tracer-traceid", "1")
+}
+
+func (openTracing) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	c.Keys()
+	return ctx
+}
+func (openTracing) Fields() []string { return []string{"ot-tracer-traceid"} }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,12 +27,12 @@ func exampleContext() context.Context {
 }
 
 // traceContext leaves out the waybill, whose times would differ at each run.
-var traceContext = jobcarrier.WithPropagator(propagation.TraceContext{})
+var traceContext = jobcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 
 func ExampleInject() {
 	params, err := jobcarrier.Inject(exampleContext(), map[string]string{"day": "2026-02-03"}, traceContext, jobcarrier.Databricks())
 	if err != nil {
-		fmt.Println(err) // params is as it was, and the run can be started all the same.
+		fmt.Println(err) // the run can be started without the context.
 	}
 	fmt.Println(params) // and then w.Jobs.RunNow(ctx, jobs.RunNow{JobId: id, JobParameters: params}).
 	// Output: map[day:2026-02-03 traceparent:00-01000000000000000000000000000000-0200000000000000-01]
@@ -89,6 +90,17 @@ func ExampleReadArgs() {
 	remote := jobcarrier.ReadArgs([]string{"--traceparent={{job.parameters.traceparent}}"})
 	fmt.Println(remote.Err()) // the job does not define the parameter.
 	// Output: malformed traceparent: shorter than 55 bytes
+}
+
+func ExampleTakeArgs() {
+	args := []string{"--day=2026-02-03", "--traceparent=00-01000000000000000000000000000000-0200000000000000-01"} // os.Args[1:]
+	remote, args := jobcarrier.TakeArgs(args)
+	day := flag.String("day", "", "the day to report")
+	if err := flag.CommandLine.Parse(args); err != nil { // which refuses flags that it does not know.
+		fmt.Println(err)
+	}
+	fmt.Println(*day, remote.SpanContext().SpanID())
+	// Output: 2026-02-03 0200000000000000
 }
 
 func ExampleExtractConf() {
@@ -166,51 +178,22 @@ func ExampleWithErrorOnConflict() {
 	params := map[string]string{"traceparent": "mine"}
 	_, err := jobcarrier.Inject(exampleContext(), params, jobcarrier.WithErrorOnConflict())
 	fmt.Println(err)
-	// Output: the parameters hold a trace context already
+	// Output: jobcarrier: the parameters already hold a trace context
 }
 
 func ExampleCarrier() {
-	params := map[string]string{"day": "2026-02-03"} // is changed, as Inject does not.
+	params := map[string]string{"day": "2026-02-03"} // which this changes, unlike Inject.
 	propagation.InjectTextMap(exampleContext(), jobcarrier.Carrier(params), propagation.WithPropagator(propagation.TraceContext{}))
 	fmt.Println(params)
 	// Output: map[day:2026-02-03 traceparent:00-01000000000000000000000000000000-0200000000000000-01]
 }
 
-func ExampleWithBaggage() {
+func ExampleWithPropagation() {
 	params := map[string]string{
 		"traceparent": "00-01000000000000000000000000000000-0200000000000000-01",
 		"baggage":     "tenant=7,user=42",
 	}
-	fmt.Println(jobcarrier.Read(params, jobcarrier.WithBaggage("tenant")).Baggage())
+	tenant := jobcarrier.WithPropagation(propagation.WithBaggage("tenant"))
+	fmt.Println(jobcarrier.Read(params, tenant).Baggage())
 	// Output: tenant=7
-}
-
-func ExampleWithoutBaggage() {
-	params := map[string]string{
-		"traceparent": "00-01000000000000000000000000000000-0200000000000000-01",
-		"baggage":     "tenant=7",
-	}
-	options := []jobcarrier.Option{jobcarrier.WithBaggage("tenant")} // what a program always uses.
-	fmt.Println(jobcarrier.Read(params, append(options, jobcarrier.WithoutBaggage())...).Baggage().Len())
-	// Output: 0
-}
-
-func ExampleWithMaxBytes() {
-	// A traceparent takes 66 bytes with its key, a waybill up to 47.
-	args := jobcarrier.InjectArgs(exampleContext(), []string{"run"}, jobcarrier.WithMaxBytes(100))
-	fmt.Println(strings.Join(args, " "))
-	// Output: run --traceparent=00-01000000000000000000000000000000-0200000000000000-01
-}
-
-func ExampleWithPolicy() {
-	params := map[string]string{"traceparent": "of an earlier run", "tracestate": "old=1"}
-	params, err := jobcarrier.Inject(exampleContext(), params, traceContext, jobcarrier.WithPolicy(propagation.Replace))
-	fmt.Println(params, err)
-	// Output: map[traceparent:00-01000000000000000000000000000000-0200000000000000-01] <nil>
-}
-
-func ExampleWithPropagator() {
-	params, err := jobcarrier.Inject(exampleContext(), nil, jobcarrier.WithPropagator(propagation.Default()))
-	fmt.Println(slices.Sorted(maps.Keys(params)), err)
-	// Output: [traceparent waybill] <nil>
 }

@@ -4,6 +4,7 @@
 package jobcarrier_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // way is what happens to values between parameters and a process. It returns
@@ -142,7 +144,7 @@ func attacks() []string {
 // and as a baggage, and what InjectArgs writes.
 func written(t testing.TB, value string, preset jobcarrier.Option) (params map[string]string, args []string) {
 	t.Helper()
-	opts := []jobcarrier.Option{jobcarrier.WithPropagator(pair(value)), preset, jobcarrier.WithMaxBytes(0)}
+	opts := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(pair(value))), preset, jobcarrier.WithPropagation(propagation.WithMaxBytes(0))}
 	params, err := jobcarrier.Inject(spanContext(t), nil, opts...)
 	if err != nil && len(value) < 500 {
 		t.Errorf("error %v for %q", err, value)
@@ -222,7 +224,7 @@ func TestPresets_KeysReachTheProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, key := range attacks() {
-				opts := []jobcarrier.Option{jobcarrier.WithPropagator(keyed(key)), service.preset}
+				opts := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(keyed(key))), service.preset}
 				params, err := jobcarrier.Inject(spanContext(t), nil, opts...)
 				for name := range params {
 					if !names.MatchString(name) {
@@ -241,3 +243,57 @@ func TestPresets_KeysReachTheProcess(t *testing.T) {
 		})
 	}
 }
+
+// The input that was found: a context is extracted, and injected with the
+// defaults.
+func TestPresets_HostileContext(t *testing.T) {
+	t.Parallel()
+	with := jobcarrier.WithPropagation(propagation.WithPropagator(w3c), propagation.WithBaggage("user"))
+	incoming := map[string]string{"traceparent": traceparent, "tracestate": "evil=$(touch /tmp/x)", "baggage": "user=$(DB_PASSWORD)`id`"}
+	ctx := jobcarrier.Extract(t.Context(), incoming, with)
+	for name, service := range services() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			params, err := jobcarrier.Inject(ctx, nil, with, service.preset)
+			if err != nil {
+				t.Error(err)
+			}
+			texts := slices.Concat(slices.Collect(maps.Keys(params)), slices.Collect(maps.Values(params)),
+				jobcarrier.InjectArgs(ctx, []string{}, with, service.preset))
+			for _, text := range texts {
+				if strings.ContainsAny(text, "$`") {
+					t.Errorf("%q is written", text)
+				}
+			}
+			remote := jobcarrier.Read(params, with, service.preset)
+			if got := remote.Baggage().Member("user").Value(); got != "$(DB_PASSWORD)`id`" {
+				t.Errorf("the receiver reads the baggage %q, want it as it was", got)
+			}
+			if remote.Err() != nil || remote.SpanContext().TraceState().Len() != 0 {
+				t.Errorf("error %v, tracestate %q, want none of either", remote.Err(), remote.SpanContext().TraceState())
+			}
+		})
+	}
+}
+
+// A tracestate is not written without its trace context.
+func TestInject_UnsafeTraceContext(t *testing.T) {
+	t.Parallel()
+	params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(unsafeParent{})))
+	if err != nil || len(params) != 1 || params["baggage"] != "a=1" {
+		t.Errorf("parameters %q, error %v, want only the baggage", params, err)
+	}
+}
+
+type unsafeParent struct{}
+
+func (unsafeParent) Inject(_ context.Context, c propagation.TextMapCarrier) {
+	c.Set("traceparent", "$(id)")
+	c.Set("tracestate", "a=1")
+	c.Set("baggage", "a=1")
+}
+
+func (unsafeParent) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+func (unsafeParent) Fields() []string { return []string{"traceparent", "tracestate", "baggage"} }

@@ -3,39 +3,39 @@
 
 package jobcarrier
 
-import "github.com/waybill-go/waybill/propagation"
+import (
+	"slices"
+
+	"github.com/waybill-go/waybill/propagation"
+)
 
 // maxBytes is the default budget of a context, keys and values added up.
 const maxBytes = 8 << 10
 
-// Option changes how a context is put among job parameters or taken from them.
-// When one is given twice the last counts, and a nil one does not count.
+// defaults are the options of package propagation that apply unless others are
+// given.
+var defaults = []propagation.Option{
+	propagation.WithPolicy(propagation.KeepExisting),
+	propagation.WithMaxBytes(maxBytes),
+	propagation.WithoutBaggage(),
+}
+
+// Option configures how a context is written to the parameters of a job or read
+// from them. If an option is given more than once, the last one wins. Nil options
+// are ignored. [Databricks], [DatabricksEnv], [Airflow], [Spark] and [Argo] are
+// the presets of job services; the last one wins.
 type Option interface {
 	apply(config) config
 }
 
 type config struct {
-	forward       [slots]propagation.Option // the options of propagation, each in its slot.
-	replace       bool
+	propagation   []propagation.Option // defaults, and those that were given.
 	conflictFails bool
 	preset        preset
 }
 
-const (
-	slotPolicy = iota
-	slotPropagator
-	slotMaxBytes
-	slotBaggage
-	slots
-)
-
 func newConfig(opts []Option) config {
-	cfg := config{forward: [slots]propagation.Option{
-		// A parcel is empty; this makes it learn the fields of the propagator.
-		slotPolicy:   propagation.WithPolicy(propagation.Replace),
-		slotMaxBytes: propagation.WithMaxBytes(maxBytes),
-		slotBaggage:  propagation.WithoutBaggage(),
-	}}
+	cfg := config{propagation: defaults}
 	for _, o := range opts {
 		if o != nil {
 			cfg = o.apply(cfg)
@@ -44,51 +44,38 @@ func newConfig(opts []Option) config {
 	return cfg
 }
 
-type optionFunc func(config) config
-
-func (f optionFunc) apply(cfg config) config { return f(cfg) }
-
-// forward puts an option of propagation in its slot.
-func forward(slot int, value propagation.Option) Option {
-	return optionFunc(func(cfg config) config { cfg.forward[slot] = value; return cfg })
+// WithPropagation sets options of package propagation: the propagator, the
+// policy, the limit and the baggage. If it is given more than once, all of them
+// apply, in order.
+//
+// The defaults are [propagation.KeepExisting], a limit of 8 KiB, and no baggage,
+// because the parameters of a job are stored, shown and logged. With KeepExisting
+// the caller's own parameters stay, even if they do not hold a valid context.
+func WithPropagation(opts ...propagation.Option) Option {
+	return propagationOption{afterDefaults: slices.Concat(defaults, opts)}
 }
 
-// WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call, or [propagation.Default] if that was never set.
-func WithPropagator(p propagation.TextMapPropagator) Option {
-	return forward(slotPropagator, propagation.WithPropagator(p))
+// propagationOption holds the options that were given after the defaults, so
+// that one such option costs no allocation when it is applied.
+type propagationOption struct{ afterDefaults []propagation.Option }
+
+func (o propagationOption) apply(cfg config) config {
+	if len(cfg.propagation) == len(defaults) {
+		cfg.propagation = o.afterDefaults
+	} else {
+		cfg.propagation = slices.Concat(cfg.propagation, o.afterDefaults[len(defaults):])
+	}
+	return cfg
 }
 
-// WithPolicy sets what happens to a context among the caller's parameters. By
-// default, and with [propagation.KeepExisting], it stays, valid or not, and
-// nothing is written. With [propagation.Replace] it goes, also when ctx has no
-// valid span.
-func WithPolicy(p propagation.Policy) Option {
-	return optionFunc(func(cfg config) config { cfg.replace = p == propagation.Replace; return cfg })
-}
+// WithErrorOnConflict makes [Inject] and [InjectConf] return [ErrConflict] if
+// there is a context to write and the caller's own parameters keep it out. It has
+// no effect on [InjectArgs], and none with [propagation.Replace].
+func WithErrorOnConflict() Option { return conflictOption{} }
 
-// WithErrorOnConflict makes a context among the caller's parameters an
-// [ErrConflict] when there is one to write. It has no effect on [InjectArgs],
-// and none with [propagation.Replace].
-func WithErrorOnConflict() Option {
-	return optionFunc(func(cfg config) config { cfg.conflictFails = true; return cfg })
-}
+type conflictOption struct{}
 
-// WithMaxBytes limits the context to n bytes, keys and values added up: over it
-// the baggage goes first, then the tracestate, then the waybill, each whole.
-// The default is 8 KiB. An n of 0 or less means no limit.
-func WithMaxBytes(n int) Option {
-	return forward(slotMaxBytes, propagation.WithMaxBytes(n))
-}
-
-// WithBaggage lets the baggage members named keys pass, and no other, in both
-// directions. By default none passes: job parameters are stored, shown and
-// logged.
-func WithBaggage(keys ...string) Option {
-	return forward(slotBaggage, propagation.WithBaggage(keys...))
-}
-
-// WithoutBaggage lets no baggage pass, which is the default.
-func WithoutBaggage() Option {
-	return forward(slotBaggage, propagation.WithoutBaggage())
+func (conflictOption) apply(cfg config) config {
+	cfg.conflictFails = true
+	return cfg
 }

@@ -5,132 +5,30 @@ package jobcarrier
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/waybill-go/waybill/internal/envname"
 )
 
-// preset is what a job service asks of parameters. The zero preset is that of a
-// service that is not known.
+// preset describes what a job service requires of parameters. The zero preset is
+// for a service that is not known.
 type preset struct {
-	// names returns where the value of a key goes; the key itself if it is nil.
+	// names returns the names that a key has among the parameters. If it is nil,
+	// a key is its own name.
 	names func(key string) []string
-	// nameMarks are the characters that are safe in a name beside ASCII letters
-	// and digits; safeInNames if it is empty.
+	// nameMarks are the characters that are safe in a name besides ASCII letters
+	// and digits. If it is empty, they are safeInNames.
 	nameMarks string
-	// opaqueMarks are further characters that are safe in a value, but for
-	// baggage, which can be encoded.
-	opaqueMarks string
-	// baggageMarks are further characters that are safe in baggage.
-	baggageMarks string
-	// refused is text that no value may hold; none if it is empty.
+	// opaqueMarks and baggageMarks are more characters that are safe in values,
+	// the latter in baggage, which can be encoded.
+	opaqueMarks, baggageMarks string
+	// refused is text that no value may hold. If it is empty, there is none.
 	refused string
 	// ascii reports whether values may only hold ASCII, and asciiArguments
 	// whether arguments may.
 	ascii, asciiArguments bool
-	// maxJSON is the most bytes the parameters may have as JSON; 0 is no limit.
+	// maxJSON is the limit of the parameters as JSON, in bytes; 0 means no limit.
 	maxJSON int
-}
-
-// The characters, beside letters and digits, that reach a process as they are on
-// every way from a parameter to it: through a shell in double or in single
-// quotes, through kubelet, through templates, JSON and Java properties. All
-// others are unsafe: whoever wrote the context that is passed on could have them
-// expanded, or run.
-const (
-	safeInValues = " %*+,-./:;=@_~"
-	safeInNames  = " -._"
-)
-
-// maxValue is the longest value: half of what Linux takes as one argument or
-// variable of a process.
-const maxValue = 64 << 10
-
-func (ps preset) namesOf(key string) []string {
-	if ps.names == nil {
-		return []string{key}
-	}
-	return ps.names(key)
-}
-
-// pass returns what may be sent for a value, or that nothing may. In baggage,
-// values may be percent-encoded; everything else is opaque, and left out.
-func (ps preset) pass(key, value string) (string, bool) {
-	if !ps.passesNames(key) || len(value) > maxValue {
-		return "", false
-	}
-	if key == keyBaggage {
-		value = encodeValues(value, func(b byte) bool { return ps.isSafe(rune(b), ps.baggageMarks) })
-		return value, ps.passes(value, ps.baggageMarks)
-	}
-	return value, ps.passes(value, ps.opaqueMarks)
-}
-
-// passesNames reports whether the names that key goes under hold nothing but
-// what is safe.
-func (ps preset) passesNames(key string) bool {
-	marks := ps.nameMarks
-	if marks == "" {
-		marks = safeInNames
-	}
-	unsafe := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune(marks, r) }
-	return !slices.ContainsFunc(ps.namesOf(key), func(name string) bool { return strings.ContainsFunc(name, unsafe) })
-}
-
-// passes reports whether value holds nothing but what is safe. White space at
-// either end is not: some ways cut it off.
-func (ps preset) passes(value, marks string) bool {
-	return !strings.ContainsFunc(value, func(r rune) bool { return !ps.isSafe(r, marks) }) &&
-		!strings.HasPrefix(value, " ") && !strings.HasSuffix(value, " ") &&
-		(ps.refused == "" || !strings.Contains(value, ps.refused))
-}
-
-// isSafe reports whether r reaches a process as it is. marks are characters that
-// are safe beside those that always are.
-func (ps preset) isSafe(r rune, marks string) bool {
-	if r > unicode.MaxASCII {
-		return !ps.ascii && (unicode.IsLetter(r) || unicode.IsDigit(r))
-	}
-	return isAlphanumeric(r) || strings.ContainsRune(safeInValues, r) || strings.ContainsRune(marks, r)
-}
-
-// encodeValues returns a baggage with each byte of its values that is not safe
-// percent-encoded, as far as it is a byte that baggage may hold. Names have no
-// encoding.
-// https://www.w3.org/TR/baggage/#definition
-func encodeValues(baggage string, isSafe func(byte) bool) string {
-	var out strings.Builder
-	inValue := false
-	for i := range len(baggage) {
-		b := baggage[i]
-		if inValue && '!' <= b && b <= '~' && !isSafe(b) {
-			fmt.Fprintf(&out, "%%%02X", b)
-			continue
-		}
-		inValue = b == '=' || inValue && b != ',' && b != ';'
-		out.WriteByte(b)
-	}
-	return out.String()
-}
-
-// passesArgument reports whether an argument can hold value as the flag key.
-func (ps preset) passesArgument(key, value string) bool {
-	beyondASCII := func(r rune) bool { return r > unicode.MaxASCII }
-	return key == property(key) && (!ps.asciiArguments || !strings.ContainsFunc(value, beyondASCII))
-}
-
-func isAlphanumeric(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-}
-
-// fits reports whether the service takes params, a map or a list.
-func (ps preset) fits(params any) bool {
-	if ps.maxJSON == 0 {
-		return true
-	}
-	text, err := json.Marshal(params)
-	return err != nil || len(text) <= ps.maxJSON // what is no JSON is for the service to refuse.
 }
 
 func (ps preset) apply(cfg config) config {
@@ -138,84 +36,91 @@ func (ps preset) apply(cfg config) config {
 	return cfg
 }
 
-// reference is how a value begins in which a service finds something to expand.
-const reference = "{{"
+// namesOf returns the names that key has among the parameters.
+func (ps preset) namesOf(key string) []string {
+	if ps.names == nil {
+		return []string{key}
+	}
+	return ps.names(key)
+}
 
-// Databricks writes what a Databricks job takes as JobParameters, or as one of
-// the older notebook, named Python, SQL or JAR parameters.
+// accepts reports whether the service accepts the size of params, a map or a
+// list.
+func (ps preset) accepts(params any) bool {
+	if ps.maxJSON == 0 {
+		return true
+	}
+	text, err := json.Marshal(params)
+	return err != nil || len(text) <= ps.maxJSON // the service refuses what is not JSON.
+}
+
+// Databricks returns the preset for the JobParameters of a Databricks job, and
+// for the older parameters of notebook, named Python, SQL and JAR tasks.
 //
-// Keys are ASCII letters, digits, "_", "-" and "."; another one is left out. A
-// value holds letters, digits, spaces, "%*+,-./:;=@_~", and braces that are not
-// "{{", which Databricks reads as a reference: all else is percent-encoded in
-// baggage, and another value with it is left out. The
-// parameters as JSON have at most 10,000 bytes, with the name of their field:
-// over it the baggage goes first, then the tracestate, then the waybill, and
-// what is too large then is [ErrTooLarge]. Arguments are those of Python and
-// spark-submit tasks, which hold ASCII only: another value is left out.
+// Keys hold ASCII letters, digits, "_", "-" and "."; other keys are left out. In
+// a value that is not baggage, braces are safe too, but not "{{", which
+// Databricks reads as a reference. Arguments are those of Python and spark-submit
+// tasks, which hold only ASCII; a value with other characters is left out.
 //
-// The job must define the parameters: see [ParameterDefinitions]. A run of
-// runs/submit has none, but its tasks have their own. The traceparent header
-// that the Databricks SDK sends is not the context of ctx, and no header reaches
-// the run.
+// The parameters as JSON, with the name of their field, have at most 10,000
+// bytes. Over that limit the baggage is dropped first, then the tracestate, then
+// the waybill. If there is no room for the rest, [Inject] returns [ErrTooLarge].
+//
+// The job must define the parameters; see [ParameterDefinitions]. A run of
+// runs/submit has none, but its tasks have their own. The traceparent header that
+// the Databricks SDK sends is not the context of ctx, and no header reaches the
+// run.
 // https://docs.databricks.com/api/workspace/jobs/runnow
 // https://docs.databricks.com/aws/en/jobs/dynamic-value-references
 func Databricks() Option {
 	return preset{
-		nameMarks: "_-.", opaqueMarks: "{}", refused: reference, asciiArguments: true,
+		nameMarks: "_-.", opaqueMarks: "{}", refused: "{{", asciiArguments: true,
 		maxJSON: databricksLimit - len(databricksField),
 	}
 }
 
 const (
 	databricksLimit = 10_000
-	databricksField = `{"python_named_params":}` // the longest of the fields.
+	databricksField = `{"python_named_params":}` // the longest name of a field.
 )
 
-// DatabricksEnv writes what a new cluster takes as spark_env_vars: names of
-// variables, such as TRACEPARENT, which a process finds with
-// carriers/envcarrier. It is for a cluster that is made for one run, as
-// runs/submit does; a cluster that runs share would give all of them one
+// DatabricksEnv returns the preset for the spark_env_vars of a new Databricks
+// cluster: names of environment variables, such as TRACEPARENT, which a process
+// reads with carriers/envcarrier. Use it for a cluster that is created for one
+// run, as by runs/submit; a cluster that runs share would give all of them one
 // context.
 //
-// A cluster exports them in a shell and expands references to secrets. A value
-// holds ASCII letters, digits, spaces and "%*+,-./:;=@_~": all else is
-// percent-encoded in baggage, and another value with it is left out.
+// A cluster exports the variables in a shell and expands references to secrets.
+// Only ASCII letters are safe.
 // https://docs.databricks.com/aws/en/compute/configure#environment-variables
 func DatabricksEnv() Option {
-	return preset{names: func(key string) []string { return []string{variable(key)} }, ascii: true}
+	return preset{names: func(key string) []string { return []string{envname.Normalize(key)} }, ascii: true}
 }
 
-// Argo writes what an Argo workflow takes as parameters. Keys are ASCII letters,
-// digits, "_" and "-"; another one is left out. A value holds letters, digits,
-// spaces and "%*+,-./:;=@_~": all else is percent-encoded in baggage, and another
-// value with it is left out, because Argo reads "{{" as a reference, and kubelet
-// "$(" where a template has the parameter in an argument or a variable. The
-// workflow must declare the parameters under spec.arguments, with an empty value
-// as the default.
+// Argo returns the preset for the parameters of an Argo workflow.
+//
+// Keys hold ASCII letters, digits, "_" and "-"; other keys are left out. Argo
+// reads "{{" as a reference, and kubelet "$(" where a template has the parameter
+// in an argument or a variable, so neither is safe. The workflow must declare the
+// parameters under spec.arguments, with an empty default.
 // https://argo-workflows.readthedocs.io/en/latest/variables/
 func Argo() Option { return preset{nameMarks: "_-"} }
 
-// Airflow writes the plain keys, which Airflow leaves alone and a task reads
-// from dag_run.conf, and the traceparent once more under the key that from
-// Airflow 3.4 on makes Airflow's own spans children of the span in ctx. For a
-// conf with values that are not strings see [InjectConf].
+// Airflow returns the preset for the conf of an Airflow DAG run. It writes the
+// plain keys, which Airflow ignores and a task reads from dag_run.conf, and the
+// traceparent once more under the key that from Airflow 3.4 on makes Airflow's
+// own spans children of the span in ctx. Without the preset only the plain keys
+// are written, and Airflow's spans stay in a trace of their own. For a conf with
+// values that are not strings use [InjectConf].
 //
-// Airflow does not render a conf, but tasks put its values into commands and
-// variables. A value holds letters, digits, spaces, braces and "%*+,-./:;=@_~":
-// all else is percent-encoded in baggage, and another value with it is left out.
+// Braces are safe too, because Airflow does not render a conf. Other characters
+// are not, because tasks put the values into commands and variables.
 //
-// A run that is cleared reads its conf again and joins the same trace. Without
-// this preset only the plain keys are written: Airflow's spans stay in a trace
-// of their own, and the tasks link to the span in ctx. A DAG that declares a
-// Param called as one of the keys checks the value.
+// A run that is cleared reads its conf again and joins the same trace. A DAG that
+// declares a Param with one of the keys as its name validates the value.
 // https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/params.html
 func Airflow() Option { return airflow }
 
-// airflowParent is the key of the parent of Airflow's own spans: a traceparent,
-// or a mapping of traceparent and tracestate.
-const airflowParent = "airflow/dagrun_parent_trace_context"
-
-//nolint:gochecknoglobals // constant.
 var airflow = preset{
 	names: func(key string) []string {
 		if key == keyTraceparent {
@@ -226,67 +131,36 @@ var airflow = preset{
 	nameMarks: safeInNames + "/", opaqueMarks: "{}", baggageMarks: "{}",
 }
 
-// airflowMapping is what p has for Airflow's own spans.
-func (p *parcel) airflowMapping() map[string]any {
-	mapping := map[string]any{}
-	for _, key := range []string{keyTraceparent, keyTracestate} {
-		if value, ok := p.values[key]; ok {
-			mapping[key] = value
-		}
-	}
-	return mapping
-}
-
-// Spark writes the configuration of a Spark application, for --conf or the
-// SparkConf of a launcher: each key as a property spark.waybill.KEY, which the
-// driver reads under any master, and as an environment variable of the
-// executors, of the driver in Kubernetes and of the application master in YARN.
-// The last two have no effect under another master.
+// Spark returns the preset for the configuration of a Spark application, for
+// --conf or the SparkConf of a launcher. Each key becomes a property
+// spark.waybill.KEY, which the driver reads under any master, and an environment
+// variable of the executors, of the driver in Kubernetes and of the application
+// master in YARN. The last two have no effect under another master.
 //
-// YARN runs variables and arguments through a shell, and Kubernetes expands
-// them. A value holds ASCII letters, digits, spaces and "%*+,-./:;=@_~": all else
-// is percent-encoded in baggage, and another value with it is left out.
-// Application arguments, see [InjectArgs], reach the driver too.
+// YARN runs variables and arguments through a shell, and Kubernetes expands them.
+// Only ASCII letters are safe. The arguments of an application, see [InjectArgs],
+// reach the driver too.
 // https://spark.apache.org/docs/latest/configuration.html#runtime-environment
 func Spark() Option { return preset{names: sparkNames, ascii: true} }
 
 func sparkNames(key string) []string {
-	name := variable(key)
+	name := envname.Normalize(key)
 	return []string{
-		"spark.waybill." + property(key),
+		"spark.waybill." + propertyName(key),
 		"spark.executorEnv." + name,
 		"spark.kubernetes.driverEnv." + name,
 		"spark.yarn.appMasterEnv." + name,
 	}
 }
 
-// property returns key as a part of a property's name, with a "_" for every
-// character that is not safe in one.
-func property(key string) string {
+// propertyName returns key with an underscore for every character that is not
+// safe in the name of a property.
+func propertyName(key string) string {
+	isUnsafe := isUnsafeBeside(safeInFlags)
 	return strings.Map(func(r rune) rune {
-		if isAlphanumeric(r) || strings.ContainsRune("-._", r) {
-			return r
-		}
-		return '_'
-	}, key)
-}
-
-// variable returns the name of the environment variable that key travels under,
-// as OpenTelemetry's environment carriers have it.
-// https://opentelemetry.io/docs/specs/otel/context/env-carriers/#key-name-normalization
-func variable(key string) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z':
-			return r - 'a' + 'A'
-		case isAlphanumeric(r):
-			return r
-		default:
+		if isUnsafe(r) {
 			return '_'
 		}
+		return r
 	}, key)
-	if name == "" || '0' <= name[0] && name[0] <= '9' {
-		return "_" + name
-	}
-	return name
 }

@@ -25,7 +25,7 @@ import (
 // w3c is a propagator without a waybill, so that results can be compared.
 var w3c = propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})
 
-func TestCarrierConforms(t *testing.T) {
+func TestCarrier_Conforms(t *testing.T) {
 	t.Parallel()
 	carriertest.Run(t, func() propagation.TextMapCarrier { return jobcarrier.Carrier{} },
 		carriertest.WithNil(func() propagation.TextMapCarrier { return jobcarrier.Carrier(nil) }),
@@ -33,7 +33,6 @@ func TestCarrierConforms(t *testing.T) {
 	)
 }
 
-// Rule 49.
 func TestInject(t *testing.T) {
 	t.Parallel()
 	span := spanContext(t)
@@ -51,54 +50,88 @@ func TestInject(t *testing.T) {
 		"an empty default":    {span, map[string]string{"traceparent": ""}, nil, map[string]string{"traceparent": traceparent}, nil},
 		"the caller's own":    {span, map[string]string{"traceparent": "mine"}, nil, map[string]string{"traceparent": "mine"}, nil},
 		"no half of two":      {span, map[string]string{"tracestate": "mine=1"}, nil, map[string]string{"tracestate": "mine=1"}, nil},
-		"kept on demand too":  {span, map[string]string{"traceparent": "mine"}, []jobcarrier.Option{jobcarrier.WithPolicy(propagation.KeepExisting)}, map[string]string{"traceparent": "mine"}, nil},
+		"kept on demand too":  {span, map[string]string{"traceparent": "mine"}, []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting))}, map[string]string{"traceparent": "mine"}, nil},
 		"an error on demand":  {span, map[string]string{"traceparent": "mine"}, []jobcarrier.Option{jobcarrier.WithErrorOnConflict()}, map[string]string{"traceparent": "mine"}, jobcarrier.ErrConflict},
 		"no conflict without": {t.Context(), map[string]string{"traceparent": "mine"}, []jobcarrier.Option{jobcarrier.WithErrorOnConflict()}, map[string]string{"traceparent": "mine"}, nil},
 		"replaced on demand": {
 			span,
 			map[string]string{"traceparent": "old", "tracestate": "old=1", "baggage": "old=1", "day": "mon"},
-			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace), jobcarrier.WithErrorOnConflict()},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace)), jobcarrier.WithErrorOnConflict()},
 			map[string]string{"day": "mon", "traceparent": traceparent},
 			nil,
 		},
 		"removed on demand": {
 			t.Context(),
 			map[string]string{"traceparent": "old", "day": "mon"},
-			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
 			map[string]string{"day": "mon"},
 			nil,
 		},
-		"the zero policy is the default": {
+		"the zero policy is that of every package": {
 			span,
+			map[string]string{"traceparent": "old", "tracestate": "old=1"},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(0))},
+			map[string]string{"traceparent": traceparent},
+			nil,
+		},
+		"the zero policy without a span": {
+			t.Context(),
+			map[string]string{"traceparent": "old", "tracestate": "old=1"},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(0))},
+			map[string]string{"traceparent": "old", "tracestate": "old=1"},
+			nil,
+		},
+		"the caller's own in another case": {span, map[string]string{"TraceParent": "mine"}, nil, map[string]string{"TraceParent": "mine"}, nil},
+		"every spelling is replaced": {
+			span,
+			map[string]string{"TraceParent": "old", "TRACESTATE": "old=1", "Baggage": "old=1"},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
+			map[string]string{"traceparent": traceparent},
+			nil,
+		},
+		"every spelling of a variable is replaced": {
+			span,
+			map[string]string{"Traceparent": "old", "tracestate": "old=1"},
+			[]jobcarrier.Option{jobcarrier.DatabricksEnv(), jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
+			map[string]string{"TRACEPARENT": traceparent},
+			nil,
+		},
+		"baggage without a span": {
+			withBaggage(t, t.Context(), "user=42"), nil,
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user"))},
+			map[string]string{"baggage": "user=42"},
+			nil,
+		},
+		"no baggage beside the caller's own context": {
+			withBaggage(t, t.Context(), "user=42"),
 			map[string]string{"traceparent": "mine"},
-			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace), jobcarrier.WithPolicy(0)},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user"))},
 			map[string]string{"traceparent": "mine"},
 			nil,
 		},
-		// Rule 58.
 		"no baggage by default": {withBaggage(t, span, "user=42"), nil, nil, map[string]string{"traceparent": traceparent}, nil},
 		"baggage key by key": {
 			withBaggage(t, span, "user=42,tenant=7"), nil,
-			[]jobcarrier.Option{jobcarrier.WithBaggage("tenant")},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("tenant"))},
 			map[string]string{"traceparent": traceparent, "baggage": "tenant=7"},
 			nil,
 		},
 		"the caller's own baggage": {
 			withBaggage(t, span, "user=42"),
 			map[string]string{"baggage": "two bags"},
-			[]jobcarrier.Option{jobcarrier.WithBaggage("user")},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user"))},
 			map[string]string{"traceparent": traceparent, "baggage": "two bags"},
 			nil,
 		},
 		"no baggage after all": {
 			withBaggage(t, span, "user=42"), nil,
-			[]jobcarrier.Option{jobcarrier.WithBaggage("user"), jobcarrier.WithoutBaggage()},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user")), jobcarrier.WithPropagation(propagation.WithoutBaggage())},
 			map[string]string{"traceparent": traceparent},
 			nil,
 		},
 		"at most so many bytes": {
 			withTracestate(t, span, "a=1"), nil,
-			[]jobcarrier.Option{jobcarrier.WithMaxBytes(70)},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithMaxBytes(70))},
 			map[string]string{"traceparent": traceparent},
 			nil,
 		},
@@ -106,7 +139,7 @@ func TestInject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := maps.Clone(test.params)
-			opts := append([]jobcarrier.Option{jobcarrier.WithPropagator(w3c)}, test.opts...)
+			opts := append([]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(w3c))}, test.opts...)
 			got, err := jobcarrier.Inject(test.ctx, test.params, opts...)
 			if !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
 				t.Errorf("error %v, want %v", err, test.err)
@@ -125,8 +158,7 @@ func TestInject(t *testing.T) {
 	}
 }
 
-//nolint:contextcheck // Read takes no context.
-func TestRoundTrip(t *testing.T) {
+func TestInject_RoundTrip(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=42"), "a=1")
 	for name, opts := range map[string][]jobcarrier.Option{
@@ -139,7 +171,7 @@ func TestRoundTrip(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts = append(opts, jobcarrier.WithPropagator(propagation.Default()), jobcarrier.WithBaggage("user"))
+			opts = append(opts, jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default())), jobcarrier.WithPropagation(propagation.WithBaggage("user")))
 			params, err := jobcarrier.Inject(ctx, map[string]string{"day": "mon"}, opts...)
 			if err != nil {
 				t.Fatal(err)
@@ -165,7 +197,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-func TestMalformedContextLeavesCtxAlone(t *testing.T) {
+func TestExtract_MalformedContext(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"upper case":     strings.ToUpper(traceparent),
@@ -178,7 +210,7 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opt := jobcarrier.WithPropagator(w3c)
+			opt := jobcarrier.WithPropagation(propagation.WithPropagator(w3c))
 			params := map[string]string{"traceparent": value, "tracestate": "a=1"}
 			args := []string{"--traceparent=" + value, "--tracestate=a=1"}
 			for from, ctx := range map[string]context.Context{
@@ -197,9 +229,9 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 		})
 	}
 	for from, remote := range map[string]propagation.Remote{
-		"parameters": jobcarrier.Read(nil, jobcarrier.WithPropagator(w3c)),
-		"arguments":  jobcarrier.ReadArgs(nil, jobcarrier.WithPropagator(w3c)),
-		"a conf":     jobcarrier.ReadConf(nil, jobcarrier.WithPropagator(w3c)),
+		"parameters": jobcarrier.Read(nil, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))),
+		"arguments":  jobcarrier.ReadArgs(nil, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))),
+		"a conf":     jobcarrier.ReadConf(nil, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))),
 	} {
 		if err := remote.Err(); !errors.Is(err, propagation.ErrAbsent) {
 			t.Errorf("%s: error %v", from, err)
@@ -207,14 +239,14 @@ func TestMalformedContextLeavesCtxAlone(t *testing.T) {
 	}
 }
 
-func TestNilContext(t *testing.T) {
+func TestExtract_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
 	params := map[string]string{"traceparent": traceparent}
 	for from, ctx := range map[string]context.Context{
-		"parameters": jobcarrier.Extract(none, params, jobcarrier.WithPropagator(w3c)),
-		"arguments":  jobcarrier.ExtractArgs(none, []string{"--traceparent=" + traceparent}, jobcarrier.WithPropagator(w3c)),
-		"a conf":     jobcarrier.ExtractConf(none, map[string]any{"traceparent": traceparent}, jobcarrier.WithPropagator(w3c)),
+		"parameters": jobcarrier.Extract(none, params, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))),
+		"arguments":  jobcarrier.ExtractArgs(none, []string{"--traceparent=" + traceparent}, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))),
+		"a conf":     jobcarrier.ExtractConf(none, map[string]any{"traceparent": traceparent}, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))),
 	} {
 		if !trace.SpanContextFromContext(ctx).IsValid() {
 			t.Errorf("%s: nothing was extracted into a nil ctx", from)
@@ -222,11 +254,11 @@ func TestNilContext(t *testing.T) {
 	}
 }
 
-// One map may be the parameters of many runs that start at once. Rule 49.
-func TestRunsShareNoMemoryConcurrentSafe(t *testing.T) {
+// One map may be the parameters of many runs that start at once.
+func TestInject_ConcurrentSafe(t *testing.T) {
 	t.Parallel()
 	params, args := map[string]string{"day": "mon"}, append(make([]string, 0, 8), "run", "--", "file")
-	opts := []jobcarrier.Option{jobcarrier.WithPropagator(w3c), jobcarrier.Databricks()}
+	opts := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.Databricks()}
 	ctx := spanContext(t)
 	var wg sync.WaitGroup
 	for range 100 {
@@ -246,13 +278,10 @@ func TestRunsShareNoMemoryConcurrentSafe(t *testing.T) {
 	}
 }
 
-// Rule 47.
-//
-//nolint:contextcheck // Read takes no context.
-func TestReferencesCannotArise(t *testing.T) {
+func TestPresets_References(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user={{job.id}},b=a}b;p={{x}}"), "a={{job.id}}")
-	with := []jobcarrier.Option{jobcarrier.WithPropagator(w3c), jobcarrier.WithBaggage("user", "b")}
+	with := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.WithPropagation(propagation.WithBaggage("user", "b"))}
 	for name, preset := range map[string]jobcarrier.Option{"Databricks": jobcarrier.Databricks(), "Argo": jobcarrier.Argo()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,8 +316,8 @@ func TestReferencesCannotArise(t *testing.T) {
 }
 
 // Whatever a value is, a service finds nothing in it to expand, and what arrives
-// is the value or nothing. Rules 47 and 53.
-func FuzzWhatPasses(f *testing.F) {
+// is the value or nothing.
+func FuzzPresets_References(f *testing.F) {
 	for _, seed := range []string{"a={{b}}", "a=b,c={d}", "a=it's;p='", "a={", "'=b", "a=b=c{,{{", "a=%7B{", ",;=\x00{\xff"} {
 		f.Add(seed)
 	}
@@ -302,7 +331,7 @@ func FuzzWhatPasses(f *testing.F) {
 			"Argo":       {jobcarrier.Argo(), "{{", strings.ToLower},
 			"variables":  {jobcarrier.DatabricksEnv(), "'", strings.ToUpper},
 		} {
-			params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(pair(value)), test.preset, jobcarrier.WithMaxBytes(0))
+			params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(pair(value))), test.preset, jobcarrier.WithPropagation(propagation.WithMaxBytes(0)))
 			fits := len(value) < 500 // a character may have six bytes in JSON.
 			if err != nil && fits {
 				t.Errorf("%s: error %v", name, err)
@@ -339,15 +368,14 @@ func (pair) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.C
 }
 func (pair) Fields() []string { return []string{"tracestate", "baggage"} }
 
-// Rule 53.
-func TestVariablesOfACluster(t *testing.T) {
+func TestDatabricksEnv(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=o'neill,it's=1"), "a=1")
 	for allowed, want := range map[string]map[string]string{
 		"user": {"TRACEPARENT": traceparent, "TRACESTATE": "a=1", "BAGGAGE": "user=o%27neill"},
 		"it's": {"TRACEPARENT": traceparent, "TRACESTATE": "a=1"}, // a name can not be encoded.
 	} {
-		environ, err := jobcarrier.Inject(ctx, nil, jobcarrier.WithPropagator(w3c), jobcarrier.DatabricksEnv(), jobcarrier.WithBaggage(allowed))
+		environ, err := jobcarrier.Inject(ctx, nil, jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.DatabricksEnv(), jobcarrier.WithPropagation(propagation.WithBaggage(allowed)))
 		if diff := cmp.Diff(want, environ); diff != "" || err != nil {
 			t.Errorf("error %v, variables (-want +got):\n%s", err, diff)
 		}
@@ -356,14 +384,14 @@ func TestVariablesOfACluster(t *testing.T) {
 			t.Errorf("the process reads %+v, %s", got.SpanContext(), got.Baggage())
 		}
 	}
-	environ, err := jobcarrier.Inject(withTracestate(t, ctx, "a='1'"), nil, jobcarrier.WithPropagator(w3c), jobcarrier.DatabricksEnv())
+	environ, err := jobcarrier.Inject(withTracestate(t, ctx, "a='1'"), nil, jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.DatabricksEnv())
 	if _, ok := environ["TRACESTATE"]; ok || err != nil || len(environ) != 1 {
 		t.Errorf("error %v, variables %q", err, environ)
 	}
 }
 
-// Only values of baggage can be encoded, its names have to stay. Rule 53.
-func TestOnlyValuesOfBaggageAreEncoded(t *testing.T) {
+// Only values of baggage can be encoded, its names have to stay.
+func TestPresets_EncodedBaggage(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
 		"a=b'c":         "a=b%27c",
@@ -375,7 +403,7 @@ func TestOnlyValuesOfBaggageAreEncoded(t *testing.T) {
 		"it's=a":        "",
 		"a=b;p=q,r;s='": "a=b;p=q,r;s=%27",
 	} {
-		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(pair(value)), jobcarrier.DatabricksEnv())
+		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(pair(value))), jobcarrier.DatabricksEnv())
 		if params["BAGGAGE"] != want || err != nil {
 			t.Errorf("%q became %q, want %q, error %v", value, params["BAGGAGE"], want, err)
 		}
@@ -383,16 +411,16 @@ func TestOnlyValuesOfBaggageAreEncoded(t *testing.T) {
 }
 
 // Names of variables are those of envcarrier.
-func FuzzVariables(f *testing.F) {
+func FuzzPresets_Variables(f *testing.F) {
 	for _, seed := range []string{"", "traceparent", "x-b3-traceid", "0abc", "🧳", "Mój", "\xff", "A=B"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, key string) {
-		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(keyed(key)), jobcarrier.DatabricksEnv())
+		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(keyed(key))), jobcarrier.DatabricksEnv())
 		if want := envcarrier.Normalize(key); params[want] != "v" || len(params) != 1 || err != nil {
 			t.Errorf("error %v, %q goes under %q, want %q", err, key, params, want)
 		}
-		params, err = jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(keyed(key)), jobcarrier.Spark())
+		params, err = jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(keyed(key))), jobcarrier.Spark())
 		if want := "spark.executorEnv." + envcarrier.Normalize(key); params[want] != "v" || len(params) != 4 || err != nil {
 			t.Errorf("error %v, %q goes under %q, want %q", err, key, params, want)
 		}
@@ -408,12 +436,11 @@ func (keyed) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.
 }
 func (k keyed) Fields() []string { return []string{string(k)} }
 
-// Rules 46 and 52.
-func TestDatabricksSizePreflight(t *testing.T) {
+func TestDatabricks_Size(t *testing.T) {
 	t.Parallel()
 	const limit = 10_000
 	span := withTracestate(t, withBaggage(t, spanContext(t), "user=42"), "a=1")
-	opts := []jobcarrier.Option{jobcarrier.WithPropagator(propagation.Default()), jobcarrier.WithBaggage("user"), jobcarrier.Databricks()}
+	opts := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default())), jobcarrier.WithPropagation(propagation.WithBaggage("user")), jobcarrier.Databricks()}
 	size := func(params map[string]string) int {
 		text, err := json.Marshal(map[string]any{"python_named_params": params})
 		if err != nil {
@@ -464,8 +491,7 @@ func TestDatabricksSizePreflight(t *testing.T) {
 	}
 }
 
-// Rule 44.
-func TestKeysAreValid(t *testing.T) {
+func TestPresets_Keys(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		preset jobcarrier.Option
@@ -475,7 +501,7 @@ func TestKeysAreValid(t *testing.T) {
 		"Argo":       {jobcarrier.Argo(), map[string]string{}},
 		"any":        {nil, map[string]string{"x-b3.a_1": "v", "x b3": "v"}},
 	} {
-		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagator(odd{}), test.preset)
+		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(odd{})), test.preset)
 		if diff := cmp.Diff(test.want, params); diff != "" || err != nil {
 			t.Errorf("%s: error %v, parameters (-want +got):\n%s", name, err, diff)
 		}
@@ -492,27 +518,24 @@ func (odd) Inject(_ context.Context, c propagation.TextMapCarrier) {
 func (odd) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context { return ctx }
 func (odd) Fields() []string                                                          { return []string{"x-b3.a_1", "x b3"} }
 
-// Rule 45.
 func TestParameterDefinitions(t *testing.T) {
 	t.Parallel()
-	definitions := jobcarrier.ParameterDefinitions(jobcarrier.WithPropagator(propagation.Default()))
+	definitions := jobcarrier.ParameterDefinitions(jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default())))
 	text, err := json.Marshal(definitions)
 	want := `[{"default":"","name":"baggage"},{"default":"","name":"traceparent"},{"default":"","name":"tracestate"},{"default":"","name":"waybill"}]`
 	if err != nil || string(text) != want {
 		t.Errorf("error %v, definitions %s, want %s", err, text, want)
 	}
-	// Rule 44.
 	if got := definitions[1].Reference(); got != "{{job.parameters.traceparent}}" {
 		t.Errorf("reference %q", got)
 	}
 }
 
-// Rule 55.
 func TestInjectConf(t *testing.T) {
 	t.Parallel()
 	const parent = "airflow/dagrun_parent_trace_context"
 	span := spanContext(t)
-	opts := []jobcarrier.Option{jobcarrier.WithPropagator(w3c)}
+	opts := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(w3c))}
 	for name, test := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // a row of a table.
 		conf map[string]any
@@ -537,7 +560,7 @@ func TestInjectConf(t *testing.T) {
 		},
 		"baggage is not for the mapping": {
 			withBaggage(t, span, "user=42"), nil,
-			[]jobcarrier.Option{jobcarrier.WithBaggage("user")},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user"))},
 			map[string]any{"traceparent": traceparent, "baggage": "user=42", parent: map[string]any{"traceparent": traceparent}},
 			nil,
 		},
@@ -556,7 +579,7 @@ func TestInjectConf(t *testing.T) {
 		"replaced on demand": {
 			span,
 			map[string]any{"tracestate": "old=1", parent: "old"},
-			[]jobcarrier.Option{jobcarrier.WithPolicy(propagation.Replace)},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
 			map[string]any{"traceparent": traceparent, parent: map[string]any{"traceparent": traceparent}},
 			nil,
 		},
@@ -590,17 +613,17 @@ func TestReadConf(t *testing.T) {
 			if err := json.Unmarshal([]byte(conf), &values); err != nil {
 				t.Fatal(err)
 			}
-			sc := jobcarrier.ReadConf(values, jobcarrier.WithPropagator(w3c)).SpanContext()
+			sc := jobcarrier.ReadConf(values, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))).SpanContext()
 			if sc.TraceID().String() != traceparent[3:35] || name != "the string alone" && sc.TraceState().String() != "a=1" {
 				t.Errorf("read %+v", sc)
 			}
-			if !trace.SpanContextFromContext(jobcarrier.ExtractConf(t.Context(), values, jobcarrier.WithPropagator(w3c))).Equal(sc) {
+			if !trace.SpanContextFromContext(jobcarrier.ExtractConf(t.Context(), values, jobcarrier.WithPropagation(propagation.WithPropagator(w3c)))).Equal(sc) {
 				t.Error("ExtractConf and ReadConf differ")
 			}
 		})
 	}
 	for _, conf := range []map[string]any{nil, {"traceparent": 1}, {"airflow/dagrun_parent_trace_context": 1}} {
-		if err := jobcarrier.ReadConf(conf, jobcarrier.WithPropagator(w3c)).Err(); !errors.Is(err, propagation.ErrAbsent) {
+		if err := jobcarrier.ReadConf(conf, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))).Err(); !errors.Is(err, propagation.ErrAbsent) {
 			t.Errorf("%v: error %v", conf, err)
 		}
 	}
@@ -633,7 +656,7 @@ func FuzzReadConf(f *testing.F) {
 			_ = json.Unmarshal(mapping["tracestate"], &want.tracestate)
 		}
 		plain := map[string]string{"traceparent": want.traceparent, "tracestate": want.tracestate}
-		got, same := jobcarrier.ReadConf(conf, jobcarrier.WithPropagator(w3c)), jobcarrier.Read(plain, jobcarrier.WithPropagator(w3c))
+		got, same := jobcarrier.ReadConf(conf, jobcarrier.WithPropagation(propagation.WithPropagator(w3c))), jobcarrier.Read(plain, jobcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 		if !got.SpanContext().Equal(same.SpanContext()) {
 			t.Errorf("of %s it reads %+v, want %+v", text, got.SpanContext(), same.SpanContext())
 		}
@@ -649,11 +672,10 @@ func raw(text string) map[string]json.RawMessage {
 
 func isText(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }
 
-// Rule 54.
-func TestSparkKeysReachTheDriver(t *testing.T) {
+func TestSpark_Keys(t *testing.T) {
 	t.Parallel()
 	params, err := jobcarrier.Inject(spanContext(t), map[string]string{"spark.app.name": "report"},
-		jobcarrier.WithPropagator(w3c), jobcarrier.Spark())
+		jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.Spark())
 	want := map[string]string{
 		"spark.app.name":                         "report",
 		"spark.waybill.traceparent":              traceparent,
@@ -666,24 +688,24 @@ func TestSparkKeysReachTheDriver(t *testing.T) {
 	}
 	// One of them is the caller's own.
 	params, err = jobcarrier.Inject(spanContext(t), map[string]string{"spark.executorEnv.TRACEPARENT": "mine"},
-		jobcarrier.WithPropagator(w3c), jobcarrier.Spark())
+		jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.Spark())
 	if err != nil || len(params) != 1 {
 		t.Errorf("error %v, parameters %q", err, params)
 	}
 }
 
-func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
+func TestWithPropagation_HostileGlobals(t *testing.T) {
 	ctx := spanContext(t)
 	setGlobalPropagator(t, odd{})
-	for _, opts := range [][]jobcarrier.Option{nil, {jobcarrier.WithPropagator(nil)}} {
+	for _, opts := range [][]jobcarrier.Option{nil, {jobcarrier.WithPropagation(propagation.WithPropagator(nil))}} {
 		if params, err := jobcarrier.Inject(ctx, nil, opts...); err != nil || params["x-b3.a_1"] != "v" {
 			t.Errorf("the global propagator was not used: %v, %q", err, params)
 		}
 	}
 	setGlobalPropagator(t, hostile{t})
 	opts := []jobcarrier.Option{
-		jobcarrier.WithPropagator(w3c), jobcarrier.WithMaxBytes(200), jobcarrier.WithBaggage("a"), jobcarrier.WithoutBaggage(),
-		jobcarrier.WithPolicy(propagation.KeepExisting), jobcarrier.WithErrorOnConflict(),
+		jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.WithPropagation(propagation.WithMaxBytes(200)), jobcarrier.WithPropagation(propagation.WithBaggage("a")), jobcarrier.WithPropagation(propagation.WithoutBaggage()),
+		jobcarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)), jobcarrier.WithErrorOnConflict(),
 		jobcarrier.Databricks(), jobcarrier.DatabricksEnv(), jobcarrier.Argo(), jobcarrier.Airflow(), jobcarrier.Spark(), nil,
 	}
 	params, err := jobcarrier.Inject(ctx, nil, opts...)

@@ -1,0 +1,98 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobcarrier
+
+import (
+	"slices"
+	"strings"
+)
+
+// argument is a flag in a list of arguments.
+type argument struct {
+	name     string
+	value    string
+	hasValue bool
+	at       int // The index of the flag.
+	next     int // The index after the flag and its value.
+}
+
+// nextFlag returns the first flag in args, from an index on, for whose name
+// isOurs reports true, and reports whether there is one. A flag of which the
+// value does not follow a "=" has the next argument as its value, which other
+// flags need not have. There must be no "--" in args.
+func nextFlag(args []string, from int, isOurs func(name string) bool) (argument, bool) {
+	for i := from; i < len(args); i++ {
+		flag, value, inline := strings.Cut(args[i], "=")
+		name := flagName(flag)
+		if name == "" || !isOurs(name) {
+			continue
+		}
+		a := argument{name: name, value: value, hasValue: inline, at: i, next: i + 1}
+		if !inline && a.next < len(args) {
+			a.value, a.hasValue = args[a.next], true
+			a.next++
+		}
+		return a, true
+	}
+	return argument{}, false
+}
+
+// heldFlags returns the names of the flags of args for which isOurs reports true
+// and that have a value. A flag at the end has none, but would have the next
+// argument that is added.
+func heldFlags(args []string, isOurs func(name string) bool) []string {
+	var names []string
+	args = args[:flagsEnd(args)]
+	for a, ok := nextFlag(args, 0, isOurs); ok; a, ok = nextFlag(args, a.next, isOurs) {
+		if a.value != "" || !a.hasValue {
+			names = append(names, a.name)
+		}
+	}
+	return names
+}
+
+// withoutFlags returns a copy of args without the flags for whose name isOurs
+// reports true, and without their values.
+func withoutFlags(args []string, isOurs func(name string) bool) []string {
+	kept, from := make([]string, 0, len(args)), 0
+	possible := args[:flagsEnd(args)]
+	for a, ok := nextFlag(possible, 0, isOurs); ok; a, ok = nextFlag(possible, a.next, isOurs) {
+		kept = append(kept, args[from:a.at]...)
+		from = a.next
+	}
+	return append(kept, args[from:]...)
+}
+
+// flagsEnd returns the index after the flags of args.
+func flagsEnd(args []string) int {
+	if end := slices.Index(args, "--"); end >= 0 {
+		return end
+	}
+	return len(args)
+}
+
+// flagName returns the name of a flag with one or two dashes, or the empty string
+// for any other argument.
+func flagName(flag string) string {
+	name := strings.TrimPrefix(strings.TrimPrefix(flag, "-"), "-")
+	if name == flag {
+		return ""
+	}
+	return name
+}
+
+// flagReader reads the flags of a list of arguments.
+type flagReader struct{}
+
+func (flagReader) Get(args []string, key string) string {
+	value := ""
+	isKey := func(name string) bool { return name == key }
+	args = args[:flagsEnd(args)]
+	for a, ok := nextFlag(args, 0, isKey); ok; a, ok = nextFlag(args, a.next, isKey) {
+		if a.hasValue {
+			value = a.value
+		}
+	}
+	return value
+}

@@ -1,0 +1,181 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobcarrier
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// ErrConflict is returned when the caller's own parameters keep a context out and
+// [WithErrorOnConflict] is given.
+var ErrConflict = errors.New("jobcarrier: the parameters already hold a trace context")
+
+// ErrTooLarge is returned when the parameters are larger than the job service
+// accepts, even without the context.
+var ErrTooLarge = errors.New("jobcarrier: the parameters are too large")
+
+// Inject returns a copy of params with the trace context of ctx. The copy is not
+// nil; params may be. Inject does not modify params.
+//
+// The caller's own parameters win: if params holds a value under a key of the
+// context, in any case, nothing is written. A baggage of the caller's keeps only
+// the baggage out. Empty values are ignored. If ctx has no valid span, no trace
+// context is written.
+//
+// A value of which a shell, a template or kubelet could run or expand a part is
+// percent-encoded if it is baggage, and otherwise left out. Letters, digits,
+// spaces and "%*+,-./:;=@_~" are safe; a preset may accept more.
+//
+// The error is [ErrConflict] or [ErrTooLarge]. The copy is equal to params then,
+// so the job can be started without the context.
+func Inject(ctx context.Context, params map[string]string, opts ...Option) (map[string]string, error) {
+	return inject(ctx, params, newConfig(opts), func(e encoded, key, _ string) string { return e.value(key) })
+}
+
+// inject returns a copy of params with the context of ctx, in which valueOf
+// returns the value that goes under a name for a key.
+func inject[V any](ctx context.Context, params map[string]V, cfg config, valueOf func(e encoded, key, name string) V) (map[string]V, error) {
+	own := make(map[string]V, len(params))
+	maps.Copy(own, params)
+	e := encode(ctx, cfg, cfg.preset.encode)
+	isOurs := e.matcher(cfg.preset)
+	if e.KeepsExisting() {
+		kept := e.besides(heldNames(own, isOurs), cfg.preset)
+		if cfg.conflictFails && kept.Len() < e.Len() {
+			return own, ErrConflict
+		}
+		e = kept
+	} else {
+		maps.DeleteFunc(own, func(name string, _ V) bool { return isOurs(name) })
+	}
+	if cfg.preset.maxJSON == 0 {
+		write(own, e, cfg.preset, valueOf)
+		return own, nil
+	}
+	written := func(f propagation.Fields) map[string]V {
+		out := maps.Clone(own)
+		write(out, encoded{Fields: f, values: e.values}, cfg.preset, valueOf)
+		return out
+	}
+	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool { return cfg.preset.accepts(written(f)) })
+	if isDropped := shrunk.Len() == 0 && e.Len() > 0; isDropped || !cfg.preset.accepts(own) {
+		return own, ErrTooLarge
+	}
+	return written(shrunk), nil
+}
+
+// write adds e to params.
+func write[V any](params map[string]V, e encoded, ps preset, valueOf func(e encoded, key, name string) V) {
+	for i := range e.Len() {
+		key := e.Key(i)
+		if ps.names == nil {
+			params[key] = valueOf(e, key, key)
+			continue
+		}
+		for _, name := range ps.names(key) {
+			params[name] = valueOf(e, key, name)
+		}
+	}
+}
+
+// heldNames returns the names for which isOurs reports true and under which
+// params holds a value.
+func heldNames[V any](params map[string]V, isOurs func(name string) bool) []string {
+	var names []string
+	for name, value := range params {
+		if any(value) != any("") && any(value) != nil && isOurs(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// The keys that are handled each in its own way.
+const (
+	keyTraceparent = "traceparent"
+	keyTracestate  = "tracestate"
+	keyBaggage     = "baggage"
+)
+
+// encoded is what one injection writes: fields, and the values that they have
+// among the parameters of a service.
+type encoded struct {
+	propagation.Fields
+
+	values []pair // of these, and of those that were dropped from them.
+}
+
+type pair struct{ key, value string }
+
+// encode returns what is written for ctx. safe returns the value to write for a
+// key, and reports whether there is one.
+func encode(ctx context.Context, cfg config, safe func(key, value string) (string, bool)) encoded {
+	all := propagation.Encode(ctx, cfg.propagation...)
+	e := encoded{Fields: all}
+	for key, value := range all.All() {
+		value, ok := safe(key, value)
+		if !ok {
+			e.Fields = e.Without(key)
+			continue
+		}
+		if e.values == nil {
+			e.values = make([]pair, 0, all.Len())
+		}
+		e.values = append(e.values, pair{key, value})
+	}
+	if all.HasTraceContext() && !e.HasTraceContext() {
+		e.Fields = e.Without(keyTracestate) // which belongs to a trace context.
+	}
+	return e
+}
+
+// value returns the value to write for key.
+func (e encoded) value(key string) string {
+	i := slices.IndexFunc(e.values, func(p pair) bool { return p.key == key })
+	return e.values[i].value
+}
+
+// besides returns what of e is written beside the caller's own parameters, which
+// hold values under the given names of e: everything, everything but the baggage,
+// or nothing.
+func (e encoded) besides(held []string, ps preset) encoded {
+	if len(held) == 0 {
+		return e
+	}
+	names := ps.namesOf(keyBaggage)
+	isBaggage := func(name string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	}
+	for _, name := range held {
+		if !isBaggage(name) {
+			return encoded{}
+		}
+	}
+	e.Fields = e.Without(keyBaggage)
+	return e
+}
+
+// matcher returns a function that reports whether a name, in any case, is one
+// that a field of e has under the preset.
+func (e encoded) matcher(ps preset) func(name string) bool {
+	if ps.names == nil {
+		return e.Clears
+	}
+	var names []string
+	for _, key := range e.Cleared() {
+		names = append(names, ps.namesOf(key)...)
+	}
+	for i := range e.Len() {
+		names = append(names, ps.namesOf(e.Key(i))...)
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	}
+}

@@ -1,0 +1,108 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package jobcarrier
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// The characters, besides letters and digits, that no known way from a parameter
+// to a process changes: neither a shell with double or single quotes, nor
+// kubelet, templates, JSON or a properties file. Every other character is unsafe,
+// because whoever wrote the context that is passed on could have it expanded or
+// run.
+const (
+	safeInValues = " %*+,-./:;=@_~"
+	safeInNames  = " -._"
+	safeInFlags  = "-._"
+)
+
+// maxValue is the length of the longest value: half of what Linux accepts as one
+// argument or variable of a process.
+const maxValue = 64 << 10
+
+// encode returns what is written of value, which is the one of key, and reports
+// whether anything is. In baggage an unsafe character may be percent-encoded; any
+// other value is opaque.
+func (ps preset) encode(key, value string) (string, bool) {
+	if !ps.hasSafeNames(key) || len(value) > maxValue {
+		return "", false
+	}
+	if strings.EqualFold(key, keyBaggage) {
+		value = encodeBaggage(value, func(b byte) bool { return ps.isSafe(rune(b), ps.baggageMarks) })
+		return value, ps.isSafeValue(value, ps.baggageMarks)
+	}
+	return value, ps.isSafeValue(value, ps.opaqueMarks)
+}
+
+// encodeArgument is encode for a value that is written as a flag.
+func (ps preset) encodeArgument(key, value string) (string, bool) {
+	value, ok := ps.encode(key, value)
+	ok = ok && !strings.ContainsFunc(key, isUnsafeBeside(safeInFlags))
+	if ps.asciiArguments {
+		ok = ok && !strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII })
+	}
+	return value, ok
+}
+
+// hasSafeNames reports whether the names of key hold only safe characters.
+func (ps preset) hasSafeNames(key string) bool {
+	marks := ps.nameMarks
+	if marks == "" {
+		marks = safeInNames
+	}
+	isUnsafe := isUnsafeBeside(marks)
+	if ps.names == nil {
+		return !strings.ContainsFunc(key, isUnsafe)
+	}
+	return !slices.ContainsFunc(ps.names(key), func(name string) bool { return strings.ContainsFunc(name, isUnsafe) })
+}
+
+// isSafeValue reports whether value holds only safe characters. White space at
+// either end is unsafe, because some services remove it.
+func (ps preset) isSafeValue(value, marks string) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool { return !ps.isSafe(r, marks) }) &&
+		!strings.HasPrefix(value, " ") && !strings.HasSuffix(value, " ") &&
+		(ps.refused == "" || !strings.Contains(value, ps.refused))
+}
+
+// isSafe reports whether r is safe in a value: a letter, a digit, one of
+// safeInValues or one of marks.
+func (ps preset) isSafe(r rune, marks string) bool {
+	if r > unicode.MaxASCII {
+		return !ps.ascii && (unicode.IsLetter(r) || unicode.IsDigit(r))
+	}
+	return isAlphanumeric(r) || strings.ContainsRune(safeInValues, r) || strings.ContainsRune(marks, r)
+}
+
+// encodeBaggage returns a baggage in whose values each unsafe byte is
+// percent-encoded, if it is one that baggage may hold. Names have no encoding.
+// https://www.w3.org/TR/baggage/#definition
+func encodeBaggage(baggage string, isSafe func(byte) bool) string {
+	var out strings.Builder
+	inValue := false
+	for i := range len(baggage) {
+		b := baggage[i]
+		if inValue && '!' <= b && b <= '~' && !isSafe(b) {
+			fmt.Fprintf(&out, "%%%02X", b)
+			continue
+		}
+		inValue = b == '=' || inValue && b != ',' && b != ';'
+		out.WriteByte(b)
+	}
+	return out.String()
+}
+
+// isUnsafeBeside returns a function that reports whether a character is neither
+// an ASCII letter nor a digit nor one of marks.
+func isUnsafeBeside(marks string) func(r rune) bool {
+	return func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune(marks, r) }
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
