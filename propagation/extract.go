@@ -4,7 +4,9 @@
 package propagation
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/baggage"
@@ -48,7 +50,7 @@ func read[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
 			return
 		}
 	}
-	if ctx == nothing {
+	if sameContext(ctx, nothing) {
 		return
 	}
 	r.spanContext, r.baggage, r.waybill = spanContext(ctx), baggage.FromContext(ctx), WaybillFromContext(ctx)
@@ -87,7 +89,7 @@ func (c *chain[C]) extract(ctx context.Context) context.Context {
 	if older != 0 {
 		extracted, _ = c.run(ctx, older)
 	}
-	if extracted == ctx {
+	if sameContext(extracted, ctx) {
 		return base
 	}
 	if !c.baggage.restricted {
@@ -102,39 +104,66 @@ func (c *chain[C]) extract(ctx context.Context) context.Context {
 // formatSet is a set of the first 64 formats of a codec.
 type formatSet uint64
 
-// run extracts by all formats but those to skip. If it ends with another trace
-// context than the newest, it returns the formats that found older ones.
+// found is a trace context that some formats found.
+type found struct {
+	span     spanKey
+	formats  formatSet
+	position int // The highest one of it, or -1 if the carrier has no order.
+}
+
+// run extracts by all formats but those to skip. If the carrier has an order, it
+// returns the formats that found another trace context than the newest.
 func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.Context, older formatSet) {
-	var all, last, newest formatSet // The formats that found a trace context.
-	position := -1                  // That of the newest.
+	var room [4]found
+	all := room[:0]
 	for i, f := range c.codec.formats {
 		this := formatSet(1) << i
 		if skip&this != 0 {
 			continue
 		}
-		before := spanContext(ctx)
 		c.view.newest = -1
-		ctx = c.step(ctx, f)
-		after := spanContext(ctx)
-		if !after.IsValid() {
-			continue
+		next := c.step(ctx, f)
+		after := spanContext(next)
+		if after.IsValid() && (!sameSpan(spanContext(ctx), after) || len(all) > 0 && !sameContext(ctx, next)) {
+			all = note(all, found{keyOf(after), this, c.view.newest})
 		}
-		if sameSpan(before, after) { // The same one again, or nothing.
-			if newest == last {
-				position = max(position, c.view.newest)
-			}
-			continue
-		}
-		c.conflict = c.conflict || all != 0 && keyOf(before) != keyOf(after)
-		c.found = true
-		if all, last = all|this, this; c.view.newest >= position {
-			newest, position = this, c.view.newest
-		}
+		ctx = next
 	}
-	if newest == last {
+	c.found = c.found || len(all) > 0
+	c.conflict = c.conflict || len(all) > 1
+	if c.view.indexer == nil || len(all) < 2 {
 		return ctx, 0
 	}
-	return ctx, all &^ newest
+	newest := slices.MaxFunc(all, func(a, b found) int { return cmp.Compare(a.position, b.position) })
+	for _, f := range all {
+		if f.span != newest.span {
+			older |= f.formats
+		}
+	}
+	return ctx, older
+}
+
+// note adds f to all, of which each is another span.
+func note(all []found, f found) []found {
+	for i := range all {
+		if all[i].span == f.span {
+			all[i].formats |= f.formats
+			all[i].position = max(all[i].position, f.position)
+			return all
+		}
+	}
+	return append(all, f)
+}
+
+// sameContext reports whether a and b are one context. One of a type that cannot
+// be compared is never the same.
+func sameContext(a, b context.Context) (same bool) {
+	defer func() {
+		if recover() != nil {
+			same = false
+		}
+	}()
+	return a == b
 }
 
 // sameSpan reports whether a and b are equal. It does not look at the members of

@@ -105,7 +105,11 @@ func (r *Remote) beside(ctx context.Context) context.Context {
 // context may be part.
 func (r *Remote) companions(ctx context.Context) context.Context {
 	if r.extracted != nil {
-		return &extractedContext{Context: ctx, extraction: r.extracted}
+		with := context.Context(&extractedContext{Context: ctx, extraction: r.extracted})
+		if own := baggage.FromContext(ctx); r.baggage.Len() == 0 && own.Len() > 0 {
+			return baggage.ContextWithBaggage(with, own) // What was extracted was filtered out.
+		}
+		return with
 	}
 	if r.baggage.Len() > 0 {
 		ctx = baggage.ContextWithBaggage(ctx, r.baggage)
