@@ -7,24 +7,36 @@ import "github.com/waybill-go/waybill/propagation"
 
 // AnyMap is a carrier for a map of values of any type: AnyMap(table).
 //
-// It reads values that are a string or a []byte, as other programs write either,
-// takes any other value as absent, and writes strings only. Keys keep their
-// case. Set and Delete change the map itself, which is its user's: clone it
-// first if others hold it. A nil AnyMap holds nothing and takes nothing.
-// Reading is safe for concurrent use.
+// It reads values that are a string or a []byte, because other programs write
+// either, treats any other value as absent, and writes strings only. Keys keep
+// their case. Set, SetFields and Delete modify the map itself: clone it first if
+// it is shared. A nil AnyMap is empty, and Set is a no-op. Reading is safe for
+// concurrent use.
 type AnyMap map[string]any
 
 var _ propagation.TextMapCarrier = AnyMap{}
 
-// Get returns the text under key, or "".
+// Get returns the text under key, or the empty string.
 func (m AnyMap) Get(key string) string {
 	text, _ := textOf(m[key])
 	return text
 }
 
-// Set replaces the value under key, whatever its type, by a string.
+// Set replaces the value under key, whatever its type, with a string.
 func (m AnyMap) Set(key, value string) {
 	if m != nil {
+		m[key] = value
+	}
+}
+
+// SetFields sets the pairs of fields and removes the other keys that fields
+// clears, in whatever case and whatever the type of their values.
+func (m AnyMap) SetFields(fields propagation.Fields) {
+	if m == nil {
+		return
+	}
+	clearKeys(m, fields)
+	for key, value := range fields.All() {
 		m[key] = value
 	}
 }
@@ -43,7 +55,7 @@ func (m AnyMap) Keys() []string {
 	return keys
 }
 
-// textOf returns the text that value holds, or reports that it holds none.
+// textOf returns the text that value is, or reports that it is none.
 func textOf(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:

@@ -7,19 +7,18 @@ import "github.com/waybill-go/waybill/propagation"
 
 // BytesMap is a carrier for a map of bytes: BytesMap(metadata).
 //
-// Keys keep their case. Set and Delete change the map itself, which is its
-// user's, but never the bytes in it, which a shallow clone of the map shares. A
-// nil BytesMap holds nothing and takes nothing. Reading is safe for concurrent
-// use.
+// Keys keep their case. Set, SetFields and Delete modify the map itself but
+// never the bytes in it, which a shallow clone of the map shares. A nil BytesMap
+// is empty, and Set is a no-op. Reading is safe for concurrent use.
 type BytesMap map[string][]byte
 
 var _ propagation.TextMapCarrier = BytesMap{}
 
-// Get returns the value under key, or "".
+// Get returns the value under key, or the empty string.
 func (m BytesMap) Get(key string) string { return string(m[key]) }
 
-// GetBytes returns the value under key, or nil. It is the one in the map, and
-// must not be changed.
+// GetBytes returns the value under key, or nil. It is the slice in the map and
+// must not be modified.
 func (m BytesMap) GetBytes(key string) []byte { return m[key] }
 
 // Set replaces the value under key.
@@ -29,8 +28,8 @@ func (m BytesMap) Set(key, value string) {
 	}
 }
 
-// SetFields sets the pairs of fields and removes the other keys that they clear,
-// in whatever case.
+// SetFields sets the pairs of fields and removes the other keys that fields
+// clears, in whatever case.
 func (m BytesMap) SetFields(fields propagation.Fields) {
 	if m == nil {
 		return

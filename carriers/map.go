@@ -11,14 +11,14 @@ import (
 
 // Map is a carrier for a map of strings: Map(metadata).
 //
-// Keys keep their case. Set and Delete change the map itself, which is its
-// user's: clone it first if others hold it. A nil Map holds nothing and takes
-// nothing. Reading is safe for concurrent use.
+// Keys keep their case. Set, SetFields and Delete modify the map itself: clone
+// it first if it is shared. A nil Map is empty, and Set is a no-op. Reading is
+// safe for concurrent use.
 type Map map[string]string
 
 var _ propagation.TextMapCarrier = Map{}
 
-// Get returns the value under key, or "".
+// Get returns the value under key, or the empty string.
 func (m Map) Get(key string) string { return m[key] }
 
 // Set replaces the value under key.
@@ -28,11 +28,8 @@ func (m Map) Set(key, value string) {
 	}
 }
 
-// Delete removes key.
-func (m Map) Delete(key string) { delete(m, key) }
-
-// SetFields sets the pairs of fields and removes the other keys that they clear,
-// in whatever case.
+// SetFields sets the pairs of fields and removes the other keys that fields
+// clears, in whatever case.
 func (m Map) SetFields(fields propagation.Fields) {
 	if m == nil {
 		return
@@ -42,6 +39,9 @@ func (m Map) SetFields(fields propagation.Fields) {
 		m[key] = value
 	}
 }
+
+// Delete removes key.
+func (m Map) Delete(key string) { delete(m, key) }
 
 // Keys returns the keys, in no order.
 func (m Map) Keys() []string { return keysOf(m) }
@@ -55,7 +55,7 @@ func keysOf[M ~map[string]V, V any](m M) []string {
 	return keys
 }
 
-// clearKeys removes the keys of m that fields clear.
+// clearKeys removes the keys of m that fields clears.
 func clearKeys[M ~map[string]V, V any](m M, fields propagation.Fields) {
 	maps.DeleteFunc(m, func(key string, _ V) bool { return fields.Clears(key) })
 }

@@ -12,22 +12,33 @@ import (
 // MultiMap is a carrier for a map that holds several values under a key:
 // MultiMap(header).
 //
-// Keys keep their case, which sets it apart from an http.Header: one that is
-// read as "traceparent" was written as "traceparent". Get returns the first
-// value, as OpenTelemetry asks. Set and Delete change the map itself, which is
-// its user's, but never the lists of values in it, which a shallow clone of the
-// map shares. A nil MultiMap holds nothing and takes nothing. Reading is safe
-// for concurrent use.
+// Keys keep their case, which sets it apart from an http.Header. Get returns the
+// first value, as OpenTelemetry asks. Set, SetFields and Delete modify the map
+// itself but never the slices of values in it, which a shallow clone of the map
+// shares. A nil MultiMap is empty, and Set is a no-op. Reading is safe for
+// concurrent use.
 type MultiMap map[string][]string
 
 var _ propagation.TextMapCarrier = MultiMap{}
 
-// Get returns the first value under key, or "".
+// Get returns the first value under key, or the empty string.
 func (m MultiMap) Get(key string) string { return first(m[key]) }
 
-// Set replaces all values under key by one.
+// Set replaces all values under key with one.
 func (m MultiMap) Set(key, value string) {
 	if m != nil {
+		m[key] = []string{value}
+	}
+}
+
+// SetFields sets the pairs of fields and removes the other keys that fields
+// clears, in whatever case.
+func (m MultiMap) SetFields(fields propagation.Fields) {
+	if m == nil {
+		return
+	}
+	clearKeys(m, fields)
+	for key, value := range fields.All() {
 		m[key] = []string{value}
 	}
 }
@@ -46,11 +57,11 @@ func (m MultiMap) Keys() []string {
 	return keys
 }
 
-// Values returns the values under key that are not empty, in their order. The
-// list may be the one in the map, and must not be changed.
+// Values returns the values under key that are not empty, in order. The result
+// may be the slice in the map and must not be modified.
 func (m MultiMap) Values(key string) []string { return nonEmpty(m[key]) }
 
-// first returns the first value, or "".
+// first returns the first value, or the empty string.
 func first(values []string) string {
 	if len(values) == 0 {
 		return ""

@@ -4,6 +4,7 @@
 package carriers
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,16 +13,17 @@ import (
 )
 
 // Text is a carrier for a medium with room for one text only, such as a column
-// or a field. [JSON] and [Properties] make one.
+// or a field. [JSON] and [Properties] return one.
 //
-// It lives beside what the text already holds: Set and Delete change the entry
-// of their key and no other byte. Of several entries under one key the last
-// counts, as it does for the readers of both formats, and Set leaves one. A
-// value that is not valid UTF-8 cannot be held, and setting it removes the key.
-// A changed text is a new one, so texts that share memory stay independent.
+// The text may hold other entries: Set and Delete change the entries under their
+// key and no other byte. If a key occurs more than once, the last entry wins, as
+// it does for readers of both formats, and Set leaves a single one. Setting a
+// value that is not valid UTF-8 removes the key. A changed text is a new one, so
+// texts that share memory stay independent.
 //
-// A nil target holds nothing and takes nothing. Each call reads the text anew.
-// Reading is safe for concurrent use.
+// Each call reads the whole text and takes time proportional to its length. A
+// Text without a target is empty, and Set is a no-op. Reading is safe for
+// concurrent use.
 type Text[T ~string | ~[]byte] struct {
 	target *T
 	format format
@@ -30,96 +32,141 @@ type Text[T ~string | ~[]byte] struct {
 var _ propagation.TextMapCarrier = (*Text[string])(nil)
 
 // JSON returns the carrier for a target that holds a JSON object: the keys are
-// its members, beside the user's own.
+// its members, beside other ones.
 //
-// An empty target and one that is null become an object. One that is not an
-// object, or not valid, holds nothing and takes nothing. Members that are not
-// strings are taken as absent, and Set replaces them.
+// An empty target and one that is null become an object. A target that is not a
+// valid object is left as it is, and treated as empty. Members that are not
+// strings are treated as absent, and replaced by Set.
 func JSON[T ~string | ~[]byte](target *T) *Text[T] {
 	return &Text[T]{target: target, format: jsonFormat{}}
 }
 
 // Properties returns the carrier for a target that holds Java properties, lines
-// of key=value. This is the format in which Debezium reads the column
-// tracingspancontext.
+// of key=value. Debezium reads its column tracingspancontext in this format.
 //
-// It reads all that java.util.Properties does: comments, continued lines, and
-// escapes. It writes ASCII. A line with a malformed escape is taken as absent.
+// It reads everything that java.util.Properties does: comments, continued lines
+// and escapes. It writes ASCII. A key with a malformed escape is treated as
+// absent, and a value with one as empty.
 func Properties[T ~string | ~[]byte](target *T) *Text[T] {
 	return &Text[T]{target: target, format: propertiesFormat{}}
 }
 
-// format is one way to write entries into a text.
+// format is a way to keep entries in a text.
 type format interface {
-	// entries returns what text holds, in order.
-	entries(text string) []entry
-	// replace returns text with value under key, in one entry.
-	replace(text, key, value string) string
-	// remove returns text without the entries under key.
-	remove(text, key string) string
+	// entries calls yield for each entry of text, in order. An entry that is not
+	// a string has an empty value.
+	entries(text string, yield func(key, value string))
+	// edit returns text without the entries whose key drop reports, and with
+	// pairs: each in the place of the first entry under its key that is dropped,
+	// or else at the end.
+	edit(text string, drop func(key string) bool, pairs []Pair) string
 }
 
-// entry is a key and its value, and where in the text they are.
-type entry struct {
-	key, value string // The value is "" if it is no text.
-	start, end int
-}
-
-// Get returns the last value under key, or "".
+// Get returns the last value under key, or the empty string.
 func (t *Text[T]) Get(key string) string {
-	e, _ := t.last(key)
-	return e.value
+	text := t.text()
+	if !strings.Contains(text, key) && !strings.Contains(text, `\`) && utf8.ValidString(text) {
+		return "" // Without escapes the key would be there as it is.
+	}
+	var last string
+	t.entries(text, func(k, value string) {
+		if k == key {
+			last = value
+		}
+	})
+	return last
 }
 
 // Set replaces the value under key.
 func (t *Text[T]) Set(key, value string) {
 	switch {
-	case t == nil || t.target == nil || !utf8.ValidString(key):
+	case !utf8.ValidString(key):
 	case !utf8.ValidString(value):
 		t.Delete(key)
 	default:
-		*t.target = T(t.format.replace(string(*t.target), key, value))
+		t.edit(func(k string) bool { return k == key }, []Pair{{key, value}})
 	}
+}
+
+// SetFields sets the pairs of fields and removes the other keys that fields
+// clears, in whatever case.
+func (t *Text[T]) SetFields(fields propagation.Fields) {
+	if fields.IsEmpty() {
+		return
+	}
+	pairs := make([]Pair, 0, fields.Len())
+	for key, value := range fields.All() {
+		if utf8.ValidString(key) && utf8.ValidString(value) {
+			pairs = append(pairs, Pair{key, value})
+		}
+	}
+	t.edit(fields.Clears, pairs)
 }
 
 // Delete removes the entries under key.
 func (t *Text[T]) Delete(key string) {
-	if _, ok := t.last(key); ok {
-		*t.target = T(t.format.remove(string(*t.target), key))
-	}
+	t.edit(func(k string) bool { return k == key }, nil)
 }
 
-// Keys returns the keys that hold a text, in the order of their last entries.
+// Keys returns the keys that hold a string, in the order of their last entries.
 func (t *Text[T]) Keys() []string {
-	if t == nil || t.target == nil {
-		return nil
-	}
-	entries := t.format.entries(string(*t.target))
-	seen := make(map[string]bool, len(entries))
 	var keys []string
-	for _, e := range slices.Backward(entries) {
-		if !seen[e.key] && e.value != "" {
-			keys = append(keys, e.key)
-		}
-		seen[e.key] = true
+	for key := range t.All() {
+		keys = append(keys, key)
 	}
-	slices.Reverse(keys)
 	return keys
 }
 
-// last returns the last entry under key.
-func (t *Text[T]) last(key string) (entry, bool) {
-	if t == nil || t.target == nil {
-		return entry{}, false
-	}
-	text := string(*t.target)
-	if !strings.Contains(text, key) && !strings.Contains(text, `\`) && utf8.ValidString(text) {
-		return entry{}, false // Without escapes it would be there as it is.
-	}
-	for _, e := range slices.Backward(t.format.entries(text)) {
-		if e.key == key {
-			return e, true
+// All returns an iterator over the keys that hold a string, each once, and their
+// values. It reads the text once.
+func (t *Text[T]) All() iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		var all []Pair
+		t.entries(t.text(), func(key, value string) { all = append(all, Pair{key, value}) })
+		last := make(map[string]int, len(all))
+		for i, p := range all {
+			last[p.Key] = i
+		}
+		for i, p := range all {
+			if last[p.Key] == i && p.Value != "" && !yield(p.Key, p.Value) {
+				return
+			}
 		}
 	}
-	return entry{}, false
+}
+
+// text returns the text, or an empty one if there is no target.
+func (t *Text[T]) text() string {
+	if t == nil || t.target == nil {
+		return ""
+	}
+	return string(*t.target)
+}
+
+func (t *Text[T]) entries(text string, yield func(key, value string)) {
+	if text != "" {
+		t.format.entries(text, yield)
+	}
+}
+
+// edit changes the target, if there is one and it changes.
+func (t *Text[T]) edit(drop func(key string) bool, pairs []Pair) {
+	if t == nil || t.target == nil {
+		return
+	}
+	before := string(*t.target)
+	if after := t.format.edit(before, drop, pairs); after != before {
+		*t.target = T(after)
+	}
+}
+
+// take returns the pair under key and removes it from pairs, if there is one.
+func take(pairs *[]Pair, key string) (p Pair, ok bool) {
+	i := slices.IndexFunc(*pairs, func(p Pair) bool { return p.Key == key })
+	if i < 0 {
+		return p, false
+	}
+	p = (*pairs)[i]
+	*pairs = slices.Delete(*pairs, i, i+1)
+	return p, true
 }

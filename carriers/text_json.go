@@ -12,40 +12,33 @@ import (
 // jsonFormat keeps entries as the members of a JSON object.
 type jsonFormat struct{}
 
-func (jsonFormat) entries(text string) []entry {
-	members, _ := jsonMembers(text)
-	return members
+func (jsonFormat) entries(text string, yield func(key, value string)) {
+	jsonMembers(text, func(m member) { yield(m.key, unquoteJSON(m.value)) })
 }
 
-func (jsonFormat) replace(text, key, value string) string {
-	if blank := strings.TrimSpace(text); blank == "" || blank == "null" {
-		text = "{}"
+func (jsonFormat) edit(text string, drop func(key string) bool, pairs []Pair) string {
+	object := text
+	if blank := strings.TrimSpace(text); len(pairs) > 0 && (blank == "" || blank == "null") {
+		object = "{}"
 	}
-	return spliceJSON(text, key, quoteJSON(key)+":"+quoteJSON(value))
-}
-
-func (jsonFormat) remove(text, key string) string { return spliceJSON(text, key, "") }
-
-// spliceJSON returns text with member in the place of the first one named key,
-// or at the end. The others named key are removed; with an empty member all
-// are.
-func spliceJSON(text, key, member string) string {
-	members, ok := jsonMembers(text)
-	if !ok {
+	if !isObject(object) {
 		return text
 	}
-	at := strings.IndexByte(text, '{') + 1
+	at := strings.IndexByte(object, '{') + 1
 	written := 0
 	var b strings.Builder
-	b.WriteString(text[:at])
-	for _, m := range members {
-		gap, kept := text[at:m.start], text[m.start:m.end]
+	b.Grow(len(object) + sizeOf(pairs))
+	b.WriteString(object[:at])
+	jsonMembers(object, func(m member) {
+		gap := object[at:m.start]
+		kept := object[m.start:m.end]
 		at = m.end
-		if m.key == key {
-			kept, member = member, ""
-		}
-		if kept == "" {
-			continue
+		if drop(m.key) {
+			p, ok := take(&pairs, m.key)
+			if !ok {
+				return
+			}
+			kept = memberOf(p)
 		}
 		if written == 0 {
 			gap = strings.Replace(gap, ",", "", 1)
@@ -53,25 +46,50 @@ func spliceJSON(text, key, member string) string {
 		b.WriteString(gap)
 		b.WriteString(kept)
 		written++
-	}
-	if member != "" {
+	})
+	for _, p := range pairs {
 		if written > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(member)
+		b.WriteString(memberOf(p))
+		written++
 	}
-	b.WriteString(text[at:])
+	b.WriteString(object[at:])
 	return b.String()
 }
 
-// jsonMembers returns the members of the object that text holds, or reports
-// that it holds none.
-func jsonMembers(text string) (members []entry, ok bool) {
-	if !strings.HasPrefix(strings.TrimLeft(text, jsonSpace), "{") || !json.Valid([]byte(text)) {
-		return nil, false
+// sizeOf returns the bytes that pairs take, about.
+func sizeOf(pairs []Pair) int {
+	size := 0
+	for _, p := range pairs {
+		size += len(p.Key) + len(p.Value) + len(`"":"",`)
+	}
+	return size
+}
+
+// memberOf returns p as a member of an object.
+func memberOf(p Pair) string { return quoteJSON(p.Key) + ":" + quoteJSON(p.Value) }
+
+// member is a member of an object: its key, and its value as it stands in the
+// text from start to end.
+type member struct {
+	key, value string
+	start, end int
+}
+
+// isObject reports whether text holds a JSON object.
+func isObject(text string) bool {
+	return strings.HasPrefix(strings.TrimLeft(text, jsonSpace), "{") && json.Valid([]byte(text))
+}
+
+// jsonMembers calls yield for each member of the object that text holds, if it
+// holds one.
+func jsonMembers(text string, yield func(member)) {
+	if !isObject(text) {
+		return
 	}
 	depth, colon := 0, -1
-	m := entry{start: -1}
+	m := member{start: -1}
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"':
@@ -86,15 +104,14 @@ func jsonMembers(text string) (members []entry, ok bool) {
 		case (c == ',' || c == '}') && depth == 1 && m.start >= 0:
 			m.end = len(strings.TrimRight(text[:i], jsonSpace))
 			m.key = unquoteJSON(text[m.start:colon])
-			m.value = unquoteJSON(text[colon+1 : m.end])
-			members = append(members, m)
-			m = entry{start: -1}
+			m.value = text[colon+1 : m.end]
+			yield(m)
+			m = member{start: -1}
 		}
 		if text[i] == '}' || text[i] == ']' {
 			depth--
 		}
 	}
-	return members, true
 }
 
 // jsonSpace is the space between tokens. https://www.rfc-editor.org/rfc/rfc8259#section-2
@@ -110,7 +127,8 @@ func endOfString(text string, at int) int {
 	return at
 }
 
-// unquoteJSON returns the string that value is, or "" if it is something else.
+// unquoteJSON returns the string that value is, or the empty string if it is
+// something else.
 func unquoteJSON(value string) string {
 	value = strings.Trim(value, jsonSpace)
 	if value[0] != '"' {
@@ -128,6 +146,9 @@ func unquoteJSON(value string) string {
 
 // quoteJSON returns s, which is valid UTF-8, as a JSON string.
 func quoteJSON(s string) string {
+	if isPlain(s) {
+		return `"` + s + `"`
+	}
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -135,4 +156,14 @@ func quoteJSON(s string) string {
 		return `""` // A string always has an encoding.
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// isPlain reports whether s is printable ASCII that JSON does not escape.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -3,8 +3,9 @@
 
 package propagation
 
-// Setter writes values to a carrier. Set replaces every value under key, in
-// whatever case the carrier holds it, and writes key in the case given. It must
+import "iter"
+
+// Setter writes values to a carrier. Set replaces every value under key. It must
 // not keep carrier or write to memory the carrier does not own.
 type Setter[C any] interface {
 	Set(carrier C, key, value string)
@@ -40,6 +41,14 @@ type FieldsSetter[C any] interface {
 // must return a value for each key that Keys returns.
 type Keyer[C any] interface {
 	Keys(carrier C) []string
+}
+
+// PairsGetter is an optional interface that a [Getter] may implement if finding a
+// key takes time proportional to the size of the carrier. All returns an
+// iterator over the keys that Keys returns and the values that Get returns for
+// them. Propagators that search for keys then go through the carrier once.
+type PairsGetter[C any] interface {
+	All(carrier C) iter.Seq2[string, string]
 }
 
 // ValuesGetter is an optional interface that a [Getter] may implement if its

@@ -5,6 +5,7 @@ package propagation
 
 import (
 	"context"
+	"iter"
 	"slices"
 )
 
@@ -98,7 +99,8 @@ const (
 type view[C any] struct {
 	carrier C
 	getter  Getter[C]
-	indexer Indexer[C] // nil if the medium has no order.
+	indexer Indexer[C]        // nil if the medium has no order.
+	offered map[string]string // What Keys found, if the carrier was gone through once.
 
 	newest int // The highest position of what was read of a trace context.
 }
@@ -117,7 +119,10 @@ func newView[C any](carrier C, getter Getter[C]) (*view[C], TextMapCarrier) {
 }
 
 func (v *view[C]) Get(key string) string {
-	value := v.getter.Get(v.carrier, key)
+	value, ok := v.offered[key]
+	if !ok {
+		value = v.getter.Get(v.carrier, key)
+	}
 	if value == "" || len(value) > maxValueLen {
 		return ""
 	}
@@ -134,6 +139,11 @@ func (*view[C]) Set(string, string) {}
 // Keys returns the keys of the carrier: at most maxOfferedKeys, those of known
 // formats first.
 func (v *view[C]) Keys() []string {
+	if pairs, ok := v.getter.(PairsGetter[C]); ok {
+		if all := pairs.All(v.carrier); all != nil {
+			return v.offer(all)
+		}
+	}
 	keyer, ok := v.getter.(Keyer[C])
 	if !ok {
 		return nil
@@ -142,18 +152,42 @@ func (v *view[C]) Keys() []string {
 	if len(keys) <= maxOfferedKeys {
 		return keys
 	}
-	offered := make([]string, 0, maxOfferedKeys)
-	for _, wanted := range [...]bool{true, false} {
-		for _, key := range keys {
-			if len(offered) == maxOfferedKeys {
-				return offered
-			}
-			if IsContextKey(key) == wanted {
-				offered = append(offered, key)
-			}
+	var known, others []string
+	for _, key := range keys {
+		addKey(&known, &others, key)
+	}
+	return offered(known, others)
+}
+
+// offer is Keys for a carrier that is gone through once.
+func (v *view[C]) offer(all iter.Seq2[string, string]) []string {
+	var known, others []string
+	v.offered = map[string]string{}
+	for key, value := range all {
+		if addKey(&known, &others, key) {
+			v.offered[key] = value
 		}
 	}
-	return offered
+	return offered(known, others)
+}
+
+// addKey adds key to the keys of known formats or to the others, unless there
+// are enough of those, and reports whether it did.
+func addKey(known, others *[]string, key string) bool {
+	to := others
+	if IsContextKey(key) {
+		to = known
+	}
+	if len(*to) == maxOfferedKeys {
+		return false
+	}
+	*to = append(*to, key)
+	return true
+}
+
+// offered returns the known keys and as many others as there is room for.
+func offered(known, others []string) []string {
+	return append(known, others[:min(len(others), maxOfferedKeys-len(known))]...)
 }
 
 // multiView is the view of a medium that repeats keys.

@@ -5,6 +5,7 @@ package propagation
 
 import (
 	"context"
+	"iter"
 
 	"go.opentelemetry.io/otel/propagation"
 )
@@ -14,8 +15,8 @@ import (
 //
 // A carrier may have more methods than that interface. They are used like those
 // of the optional interfaces of a [Setter] and a [Getter]: Delete(key string),
-// SetFields(Fields), GetBytes(key string) []byte, Values(key string) []string and
-// Index(key string) int. MapCarrier and HeaderCarrier are handled specially and
+// SetFields(Fields), GetBytes(key string) []byte, Values(key string) []string,
+// All() iter.Seq2[string, string] and Index(key string) int. MapCarrier and HeaderCarrier are handled specially and
 // need none of these methods; the lines of an HTTP header are read as one value.
 // If carrier is nil, or a nil map of those two types, InjectTextMap is a no-op.
 func InjectTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option) {
@@ -72,8 +73,11 @@ func ReadTextMap(carrier TextMapCarrier, opts ...Option) Remote {
 
 // The optional methods of a TextMapCarrier.
 type (
-	deleter      interface{ Delete(key string) }
-	indexer      interface{ Index(key string) int }
+	deleter     interface{ Delete(key string) }
+	indexer     interface{ Index(key string) int }
+	pairsGetter interface {
+		All() iter.Seq2[string, string]
+	}
 	valuesGetter interface {
 		TextMapCarrier
 		Values(key string) []string
@@ -91,10 +95,11 @@ type (
 // textMap is the accessor of a TextMapCarrier.
 type textMap struct{}
 
-func (textMap) Get(c TextMapCarrier, key string) string { return c.Get(key) }
-func (textMap) Set(c TextMapCarrier, key, value string) { c.Set(key, value) }
-func (textMap) Keys(c TextMapCarrier) []string          { return c.Keys() }
-func (textMap) Index(c TextMapCarrier, key string) int  { return indexOf(c, key) }
+func (textMap) Get(c TextMapCarrier, key string) string        { return c.Get(key) }
+func (textMap) Set(c TextMapCarrier, key, value string)        { c.Set(key, value) }
+func (textMap) Keys(c TextMapCarrier) []string                 { return c.Keys() }
+func (textMap) All(c TextMapCarrier) iter.Seq2[string, string] { return allOf(c) }
+func (textMap) Index(c TextMapCarrier, key string) int         { return indexOf(c, key) }
 
 func (textMap) Delete(c TextMapCarrier, key string) {
 	if own, ok := c.(deleter); ok {
@@ -115,18 +120,20 @@ func (wholeTextMap) SetFields(c fieldsSetter, fields Fields) { c.SetFields(field
 // valuesTextMap is the accessor of a TextMapCarrier that repeats keys.
 type valuesTextMap struct{}
 
-func (valuesTextMap) Get(c valuesGetter, key string) string      { return c.Get(key) }
-func (valuesTextMap) Values(c valuesGetter, key string) []string { return c.Values(key) }
-func (valuesTextMap) Keys(c valuesGetter) []string               { return c.Keys() }
-func (valuesTextMap) Index(c valuesGetter, key string) int       { return indexOf(c, key) }
+func (valuesTextMap) Get(c valuesGetter, key string) string        { return c.Get(key) }
+func (valuesTextMap) Values(c valuesGetter, key string) []string   { return c.Values(key) }
+func (valuesTextMap) Keys(c valuesGetter) []string                 { return c.Keys() }
+func (valuesTextMap) All(c valuesGetter) iter.Seq2[string, string] { return allOf(c) }
+func (valuesTextMap) Index(c valuesGetter, key string) int         { return indexOf(c, key) }
 
 // bytesTextMap is the accessor of a TextMapCarrier of bytes.
 type bytesTextMap struct{}
 
-func (bytesTextMap) Get(c bytesGetter, key string) string      { return c.Get(key) }
-func (bytesTextMap) GetBytes(c bytesGetter, key string) []byte { return c.GetBytes(key) }
-func (bytesTextMap) Keys(c bytesGetter) []string               { return c.Keys() }
-func (bytesTextMap) Index(c bytesGetter, key string) int       { return indexOf(c, key) }
+func (bytesTextMap) Get(c bytesGetter, key string) string        { return c.Get(key) }
+func (bytesTextMap) GetBytes(c bytesGetter, key string) []byte   { return c.GetBytes(key) }
+func (bytesTextMap) Keys(c bytesGetter) []string                 { return c.Keys() }
+func (bytesTextMap) All(c bytesGetter) iter.Seq2[string, string] { return allOf(c) }
+func (bytesTextMap) Index(c bytesGetter, key string) int         { return indexOf(c, key) }
 
 func (bytesTextMap) Values(c bytesGetter, key string) []string {
 	if multi, ok := c.(valuesGetter); ok {
@@ -144,4 +151,12 @@ func indexOf(c TextMapCarrier, key string) int {
 		return ordered.Index(key)
 	}
 	return -1
+}
+
+// allOf returns the pairs of c.
+func allOf(c TextMapCarrier) iter.Seq2[string, string] {
+	if own, ok := c.(pairsGetter); ok {
+		return own.All()
+	}
+	return nil
 }

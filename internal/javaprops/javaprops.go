@@ -59,15 +59,16 @@ func Line(key, value string) string {
 
 // logicalLine is a line of the text with those that continue it.
 type logicalLine struct {
-	content string // without continuations and leading space; "" if there is none.
-	start   int    // of the first byte of content.
-	open    bool   // whether the text ends where a continuation is expected.
+	content string // Without continuations and leading space; "" if there is none.
+	start   int    // Of the first byte of content.
+	open    bool   // Reports whether the text ends where a continuation is expected.
 }
 
 // readLogicalLine reads the logical line that begins at text[at:], after blank
 // lines and comments, and returns it and where the next one begins.
 func readLogicalLine(text string, at int) (line logicalLine, next int) {
-	var content []byte
+	var joined []byte // The lines before this one.
+	from := at        // Where this one begins.
 	indent, continued, escaped := true, false, false
 	for ; at < len(text); at++ {
 		c := text[at]
@@ -75,40 +76,52 @@ func readLogicalLine(text string, at int) (line logicalLine, next int) {
 			if isBlank(c) || isNewline(c) && !continued {
 				continue
 			}
-			indent, continued = false, false
+			indent, continued, from = false, false, at
 		}
-		switch {
-		case len(content) == 0 && (c == '#' || c == '!'):
+		switch empty := len(joined) == 0 && from == at; {
+		case empty && (c == '#' || c == '!'):
 			for at+1 < len(text) && !isNewline(text[at]) {
 				at++
 			}
 			indent = true
 		case !isNewline(c):
-			if len(content) == 0 {
+			if empty {
 				line.start = at
 			}
-			content = append(content, c)
 			escaped = c == '\\' && !escaped
-		case len(content) == 0:
+		case empty:
 			indent = true
 		default:
+			end := at
 			if c == '\r' && at+1 < len(text) && text[at+1] == '\n' {
 				at++
 			}
 			if !escaped {
-				line.content = string(content)
+				line.content = join(joined, text[from:end])
 				return line, at + 1
 			}
-			content = content[:len(content)-1]
+			joined = append(joined, text[from:end-1]...)
 			indent, continued, escaped = true, true, false
 		}
 	}
-	if escaped {
-		content = content[:len(content)-1]
+	if indent {
+		from = len(text)
 	}
-	line.content = string(content)
+	end := len(text)
+	if escaped {
+		end--
+	}
+	line.content = join(joined, text[from:end])
 	line.open = escaped || continued
 	return line, at
+}
+
+// join returns joined and last, without a copy if last is all.
+func join(joined []byte, last string) string {
+	if len(joined) == 0 {
+		return last
+	}
+	return string(append(joined, last...))
 }
 
 func isBlank(c byte) bool   { return c == ' ' || c == '\t' || c == '\f' }
