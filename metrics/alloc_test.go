@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -41,7 +42,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 			run.Wrote(1)
 			run.Rejected(1, "first")
 			run.Rejected(1, "one too many")
-			run.Bytes(1)
+			run.BytesIn(1)
 			run.BytesOut(1)
 			run.Retried()
 			run.Watermark(mark)
@@ -61,8 +62,8 @@ func TestMeasuringMessagesAndDocumentsAllocatesNothing(t *testing.T) {
 		"by topic": {metrics.WithoutPartitions()},
 	} {
 		m := mustNew(t, nil, opts...)
-		m.KafkaSent("first", 0, 1, 1)
-		m.MongoProcessed(ctx, "first", 1, "success", "")
+		m.Sent(ctx, observe.Send{System: observe.SystemKafka, Destination: "first", Messages: 1, Bytes: 1})
+		m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: "first", Messages: 1})
 		if got := testing.AllocsPerRun(1000, func() { observeMessage(ctx, m) }); got != 0 {
 			t.Errorf("%s: %v allocations", name, got)
 		}
@@ -71,14 +72,17 @@ func TestMeasuringMessagesAndDocumentsAllocatesNothing(t *testing.T) {
 
 // observeMessage is what is observed of a message and a document.
 func observeMessage(ctx context.Context, m *metrics.Metrics) {
-	m.KafkaSent("orders", 500, 1, 1)
-	m.KafkaQueued("orders", 1)
-	m.KafkaBlocked("send", "orders", time.Second)
-	m.KafkaFetched("workers", "orders", 500, 1, 1, time.Second)
-	m.KafkaTravelled(ctx, "orders", time.Second, time.Minute)
-	m.KafkaCommitted("workers", "orders", 500, 1)
-	m.MongoTravelled(ctx, "orders", time.Second, time.Minute)
-	m.MongoProcessed(ctx, "orders", 1, "success", "")
+	const kafka, mongo = observe.SystemKafka, observe.SystemMongoDB
+	m.Sent(ctx, observe.Send{System: kafka, Destination: "orders", Partition: 500, Messages: 1, Bytes: 1})
+	m.Queued(observe.Queue{System: kafka, Destination: "orders", Change: 1})
+	m.Blocked(observe.Block{System: kafka, Operation: "send", Destination: "orders", Duration: time.Second})
+	for reader := range uint64(2) {
+		m.Fetched(ctx, observe.Fetch{System: kafka, Group: "workers", Topic: "orders", Partition: 500, Bytes: 1, Lag: 1, Queued: time.Second, Reader: reader})
+	}
+	m.Arrived(ctx, observe.Arrival{System: kafka, Destination: "orders", Hop: time.Second, EndToEnd: time.Minute})
+	m.Committed(ctx, observe.Commit{System: kafka, Group: "workers", Topic: "orders", Partition: 500, Lag: 1})
+	m.Arrived(ctx, observe.Arrival{System: mongo, Destination: "orders", Hop: time.Second, EndToEnd: time.Minute})
+	m.Processed(ctx, observe.Process{System: mongo, Destination: "orders", Messages: 1})
 }
 
 func BenchmarkMessage(b *testing.B) {

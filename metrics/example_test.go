@@ -17,10 +17,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
@@ -62,11 +64,8 @@ func ExampleNew() {
 	load(m, stages.WithSource("orders.raw"))
 	show(registry, "etl_rows_", "etl_processing_seconds_count")
 	// Output:
-	// etl_processing_seconds_count{outcome="cancelled",pipeline="orders",stage="load"} 0
 	// etl_processing_seconds_count{outcome="failure",pipeline="orders",stage="load"} 0
-	// etl_processing_seconds_count{outcome="panic",pipeline="orders",stage="load"} 0
 	// etl_processing_seconds_count{outcome="success",pipeline="orders",stage="load"} 1
-	// etl_processing_seconds_count{outcome="timeout",pipeline="orders",stage="load"} 0
 	// etl_rows_processed_total{pipeline="orders",source="orders.raw",stage="load"} 1
 	// etl_rows_read_total{pipeline="orders",source="orders.raw",stage="load"} 2
 	// etl_rows_rejected_total{pipeline="orders",reason="no_price",stage="load"} 1
@@ -79,6 +78,23 @@ func ExampleNew_unregistered() {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m)
 	show(registry, "etl_rows_read_total")
+	// Output: etl_rows_read_total{pipeline="orders",source="",stage="load"} 2
+}
+
+func ExampleHandler() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry)
+	load(m)
+	mux := http.NewServeMux() // That of a server of yours.
+	mux.Handle("/metrics", metrics.Handler(registry))
+
+	scrape := httptest.NewRecorder()
+	mux.ServeHTTP(scrape, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(scrape.Body.String()) {
+		if strings.HasPrefix(line, "etl_rows_read_total") {
+			fmt.Print(line)
+		}
+	}
 	// Output: etl_rows_read_total{pipeline="orders",source="",stage="load"} 2
 }
 
@@ -137,7 +153,9 @@ func ExampleNewPusher() {
 	}
 	p, _ := stages.NewPipeline("orders", stages.WithObserver(m))
 	_ = p.Run(context.Background(), func(context.Context) error { return nil }, stages.WithFlush(pusher.Push))
-	// Output: POST /metrics/job/nightly
+	// Output:
+	// POST /metrics/job/nightly
+	// POST /metrics/job/nightly/pipeline/orders
 }
 
 func ExampleWithGrouping() {
@@ -244,10 +262,24 @@ func ExampleWithoutPartitions() {
 	registry := prometheus.NewRegistry()
 	m, _ := metrics.New(registry, metrics.WithoutPartitions())
 	for partition := range 3 {
-		m.KafkaSent("orders", partition, 10, 1000)
+		m.Sent(context.Background(), observe.Send{
+			System: observe.SystemKafka, Destination: "orders", Partition: partition, Messages: 10, Bytes: 1000,
+		})
 	}
 	show(registry, "etl_kafka_messages_total")
 	// Output: etl_kafka_messages_total{direction="out",partition="",topic="orders"} 30
+}
+
+func ExampleWithMaxLatency() {
+	registry := prometheus.NewRegistry()
+	m, _ := metrics.New(registry, metrics.WithMaxLatency(30*24*time.Hour))
+	for _, age := range []time.Duration{time.Second, 56 * 365 * 24 * time.Hour} { // The second one is since 1970.
+		m.Arrived(context.Background(), observe.Arrival{System: observe.SystemKafka, Destination: "orders", Hop: age, EndToEnd: age})
+	}
+	show(registry, "etl_hop_seconds_sum", "etl_telemetry_dropped_total")
+	// Output:
+	// etl_hop_seconds_sum{carrier="kafka",destination="orders",pipeline="",stage=""} 1
+	// etl_telemetry_dropped_total{reason="stale_waybill"} 2
 }
 
 func ExampleWithLabelLimit() {
@@ -263,16 +295,17 @@ func ExampleWithLabelLimit() {
 	})
 	show(registry, "etl_rows_rejected_total", `etl_telemetry_label_overflow_total{label="reason"`)
 	// Output:
-	// etl_rows_rejected_total{pipeline="orders",reason="_other_",stage="load"} 98
+	// etl_rows_rejected_total{pipeline="orders",reason="_OTHER",stage="load"} 98
 	// etl_rows_rejected_total{pipeline="orders",reason="order 0 has no price",stage="load"} 1
 	// etl_rows_rejected_total{pipeline="orders",reason="order 1 has no price",stage="load"} 1
 	// etl_telemetry_label_overflow_total{label="reason"} 98
 }
 
-// travelled is what an inject leaves, under the keys of the W3C and of waybill.
-var travelled = [][2]string{
-	{"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
-	{"waybill", "00-060a24181e4000-060a24181e4000-0001"},
+// sent returns the context of data that was sent just now, as a carrier holds it.
+func sent() map[string]string {
+	ctx := propagation.ContextWithWaybill(context.Background(), propagation.Waybill{Origin: time.Now(), Sent: time.Now()})
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})
+	return propagation.Map(trace.ContextWithSpanContext(ctx, span), propagation.WithPropagator(propagation.Default()))
 }
 
 func ExampleMetrics_kafka() {
@@ -281,16 +314,16 @@ func ExampleMetrics_kafka() {
 
 	// A kafkacarrier.Reader and a kafkacarrier.Writer measure more.
 	msg := kafka.Message{Topic: "orders", Value: []byte("{}")}
-	for _, h := range travelled {
-		msg.Headers = append(msg.Headers, kafka.Header{Key: h[0], Value: []byte(h[1])})
+	for key, value := range sent() {
+		msg.Headers = append(msg.Headers, kafka.Header{Key: key, Value: []byte(value)})
 	}
 	_ = kafkacarrier.Process(context.Background(), msg, func(context.Context) error { return nil },
 		kafkacarrier.WithPropagator(propagation.Default()), kafkacarrier.WithObserver(m))
 
 	show(registry, "etl_hop_seconds_count", "etl_end_to_end_seconds_count")
 	// Output:
-	// etl_end_to_end_seconds_count{pipeline="",stage=""} 1
-	// etl_hop_seconds_count{carrier="kafka",pipeline="",stage=""} 1
+	// etl_end_to_end_seconds_count{destination="orders",pipeline="",stage=""} 1
+	// etl_hop_seconds_count{carrier="kafka",destination="orders",pipeline="",stage=""} 1
 }
 
 func ExampleMetrics_mongoDB() {
@@ -298,8 +331,8 @@ func ExampleMetrics_mongoDB() {
 	m, _ := metrics.New(registry)
 
 	document := map[string]any{"total": 12, "_otel": map[string]any{}}
-	for _, field := range travelled {
-		document["_otel"].(map[string]any)[field[0]] = field[1]
+	for key, value := range sent() {
+		document["_otel"].(map[string]any)[key] = value
 	}
 	_ = mongocarrier.Process(context.Background(), mongocarrier.ReadM(document, mongocarrier.WithPropagator(propagation.Default())), func(context.Context) error { return nil },
 		mongocarrier.WithCollection("orders"), mongocarrier.WithObserver(m))

@@ -3,5 +3,20 @@
 
 package metrics
 
-// HeldBytes is what the memory gauge shows outside of Linux.
+import (
+	"context"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// HeldBytes is what the memory gauge shows outside Linux.
 var HeldBytes = heldBytes
+
+// MaxConnections is how many connections a server serves at once.
+const MaxConnections = maxConnections
+
+// Serve is [Listen] on a listener of a test.
+func Serve(ctx context.Context, listener net.Listener, gatherer prometheus.Gatherer) *Server {
+	return serve(ctx, listener, newMux(defaultPath, Handler(gatherer)))
+}

@@ -7,11 +7,11 @@ import (
 	"context"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/internal/bounded"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // The names of the metrics of Kafka, without their namespace.
@@ -43,22 +43,24 @@ func newKafkaSeries(s *series, c config) kafkaSeries {
 		redelivered: s.counter(c, kafkaRedelivered, "Messages that had been fetched before.", []string{labelTopic}),
 		gaps:        s.counter(c, kafkaOffsetGaps, "Gaps in the offsets of fetched messages; compaction and transactions make some too.", []string{labelTopic}),
 		errors:      s.counter(c, kafkaErrors, "Operations on Kafka that failed.", []string{labelOperation, labelTopic, labelErrorType}),
-		queued:      s.gauge(c, kafkaQueued, "Messages that a writer was given and is not done with.", []string{labelTopic}),
+		queued:      s.gauge(c, kafkaQueued, "Messages that a writer has accepted and that are not done.", []string{labelTopic}),
 		blocked:     s.counter(c, kafkaBlocked, "Time that calls waited to write messages or for messages to read.", []string{labelOperation, labelTopic}),
 		lag:         newLagSeries(s, c),
 	}
 }
 
-// kafka holds the series of Kafka, looked up once.
+// kafka observes Kafka.
 type kafka struct {
-	topics *limited[*kafkaTopic]
-	lags   *lags
+	topics    *limited[*kafkaTopic]
+	lags      *lags
+	latencies *latencies
 }
 
 func newKafka(m *Metrics) *kafka {
 	return &kafka{
-		topics: newLimited(m, labelTopic, func(topic string) *kafkaTopic { return newKafkaTopic(m, topic) }),
-		lags:   newLags(m),
+		topics:    newLimited(m, labelTopic, func(topic string) *kafkaTopic { return newKafkaTopic(m, topic) }),
+		lags:      newLags(m),
+		latencies: m.latencies,
 	}
 }
 
@@ -75,7 +77,8 @@ type kafkaTopic struct {
 // kafkaRead holds the series of a topic that is read.
 type kafkaRead struct {
 	*kafkaTraffic
-	queue             prometheus.Observer
+
+	queue             *timer
 	redelivered, gaps prometheus.Counter
 }
 
@@ -91,20 +94,20 @@ func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
 		read: sync.OnceValue(func() *kafkaRead {
 			return &kafkaRead{
 				kafkaTraffic: newKafkaTraffic(m, topic, "in"),
-				queue:        all.queue.WithLabelValues(topic),
+				queue:        newTimer(all.queue.WithLabelValues(topic), m.config),
 				redelivered:  all.redelivered.WithLabelValues(topic),
 				gaps:         all.gaps.WithLabelValues(topic),
 			}
 		}),
 		failed: func(operation, errorType string) { errors.with(errorType).with(operation).Inc() },
-		queued: onFirstUse(all.queued, topic),
+		queued: gaugeOnFirstUse(all.queued, topic),
 		blocked: newLimited(m, labelOperation, func(operation string) prometheus.Counter {
 			return all.blocked.WithLabelValues(operation, topic)
 		}),
 	}
 }
 
-// kafkaTraffic counts what goes over the partitions of a topic in one
+// kafkaTraffic counts what passes through the partitions of a topic in one
 // direction.
 type kafkaTraffic struct {
 	partitions *bounded.Table[int, kafkaCounters]
@@ -151,88 +154,39 @@ func (t *kafkaTraffic) add(partition, messages, bytes int) {
 	counters.bytes.Add(float64(max(bytes, 0)))
 }
 
-// KafkaSent counts messages that were written.
-func (m *Metrics) KafkaSent(topic string, partition, messages, bytes int) {
-	if m != nil {
-		m.kafka.topics.with(topic).sent().add(partition, messages, bytes)
-	}
+func (k *kafka) sent(e observe.Send) {
+	k.topics.with(e.Destination).sent().add(e.Partition, e.Messages, e.Bytes)
 }
 
-// KafkaFetched counts a message that was fetched, and observes its time in
-// queue, unless that is negative, and what lies after it in its partition.
-func (m *Metrics) KafkaFetched(group, topic string, partition, bytes int, lag int64, queued time.Duration) {
-	if m == nil {
-		return
+func (k *kafka) fetched(ctx context.Context, e observe.Fetch) {
+	read := k.topics.with(e.Topic).read()
+	read.add(e.Partition, 1, e.Bytes)
+	if e.Queued >= 0 && k.latencies.isPlausible(e.Queued) {
+		read.queue.observe(ctx, e.Queued)
 	}
-	read := m.kafka.topics.with(topic).read()
-	read.add(partition, 1, bytes)
-	if queued >= 0 {
-		read.queue.Observe(queued.Seconds())
-	}
-	m.kafka.lags.fetched(group, topic, partition, lag)
+	k.lags.fetched(e.Group, e.Topic, e.Partition, e.Reader, e.Lag)
 }
 
-// KafkaTravelled observes how long a message was on its way, since it was sent
-// and since its data set out.
-func (m *Metrics) KafkaTravelled(ctx context.Context, _ string, hop, endToEnd time.Duration) {
-	if m != nil {
-		m.travels.arrived(ctx, carrierKafka, hop, endToEnd)
-	}
+func (k *kafka) committed(e observe.Commit) {
+	k.lags.committed(e.Group, e.Topic, e.Partition, e.Reader, e.Lag)
 }
 
-// KafkaCommitted observes what lies after a committed offset.
-func (m *Metrics) KafkaCommitted(group, topic string, partition int, lag int64) {
-	if m != nil {
-		m.kafka.lags.committed(group, topic, partition, lag)
-	}
+func (k *kafka) failed(e observe.Failure) {
+	k.topics.with(e.Destination).failed(e.Operation, e.ErrorType)
 }
 
-// KafkaRedelivered counts a message that had been fetched before.
-func (m *Metrics) KafkaRedelivered(_, topic string, _ int) {
-	if m != nil {
-		m.kafka.topics.with(topic).read().redelivered.Inc()
-	}
+func (k *kafka) redelivered(p observe.Partition) { k.topics.with(p.Topic).read().redelivered.Inc() }
+
+func (k *kafka) skipped(g observe.Gap) { k.topics.with(g.Topic).read().gaps.Inc() }
+
+func (k *kafka) revoked(p observe.Partition) {
+	k.lags.revoked(p.Group, p.Topic, p.Partition, p.Reader)
 }
 
-// KafkaSkipped counts a gap in the offsets of a partition.
-func (m *Metrics) KafkaSkipped(_, topic string, _ int, _ int64) {
-	if m != nil {
-		m.kafka.topics.with(topic).read().gaps.Inc()
-	}
+func (k *kafka) queued(q observe.Queue) {
+	k.topics.with(q.Destination).queued().Add(float64(q.Change))
 }
 
-// KafkaRevoked deletes what is known of a partition that is no longer read.
-func (m *Metrics) KafkaRevoked(group, topic string, partition int) {
-	if m != nil {
-		m.kafka.lags.revoked(group, topic, partition)
-	}
-}
-
-// KafkaFailed counts an operation that failed.
-func (m *Metrics) KafkaFailed(operation, topic, errorType string) {
-	if m != nil {
-		m.kafka.topics.with(topic).failed(operation, errorType)
-	}
-}
-
-// KafkaQueued observes a change of the number of messages that a writer is not
-// done with.
-func (m *Metrics) KafkaQueued(topic string, change int) {
-	if m != nil {
-		m.kafka.topics.with(topic).queued().Add(float64(change))
-	}
-}
-
-// KafkaBlocked counts the time that a call waited.
-func (m *Metrics) KafkaBlocked(operation, topic string, blocked time.Duration) {
-	if m != nil {
-		m.kafka.topics.with(topic).blocked.with(operation).Add(max(blocked.Seconds(), 0))
-	}
-}
-
-// KafkaDropped counts telemetry that was lost.
-func (m *Metrics) KafkaDropped(reason string) {
-	if m != nil {
-		m.dropped.with(reason).Inc()
-	}
+func (k *kafka) blocked(b observe.Block) {
+	k.topics.with(b.Destination).blocked.with(b.Operation).Add(max(b.Duration.Seconds(), 0))
 }

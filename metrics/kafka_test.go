@@ -4,6 +4,7 @@
 package metrics_test
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,30 +14,72 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 )
 
-// Metrics satisfies the interface by its shape, without importing a driver.
-var (
-	_ kafkacarrier.Observer             = (*metrics.Metrics)(nil)
-	_ kafkacarrier.BackpressureObserver = (*metrics.Metrics)(nil)
-)
+// kafkaEvents makes events of one group and topic of Kafka.
+type kafkaEvents struct {
+	m            *metrics.Metrics
+	group, topic string
+	reader       uint64
+}
 
-// R8.
-func TestKafkaTraffic(t *testing.T) {
+func (k kafkaEvents) sent(partition, messages, bytes int) {
+	k.m.Sent(context.Background(), observe.Send{System: observe.SystemKafka, Destination: k.topic, Partition: partition, Messages: messages, Bytes: bytes})
+}
+
+func (k kafkaEvents) fetched(partition, bytes int, lag int64, queued time.Duration) {
+	k.m.Fetched(context.Background(), observe.Fetch{
+		System: observe.SystemKafka, Group: k.group, Topic: k.topic, Partition: partition, Bytes: bytes, Lag: lag, Queued: queued, Reader: k.reader,
+	})
+}
+
+func (k kafkaEvents) committed(partition int, lag int64) {
+	k.m.Committed(context.Background(), observe.Commit{System: observe.SystemKafka, Group: k.group, Topic: k.topic, Partition: partition, Lag: lag, Reader: k.reader})
+}
+
+func (k kafkaEvents) failed(operation, errorType string) {
+	k.m.Failed(context.Background(), observe.Failure{System: observe.SystemKafka, Operation: operation, Destination: k.topic, ErrorType: errorType})
+}
+
+func (k kafkaEvents) partition(partition int) observe.Partition {
+	return observe.Partition{System: observe.SystemKafka, Group: k.group, Topic: k.topic, Partition: partition, Reader: k.reader}
+}
+
+func (k kafkaEvents) redelivered(partition int) { k.m.Redelivered(k.partition(partition)) }
+func (k kafkaEvents) revoked(partition int)     { k.m.Revoked(k.partition(partition)) }
+func (k kafkaEvents) skipped(partition int, offsets int64) {
+	k.m.Skipped(observe.Gap{Partition: k.partition(partition), Offsets: offsets})
+}
+
+func (k kafkaEvents) queued(change int) {
+	k.m.Queued(observe.Queue{System: observe.SystemKafka, Destination: k.topic, Change: change})
+}
+
+func (k kafkaEvents) blocked(operation string, d time.Duration) {
+	k.m.Blocked(observe.Block{System: observe.SystemKafka, Operation: operation, Destination: k.topic, Duration: d})
+}
+
+// orders makes the events of a reader of the topic "orders".
+func orders(m *metrics.Metrics, reader uint64) kafkaEvents {
+	return kafkaEvents{m: m, group: "workers", topic: "orders", reader: reader}
+}
+
+func TestMetrics_KafkaTraffic(t *testing.T) {
 	t.Parallel()
 	feed := func(m *metrics.Metrics) {
-		m.KafkaSent("orders", 0, 2, 20)
-		m.KafkaSent("orders", 1, 1, 5)
-		m.KafkaSent("orders", -1, 1, 7)
-		m.KafkaFetched("workers", "orders", 0, 10, 3, time.Second)
-		m.KafkaFetched("workers", "orders", 0, 11, 2, -time.Second)
-		m.KafkaRedelivered("workers", "orders", 0)
-		m.KafkaSkipped("workers", "orders", 0, 12)
-		m.KafkaFailed("commit", "orders", "REBALANCE_IN_PROGRESS")
-		m.KafkaFailed("commit", "orders", "REBALANCE_IN_PROGRESS")
-		m.KafkaFailed("poll", "", "eof")
+		k := orders(m, 1)
+		k.sent(0, 2, 20)
+		k.sent(1, 1, 5)
+		k.sent(-1, 1, 7)
+		k.fetched(0, 10, 3, time.Second)
+		k.fetched(0, 11, 2, -time.Second)
+		k.redelivered(0)
+		k.skipped(0, 12)
+		k.failed("commit", "REBALANCE_IN_PROGRESS")
+		k.failed("commit", "REBALANCE_IN_PROGRESS")
+		kafkaEvents{m: m}.failed("poll", "eof")
 	}
 	for name, test := range map[string]struct {
 		opts []metrics.Option
@@ -64,7 +107,7 @@ func TestKafkaTraffic(t *testing.T) {
 			registry := prometheus.NewPedanticRegistry()
 			feed(mustNew(t, registry, test.opts...))
 			if diff := cmp.Diff(test.want, lines(t, registry, "etl_kafka_messages", "etl_kafka_bytes")); diff != "" {
-				t.Error(diff)
+				t.Errorf("traffic (-want +got)\n%s", diff)
 			}
 			if diff := cmp.Diff([]string{
 				`etl_kafka_errors_total{error_type="REBALANCE_IN_PROGRESS",operation="commit",topic="orders"} 2`,
@@ -75,93 +118,46 @@ func TestKafkaTraffic(t *testing.T) {
 				`etl_kafka_queue_seconds_sum{topic="orders"} 1`,
 				`etl_kafka_redelivered_total{topic="orders"} 1`,
 			}, lines(t, registry, "etl_kafka_errors", "etl_kafka_lag", "etl_kafka_offset", "etl_kafka_queue_seconds_c", "etl_kafka_queue_seconds_s", "etl_kafka_redelivered")); diff != "" {
-				t.Error(diff)
+				t.Errorf("others (-want +got)\n%s", diff)
 			}
 		})
 	}
 }
 
-// R6: what can happen to a topic that is read is there at zero.
-func TestKafkaSeriesExistFromTheFirstFetch(t *testing.T) {
+// What can happen to a topic that is read exists at 0.
+func TestMetrics_KafkaSeriesExistFromTheFirstFetch(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	m := mustNew(t, registry)
-	m.KafkaSent("written", 0, 1, 1)
-	m.KafkaFetched("workers", "orders", 0, 10, 3, time.Second)
+	kafkaEvents{m: m, topic: "written"}.sent(0, 1, 1)
+	orders(m, 1).fetched(0, 10, 3, time.Second)
 	if diff := cmp.Diff([]string{
 		`etl_kafka_offset_gaps_total{topic="orders"} 0`,
 		`etl_kafka_redelivered_total{topic="orders"} 0`,
 	}, lines(t, registry, "etl_kafka_offset_gaps", "etl_kafka_redelivered")); diff != "" {
-		t.Error(diff)
+		t.Errorf("series (-want +got)\n%s", diff)
 	}
 }
 
-// R21: a partition that went elsewhere leaves no lag behind, and none is below 0.
-func TestKafkaLagIsThatOfThePartitionsRead(t *testing.T) {
+func TestMetrics_KafkaBackpressure(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	m := mustNew(t, registry)
-	check := func(want ...string) {
-		t.Helper()
-		if diff := cmp.Diff(want, lines(t, registry, "etl_kafka_lag", "etl_kafka_committed_lag")); diff != "" {
-			t.Error(diff)
-		}
-	}
-	m.KafkaFetched("workers", "orders", 0, 1, 10, -1)
-	m.KafkaFetched("workers", "orders", 1, 1, -1, -1)
-	m.KafkaCommitted("workers", "orders", 0, 11)
-	m.KafkaCommitted("stopped", "orders", 0, 500)
-	check(
-		`etl_kafka_committed_lag_messages{group="stopped",partition="0",topic="orders"} 500`,
-		`etl_kafka_committed_lag_messages{group="workers",partition="0",topic="orders"} 11`,
-		`etl_kafka_lag_messages{group="workers",partition="0",topic="orders"} 10`,
-		`etl_kafka_lag_messages{group="workers",partition="1",topic="orders"} 0`,
-	)
-	m.KafkaRevoked("workers", "orders", 0)
-	m.KafkaRevoked("workers", "orders", 7) // It was never here.
-	m.KafkaRevoked("stopped", "orders", 0)
-	check(`etl_kafka_lag_messages{group="workers",partition="1",topic="orders"} 0`)
-	if got := len(lines(t, registry, "etl_kafka_last_fetch")); got != 1 {
-		t.Errorf("%d times of a last fetch", got)
-	}
-	m.KafkaFetched("workers", "orders", 0, 1, 4, -1)
-	check(
-		`etl_kafka_lag_messages{group="workers",partition="0",topic="orders"} 4`,
-		`etl_kafka_lag_messages{group="workers",partition="1",topic="orders"} 0`,
-	)
-}
-
-func TestKafkaLastFetchIsATime(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewPedanticRegistry()
-	before := time.Now().Truncate(time.Millisecond)
-	mustNew(t, registry).KafkaFetched("workers", "orders", 0, 1, 10, -1)
-	value := families(t, registry)["etl_kafka_last_fetch_timestamp_seconds"].GetMetric()[0].GetGauge().GetValue()
-	if got := time.UnixMilli(int64(value * 1e3)); got.Before(before.Add(-time.Millisecond)) || got.After(time.Now()) {
-		t.Errorf("last fetch at %v", got)
-	}
-}
-
-func TestKafkaBackpressure(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewPedanticRegistry()
-	m := mustNew(t, registry)
-	m.KafkaQueued("orders", 100)
-	m.KafkaQueued("orders", -40)
-	m.KafkaBlocked("send", "orders", 2*time.Second)
-	m.KafkaBlocked("send", "orders", -time.Second)
-	m.KafkaBlocked("poll", "orders", time.Second)
+	k := orders(mustNew(t, registry), 1)
+	k.queued(100)
+	k.queued(-40)
+	k.blocked("send", 2*time.Second)
+	k.blocked("send", -time.Second)
+	k.blocked("poll", time.Second)
 	if diff := cmp.Diff([]string{
 		`etl_kafka_blocked_seconds_total{operation="poll",topic="orders"} 1`,
 		`etl_kafka_blocked_seconds_total{operation="send",topic="orders"} 2`,
 		`etl_kafka_queued_messages{topic="orders"} 60`,
 	}, lines(t, registry, "etl_kafka_blocked", "etl_kafka_queued")); diff != "" {
-		t.Error(diff)
+		t.Errorf("backpressure (-want +got)\n%s", diff)
 	}
 }
 
-// R25.
-func TestKafkaLabelsAreBounded(t *testing.T) {
+func TestMetrics_KafkaLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	m := mustNew(t, registry, metrics.WithLabelLimit(5))
@@ -171,19 +167,23 @@ func TestKafkaLabelsAreBounded(t *testing.T) {
 			for i := range 500 {
 				n := i + worker*100
 				topic := "topic-" + strconv.Itoa(n)
-				m.KafkaSent(topic, n, 1, 1)
-				m.KafkaFetched("group-"+topic, topic, n, 1, 1, time.Second)
-				m.KafkaFetched("workers", "topic-0", n, 1, 1, time.Second)
-				m.KafkaCommitted("workers", "topic-0", n, 1)
-				m.KafkaFailed(topic, topic, topic)
-				m.KafkaRedelivered("workers", topic, n)
-				m.KafkaSkipped("workers", topic, n, 1)
+				k := kafkaEvents{m: m, group: "group-" + topic, topic: topic, reader: uint64(worker)}
+				k.sent(n, 1, 1)
+				k.fetched(n, 1, 1, time.Second)
+				k.failed(topic, topic)
+				k.redelivered(n)
+				k.skipped(n, 1)
+				m.Arrived(t.Context(), observe.Arrival{System: observe.SystemKafka, Destination: topic})
+				first := kafkaEvents{m: m, group: "workers", topic: "topic-0", reader: uint64(worker)}
+				first.fetched(n, 1, 1, time.Second)
+				first.committed(n, 1)
 			}
 		})
 	}
 	all.Wait()
-	m.KafkaSent(strings.Repeat("long", 100), 0, 1, 1)
-	m.KafkaFetched(strings.Repeat("long", 100), "\xff", 0, 1, 1, 0)
+	long := strings.Repeat("long", 100)
+	kafkaEvents{m: m, topic: long}.sent(0, 1, 1)
+	kafkaEvents{m: m, group: long, topic: "\xff"}.fetched(0, 1, 1, 0)
 	sent := 0.0
 	for name, limit := range map[string]int{
 		"etl_kafka_messages_total":         2 * 6 * 6,
@@ -193,6 +193,8 @@ func TestKafkaLabelsAreBounded(t *testing.T) {
 		"etl_kafka_errors_total":           6 * 6 * 6,
 		"etl_kafka_lag_messages":           5 * 5,
 		"etl_kafka_committed_lag_messages": 5,
+		"etl_hop_seconds":                  6,
+		"etl_end_to_end_seconds":           6,
 	} {
 		series := families(t, registry)[name].GetMetric()
 		if len(series) > limit || len(series) == 0 {
@@ -205,27 +207,40 @@ func TestKafkaLabelsAreBounded(t *testing.T) {
 		}
 	}
 	if sent != 8*500+1 {
-		t.Errorf("%v messages were sent", sent)
+		t.Errorf("%v messages were sent, want %d", sent, 8*500+1)
 	}
-	if got := lines(t, registry, "etl_telemetry_label_overflow_total"); len(got) == 0 || strings.HasSuffix(got[0], " 0") && strings.Contains(got[0], "topic") {
-		t.Errorf("the overflow is not counted: %v", got)
+	for _, metric := range families(t, registry)["etl_telemetry_label_overflow_total"].GetMetric() {
+		if label := labelsOf(metric)["label"]; (label == "topic" || label == "destination") && metric.GetCounter().GetValue() == 0 {
+			t.Errorf("the overflow of %s is not counted", label)
+		}
 	}
 }
 
-func TestValuesThatMakeNoSenseDoNotPanic(t *testing.T) {
+func TestMetrics_ValuesThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	m := mustNew(t, registry)
-	m.KafkaSent("\xff", -5, -1, -1)
-	m.KafkaFetched("\xff", "\xff", -5, -1, -1, -1)
-	m.KafkaCommitted("", "", -1, -1)
-	m.KafkaRevoked("\xff", "\xff", -5)
-	m.KafkaSkipped("", "", -1, -1)
-	m.KafkaTravelled(nil, "", -1, -1) //nolint:staticcheck // a nil context is the case.
-	m.KafkaDropped("\xff")
-	m.MongoTravelled(nil, "\xff", -1, -1)             //nolint:staticcheck // a nil context is the case.
-	m.MongoProcessed(nil, "\xff", -1, "\xff", "\xff") //nolint:staticcheck // a nil context is the case.
-	m.MongoProcessed(nil, "\xff", 1, "\xff", "\xff")  //nolint:staticcheck // a nil context is the case.
-	m.MongoDropped("")
+	k := kafkaEvents{m: m, group: "\xff", topic: "\xff"}
+	k.sent(-5, -1, -1)
+	k.fetched(-5, -1, -1, -1)
+	k.committed(-5, -1)
+	k.revoked(-5)
+	k.skipped(-1, -1)
+	k.queued(-1)
+	m.Dropped(observe.Drop{Reason: "\xff"})
+	for _, system := range []string{observe.SystemKafka, observe.SystemMongoDB, "", "\xff"} {
+		m.Fetched(nil, observe.Fetch{System: system, Queued: time.Second})                                                   //nolint:staticcheck // A nil context is the case.
+		m.Arrived(nil, observe.Arrival{System: system, Destination: "\xff", Hop: -1, EndToEnd: -1})                          //nolint:staticcheck // A nil context is the case.
+		m.Processed(nil, observe.Process{System: system, Destination: "\xff", Messages: -1, Outcome: 99, ErrorType: "\xff"}) //nolint:staticcheck // A nil context is the case.
+		m.Processed(nil, observe.Process{System: system, Destination: "\xff", Messages: 1, Outcome: 99, ErrorType: "\xff"})  //nolint:staticcheck // A nil context is the case.
+		m.Processed(nil, observe.Process{System: system, Destination: "\xff", Messages: 1, Outcome: observe.OutcomeFailure}) //nolint:staticcheck // A nil context is the case.
+		m.Failed(nil, observe.Failure{System: system, Operation: "\xff", ErrorType: "\xff"})                                 //nolint:staticcheck // A nil context is the case.
+	}
+	run := m.Stage(observe.StageID{})
+	run.Ended(nil, observe.RunEnd{Outcome: 99, Duration: -1}) //nolint:staticcheck // A nil context is the case.
+	if counts, ok := run.(observe.CountObserver); ok {
+		counts.Counted(observe.Count{Kind: 99, N: 1})
+		counts.Counted(observe.Count{Kind: observe.CountRead, N: -1})
+	}
 	families(t, registry)
 }

@@ -4,17 +4,18 @@
 package metrics
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/internal/bounded"
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
 )
 
 const (
 	// otherValue stands for all values of a label beyond its limit.
-	otherValue = "_other_"
+	otherValue = observe.ErrorTypeOther
 	// maxValueBytes is the longest value of a label that users fill.
 	maxValueBytes = 128
 )
@@ -26,8 +27,8 @@ type limited[T any] struct {
 	overflow prometheus.Counter
 }
 
-// newLimited makes what belongs to a value with create, which runs once for
-// each. The value is a valid label value.
+// newLimited returns an empty limited that creates what belongs to a value with
+// create, once. The value that create is given is a valid label value.
 func newLimited[T any](m *Metrics, label string, create func(value string) T) *limited[T] {
 	return &limited[T]{
 		values:   bounded.NewMap(m.config.labelLimit, func(value string) T { return create(valid(value)) }),
@@ -36,8 +37,11 @@ func newLimited[T any](m *Metrics, label string, create func(value string) T) *l
 	}
 }
 
-// with returns what belongs to value, or to all beyond the limit.
+// with returns what belongs to value, or to all values beyond the limit.
 func (l *limited[T]) with(value string) T {
+	if value == otherValue {
+		return l.other()
+	}
 	if len(value) <= maxValueBytes {
 		if known, ok := l.values.Get(value); ok {
 			return known
@@ -48,6 +52,4 @@ func (l *limited[T]) with(value string) T {
 }
 
 // valid returns value as a label value, which must be UTF-8.
-func valid(value string) string {
-	return strings.ToValidUTF8(value, "\uFFFD")
-}
+func valid(value string) string { return safe.Text(value, safe.MaxName) }

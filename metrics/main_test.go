@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -102,7 +103,7 @@ func everything(t testing.TB, m *metrics.Metrics) {
 		run.Wrote(2)
 		run.Rejected(1, "no_price")
 		run.Rejected(-1, "no_price")
-		run.Bytes(20)
+		run.BytesIn(20)
 		run.BytesOut(10)
 		run.Retried()
 		run.Watermark(watermark)
@@ -110,13 +111,15 @@ func everything(t testing.TB, m *metrics.Metrics) {
 	})
 	_ = s.Run(t.Context(), func(context.Context) error { return errBoom })
 
-	m.KafkaSent("orders.raw", 0, 1, 10)
-	m.KafkaFetched("workers", "orders.raw", 0, 10, 3, time.Second)
-	m.KafkaTravelled(t.Context(), "orders.raw", time.Second, time.Minute)
-	m.KafkaCommitted("workers", "orders.raw", 0, 4)
-	m.KafkaQueued("orders.raw", 1)
-	m.KafkaBlocked("send", "orders.raw", time.Second)
-	m.KafkaFailed("send", "orders.raw", "eof")
-	m.MongoTravelled(t.Context(), "orders", time.Second, time.Minute)
-	m.MongoProcessed(t.Context(), "orders", 1, "failure", "timeout")
+	ctx := t.Context()
+	const kafka, mongo = observe.SystemKafka, observe.SystemMongoDB
+	m.Sent(ctx, observe.Send{System: kafka, Destination: "orders.raw", Messages: 1, Bytes: 10})
+	m.Fetched(ctx, observe.Fetch{System: kafka, Group: "workers", Topic: "orders.raw", Bytes: 10, Lag: 3, Queued: time.Second, Reader: 1})
+	m.Arrived(ctx, observe.Arrival{System: kafka, Destination: "orders.raw", Hop: time.Second, EndToEnd: time.Minute})
+	m.Committed(ctx, observe.Commit{System: kafka, Group: "workers", Topic: "orders.raw", Lag: 4, Reader: 1})
+	m.Queued(observe.Queue{System: kafka, Destination: "orders.raw", Change: 1})
+	m.Blocked(observe.Block{System: kafka, Operation: "send", Destination: "orders.raw", Duration: time.Second})
+	m.Failed(ctx, observe.Failure{System: kafka, Operation: "send", Destination: "orders.raw", ErrorType: "eof"})
+	m.Arrived(ctx, observe.Arrival{System: mongo, Destination: "orders", Hop: time.Second, EndToEnd: time.Minute})
+	m.Processed(ctx, observe.Process{System: mongo, Destination: "orders", Messages: 1, Outcome: observe.OutcomeTimeout, ErrorType: "timeout"})
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// newMemory makes the gauge of the memory of this process, read when it is
-// scraped.
+// newMemory returns the gauge of the memory of this process, which is read at each
+// scrape.
 func newMemory(c config) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        c.name(memoryBytes),
-		Help:        "Memory of this process that is resident; outside of Linux, memory the Go runtime holds.",
+		Help:        "Resident memory of this process; outside Linux, memory that the Go runtime holds.",
 		ConstLabels: c.constLabels,
 	}, func() float64 {
 		if resident, ok := residentBytes(); ok {
@@ -27,8 +27,8 @@ func newMemory(c config) prometheus.Collector {
 	})
 }
 
-// residentBytes reads the resident pages of this process as Linux reports
-// them: the second number of /proc/self/statm, see proc(5).
+// residentBytes returns the resident memory of this process as Linux reports it, in
+// pages: the second number of /proc/self/statm, see proc(5).
 func residentBytes() (float64, bool) {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -45,8 +45,8 @@ func residentBytes() (float64, bool) {
 	return float64(pages) * float64(os.Getpagesize()), true
 }
 
-// heldBytes returns the memory the Go runtime has from the system and has not
-// given back.
+// heldBytes returns the memory that the Go runtime has obtained from the system and
+// not returned.
 func heldBytes() float64 {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},

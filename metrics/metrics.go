@@ -4,7 +4,6 @@
 package metrics
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,49 +11,50 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/waybill-go/waybill/stages"
+	"github.com/waybill-go/waybill/observe"
 )
 
-// ErrConflict is returned by [New] when the registry holds a metric of the
-// same name that is not the same metric.
+// ErrConflict is returned by [New] when the registry holds a metric of the same
+// name that is not the same metric.
 var ErrConflict = errors.New("metrics: conflict with a registered metric")
 
-// Metrics measures stages, Kafka and MongoDB for Prometheus: it is the observer
-// of packages stages, kafkacarrier and mongocarrier. It is made by [New], safe
-// for concurrent use, and itself a [prometheus.Collector].
+// Metrics measures stages, Kafka and MongoDB for Prometheus. It implements the
+// observers of package observe and is a [prometheus.Collector]. [New] returns it.
+// It is safe for concurrent use.
 //
-// A nil *Metrics observes and collects nothing.
+// Of messaging systems other than Kafka and MongoDB, Metrics measures the
+// latencies. A nil *Metrics observes and collects nothing.
 type Metrics struct {
 	config config
 	series *series
 
 	overflows map[string]prometheus.Counter // By label; read only.
 	dropped   *limited[prometheus.Counter]
-	travels   *travels
+	latencies *latencies
 	kafka     *kafka
 	mongodb   *mongodb
 
 	mu     sync.Mutex
-	stages map[[2]string]*stage // By pipeline and stage.
+	stages map[stageName]*stage
 }
 
-// Compile-time checks that Metrics implements Observer and Collector.
+// Compile-time checks that Metrics implements StageObserver and Collector.
 var (
-	_ stages.Observer      = (*Metrics)(nil)
-	_ prometheus.Collector = (*Metrics)(nil)
+	_ observe.StageObserver = (*Metrics)(nil)
+	_ prometheus.Collector  = (*Metrics)(nil)
 )
 
-// New makes a set of metrics and registers it with registerer.
+// New creates a set of metrics and registers it with registerer.
 //
-// Asked twice for the same set on one registry it returns the first one again,
-// so that independent parts of a program share their series; the same set means
-// equal options. If the registry holds any of the metrics with other options or
-// from elsewhere, the error is an [ErrConflict] that names it, and nothing has
-// been registered.
+// If called again with the same registerer and equal options, New returns the
+// existing Metrics, so that independent parts of a program share their series. If
+// the registry holds one of the metrics with other options or from elsewhere, New
+// returns an [ErrConflict] that names the metric. When New returns an error,
+// nothing is registered.
 //
-// With a nil registerer, a nil *prometheus.Registry too, the metrics work but
-// are not registered: register them as the Collector they are. The default
-// registry is used only if it is given.
+// If registerer is nil, or a nil *[prometheus.Registry], the metrics work but are
+// not registered: register them as the Collector they are. The default registry
+// is not used unless it is given.
 func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	c := newConfig(opts)
 	if err := c.validate(); err != nil {
@@ -65,12 +65,12 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 		return m, nil
 	}
 	err := registerer.Register(m)
-	var registered prometheus.AlreadyRegisteredError
-	switch {
-	case err == nil:
+	if err == nil {
 		return m, nil
-	case !errors.As(err, &registered):
-		return nil, fmt.Errorf("%w: %w", ErrConflict, err)
+	}
+	registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
+	if !ok {
+		return nil, refused(err)
 	}
 	first, ok := registered.ExistingCollector.(*Metrics)
 	if !ok {
@@ -82,46 +82,56 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	return first, nil
 }
 
+// refused returns the error of New for an error of a registry. A registry wraps
+// an error if a metric is invalid in itself, as it is when the registerer adds a
+// label that the metric has, and returns a plain one if it is in conflict with
+// another metric.
+func refused(err error) error {
+	if errors.Unwrap(err) != nil {
+		return fmt.Errorf("metrics: labels of the registerer: %w", err)
+	}
+	return fmt.Errorf("%w: %w", ErrConflict, err)
+}
+
 func newMetrics(c config) *Metrics {
 	m := &Metrics{
 		config:    c,
 		series:    newSeries(c),
 		overflows: map[string]prometheus.Counter{},
-		stages:    map[[2]string]*stage{},
+		stages:    map[stageName]*stage{},
 	}
 	for _, label := range [...]string{
-		labelSource, labelReason, labelErrorType, labelTopic, labelPartition, labelOperation, labelCollection,
+		labelSource, labelReason, labelErrorType, labelTopic, labelPartition, labelOperation, labelCollection, labelDestination,
 	} {
 		m.overflows[label] = m.series.labelOverflow.WithLabelValues(label)
 	}
 	m.dropped = newLimited(m, labelReason, func(reason string) prometheus.Counter {
 		return m.series.dropped.WithLabelValues(reason)
 	})
-	m.travels = newTravels(m)
+	m.latencies = newLatencies(m)
 	m.kafka = newKafka(m)
 	m.mongodb = newMongoDB(m)
 	return m
 }
 
-// Stage implements [stages.Observer]. All series of a stage that can be known
-// exist from here on, at zero, so that a rate over them sees the first event;
-// timestamps exist once there is one.
-func (m *Metrics) Stage(pipeline, name, source string) stages.StageObserver {
+// Stage implements [observe.StageObserver]. From here on, a stage has series at 0
+// for its successes and failures, so that a rate over them shows the first one,
+// and for its runs in flight. All others exist from their first use.
+func (m *Metrics) Stage(id observe.StageID) observe.RunObserver {
 	if m == nil {
 		return nil
 	}
-	return m.stage(valid(pipeline), valid(name)).sources.with(source)
+	return m.stage(stageName{valid(id.Pipeline), valid(id.Stage)}).sources.with(id.Source)
 }
 
-// stage returns the series of a stage, made at the first call.
-func (m *Metrics) stage(pipeline, name string) *stage {
+// stage returns the series of a stage, which it creates at the first call.
+func (m *Metrics) stage(name stageName) *stage {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := [2]string{pipeline, name}
-	s, ok := m.stages[key]
+	s, ok := m.stages[name]
 	if !ok {
-		s = newStage(m, pipeline, name)
-		m.stages[key] = s
+		s = newStage(m, name.pipeline, name.stage)
+		m.stages[name] = s
 	}
 	return s
 }
@@ -158,10 +168,10 @@ func isNil(v any) bool {
 	}
 }
 
-// orBackground returns ctx, or the empty context in the place of nil.
-func orBackground(ctx context.Context) context.Context {
-	if ctx == nil {
-		return context.Background() //nolint:forbidigo // The documented meaning of a nil context.
+// panicked returns the value of a panic as an error.
+func panicked(value any) error {
+	if err, ok := value.(error); ok {
+		return fmt.Errorf("panic: %w", err)
 	}
-	return ctx
+	return fmt.Errorf("panic: %v", value)
 }

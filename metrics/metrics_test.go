@@ -8,7 +8,9 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/stages"
@@ -24,8 +27,7 @@ import (
 
 var watermark = time.UnixMilli(1_700_000_000_500)
 
-// R1.
-func TestNilRegistererLeavesTheMetricsUnregistered(t *testing.T) {
+func TestNew_NilRegisterer(t *testing.T) {
 	t.Parallel()
 	var typedNil *prometheus.Registry
 	for name, registerer := range map[string]prometheus.Registerer{"nil": nil, "nil registry": typedNil} {
@@ -53,7 +55,7 @@ func TestNilRegistererLeavesTheMetricsUnregistered(t *testing.T) {
 	}
 }
 
-func TestNilMetricsObserveNothing(t *testing.T) {
+func TestMetrics_Nil(t *testing.T) {
 	t.Parallel()
 	var m *metrics.Metrics
 	everything(t, m)
@@ -66,8 +68,7 @@ func TestNilMetricsObserveNothing(t *testing.T) {
 	}
 }
 
-// R2.
-func TestSameMetricsTwiceAreOneSet(t *testing.T) {
+func TestNew_TwiceIsOneSet(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	labels := prometheus.Labels{"app": "a"}
@@ -76,7 +77,7 @@ func TestSameMetricsTwiceAreOneSet(t *testing.T) {
 		opts       []metrics.Option
 	}{
 		"plain":           {registry, nil},
-		"other namespace": {registry, []metrics.Option{metrics.WithNamespace("x"), metrics.WithBuckets(1, 2), metrics.WithLabelLimit(3), metrics.WithoutExemplars()}},
+		"other namespace": {registry, []metrics.Option{metrics.WithNamespace("x"), metrics.WithBuckets(1, 2), metrics.WithLabelLimit(3), metrics.WithoutExemplars(), metrics.WithMaxLatency(0)}},
 		"constant labels": {prometheus.NewPedanticRegistry(), []metrics.Option{metrics.WithConstLabels(labels)}},
 		"wrapped":         {prometheus.WrapRegistererWith(labels, prometheus.NewPedanticRegistry()), nil},
 	} {
@@ -92,8 +93,7 @@ func TestSameMetricsTwiceAreOneSet(t *testing.T) {
 	}
 }
 
-// R2.
-func TestConflictNamesTheMetric(t *testing.T) {
+func TestNew_ConflictNamesTheMetric(t *testing.T) {
 	t.Parallel()
 	foreign := func(name string, labels ...string) prometheus.Collector {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: "x"}, labels)
@@ -114,6 +114,7 @@ func TestConflictNamesTheMetric(t *testing.T) {
 		"no native histograms":  {with(metrics.WithoutNativeHistograms()), "etl_processing_seconds"},
 		"no exemplars":          {with(metrics.WithoutExemplars()), "etl_processing_seconds"},
 		"other label limit":     {with(metrics.WithLabelLimit(7)), "etl_rows_rejected_total"},
+		"other max latency":     {with(metrics.WithMaxLatency(7)), "etl_end_to_end_seconds"},
 		"other help, same name": {foreign("etl_retries_total", "pipeline", "stage"), "etl_retries_total"},
 		"other labels":          {foreign("etl_errors_total", "job"), "etl_errors_total"},
 		"same description": {prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -129,7 +130,7 @@ func TestConflictNamesTheMetric(t *testing.T) {
 			if m != nil || !errors.Is(err, metrics.ErrConflict) || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("New = %v, %v; want an error about %s", m, err, tt.want)
 			}
-			// R3: nothing is left behind.
+			// Nothing is left behind.
 			registry.Unregister(tt.first)
 			if got := families(t, registry); len(got) != 0 {
 				t.Errorf("left behind: %v", slices.Collect(maps.Keys(got)))
@@ -142,10 +143,24 @@ func TestConflictNamesTheMetric(t *testing.T) {
 	}
 }
 
+// An empty registry is in conflict with nothing: it is the label that does not fit.
+func TestNew_RegistererWithALabelOfOurs(t *testing.T) {
+	t.Parallel()
+	for _, label := range []string{"stage", "pipeline", "destination", "topic", "outcome"} {
+		registry := prometheus.NewPedanticRegistry()
+		m, err := metrics.New(prometheus.WrapRegistererWith(prometheus.Labels{label: "x"}, registry))
+		if m != nil || err == nil || errors.Is(err, metrics.ErrConflict) || !strings.Contains(err.Error(), "labels of the registerer") {
+			t.Errorf("New with the label %q = %v, %v, want an error about labels, and no conflict", label, m, err)
+		}
+		if got := families(t, registry); len(got) != 0 {
+			t.Errorf("left behind: %v", slices.Collect(maps.Keys(got)))
+		}
+	}
+}
+
 type theirs struct{ prometheus.Collector }
 
-// Other constant labels make another set.
-func TestSetsWithOtherConstantLabelsLiveSideBySide(t *testing.T) {
+func TestNew_OtherConstLabelsAreAnotherSet(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	a := mustNew(t, registry, metrics.WithConstLabels(map[string]string{"app": "a"}))
@@ -157,8 +172,7 @@ func TestSetsWithOtherConstantLabelsLiveSideBySide(t *testing.T) {
 	}
 }
 
-// R3.
-func TestConcurrentConstructionMakesOneSet(t *testing.T) {
+func TestNew_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	var all sync.WaitGroup
@@ -182,8 +196,7 @@ func TestConcurrentConstructionMakesOneSet(t *testing.T) {
 	}
 }
 
-// R4.
-func TestMetricsAreLintedForAllOptions(t *testing.T) {
+func TestMetrics_Lint(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]metrics.Option{
 		"default":        {nil},
@@ -213,8 +226,7 @@ func TestMetricsAreLintedForAllOptions(t *testing.T) {
 	}
 }
 
-// R1, R4.
-func TestOptionsThatMakeNoSenseAreErrors(t *testing.T) {
+func TestNew_InvalidOptions(t *testing.T) {
 	t.Parallel()
 	label := func(name, value string) metrics.Option {
 		return metrics.WithConstLabels(map[string]string{name: value})
@@ -245,7 +257,7 @@ func TestOptionsThatMakeNoSenseAreErrors(t *testing.T) {
 	}
 }
 
-func TestOptionsCopyWhatTheyAreGiven(t *testing.T) {
+func TestOption_CopiesItsArgument(t *testing.T) {
 	t.Parallel()
 	labels, bounds := map[string]string{"app": "a"}, []float64{1, 2}
 	withLabels, withBuckets := metrics.WithConstLabels(labels), metrics.WithBuckets(bounds...)
@@ -253,39 +265,109 @@ func TestOptionsCopyWhatTheyAreGiven(t *testing.T) {
 	mustNew(t, nil, withLabels, withBuckets)
 }
 
-// R6.
-func TestSeriesExistAtZeroFromTheStart(t *testing.T) {
+// A rate shows the first success and the first failure only if the series exist
+// before; a series of what nobody counts would look like a stage that does nothing.
+func TestMetrics_SeriesOfAnIdleStage(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	newStage(t, mustNew(t, registry), stages.WithSource("orders.raw"))
-	got := families(t, registry)
-
-	var seen []string
-	for _, metric := range got["etl_processing_seconds"].GetMetric() {
-		if metric.GetHistogram().GetSampleCount() != 0 {
+	s := newStage(t, mustNew(t, registry), stages.WithSource("orders.raw"))
+	seen := func() map[string]int {
+		series := map[string]int{}
+		for name, family := range families(t, registry) {
+			if family.GetMetric()[0].GetLabel() != nil && labelsOf(family.GetMetric()[0])["stage"] == "load" {
+				series[name] = len(family.GetMetric())
+			}
+		}
+		return series
+	}
+	if diff := cmp.Diff(map[string]int{"etl_in_flight": 1, "etl_processing_seconds": 2}, seen()); diff != "" {
+		t.Errorf("series of a stage that has not run (-want +got)\n%s", diff)
+	}
+	for _, metric := range families(t, registry)["etl_processing_seconds"].GetMetric() {
+		if outcome := labelsOf(metric)["outcome"]; metric.GetHistogram().GetSampleCount() != 0 || outcome != "success" && outcome != "failure" {
 			t.Errorf("observed already: %v", metric)
 		}
-		seen = append(seen, labelsOf(metric)["outcome"])
 	}
-	slices.Sort(seen)
-	if diff := cmp.Diff([]string{"cancelled", "failure", "panic", "success", "timeout"}, seen); diff != "" {
-		t.Error(diff)
+
+	// A function that does not count has no counts, and one that finds nothing 0.
+	_ = s.Run(t.Context(), func(context.Context) error { return nil })
+	want := map[string]int{
+		"etl_in_flight": 1, "etl_processing_seconds": 2, "etl_last_run_timestamp_seconds": 1, "etl_last_success_timestamp_seconds": 1,
 	}
-	for _, name := range []string{"etl_rows_read_total", "etl_rows_processed_total", "etl_bytes_total", "etl_retries_total", "etl_in_flight", "etl_telemetry_label_overflow_total"} {
-		if got[name] == nil {
-			t.Errorf("%s does not exist", name)
-		}
+	if diff := cmp.Diff(want, seen()); diff != "" {
+		t.Errorf("series of a function that does not count (-want +got)\n%s", diff)
 	}
-	// A time that has not come must not look like 1970.
-	for _, name := range []string{"etl_last_run_timestamp_seconds", "etl_last_success_timestamp_seconds", "etl_watermark_timestamp_seconds"} {
-		if got[name] != nil {
-			t.Errorf("%s exists: %v", name, got[name])
-		}
+	_ = s.Run(t.Context(), func(ctx context.Context) error { stages.FromContext(ctx).Read(0); return nil })
+	want["etl_rows_read_total"] = 1
+	if diff := cmp.Diff(want, seen()); diff != "" {
+		t.Errorf("series of a function that finds nothing (-want +got)\n%s", diff)
+	}
+	if got := families(t, registry)["etl_rows_read_total"].GetMetric()[0].GetCounter().GetValue(); got != 0 {
+		t.Errorf("%v rows, want 0", got)
 	}
 }
 
-// R7.
-func TestHistogramHasBothKindsOfBuckets(t *testing.T) {
+// The cost in the documentation of the package.
+func TestMetrics_CostOfAnIdleStage(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		opts []metrics.Option
+		want int
+	}{
+		"default":     {nil, 23},
+		"native only": {[]metrics.Option{metrics.WithoutClassicBuckets()}, 7},
+	} {
+		registry := prometheus.NewPedanticRegistry()
+		m := mustNew(t, registry, tt.opts...)
+		count := func() int {
+			n := 0
+			for _, family := range families(t, registry) {
+				var text strings.Builder
+				if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
+					t.Fatal(err)
+				}
+				for line := range strings.Lines(text.String()) {
+					if !strings.HasPrefix(line, "#") {
+						n++
+					}
+				}
+			}
+			return n
+		}
+		before := count()
+		p := stages.Must(stages.NewPipeline("orders", stages.WithObserver(m)))
+		for i := range 20 {
+			stages.Must(p.Stage("stage " + strconv.Itoa(i)))
+		}
+		if got := count() - before; got != 20*tt.want {
+			t.Errorf("%s: 20 idle stages cost %d series, want %d", name, got, 20*tt.want)
+		}
+	}
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(doc), "An idle stage costs 23 series") {
+		t.Error("doc.go does not state the cost of a stage")
+	}
+}
+
+// The run of a whole pipeline counts what its function counts, and not what the
+// stages in it count.
+func TestMetrics_WholeRunDoesNotSumItsStages(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	p := stages.Must(stages.NewPipeline("orders", stages.WithObserver(mustNew(t, registry))))
+	load := stages.Must(p.Stage("load"))
+	_ = p.Run(t.Context(), func(ctx context.Context) error {
+		return load.Run(ctx, func(ctx context.Context) error { stages.FromContext(ctx).Wrote(3); return nil })
+	})
+	if diff := cmp.Diff([]string{`etl_rows_processed_total{pipeline="orders",source="",stage="load"} 3`}, lines(t, registry, "etl_rows")); diff != "" {
+		t.Errorf("rows (-want +got)\n%s", diff)
+	}
+}
+
+func TestMetrics_Buckets(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		opts            []metrics.Option
@@ -322,8 +404,7 @@ func TestHistogramHasBothKindsOfBuckets(t *testing.T) {
 	}
 }
 
-// R8.
-func TestTimestamps(t *testing.T) {
+func TestMetrics_Timestamps(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	s := newStage(t, mustNew(t, registry))
@@ -348,8 +429,8 @@ func TestTimestamps(t *testing.T) {
 	}
 }
 
-// R20: the latest watermark is kept, whatever the order.
-func TestWatermarkNeverGoesBack(t *testing.T) {
+// The latest watermark is kept, whatever the order.
+func TestMetrics_WatermarkNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	s := newStage(t, mustNew(t, registry))
@@ -375,8 +456,7 @@ func TestWatermarkNeverGoesBack(t *testing.T) {
 	}
 }
 
-// R8.
-func TestMemoryIsReadWhenScraped(t *testing.T) {
+func TestMetrics_MemoryIsReadWhenScraped(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	mustNew(t, registry)
@@ -388,8 +468,7 @@ func TestMemoryIsReadWhenScraped(t *testing.T) {
 	}
 }
 
-// R22.
-func TestInFlightIsAGauge(t *testing.T) {
+func TestMetrics_InFlight(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	s := newStage(t, mustNew(t, registry))
@@ -405,7 +484,7 @@ func TestInFlightIsAGauge(t *testing.T) {
 	}
 }
 
-func TestStagesOfOneNameShareTheirSeries(t *testing.T) {
+func TestMetrics_StagesOfOneNameShareTheirSeries(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	m := mustNew(t, registry)

@@ -5,11 +5,11 @@ package metrics
 
 import (
 	"context"
-	"time"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/waybill-go/waybill/stages"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // The names of the metrics of MongoDB, without their namespace.
@@ -33,67 +33,57 @@ func newMongoSeries(s *series, c config) mongoSeries {
 	}
 }
 
-// mongodb holds the series of MongoDB, looked up once.
-type mongodb struct{ collections *limited[*mongoCollection] }
+// mongodb observes collections of MongoDB that are used as queues.
+type mongodb struct {
+	collections *limited[*mongoCollection]
+	latencies   *latencies
+}
 
-// mongoCollection holds the series of one collection.
+// mongoCollection holds the series of one collection. Those of an outcome other
+// than success and failure, and of the queue, exist from their first use.
 type mongoCollection struct {
-	documents map[string]prometheus.Counter // By outcome; read only.
+	documents [observe.Outcomes]func() prometheus.Counter
 	errors    *limited[prometheus.Counter]
-	queue     *timer
+	queue     func() *timer
 }
 
 func newMongoDB(m *Metrics) *mongodb {
-	return &mongodb{newLimited(m, labelCollection, func(collection string) *mongoCollection { return newMongoCollection(m, collection) })}
+	return &mongodb{
+		collections: newLimited(m, labelCollection, func(collection string) *mongoCollection { return newMongoCollection(m, collection) }),
+		latencies:   m.latencies,
+	}
 }
 
 func newMongoCollection(m *Metrics, collection string) *mongoCollection {
 	all := m.series.mongodb
 	c := &mongoCollection{
-		documents: make(map[string]prometheus.Counter, outcomes),
 		errors: newLimited(m, labelErrorType, func(errorType string) prometheus.Counter {
 			return all.errors.WithLabelValues(collection, errorType)
 		}),
-		queue: newTimer(all.queue.WithLabelValues(collection), m.config),
+		queue: sync.OnceValue(func() *timer { return newTimer(all.queue.WithLabelValues(collection), m.config) }),
 	}
-	for o := range outcomes {
-		outcome := stages.Outcome(o).String() //nolint:gosec // Within the range.
-		c.documents[outcome] = all.documents.WithLabelValues(collection, outcome)
+	for o := range c.documents {
+		c.documents[o] = counterOnFirstUse(all.documents, collection, observe.Outcome(o).String()) //nolint:gosec // Within the range.
 	}
 	return c
 }
 
-// MongoTravelled observes how long a document was on its way, since it was
-// written, which is its time in the queue, and since its data set out.
-func (m *Metrics) MongoTravelled(ctx context.Context, collection string, hop, endToEnd time.Duration) {
-	if m == nil {
-		return
-	}
-	m.mongodb.collections.with(collection).queue.observe(ctx, hop)
-	m.travels.arrived(ctx, carrierMongoDB, hop, endToEnd)
-}
-
-// MongoProcessed counts documents that were handled. The outcome is one of
-// those of package stages; of another nothing is counted. That the work was
-// cancelled is no error.
-func (m *Metrics) MongoProcessed(_ context.Context, collection string, documents int, outcome, errorType string) {
-	if m == nil || documents <= 0 {
-		return
-	}
-	c := m.mongodb.collections.with(collection)
-	counter, ok := c.documents[outcome]
-	if !ok {
-		return
-	}
-	counter.Add(float64(documents))
-	if errorType != "" && outcome != stages.OutcomeCancelled.String() {
-		c.errors.with(errorType).Add(float64(documents))
+// arrived observes the time in the queue of a document with a waybill.
+func (d *mongodb) arrived(ctx context.Context, e observe.Arrival) {
+	if d.latencies.isPlausible(e.Hop) {
+		d.collections.with(e.Destination).queue().observe(ctx, e.Hop)
 	}
 }
 
-// MongoDropped counts telemetry that was lost.
-func (m *Metrics) MongoDropped(reason string) {
-	if m != nil {
-		m.dropped.with(reason).Inc()
+func (d *mongodb) processed(e observe.Process) {
+	if e.Messages <= 0 || int(e.Outcome) >= observe.Outcomes {
+		return
+	}
+	c := d.collections.with(e.Destination)
+	c.documents[observe.OutcomeSuccess]().Add(0)
+	c.documents[observe.OutcomeFailure]().Add(0)
+	c.documents[e.Outcome]().Add(float64(e.Messages))
+	if e.Outcome.IsError() {
+		c.errors.with(e.ErrorType).Add(float64(e.Messages))
 	}
 }

@@ -11,10 +11,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
-// Option configures [New].
+// Option configures [New]. If an option is given more than once, the last one
+// wins. Nil options are ignored.
 type Option interface {
 	apply(config) config
 }
@@ -28,18 +30,22 @@ type config struct {
 	withoutExemplars bool
 	withoutPartition bool
 	labelLimit       int
+	maxLatency       time.Duration // 0 or less for no limit.
 }
 
 const (
 	defaultNamespace  = "etl"
 	defaultLabelLimit = 100
+	defaultMaxLatency = 365 * 24 * time.Hour
 )
 
-// defaultBuckets are two a decade, 1 ms to 1 h.
-var defaultBuckets = [...]float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600} //nolint:gochecknoglobals // A constant table.
+// defaultBuckets are few, because each of them is a series for each outcome of
+// each stage: one a decade up to ten seconds, then a minute, ten minutes, and an
+// hour. A native histogram shows the rest.
+var defaultBuckets = [...]float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600} //nolint:gochecknoglobals // A constant table.
 
 func newConfig(opts []Option) config {
-	c := config{namespace: defaultNamespace, buckets: defaultBuckets[:], labelLimit: defaultLabelLimit}
+	c := config{namespace: defaultNamespace, buckets: defaultBuckets[:], labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}
 	for _, opt := range opts {
 		if opt != nil {
 			c = opt.apply(c)
@@ -52,8 +58,8 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithNamespace sets the first part of all metric names. The default, also of
-// an empty name, is etl.
+// WithNamespace sets the first part of all metric names. The default is "etl",
+// also if name is empty.
 func WithNamespace(name string) Option {
 	return optionFunc(func(c config) config {
 		c.namespace = name
@@ -64,9 +70,9 @@ func WithNamespace(name string) Option {
 	})
 }
 
-// WithConstLabels adds labels with fixed values to all metrics. The map is
-// copied. The default, also of a nil map, is none. Labels that say where a
-// process runs belong in the configuration of the scrape instead.
+// WithConstLabels adds labels with fixed values to all metrics. It copies labels.
+// The default is none. Labels for where a process runs belong in the
+// configuration of the scrape instead.
 func WithConstLabels(labels map[string]string) Option {
 	labels = maps.Clone(labels)
 	return optionFunc(func(c config) config {
@@ -76,8 +82,9 @@ func WithConstLabels(labels map[string]string) Option {
 }
 
 // WithBuckets sets the upper bounds, in seconds, of the classic buckets of all
-// histograms. They must increase. The default, also of no bounds,
-// is two a decade from 1 ms to 1 h.
+// histograms. They must increase. The default is 0.001, 0.01, 0.1, 1, 10, 60, 600
+// and 3600, also if there are no bounds. Each bound costs one series for each
+// histogram.
 func WithBuckets(bounds ...float64) Option {
 	bounds = slices.Clone(bounds)
 	return optionFunc(func(c config) config {
@@ -89,8 +96,8 @@ func WithBuckets(bounds ...float64) Option {
 	})
 }
 
-// WithoutClassicBuckets leaves the histograms with their native buckets only,
-// which saves most of its series where Prometheus scrapes native histograms.
+// WithoutClassicBuckets removes the classic buckets of all histograms, which are
+// most of the series, for a Prometheus that scrapes native histograms.
 func WithoutClassicBuckets() Option {
 	return optionFunc(func(c config) config {
 		c.buckets = nil
@@ -98,8 +105,8 @@ func WithoutClassicBuckets() Option {
 	})
 }
 
-// WithoutNativeHistograms leaves the histograms with their classic buckets only,
-// which costs the application less memory.
+// WithoutNativeHistograms removes the native buckets of all histograms, which
+// reduces the memory of the application.
 func WithoutNativeHistograms() Option {
 	return optionFunc(func(c config) config {
 		c.withoutNative = true
@@ -107,8 +114,8 @@ func WithoutNativeHistograms() Option {
 	})
 }
 
-// WithoutExemplars attaches no trace to durations. The default is an exemplar
-// for sampled spans, at most one a second for each series.
+// WithoutExemplars disables exemplars. The default is an exemplar for sampled
+// spans, at most one a second for each series.
 func WithoutExemplars() Option {
 	return optionFunc(func(c config) config {
 		c.withoutExemplars = true
@@ -117,7 +124,7 @@ func WithoutExemplars() Option {
 }
 
 // WithoutPartitions counts the messages and bytes of Kafka by topic, with an
-// empty partition. The lag stays that of a partition, which is what it is.
+// empty partition. The lag is still that of a partition.
 func WithoutPartitions() Option {
 	return optionFunc(func(c config) config {
 		c.withoutPartition = true
@@ -125,19 +132,30 @@ func WithoutPartitions() Option {
 	})
 }
 
-// WithLabelLimit sets how many values a label that users fill may have: source,
+// WithLabelLimit sets how many values a label may have that users fill: source,
 // reason and error_type in one stage, partition, operation and error_type in one
-// topic, error_type in one collection, and topic and collection altogether. All
-// later values share the value _other_ and are counted by
-// etl_telemetry_label_overflow_total. As many pairs of group and topic, and
-// partitions of each, have a lag; later ones have none. The default, also of an
-// n below one, is 100.
+// topic, error_type in one collection, and topic, collection and destination in
+// all. Further values share the value "_OTHER" and are counted by
+// etl_telemetry_label_overflow_total. As many pairs of group and topic have a
+// lag, and as many partitions of each; others have none. The default is 100, also
+// if n is less than 1.
 func WithLabelLimit(n int) Option {
 	return optionFunc(func(c config) config {
 		c.labelLimit = n
 		if n < 1 {
 			c.labelLimit = defaultLabelLimit
 		}
+		return c
+	})
+}
+
+// WithMaxLatency sets the longest latency and time in a queue that is observed,
+// because they rest on the clocks of others, and one absurd value would move an
+// average far. Longer ones are counted as dropped telemetry, with the reason
+// stale_waybill. The default is 365 days; a value of 0 or less means no limit.
+func WithMaxLatency(d time.Duration) Option {
+	return optionFunc(func(c config) config {
+		c.maxLatency = max(d, 0)
 		return c
 	})
 }
@@ -175,7 +193,8 @@ func (c config) validateBuckets() error {
 	return nil
 }
 
-// difference says what of c is not as in other, or nothing if they are equal.
+// difference returns what of c is not as in other, or the empty string if they
+// are equal.
 func (c config) difference(other config) string {
 	switch {
 	case !slices.Equal(c.buckets, other.buckets) || c.withoutNative != other.withoutNative:
@@ -184,6 +203,8 @@ func (c config) difference(other config) string {
 		return c.name(processingSeconds) + " has other exemplars"
 	case c.labelLimit != other.labelLimit:
 		return c.name(rowsRejected) + " has another label limit"
+	case c.maxLatency != other.maxLatency:
+		return c.name(endToEndSeconds) + " has another maximum"
 	case !reflect.DeepEqual(c, other):
 		return c.name(processingSeconds) + " has another configuration"
 	default:
@@ -191,8 +212,8 @@ func (c config) difference(other config) string {
 	}
 }
 
-// isName reports whether name is a metric or label name of the classic
-// alphabet, without the colon that is left to recording rules.
+// isName reports whether name is a metric or label name of the classic alphabet,
+// without the colon, which is reserved for recording rules.
 func isName(name string) bool {
 	for i, r := range name {
 		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'

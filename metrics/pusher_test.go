@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +24,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -30,20 +35,22 @@ type gateway struct {
 
 	at       []time.Time
 	requests []*http.Request
-	pushed   map[string]*dto.MetricFamily // By the last request.
+	pushed   map[string]int // Series by name.
 }
 
 func (g *gateway) RoundTrip(request *http.Request) (*http.Response, error) {
 	g.at = append(g.at, time.Now())
 	g.requests = append(g.requests, request)
-	g.pushed = map[string]*dto.MetricFamily{}
+	if g.pushed == nil {
+		g.pushed = map[string]int{}
+	}
 	if request.Body != nil { // A redirected request has none.
 		for decoder := expfmt.NewDecoder(request.Body, expfmt.ResponseFormat(request.Header)); ; {
 			family := &dto.MetricFamily{}
 			if decoder.Decode(family) != nil {
 				break
 			}
-			g.pushed[family.GetName()] = family
+			g.pushed[family.GetName()] += len(family.GetMetric())
 		}
 	}
 	response, err := g.answers[min(len(g.requests), len(g.answers))-1]()
@@ -73,11 +80,14 @@ func pusherTo(t testing.TB, g *gateway, gatherer prometheus.Gatherer, opts ...me
 	return p
 }
 
-// R28.
-func TestPushGoesToItsGroup(t *testing.T) {
+func TestPusher_Groups(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	everything(t, mustNew(t, registry))
+	m := mustNew(t, registry)
+	everything(t, m)
+	stages.Must(stages.Must(stages.NewPipeline("Bestände 2", stages.WithObserver(m))).Stage("a/b"))
+	ours := prometheus.NewCounter(prometheus.CounterOpts{Name: "ours_total", Help: "x"})
+	registry.MustRegister(ours)
 	g := &gateway{answers: []func() (*http.Response, error){status(http.StatusAccepted)}}
 	p, err := metrics.NewPusher("https://user:secret@gateway/prefix/", "nightly", registry, metrics.WithHTTPClient(&http.Client{Transport: g}),
 		metrics.WithGrouping("team", "old"), metrics.WithGrouping("team", "a/b"), metrics.WithGrouping("empty", ""))
@@ -87,21 +97,222 @@ func TestPushGoesToItsGroup(t *testing.T) {
 	if err := p.Push(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	request := g.requests[0]
-	user, password, _ := request.BasicAuth()
-	got := []string{request.Method, request.URL.String(), user, password}
-	// A value with a slash is written in base64.
-	want := []string{http.MethodPost, "https://gateway/prefix/metrics/job/nightly/team@base64/YS9i", "user", "secret"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	var got []string
+	for _, request := range g.requests {
+		user, password, _ := request.BasicAuth()
+		if request.Method != http.MethodPost || user != "user" || password != "secret" {
+			t.Errorf("%s as %q, %q, want a POST as user, secret", request.Method, user, password)
+		}
+		path, ok := strings.CutPrefix(request.URL.String(), "https://gateway/prefix/metrics/job/nightly/team@base64/YS9i") // A value with a slash is in base64.
+		if !ok {
+			t.Errorf("pushed to %s", request.URL)
+		}
+		got = append(got, path)
 	}
-	if g.pushed["etl_rows_read_total"].GetMetric()[0].GetCounter().GetValue() != 3 {
-		t.Errorf("pushed %v", g.pushed)
+	slices.Sort(got[1:])
+	want := []string{
+		"", "/collection/orders", "/destination/orders", "/destination/orders.raw/carrier/kafka", "/destination/orders/carrier/mongodb",
+		"/pipeline/orders/stage/load", "/pipeline@base64/QmVzdMOkbmRlIDI/stage@base64/YS9i",
+		"/topic/orders.raw", "/topic/orders.raw/direction/in", "/topic/orders.raw/direction/out", "/topic/orders.raw/operation/send",
+		"/destination/orders.raw",
+	}
+	slices.Sort(want[1:])
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("groups (-want +got)\n%s", diff)
+	}
+	for name, want := range map[string]int{"etl_rows_read_total": 1, "etl_processing_seconds": 4, "ours_total": 1, "etl_memory_bytes": 1, "etl_kafka_lag_messages": 0, "etl_kafka_last_fetch_timestamp_seconds": 0} {
+		if got := g.pushed[name]; got != want {
+			t.Errorf("%d series of %s were pushed, want %d", got, name, want)
+		}
 	}
 }
 
-// R28.
-func TestPushTriesAgainWhereItMakesSense(t *testing.T) {
+// A run that fails, or has nothing to do, must not silence the alert on the age of
+// the last success.
+func TestPusher_KeepsTheLastSuccess(t *testing.T) {
+	t.Parallel()
+	const lastSuccess = "etl_last_success_timestamp_seconds"
+	succeed := func(context.Context) error { return nil }
+	fail := func(context.Context) error { return errBoom }
+	type program struct {
+		job, pipeline string
+		stages        map[string]func(context.Context) error // Nil for a stage that does not start.
+	}
+	for _, tt := range []struct {
+		name     string
+		programs []program
+		want     []string
+	}{
+		{
+			name: "a stage that does not start",
+			programs: []program{
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed, "load": succeed}},
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed, "load": nil}},
+			},
+			want: []string{`{pipeline="orders",stage="extract"} 2`, `{pipeline="orders",stage="load"} 1`, `{pipeline="orders"} 2`},
+		},
+		{
+			name: "a stage that is not made",
+			programs: []program{
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed, "load": succeed}},
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed}},
+			},
+			want: []string{`{pipeline="orders",stage="extract"} 2`, `{pipeline="orders",stage="load"} 1`, `{pipeline="orders"} 2`},
+		},
+		{
+			name: "a stage that fails",
+			programs: []program{
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed, "load": succeed}},
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed, "load": fail}},
+			},
+			want: []string{`{pipeline="orders",stage="extract"} 2`, `{pipeline="orders",stage="load"} 1`, `{pipeline="orders"} 1`},
+		},
+		{
+			name: "two programs of one job",
+			programs: []program{
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"load": succeed}},
+				{pipeline: "customers", stages: map[string]func(context.Context) error{"load": succeed}},
+			},
+			want: []string{
+				`{pipeline="customers",stage="load"} 2`, `{pipeline="customers"} 2`, `{pipeline="orders",stage="load"} 1`, `{pipeline="orders"} 1`,
+			},
+		},
+		{
+			name: "two programs of one pipeline",
+			programs: []program{
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"extract": succeed}},
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"load": fail}},
+			},
+			want: []string{`{pipeline="orders",stage="extract"} 1`, `{pipeline="orders"} 1`},
+		},
+		{
+			name: "a success after a failure",
+			programs: []program{
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"load": fail}},
+				{pipeline: "orders", stages: map[string]func(context.Context) error{"load": succeed}},
+			},
+			want: []string{`{pipeline="orders",stage="load"} 2`, `{pipeline="orders"} 2`},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				g := &pushgateway{}
+				for _, program := range tt.programs {
+					time.Sleep(time.Second) // Program n ends n seconds after the start.
+					registry := prometheus.NewRegistry()
+					p := stages.Must(stages.NewPipeline(program.pipeline, stages.WithObserver(mustNew(t, registry)), stages.WithoutSpans()))
+					pusher, err := metrics.NewPusher("gateway", "nightly", registry, metrics.WithHTTPClient(g.client()))
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = p.Run(t.Context(), func(ctx context.Context) error {
+						var err error
+						for name, fn := range program.stages {
+							if s := stages.Must(p.Stage(name)); fn != nil {
+								err = errors.Join(err, s.Run(ctx, fn))
+							}
+						}
+						if err := pusher.Push(ctx); err != nil { // While the run goes on.
+							t.Error(err)
+						}
+						return err
+					}, stages.WithFlush(func(ctx context.Context) error {
+						if err := pusher.Push(ctx); err != nil {
+							t.Error(err)
+						}
+						return nil
+					}))
+				}
+				var got []string
+				for _, series := range g.series(t, lastSuccess) {
+					labels, value, _ := strings.Cut(strings.TrimPrefix(series, lastSuccess), " ")
+					seconds, err := strconv.ParseFloat(value, 64)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, fmt.Sprintf("%s %v", labels, seconds-float64(start.Unix())))
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("times of the last success (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// Two programs of one job keep each other's series, whatever they measure.
+func TestPusher_ProgramsOfOneJob(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	g := &pushgateway{}
+	push := func(feed func(*metrics.Metrics)) {
+		t.Helper()
+		registry := prometheus.NewRegistry()
+		feed(mustNew(t, registry, metrics.WithoutClassicBuckets()))
+		pusher, err := metrics.NewPusher("gateway", "nightly", registry, metrics.WithHTTPClient(g.client()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := pusher.Push(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	push(func(m *metrics.Metrics) { // Writes orders.clean, from a collection.
+		kafkaEvents{m: m, topic: "orders.clean"}.sent(0, 7, 70)
+		kafkaEvents{m: m, topic: "orders.clean"}.failed("send", "timeout")
+		m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: "orders", Messages: 7})
+		m.Arrived(ctx, observe.Arrival{System: observe.SystemMongoDB, Destination: "orders", Hop: time.Second, EndToEnd: time.Second})
+	})
+	push(func(m *metrics.Metrics) { // Reads orders.clean, in another program.
+		kafkaEvents{m: m, topic: "orders.clean"}.fetched(0, 10, 3, time.Second)
+		kafkaEvents{m: m, topic: "orders.clean"}.failed("poll", "eof")
+		m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: "customers", Messages: 3})
+		m.Arrived(ctx, observe.Arrival{System: observe.SystemKafka, Destination: "orders.clean", Hop: time.Second, EndToEnd: time.Second})
+	})
+	got := g.series(t, "etl_kafka_messages", "etl_kafka_errors", "etl_kafka_lag", "etl_kafka_last", "etl_mongodb_documents", "etl_hop", "etl_end_to_end")
+	if diff := cmp.Diff([]string{
+		`etl_end_to_end_seconds{destination="orders"} 1`,
+		`etl_end_to_end_seconds{destination="orders.clean"} 1`,
+		`etl_hop_seconds{carrier="kafka",destination="orders.clean"} 1`,
+		`etl_hop_seconds{carrier="mongodb",destination="orders"} 1`,
+		`etl_kafka_errors_total{error_type="eof",operation="poll",topic="orders.clean"} 1`,
+		`etl_kafka_errors_total{error_type="timeout",operation="send",topic="orders.clean"} 1`,
+		`etl_kafka_messages_total{direction="in",partition="0",topic="orders.clean"} 1`,
+		`etl_kafka_messages_total{direction="out",partition="0",topic="orders.clean"} 7`,
+		`etl_mongodb_documents_total{collection="customers",outcome="failure"} 0`,
+		`etl_mongodb_documents_total{collection="customers",outcome="success"} 3`,
+		`etl_mongodb_documents_total{collection="orders",outcome="failure"} 0`,
+		`etl_mongodb_documents_total{collection="orders",outcome="success"} 7`,
+	}, got); diff != "" {
+		t.Errorf("series (-want +got)\n%s", diff)
+	}
+}
+
+func TestPusher_ConcurrentUse(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	everything(t, mustNew(t, registry))
+	g := &pushgateway{}
+	pusher, err := metrics.NewPusher("gateway", "nightly", registry, metrics.WithHTTPClient(g.client()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if err := pusher.Push(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestPusher_Retries(t *testing.T) {
 	t.Parallel()
 	slow := func() (*http.Response, error) { time.Sleep(4 * time.Second); return nil, errBoom }
 	for name, tt := range map[string]struct {
@@ -141,8 +352,7 @@ func TestPushTriesAgainWhereItMakesSense(t *testing.T) {
 	}
 }
 
-// R28.
-func TestPushEndsAtItsTimeout(t *testing.T) {
+func TestPusher_Timeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hangs := &http.Client{Transport: transportFunc(func(request *http.Request) (*http.Response, error) {
@@ -161,7 +371,7 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-func TestPushThatIsRedirectedIsAnError(t *testing.T) {
+func TestPusher_Redirect(t *testing.T) {
 	t.Parallel()
 	login := func() (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"/login"}}, Body: http.NoBody}, nil
@@ -172,40 +382,7 @@ func TestPushThatIsRedirectedIsAnError(t *testing.T) {
 	}
 }
 
-// R28.
-func TestPushOfAFailureKeepsTheLastSuccess(t *testing.T) {
-	t.Parallel()
-	const success, run = "etl_last_success_timestamp_seconds", "etl_last_run_timestamp_seconds"
-	registry := prometheus.NewRegistry()
-	p, err := stages.NewPipeline("orders", stages.WithObserver(mustNew(t, registry)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	extract, _ := p.Stage("extract")
-	load, _ := p.Stage("load")
-	g := &gateway{answers: []func() (*http.Response, error){status(200)}}
-	pusher := pusherTo(t, g, registry)
-	pushed := func(of string, want bool) {
-		t.Helper()
-		if err := pusher.Push(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if _, got := g.pushed[of]; got != want {
-			t.Errorf("%s was pushed: %t, want %t", of, got, want)
-		}
-	}
-
-	pushed(success, false)
-	_ = extract.Run(t.Context(), func(context.Context) error { return nil })
-	pushed(success, true)
-	_ = load.Run(t.Context(), func(context.Context) error { pushed(success, false); return errBoom })
-	pushed(success, false)
-	pushed(run, true)
-	_ = load.Run(t.Context(), func(context.Context) error { return nil })
-	pushed(success, true)
-}
-
-func TestPushOfWhatCannotBeGathered(t *testing.T) {
+func TestPusher_GathererThatFails(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	mustNew(t, registry)
@@ -228,8 +405,7 @@ func TestPushOfWhatCannotBeGathered(t *testing.T) {
 	}
 }
 
-// R28.
-func TestNewPusherRefusesWhatCannotBePushed(t *testing.T) {
+func TestNewPusher_InvalidArguments(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	for name, make := range map[string]func() (*metrics.Pusher, error){
@@ -262,7 +438,87 @@ func TestNewPusherRefusesWhatCannotBePushed(t *testing.T) {
 	}
 }
 
-func TestPushErrorsHoldNoPassword(t *testing.T) {
+// A label that all metrics have would be replaced by the gateway.
+func TestNewPusher_LabelOfTheMetrics(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	m := mustNew(t, registry, metrics.WithConstLabels(map[string]string{"team": "data"}))
+	if p, err := metrics.NewPusher("host", "nightly", registry, metrics.WithGrouping("team", "data")); p != nil || err == nil || !strings.Contains(err.Error(), `"team"`) {
+		t.Errorf("NewPusher = %v, %v, want an error that names team", p, err)
+	}
+	wrapped := prometheus.NewRegistry()
+	mustNew(t, prometheus.WrapRegistererWith(prometheus.Labels{"job": "x"}, wrapped))
+	if p, err := metrics.NewPusher("host", "nightly", wrapped); p != nil || err == nil || !strings.Contains(err.Error(), `"job"`) {
+		t.Errorf("NewPusher = %v, %v, want an error that names job", p, err)
+	}
+	// What comes later is found by the push.
+	empty := prometheus.NewRegistry()
+	g := &pushgateway{}
+	p, err := metrics.NewPusher("host", "nightly", empty, metrics.WithGrouping("team", "data"), metrics.WithHTTPClient(g.client()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty.MustRegister(m)
+	if err := p.Push(t.Context()); err == nil || !strings.Contains(err.Error(), `"team"`) || g.requests != 0 {
+		t.Errorf("Push = %v after %d requests, want an error that names team after 0", err, g.requests)
+	}
+}
+
+// One group that is refused does not keep the others from being pushed.
+func TestPusher_RefusedGroup(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	everything(t, mustNew(t, registry))
+	g := &gateway{answers: []func() (*http.Response, error){status(400), status(503), status(400), status(202)}}
+	synctest.Test(t, func(t *testing.T) {
+		err := pusherTo(t, g, registry).Push(t.Context())
+		if err == nil || strings.Count(err.Error(), "no room") != 2 {
+			t.Errorf("Push = %v, want two refusals", err)
+		}
+		if len(g.requests) != 11+1 || g.requests[1].URL.Path != g.requests[2].URL.Path {
+			t.Errorf("%d requests, want one for each of 11 groups and one again", len(g.requests))
+		}
+	})
+}
+
+// What a gateway answers may be a page, or meant for the terminal.
+func TestPusher_AnswerOfTheGateway(t *testing.T) {
+	t.Parallel()
+	answers := func(code int, text string) func() (*http.Response, error) {
+		return func() (*http.Response, error) {
+			return &http.Response{StatusCode: code, Status: text, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(text))}, nil
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		answer func() (*http.Response, error)
+		want   string
+	}{
+		{name: "control characters", answer: answers(400, "a\r\nb\x1b[31mc\x00d\u202ee"), want: `metrics: push: the gateway answered 400: a\r\nb\x1b[31mc\x00d\u202ee`},
+		{name: "not UTF-8", answer: answers(400, "a\xff"), want: "metrics: push: the gateway answered 400: a\uFFFD"},
+		{name: "long", answer: answers(400, strings.Repeat("x", 5<<20)), want: "metrics: push: the gateway answered 400: " + strings.Repeat("x", 256)},
+		{name: "empty", answer: answers(404, ""), want: "metrics: push: the gateway answered 404: "},
+		{name: "another success", answer: answers(204, ""), want: "metrics: push: the gateway answered 204: "},
+		{name: "an error with the words of the gateway", answer: func() (*http.Response, error) {
+			return nil, errors.New("malformed header: \x1b[2J\r\n" + strings.Repeat("\r", 5000))
+		}, want: `metrics: push: Post "http://gateway:9091/metrics/job/nightly": malformed header: \x1b[2J\r\n\r`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := &gateway{answers: []func() (*http.Response, error){tt.answer}}
+			err := pusherTo(t, g, prometheus.NewRegistry(), metrics.WithPushRetries(0)).Push(t.Context())
+			if err == nil {
+				t.Fatal("Push = nil, want an error")
+			}
+			text := err.Error()
+			if !strings.HasPrefix(text, tt.want) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > 600 {
+				t.Errorf("Push = %q, want %q", text, tt.want)
+			}
+		})
+	}
+}
+
+func TestPusher_ErrorsHoldNoPassword(t *testing.T) {
 	t.Parallel()
 	p, err := metrics.NewPusher("http://user:secret@gateway", "job", prometheus.NewRegistry(), metrics.WithPushRetries(0),
 		metrics.WithHTTPClient(&http.Client{Transport: transportFunc(func(*http.Request) (*http.Response, error) { return nil, errBoom })}))
@@ -274,7 +530,7 @@ func TestPushErrorsHoldNoPassword(t *testing.T) {
 	}
 }
 
-func TestNilPusherPushesNothing(t *testing.T) {
+func TestPusher_Nil(t *testing.T) {
 	t.Parallel()
 	var p *metrics.Pusher
 	if err := p.Push(t.Context()); err != nil {

@@ -47,12 +47,14 @@ const (
 	labelOperation = "operation"
 
 	labelCollection = "collection"
+
+	labelDestination = "destination"
 )
 
 // ownLabels may not be constant labels.
 var ownLabels = [...]string{ //nolint:gochecknoglobals // A constant table.
 	labelPipeline, labelStage, labelSource, labelOutcome, labelReason, labelDirection, labelErrorType, labelLabel,
-	labelCarrier, labelGroup, labelTopic, labelPartition, labelOperation, labelCollection, "le", "quantile",
+	labelCarrier, labelGroup, labelTopic, labelPartition, labelOperation, labelCollection, labelDestination, "le", "quantile",
 }
 
 const (
@@ -82,9 +84,9 @@ type series struct {
 
 func newSeries(c config) *series {
 	s := &series{}
-	s.processing = s.histogram(c, processingSeconds, "Time the function of a stage took, by how it ended.", stageLabels(labelOutcome))
-	s.endToEnd = s.histogram(c, endToEndSeconds, "Time since data set out, when a stage is done with it or a carrier brings it.", stageLabels())
-	s.hop = s.histogram(c, hopSeconds, "Time since data was sent, when a carrier brings it.", stageLabels(labelCarrier))
+	s.processing = s.histogram(c, processingSeconds, "Time that the function of a stage took, by how it ended.", stageLabels(labelOutcome))
+	s.endToEnd = s.histogram(c, endToEndSeconds, "Time since data entered the flow, when a stage is done with it or it arrives from a destination.", stageLabels(labelDestination))
+	s.hop = s.histogram(c, hopSeconds, "Time since data was sent, when it arrives from a destination.", stageLabels(labelCarrier, labelDestination))
 	s.rowsRead = s.counter(c, rowsRead, "Rows that came into a stage.", stageLabels(labelSource))
 	s.rowsProcessed = s.counter(c, rowsProcessed, "Rows that came out of a stage well.", stageLabels(labelSource))
 	s.rowsRejected = s.counter(c, rowsRejected, "Rows that a stage turned away.", stageLabels(labelReason))
@@ -97,7 +99,7 @@ func newSeries(c config) *series {
 	s.watermark = s.gauge(c, watermarkTimestamp, "Event time up to which a stage has seen all data.", stageLabels())
 	s.kafka = newKafkaSeries(s, c)
 	s.mongodb = newMongoSeries(s, c)
-	s.labelOverflow = s.counter(c, labelOverflow, "Uses of a label value beyond the limit, counted as _other_.", []string{labelLabel})
+	s.labelOverflow = s.counter(c, labelOverflow, "Uses of a label value beyond the limit, counted as _OTHER.", []string{labelLabel})
 	s.dropped = s.counter(c, telemetryDropped, "Telemetry that was lost, by reason.", []string{labelReason})
 	keep(s, newMemory(c))
 	return s

@@ -10,25 +10,24 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/waybill-go/waybill/stages"
+	"github.com/waybill-go/waybill/observe"
 )
 
-// outcomes is the number of outcomes.
-const outcomes = int(stages.OutcomePanic) + 1
-
-// stage holds the series of one stage, looked up once.
+// stage holds the series of one stage, looked up once. Those that are functions
+// exist from their first use: a function that does not count has no counts, a
+// stage that never timed out no timeouts, and a time that was not set must not
+// look like 1970.
 type stage struct {
-	processing        [outcomes]*timer
+	processing        [observe.Outcomes]func() *timer
 	rejected, errors  *limited[prometheus.Counter]
 	dropped           *limited[prometheus.Counter]
-	bytesIn, bytesOut prometheus.Counter
-	retries           prometheus.Counter
+	bytesIn, bytesOut func() prometheus.Counter
+	retries           func() prometheus.Counter
 	inFlight          prometheus.Gauge
 
-	// A timestamp that has not been set must not look like 1970.
 	lastRun, lastSuccess func() prometheus.Gauge
 	watermark            *latest
-	endToEnd             func() *timer
+	endToEnd             func(context.Context, time.Duration)
 
 	sources *limited[*stageSource]
 }
@@ -42,24 +41,28 @@ func newStage(m *Metrics, pipeline, name string) *stage {
 			return m.series.errors.WithLabelValues(pipeline, name, errorType)
 		}),
 		dropped:     m.dropped,
-		bytesIn:     m.series.bytes.WithLabelValues(pipeline, name, "in"),
-		bytesOut:    m.series.bytes.WithLabelValues(pipeline, name, "out"),
-		retries:     m.series.retries.WithLabelValues(pipeline, name),
+		bytesIn:     counterOnFirstUse(m.series.bytes, pipeline, name, "in"),
+		bytesOut:    counterOnFirstUse(m.series.bytes, pipeline, name, "out"),
+		retries:     counterOnFirstUse(m.series.retries, pipeline, name),
 		inFlight:    m.series.inFlight.WithLabelValues(pipeline, name),
-		lastRun:     onFirstUse(m.series.lastRun, pipeline, name),
-		lastSuccess: onFirstUse(m.series.lastSuccess, pipeline, name),
-		watermark:   &latest{gauge: onFirstUse(m.series.watermark, pipeline, name)},
-		endToEnd:    sync.OnceValue(func() *timer { return m.travels.endToEnd(pipeline, name) }),
+		lastRun:     gaugeOnFirstUse(m.series.lastRun, pipeline, name),
+		lastSuccess: gaugeOnFirstUse(m.series.lastSuccess, pipeline, name),
+		watermark:   &latest{gauge: gaugeOnFirstUse(m.series.watermark, pipeline, name)},
+		endToEnd:    m.latencies.stage(pipeline, name),
 	}
-	for o := range outcomes {
-		observer := m.series.processing.WithLabelValues(pipeline, name, stages.Outcome(o).String()) //nolint:gosec // Within the range.
-		s.processing[o] = newTimer(observer, m.config)
+	for o := range s.processing {
+		outcome := observe.Outcome(o) //nolint:gosec // Within the range.
+		s.processing[o] = sync.OnceValue(func() *timer {
+			return newTimer(m.series.processing.WithLabelValues(pipeline, name, outcome.String()), m.config)
+		})
 	}
+	s.processing[observe.OutcomeSuccess]()
+	s.processing[observe.OutcomeFailure]()
 	s.sources = newLimited(m, labelSource, func(source string) *stageSource {
 		return &stageSource{
 			stage:     s,
-			read:      m.series.rowsRead.WithLabelValues(pipeline, name, source),
-			processed: m.series.rowsProcessed.WithLabelValues(pipeline, name, source),
+			read:      counterOnFirstUse(m.series.rowsRead, pipeline, name, source),
+			processed: counterOnFirstUse(m.series.rowsProcessed, pipeline, name, source),
 		}
 	})
 	return s
@@ -68,46 +71,67 @@ func newStage(m *Metrics, pipeline, name string) *stage {
 // stageSource observes a stage that reads from one source.
 type stageSource struct {
 	*stage
-	read, processed prometheus.Counter
+
+	read, processed func() prometheus.Counter
 }
 
-// Compile-time checks that stageSource implements all that stages ask for.
+// Compile-time checks that stageSource implements every observer of a stage.
 var (
-	_ stages.StageObserver     = (*stageSource)(nil)
-	_ stages.CountObserver     = (*stageSource)(nil)
-	_ stages.WatermarkObserver = (*stageSource)(nil)
-	_ stages.TravelObserver    = (*stageSource)(nil)
-	_ stages.DropObserver      = (*stageSource)(nil)
+	_ observe.RunObserver       = (*stageSource)(nil)
+	_ observe.CountObserver     = (*stageSource)(nil)
+	_ observe.WatermarkObserver = (*stageSource)(nil)
+	_ observe.LatencyObserver   = (*stageSource)(nil)
+	_ observe.DropObserver      = (*stageSource)(nil)
 )
 
-func (s *stageSource) Read(rows int)  { s.read.Add(float64(rows)) }
-func (s *stageSource) Wrote(rows int) { s.processed.Add(float64(rows)) }
+// Counted implements [observe.CountObserver].
+func (s *stageSource) Counted(c observe.Count) {
+	if c.N < 0 {
+		return // A counter does not go back.
+	}
+	switch n := float64(c.N); c.Kind {
+	case observe.CountRead:
+		s.read().Add(n)
+	case observe.CountWrote:
+		s.processed().Add(n)
+	case observe.CountRejected:
+		s.rejected.with(c.Reason).Add(n)
+	case observe.CountBytesIn:
+		s.bytesIn().Add(n)
+	case observe.CountBytesOut:
+		s.bytesOut().Add(n)
+	case observe.CountRetried:
+		s.retries().Add(n)
+	}
+}
 
+// Started implements [observe.RunObserver].
 func (s *stage) Started(context.Context) { s.inFlight.Inc() }
 
-func (s *stage) Ended(ctx context.Context, result stages.Result) {
+// Ended implements [observe.RunObserver].
+func (s *stage) Ended(ctx context.Context, end observe.RunEnd) {
 	s.inFlight.Dec()
 	now := time.Now()
 	s.lastRun().Set(unixSeconds(now))
-	if result.Outcome == stages.OutcomeSuccess {
+	if end.Outcome == observe.OutcomeSuccess {
 		s.lastSuccess().Set(unixSeconds(now))
 	}
-	s.processing[result.Outcome].observe(ctx, result.Duration)
-	if result.ErrorType != "" {
-		s.errors.with(result.ErrorType).Inc()
+	if int(end.Outcome) < len(s.processing) {
+		s.processing[end.Outcome]().observe(ctx, end.Duration)
+	}
+	if end.Outcome.IsError() {
+		s.errors.with(end.ErrorType).Inc()
 	}
 }
 
-func (s *stage) Rejected(rows int, reason string) { s.rejected.with(reason).Add(float64(rows)) }
-func (s *stage) BytesIn(n int)                    { s.bytesIn.Add(float64(n)) }
-func (s *stage) BytesOut(n int)                   { s.bytesOut.Add(float64(n)) }
-func (s *stage) Retried()                         { s.retries.Inc() }
-func (s *stage) Watermark(t time.Time)            { s.watermark.set(t) }
-func (s *stage) Dropped(reason string)            { s.dropped.with(reason).Inc() }
+// Watermark implements [observe.WatermarkObserver].
+func (s *stage) Watermark(t time.Time) { s.watermark.set(t) }
 
-func (s *stage) Travelled(ctx context.Context, endToEnd time.Duration) {
-	s.endToEnd().observe(ctx, endToEnd)
-}
+// Latency implements [observe.LatencyObserver].
+func (s *stage) Latency(ctx context.Context, l observe.Latency) { s.endToEnd(ctx, l.EndToEnd) }
+
+// Dropped implements [observe.DropObserver].
+func (s *stage) Dropped(d observe.Drop) { s.dropped.with(d.Reason).Inc() }
 
 // latest is a timestamp that never goes back.
 type latest struct {
@@ -126,9 +150,14 @@ func (l *latest) set(t time.Time) {
 	}
 }
 
-// onFirstUse returns a gauge that has no series until it is used.
-func onFirstUse(gauges *prometheus.GaugeVec, values ...string) func() prometheus.Gauge {
+// gaugeOnFirstUse returns a gauge that has no series until it is used.
+func gaugeOnFirstUse(gauges *prometheus.GaugeVec, values ...string) func() prometheus.Gauge {
 	return sync.OnceValue(func() prometheus.Gauge { return gauges.WithLabelValues(values...) })
+}
+
+// counterOnFirstUse returns a counter that has no series until it is used.
+func counterOnFirstUse(counters *prometheus.CounterVec, values ...string) func() prometheus.Counter {
+	return sync.OnceValue(func() prometheus.Counter { return counters.WithLabelValues(values...) })
 }
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/safe"
 )
 
 // exemplarInterval is the least time between two exemplars of one series. An
@@ -34,9 +36,10 @@ func newTimer(observer prometheus.Observer, c config) *timer {
 	return t
 }
 
+// observe observes d, which belongs to the span in ctx.
 func (t *timer) observe(ctx context.Context, d time.Duration) {
 	if t.exemplars != nil {
-		if span := trace.SpanContextFromContext(ctx); span.IsValid() && span.IsSampled() && t.isDue() {
+		if span := trace.SpanContextFromContext(safe.Context(ctx)); span.IsValid() && span.IsSampled() && t.isDue() {
 			t.exemplars.ObserveWithExemplar(d.Seconds(), prometheus.Labels{
 				"trace_id": span.TraceID().String(),
 				"span_id":  span.SpanID().String(),

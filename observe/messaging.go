@@ -90,7 +90,6 @@ type Fetch struct {
 	Lag       int64         // The offsets in the partition after the highest one delivered; -1 if unknown.
 	Queued    time.Duration // Since the time of the message; negative if it has none.
 	Reader    uint64        // Identifies who tells: see [Partition].
-	Expiry    time.Duration // How long Lag holds if nothing follows; 0 if the reader does not say.
 }
 
 // Arrival describes how long data needed to get here.
@@ -121,7 +120,6 @@ type Commit struct {
 	Offset    int64
 	Lag       int64 // The offsets in the partition after the committed one.
 	Reader    uint64
-	Expiry    time.Duration // As in [Fetch].
 }
 
 // Failure describes an operation that failed.

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -52,9 +53,10 @@ func bare(provider trace.TracerProvider) func(context.Context) error {
 // quiet is an observer that allocates nothing.
 type quiet struct{}
 
-func (q quiet) Stage(string, string, string) stages.StageObserver { return q }
-func (quiet) Started(context.Context)                             {}
-func (quiet) Ended(context.Context, stages.Result)                {}
+func (q quiet) Stage(observe.StageID) observe.RunObserver { return q }
+func (quiet) Started(context.Context)                     {}
+func (quiet) Ended(context.Context, observe.RunEnd)       {}
+func (quiet) Counted(observe.Count)                       {}
 
 // Not parallel: allocations of other tests would be counted.
 func TestAllocationsOfACall(t *testing.T) {
@@ -72,6 +74,8 @@ func TestAllocationsOfACall(t *testing.T) {
 	check("Call", 1, func() { _, _ = stages.Call(ctx, metricsOnly, func(context.Context) (int, error) { return 1, nil }) })
 	wrapped := stages.Wrap(metricsOnly, func(_ context.Context, n int) (int, error) { return n, nil })
 	check("Wrap", 1, func() { _, _ = wrapped(ctx, 1) })
+	load := stages.WrapErr(metricsOnly, func(context.Context, int) error { return nil })
+	check("WrapErr", 1, func() { _ = load(ctx, 1) })
 
 	for name, provider := range tracers(t) {
 		s := mustStage(t, p, "load", stages.WithTracerProvider(provider))
@@ -92,7 +96,7 @@ func TestCountingAllocatesNothing(t *testing.T) {
 			run.Read(1)
 			run.Wrote(1)
 			run.Rejected(1, "x")
-			run.Bytes(1)
+			run.BytesIn(1)
 			run.BytesOut(1)
 			run.Retried()
 			run.Watermark(mark)

@@ -7,66 +7,105 @@
 // # When
 //
 // Use it for extract, transform and load steps, and for whole runs of a job:
-// whatever starts, moves rows, and ends. The span of a Kafka message or of a
+// anything that starts, moves rows, and ends. The span of a Kafka message or of a
 // MongoDB document comes from its carrier package; stages nest inside it.
 //
 // # How
 //
-// Make a [Pipeline] and its stages once, when the program starts, and use them
+// Create a [Pipeline] and its stages once, when the program starts, and use them
 // for all calls:
 //
 //	p, err := stages.NewPipeline("orders", stages.WithObserver(m))
 //	extract, err := p.Stage("extract", stages.WithSource("orders.raw"))
 //
-// Then run functions on a stage with [Stage.Run], or [Call] for one that returns
-// a value, or turn a function into one that has the stage around it with [Wrap].
-// [Pipeline.Run] is the whole run of a process that ends. Inside, the function
-// gets its [Run] with [FromContext] and counts rows and bytes. If the context
-// carries a waybill, the time since its data set out is measured when the run
-// has succeeded. What is measured goes to an [Observer]; package metrics has the
-// one for Prometheus. A logger whose handler is a [NewLogHandler] says in each
-// record which span and stage it comes from.
+// As package-level variables, with [Must]:
+//
+//	var (
+//		orders = stages.Must(stages.NewPipeline("orders"))
+//		load   = stages.Must(orders.Stage("load"))
+//	)
+//
+// Then run functions on a stage, or wrap them:
+//
+//	func(ctx) error               err := s.Run(ctx, fn)
+//	func(ctx) (T, error)          v, err := stages.Call(ctx, s, fn)
+//	func(ctx, In) (Out, error)    measured := stages.Wrap(s, fn)
+//	func(ctx, In) error           measured := stages.WrapErr(s, fn)
+//	method                        measured := stages.WrapErr(s, db.Insert)
+//	more arguments or results     v, err := stages.Call(ctx, s, func(ctx context.Context) (T, error) { return join(ctx, a, b) })
+//	without a context or error    measured := stages.Wrap(s, func(_ context.Context, in In) (Out, error) { return clean(in), nil })
+//	func(ctx) iter.Seq2[T, error] run a function that ranges over it; Wrap would measure only its construction
+//
+// A wrapped function has the type of the original one. A declared function cannot
+// be assigned to, so give the result a name of its own:
+//
+//	cleanRow := stages.Wrap(clean, parseRow)
+//
+// [Pipeline.Run] is the whole run of a process that exits. Inside, the function
+// gets its [Run] with [FromContext] and counts rows and bytes. A row that is bad
+// is returned as a rejection, with [Reject]: the stage itself is well. If the
+// context carries a waybill, the end-to-end latency is measured when the run has
+// succeeded. An observer of package observe is notified of all this; package
+// metrics has one for Prometheus. A logger with the handler of [NewLogHandler]
+// writes into each record which span and stage it comes from.
+//
+// To see the text of an error, such as "sql: no rows in result set", on a span,
+// use the option WithErrorDescription(nil).
 //
 // # Guarantees
 //
-//   - A stage returns exactly what its function returned. A panic goes on with
+//   - A stage returns exactly what its function returned. A panic continues with
 //     the same value and on the same stack, and [runtime.Goexit] ends the
 //     goroutine.
-//   - Telemetry breaks nothing: an observer, tracer, sampler, span processor,
-//     classifier or redactor that panics, and an error with methods that do,
-//     costs what it was to record, and that is counted as dropped.
-//   - Each run ends once, with one [Outcome], and is measured even if its context
-//     is done. Cancellation is not an error.
-//   - The error type is the same on the span and on the metric, and one of few.
-//     No text of an error is recorded unless [WithRedactor] lets it through;
-//     only a panic, which the tracer records itself, is recorded with its text,
-//     unless the tracer provider was made with WithoutPanicRecording.
+//   - Telemetry breaks nothing: if an observer, tracer, span, sampler, span
+//     processor, classifier or description panics, or a method of an error does,
+//     only what it was to record is lost, and counted as dropped.
+//   - Each run ends once, with one [observe.Outcome], and is measured even if its
+//     context is done. A cancellation is not an error.
+//   - The error type is the same on the span and on the metric, and bounded. No
+//     text of an error or a panic is recorded without [WithErrorDescription].
+//   - Texts of the user's are made valid UTF-8 before they are recorded, and cut
+//     after 1024 bytes.
 //   - All types are safe for concurrent use. A nil *Stage, a nil *Pipeline and a
-//     nil *Run do no telemetry, and the functions run. A nil context is taken as
-//     [context.Background], a nil [Option] is skipped.
+//     nil *Run have no telemetry, and the functions run. A nil context is treated
+//     as [context.Background]. Nil options are ignored.
 //   - A call costs one allocation more than the OpenTelemetry calls it makes, and
 //     one if it makes none; counting costs none.
 //
+// # Outcomes
+//
+// A run that returns an error is classified by [observe.Classify], with one
+// addition. If a context was canceled with a cause, as errgroup does, the cause is
+// the error of the function that failed first, and others return it because they
+// were canceled. A function that cancels its own context with its error has
+// failed. A stage recognizes it by three signs: the context was not done when the
+// run began, the error is the cause itself or wrapped only in text, and the
+// function has not asked the context for its error or cause since it was done.
+//
+// The limit of this: a function that derives a context, reads the cause from the
+// derived one and returns it bare, is taken for the one that failed. A classifier
+// of [WithClassifier] that calls observe.Classify does not know the signs.
+//
 // # Limits
 //
-// The rows of a run are counted as integers and exposed by Prometheus as
-// floating point, which is exact up to 2^53. A process that is killed, or calls
-// [os.Exit], ends no run and flushes nothing. The SDK's batch span processor
-// drops spans in silence when its queue, of 2048 by default, is full: the
-// metrics are complete, the traces may not be.
+// The rows of a run are counted as integers and exposed by Prometheus as floating
+// point, which is exact up to 2^53. A process that is killed, or calls [os.Exit],
+// ends no run and flushes nothing. The batch span processor of the SDK drops spans
+// silently if its queue, of 2048 by default, is full: then the metrics are
+// complete, and the traces are not.
 //
 // # Telemetry
 //
-// The span of a stage is of kind internal and has the name of the stage; that of
-// a whole run has the name of the pipeline. Counts of zero are left out.
+// The span of a stage is of kind internal and has the name of the stage; the span
+// of a whole run has the name of the pipeline. Counts of 0 are left out.
 //
 //	etl.pipeline         string  name of the pipeline, at start
 //	etl.stage            string  name of the stage, at start
 //	etl.source           string  what the stage reads from, at start, if set
 //	etl.parameter.{key}  string  parameter of a whole run, at start
 //	etl.outcome          string  success, failure, timeout, cancelled or panic
-//	error.type           string  class of the error, for failure, timeout and panic
-//	etl.cause            string  why the context was done, redacted; only with a redactor
+//	error.type           string  class of the error, unless the run succeeded
+//	etl.cause            string  why the context was done; only with an error description
 //	etl.rows.read        int     rows that came in
 //	etl.rows.written     int     rows that came out well
 //	etl.rows.rejected    int     rows that were turned away
@@ -74,25 +113,27 @@
 //	etl.bytes.out        int     bytes that went out
 //	etl.retries          int     attempts after the first
 //
-// The status is error for failure, timeout and panic, with the error type as its
-// description, and unset otherwise.
+// The status is Error for failure, timeout and panic, with the error type as its
+// description, and Unset otherwise. A panic is recorded as an exception event,
+// unless the tracer provider was created with WithoutPanicRecording: with its type
+// and stack, and with the text of the zero value of its type, which holds no data.
+// With [WithErrorDescription] the event has that description, and is recorded in
+// any case.
 //
-// The error type is the first of these that fits: "panic" and "timeout" by
-// outcome; the name from [WithErrorType]; what the ErrorType method of the error
-// returns; a name for some errors of the standard library; the Go type, without
-// the types that only wrap or join. After 32 of them, see [WithErrorTypeLimit],
-// it is _OTHER.
+// The error type is "panic", "timeout" or "canceled" by outcome; for a failure it
+// is the name from [WithErrorType], or that of [observe.ErrorType]. After 32 error
+// types, see [WithErrorTypeLimit], it is _OTHER.
 //
-// An observer is told of dropped telemetry with one of these reasons:
+// An observer is notified of dropped telemetry with one of these reasons:
 //
 //	negative    a count below zero was ignored
 //	watermark   a watermark in the future was ignored
-//	clock_skew  a time of origin was in the future: up to five minutes counted
-//	            as no time at all, more was ignored
+//	clock_skew  data entered the flow in the future: up to five minutes counted
+//	            as now, more was ignored
 //	observer    the observer panicked
-//	tracer      the tracer, its sampler or a span processor panicked, or the
+//	tracer      the tracer, a span, a sampler or a span processor panicked, or the
 //	            tracer returned no context
-//	classifier  the classifier panicked, or returned no outcome
+//	classifier  the classifier panicked, or returned an unknown outcome
 //	error_type  a method of the error panicked
-//	redactor    the redactor panicked
+//	formatter   the error description panicked
 package stages

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -46,8 +47,7 @@ func (panickyError) Is(error) bool     { panic("Is") }
 
 var errSimilar = errors.New("similar")
 
-// R15.
-func TestErrorType(t *testing.T) {
+func TestStage_ErrorType(t *testing.T) {
 	t.Parallel()
 	errNamed := errors.New("named")
 	var typedNil *plainError
@@ -88,9 +88,9 @@ func TestErrorType(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, stages.WithErrorType(errNamed, "my_name"), stages.WithErrorType(nil, "x"), stages.WithErrorType(errBoom, ""))
+			r := newRig(t, stages.WithErrorType(errNamed, "my_name"), stages.WithErrorType(nil, "x"), stages.WithErrorType(errBoom, ""), stages.WithErrorType(errBoom, "not \xff text"))
 			_ = r.Run(t.Context(), func(context.Context) error { return tt.err })
-			if got := r.probe.last(t); got.ErrorType != tt.want || got.Outcome != stages.OutcomeFailure {
+			if got := r.probe.last(t); got.ErrorType != tt.want || got.Outcome != observe.OutcomeFailure {
 				t.Errorf("metric has %q (%v), want %q", got.ErrorType, got.Outcome, tt.want)
 			}
 			if got := attributeOf(r.span(t), "error.type"); got != tt.want {
@@ -100,8 +100,7 @@ func TestErrorType(t *testing.T) {
 	}
 }
 
-// R15.
-func TestErrorTypeOfASimilarErrorIsMapped(t *testing.T) {
+func TestWithErrorType_Similar(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stages.WithErrorType(errSimilar, "similar"), stages.WithErrorType(errSimilar, "later"))
 	_ = r.Run(t.Context(), func(context.Context) error { return codedError("code") })
@@ -110,8 +109,7 @@ func TestErrorTypeOfASimilarErrorIsMapped(t *testing.T) {
 	}
 }
 
-// R15.
-func TestErrorTypeIsThatOfTheFirstErrorWithAName(t *testing.T) {
+func TestWithErrorType_OutermostErrorDecides(t *testing.T) {
 	t.Parallel()
 	inner, outer := errors.New("inner"), listError{"outer"}
 	r := newRig(t, stages.WithErrorType(inner, "inner"), stages.WithErrorType(errSimilar, "outer"))
@@ -132,8 +130,7 @@ type similarError struct{ error }
 func (similarError) Is(target error) bool { return target == errSimilar }
 func (e similarError) Unwrap() error      { return e.error }
 
-// R15.
-func TestErrorTypesAreBounded(t *testing.T) {
+func TestWithErrorTypeLimit(t *testing.T) {
 	t.Parallel()
 	for limit, opts := range map[int][]stages.Option{
 		32: nil,
@@ -164,24 +161,20 @@ func TestErrorTypesAreBounded(t *testing.T) {
 	}
 }
 
-// R15, R24.
-func TestErrorWhoseMethodsPanicIsReturnedAsItIs(t *testing.T) {
+func TestStage_ErrorWhoseMethodsPanic(t *testing.T) {
 	t.Parallel()
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := newRig(t, stages.WithRedactor(func(err error) string { return err.Error() }))
-	if err := r.Run(cancelled, func(context.Context) error { return panickyError{} }); err != (panickyError{}) {
+	r := newRig(t, stages.WithErrorDescription(nil), stages.WithErrorType(errSimilar, "similar"))
+	if err := r.Run(canceled, func(context.Context) error { return panickyError{} }); err != (panickyError{}) {
 		t.Errorf("Run returned another error")
 	}
-	if got := r.probe.last(t).Outcome; got != stages.OutcomeFailure {
+	if got := r.probe.last(t).Outcome; got != observe.OutcomeFailure {
 		t.Errorf("outcome %v", got)
 	}
-	for _, reason := range []string{"classifier", "error_type", "redactor"} {
+	for _, reason := range []string{"error_type", "formatter"} {
 		if r.probe.dropped(reason) == 0 {
 			t.Errorf("dropped %q was not counted", reason)
 		}
-	}
-	if got := stages.Classify(cancelled, panickyError{}); got != stages.OutcomeFailure {
-		t.Errorf("Classify = %v", got)
 	}
 }

@@ -15,19 +15,20 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
 // printer is an observer that prints each run when it has ended.
 type printer struct{ name string }
 
-func (printer) Stage(pipeline, stage, source string) stages.StageObserver {
-	return printer{strings.Trim(pipeline+"/"+stage+" "+source, " /")}
+func (printer) Stage(id observe.StageID) observe.RunObserver {
+	return printer{strings.Trim(id.Pipeline+"/"+id.Stage+" "+id.Source, " /")}
 }
 
 func (printer) Started(context.Context) {}
 
-func (p printer) Ended(_ context.Context, result stages.Result) {
+func (p printer) Ended(_ context.Context, result observe.RunEnd) {
 	fmt.Println(strings.TrimSpace(fmt.Sprintf("%s: %v %s", p.name, result.Outcome, result.ErrorType)))
 }
 
@@ -122,7 +123,7 @@ func ExampleRun() {
 	_ = load.Run(context.Background(), func(ctx context.Context) error {
 		run := stages.FromContext(ctx)
 		run.Read(100)
-		run.Bytes(4096)
+		run.BytesIn(4096)
 		run.Rejected(1, "no_price")
 		run.Retried()
 		run.Wrote(99)
@@ -136,22 +137,10 @@ func ExampleRun() {
 // totals is an observer that prints what a run counted.
 type totals struct{}
 
-func (totals) Stage(string, string, string) stages.StageObserver { return totals{} }
-func (totals) Started(context.Context)                           {}
-func (totals) Ended(_ context.Context, r stages.Result) {
+func (totals) Stage(observe.StageID) observe.RunObserver { return totals{} }
+func (totals) Started(context.Context)                   {}
+func (totals) Ended(_ context.Context, r observe.RunEnd) {
 	fmt.Printf("%d rows in, %d out, %d rejected, %d bytes in, %d out, %d retry\n", r.Read, r.Wrote, r.Rejected, r.BytesIn, r.BytesOut, r.Retries)
-}
-
-func ExampleClassify() {
-	ctx, cancel := context.WithCancel(context.Background())
-	fmt.Println(stages.Classify(ctx, nil))
-	fmt.Println(stages.Classify(ctx, context.Canceled)) // Of some inner context.
-	cancel()
-	fmt.Println(stages.Classify(ctx, context.Canceled))
-	// Output:
-	// success
-	// failure
-	// cancelled
 }
 
 func ExampleWithSource() {
@@ -202,11 +191,11 @@ func ExampleWithObserver() {
 }
 
 func ExampleWithClassifier() {
-	endIsSuccess := func(ctx context.Context, err error) stages.Outcome {
+	endIsSuccess := func(ctx context.Context, err error) observe.Outcome {
 		if errors.Is(err, io.EOF) {
-			return stages.OutcomeSuccess
+			return observe.OutcomeSuccess
 		}
-		return stages.Classify(ctx, err)
+		return observe.Classify(ctx, err)
 	}
 	onStage(func(context.Context) error { return io.EOF }, stages.WithClassifier(endIsSuccess))
 	// Output:
@@ -234,7 +223,7 @@ func ExampleWithErrorTypeLimit() {
 	// orders/load: failure eof
 }
 
-func ExampleWithRedactor() {
+func ExampleWithErrorDescription() {
 	withoutNumbers := func(err error) string {
 		return strings.Map(func(r rune) rune {
 			if '0' <= r && r <= '9' {
@@ -243,7 +232,7 @@ func ExampleWithRedactor() {
 			return r
 		}, err.Error())
 	}
-	onStage(func(context.Context) error { return errors.New("card 4711 declined") }, stages.WithRedactor(withoutNumbers))
+	onStage(func(context.Context) error { return errors.New("card 4711 declined") }, stages.WithErrorDescription(withoutNumbers))
 	// Output:
 	// span load: Error "card #### declined"
 	// error: card 4711 declined

@@ -31,7 +31,7 @@ func TestGoldenSpans(t *testing.T) {
 	p, r := newRun(t)
 	extract := mustStage(t, p, "extract", stages.WithSource("orders.raw"))
 	transform := mustStage(t, p, "transform", stages.WithErrorType(errBoom, "boom"))
-	load := mustStage(t, p, "load", stages.WithRedactor(func(err error) string { return "text: " + err.Error() }))
+	load := mustStage(t, p, "load", stages.WithErrorDescription(func(err error) string { return "text: " + err.Error() }))
 	_ = recovered(func() {
 		_ = p.Run(t.Context(), func(ctx context.Context) error {
 			_ = extract.Run(ctx, func(ctx context.Context) error {
@@ -39,7 +39,7 @@ func TestGoldenSpans(t *testing.T) {
 				run.Read(12)
 				run.Wrote(10)
 				run.Rejected(2, "no depth")
-				run.Bytes(512)
+				run.BytesIn(512)
 				run.BytesOut(256)
 				run.Retried()
 				return nil

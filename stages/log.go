@@ -6,61 +6,126 @@ package stages
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/safe"
 )
 
-// The keys of a log record. The first three are those that OpenTelemetry gives
-// to logs in formats of others:
-// https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
 const (
-	logTraceID    = "trace_id"
-	logSpanID     = "span_id"
-	logTraceFlags = "trace_flags"
-	logPipeline   = "pipeline"
-	logStage      = "stage"
-
-	// ownLogAttrs is how many of them there are.
-	ownLogAttrs = 5
 	// maxLogAttrs is how many attributes a context holds for logs.
 	maxLogAttrs = 16
+	// ownLogAttrs is how many attributes a handler adds to a record itself.
+	ownLogAttrs = 5
 )
 
-// NewLogHandler returns a handler that adds to each record where it comes from,
-// and leaves the rest to handler:
+// LogOption configures [NewLogHandler]. If an option is given more than once, the
+// last one wins. Nil options are ignored.
+type LogOption interface {
+	apply(logConfig) logConfig
+}
+
+// logConfig holds the keys of the attributes that a handler adds. An attribute
+// with an empty key is not added.
+type logConfig struct {
+	traceID, spanID, traceFlags string
+	pipeline, stage             string
+}
+
+type logOptionFunc func(logConfig) logConfig
+
+func (f logOptionFunc) apply(c logConfig) logConfig { return f(c) }
+
+// WithTraceKeys sets the keys of the trace ID, the span ID and the trace flags.
+// An attribute with an empty key is not added. The defaults are trace_id, span_id
+// and trace_flags, as OpenTelemetry recommends for log formats other than its own:
+// https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+func WithTraceKeys(traceID, spanID, traceFlags string) LogOption {
+	return logOptionFunc(func(c logConfig) logConfig {
+		c.traceID, c.spanID, c.traceFlags = traceID, spanID, traceFlags
+		return c
+	})
+}
+
+// WithoutTraceKeys leaves the trace ID, the span ID and the trace flags out, for
+// a handler that reads the span from the context itself. It is the default for
+// the handler of go.opentelemetry.io/contrib/bridges/otelslog.
+func WithoutTraceKeys() LogOption { return WithTraceKeys("", "", "") }
+
+// WithStageKeys sets the keys of the names of the pipeline and the stage. An
+// attribute with an empty key is not added. The defaults are pipeline and stage.
+func WithStageKeys(pipeline, stage string) LogOption {
+	return logOptionFunc(func(c logConfig) logConfig {
+		c.pipeline, c.stage = pipeline, stage
+		return c
+	})
+}
+
+func newLogConfig(handler slog.Handler) logConfig {
+	c := logConfig{traceID: "trace_id", spanID: "span_id", traceFlags: "trace_flags", pipeline: "pipeline", stage: "stage"}
+	if readsSpan(handler) {
+		c = WithoutTraceKeys().apply(c)
+	}
+	return c
+}
+
+// readsSpan reports whether handler reads the span from the context itself.
+func readsSpan(handler slog.Handler) bool {
+	t := reflect.TypeOf(handler)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == "go.opentelemetry.io/contrib/bridges/otelslog"
+}
+
+// NewLogHandler returns a handler that adds to each record where it comes from
+// and passes it to handler:
 //
-//   - trace_id, span_id and trace_flags of the span in the context of the
-//     record, sampled or not, if that is a valid one;
-//   - pipeline and stage of the innermost [Run] in the context, if there is one,
-//     and of a whole run of a pipeline the pipeline alone;
+//   - trace_id, span_id and trace_flags, if the context of the record has a valid
+//     span, sampled or not;
+//   - pipeline and stage, if the context belongs to a [Run]; for a whole run of a
+//     pipeline, only the pipeline;
 //   - the attributes of [ContextWithLogAttrs].
 //
-// They stand at the top level of the record, after its own attributes, also if
-// the logger has open groups: handler then gets the groups as attributes of the
-// record. A record that has none of them passes as it is. What the user logs
-// under the same keys is kept, and baggage is not logged. A record of an error
-// does not touch the span.
+// These attributes are added at the top level of the record, after its own
+// attributes, even within an open group; handler then receives the groups as
+// attributes of the record. An attribute is not added if the record or its logger
+// has one with the same key at the top level. Baggage is not logged, and logging
+// an error does not change the span.
 //
-// A handler that was made by NewLogHandler is returned as it is. A nil handler
-// discards all, and a nil context is taken as [context.Background]. The handler
-// is safe for concurrent use if the one it was made of is. Only the calls of a
-// logger that take a context have one to look into: InfoContext, not Info.
-func NewLogHandler(handler slog.Handler) slog.Handler {
+// If handler was returned by NewLogHandler, it is not wrapped again; opts then
+// apply on top of its own. If handler is nil, records are discarded. A nil
+// context is treated as [context.Background]. The returned handler is safe for
+// concurrent use if handler is. Only the methods of a logger that take a context
+// have one to look into: InfoContext, not Info.
+func NewLogHandler(handler slog.Handler, opts ...LogOption) slog.Handler {
 	if handler == nil {
 		return slog.DiscardHandler
 	}
+	h := logHandler{config: newLogConfig(handler), grouped: handler, root: handler}
 	if own, ok := handler.(*logHandler); ok {
-		return own
+		if len(opts) == 0 {
+			return own
+		}
+		h = *own
 	}
-	return &logHandler{grouped: handler, root: handler}
+	for _, opt := range opts {
+		if opt != nil {
+			h.config = opt.apply(h.config)
+		}
+	}
+	return &h
 }
 
-// logHandler keeps the groups that are open, because a handler that was told of
-// them writes nothing outside of them any more.
+// logHandler keeps the open groups itself, because a handler that was given a
+// group writes nothing outside it any more.
 type logHandler struct {
-	grouped slog.Handler // Was told of all groups and attributes.
-	root    slog.Handler // Was told of the attributes before the first group.
+	config  logConfig
+	grouped slog.Handler // Was given all groups and attributes.
+	root    slog.Handler // Was given the attributes before the first group.
+	keys    []string     // The keys of those attributes.
 	groups  []logGroup   // The groups since, the outermost first.
 }
 
@@ -73,24 +138,57 @@ type logGroup struct {
 
 // Enabled implements [slog.Handler].
 func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return h.grouped.Enabled(orBackground(ctx), level)
+	return h.grouped.Enabled(safe.Context(ctx), level)
 }
 
 // Handle implements [slog.Handler].
 func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
-	ctx = orBackground(ctx)
+	ctx = safe.Context(ctx)
 	var room [ownLogAttrs + maxLogAttrs]slog.Attr // Stays on the stack.
-	attrs := appendLogAttrs(room[:0], ctx)
+	attrs := h.config.appendAttrs(room[:0], ctx)
 	if len(attrs) == 0 {
 		return h.grouped.Handle(ctx, record)
 	}
-	if len(h.groups) == 0 {
-		record = record.Clone()
-	} else {
-		record = h.ungrouped(record)
+	flat := record.Clone()
+	if len(h.groups) > 0 {
+		flat = h.ungrouped(record)
 	}
-	record.AddAttrs(attrs...)
-	return h.root.Handle(ctx, record)
+	attrs = slices.DeleteFunc(attrs, func(a slog.Attr) bool { return h.hasKey(flat, a.Key) })
+	flat.AddAttrs(attrs...)
+	return h.root.Handle(ctx, flat)
+}
+
+// hasKey reports whether record has an attribute with this key at its top level.
+func (h *logHandler) hasKey(record slog.Record, key string) bool {
+	if slices.Contains(h.keys, key) {
+		return true
+	}
+	found := false
+	record.Attrs(func(a slog.Attr) bool {
+		found = hasKey(a, key)
+		return !found
+	})
+	return found
+}
+
+// hasKey reports whether a, or an attribute of a group without a name, has key.
+func hasKey(a slog.Attr, key string) bool {
+	if a.Key == "" && a.Value.Kind() == slog.KindGroup {
+		return slices.ContainsFunc(a.Value.Group(), func(a slog.Attr) bool { return hasKey(a, key) })
+	}
+	return a.Key == key
+}
+
+// appendKeys appends the keys that attrs have at the top level.
+func appendKeys(keys []string, attrs []slog.Attr) []string {
+	for _, a := range attrs {
+		if a.Key == "" && a.Value.Kind() == slog.KindGroup {
+			keys = appendKeys(keys, a.Value.Group())
+		} else {
+			keys = append(keys, a.Key)
+		}
+	}
+	return keys
 }
 
 // ungrouped returns record with the open groups as attributes.
@@ -116,16 +214,17 @@ func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
 	}
-	attrs = slices.Clone(attrs) // The handlers below own what they get.
-	next := &logHandler{grouped: h.grouped.WithAttrs(slices.Clone(attrs)), groups: slices.Clone(h.groups)}
+	next := *h
+	next.grouped = h.grouped.WithAttrs(slices.Clone(attrs)) // The handler below owns what it is given.
 	if len(h.groups) == 0 {
 		next.root = next.grouped
-		return next
+		next.keys = appendKeys(slices.Clip(h.keys), attrs)
+		return &next
 	}
-	next.root = h.root
+	next.groups = slices.Clone(h.groups)
 	innermost := &next.groups[len(next.groups)-1]
 	innermost.attrs = slices.Concat(innermost.attrs, attrs)
-	return next
+	return &next
 }
 
 // WithGroup implements [slog.Handler].
@@ -133,42 +232,49 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return &logHandler{
-		grouped: h.grouped.WithGroup(name),
-		root:    h.root,
-		groups:  append(slices.Clip(h.groups), logGroup{name: name}),
-	}
+	next := *h
+	next.grouped = h.grouped.WithGroup(name)
+	next.groups = append(slices.Clip(h.groups), logGroup{name: name})
+	return &next
 }
 
-// appendLogAttrs appends what a record with the context ctx is to have.
-func appendLogAttrs(attrs []slog.Attr, ctx context.Context) []slog.Attr { //nolint:revive // It appends, as append does.
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		attrs = append(attrs,
-			slog.String(logTraceID, span.TraceID().String()),
-			slog.String(logSpanID, span.SpanID().String()),
-			slog.String(logTraceFlags, span.TraceFlags().String()))
-	}
-	if run := FromContext(ctx); run != nil {
-		attrs = append(attrs, slog.String(logPipeline, run.stage.pipeline))
-		if run.stage.stage != "" {
-			attrs = append(attrs, slog.String(logStage, run.stage.stage))
+// appendAttrs appends the attributes of a record whose context is ctx. An
+// attribute of [ContextWithLogAttrs] takes the place of one with the same key.
+func (c logConfig) appendAttrs(attrs []slog.Attr, ctx context.Context) []slog.Attr { //nolint:revive // It appends, as append does.
+	users := logAttrsFromContext(ctx)
+	add := func(key, value string) {
+		if key != "" && !slices.ContainsFunc(users, func(a slog.Attr) bool { return a.Key == key }) {
+			attrs = append(attrs, slog.String(key, value))
 		}
 	}
-	return append(attrs, logAttrsFromContext(ctx)...)
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		add(c.traceID, span.TraceID().String())
+		add(c.spanID, span.SpanID().String())
+		add(c.traceFlags, span.TraceFlags().String())
+	}
+	if run := FromContext(ctx); run != nil {
+		id := run.stage.id
+		add(c.pipeline, id.Pipeline)
+		if id.Stage != "" {
+			add(c.stage, id.Stage)
+		}
+	}
+	return append(attrs, users...)
 }
 
 type logAttrsKey struct{}
 
-// ContextWithLogAttrs returns a ctx whose log records have attrs, if they are
-// handled by [NewLogHandler]: the partition and the offset of a Kafka message,
-// say, or the name of a file. They are added to those that ctx has already; one
-// of the same key takes the place of the old one.
+// ContextWithLogAttrs returns a copy of ctx whose log records have attrs, if
+// [NewLogHandler] handles them: the partition and the offset of a Kafka message,
+// for example, or the name of a file. The attributes are added to those that ctx
+// has already; an attribute replaces one with the same key.
 //
-// A ctx holds 16 of them: what is more is left out, and so is an attribute
-// without a key. They are for logs alone and stay in this process: no span, no
-// metric and no carrier gets them. A nil ctx is taken as [context.Background].
+// A context holds 16 attributes; further attributes are ignored, and so are
+// attributes without a key. They are for logs alone and do not leave the process:
+// they are not on any span, metric or carrier. A nil ctx is treated as
+// [context.Background].
 func ContextWithLogAttrs(ctx context.Context, attrs ...slog.Attr) context.Context {
-	ctx = orBackground(ctx)
+	ctx = safe.Context(ctx)
 	all := slices.Clone(logAttrsFromContext(ctx))
 	for _, attr := range attrs {
 		i := slices.IndexFunc(all, func(a slog.Attr) bool { return a.Key == attr.Key })

@@ -54,8 +54,7 @@ const (
 	logSpan  = "0200000000000000"
 )
 
-// R30.
-func TestLogHandlerIsAHandler(t *testing.T) {
+func TestNewLogHandler_SlogTest(t *testing.T) {
 	t.Parallel()
 	for name, ctx := range map[string]context.Context{"of nothing": t.Context(), "of a span": inSpan(t)} {
 		var log bytes.Buffer
@@ -95,8 +94,7 @@ func (h withContext) WithGroup(name string) slog.Handler {
 	return withContext{h.Handler.WithGroup(name), h.ctx}
 }
 
-// R30.
-func TestLogSaysWhereItComesFrom(t *testing.T) {
+func TestNewLogHandler_Attributes(t *testing.T) {
 	t.Parallel()
 	p := mustPipeline(t)
 	load := mustStage(t, p, "load", stages.WithoutSpans())
@@ -137,8 +135,7 @@ func TestLogSaysWhereItComesFrom(t *testing.T) {
 	}
 }
 
-// R30.
-func TestLogIDsStandAtTheTopLevel(t *testing.T) {
+func TestNewLogHandler_TopLevel(t *testing.T) {
 	t.Parallel()
 	var log logged
 	base := slog.New(stages.NewLogHandler(log.handler())).With("app", "etl")
@@ -166,8 +163,8 @@ func TestLogIDsStandAtTheTopLevel(t *testing.T) {
 	}
 }
 
-// R30. A record is shared by all the handlers it is given to.
-func TestLogRecordOfOthersIsNotChanged(t *testing.T) {
+// A record is shared by all the handlers it is given to.
+func TestNewLogHandler_DoesNotChangeTheRecord(t *testing.T) {
 	t.Parallel()
 	var log logged
 	handler := stages.NewLogHandler(log.handler())
@@ -191,8 +188,7 @@ func TestLogRecordOfOthersIsNotChanged(t *testing.T) {
 	}
 }
 
-// R30.
-func TestLogOfAnErrorLeavesTheSpanAlone(t *testing.T) {
+func TestNewLogHandler_ErrorLeavesTheSpanAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	logger := slog.New(stages.NewLogHandler(slog.DiscardHandler))
@@ -211,8 +207,7 @@ type picky struct{ slog.Handler }
 func (picky) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
 func (picky) Handle(context.Context, slog.Record) error        { return errBoom }
 
-// R30.
-func TestLogHandlerLeavesTheRestToItsHandler(t *testing.T) {
+func TestNewLogHandler_Delegates(t *testing.T) {
 	t.Parallel()
 	handler := stages.NewLogHandler(picky{slog.DiscardHandler})
 	if handler.Enabled(nil, slog.LevelWarn) || !handler.Enabled(t.Context(), slog.LevelError) { //nolint:staticcheck // A nil ctx is documented.
@@ -226,6 +221,101 @@ func TestLogHandlerLeavesTheRestToItsHandler(t *testing.T) {
 	}
 	if stages.NewLogHandler(nil).Enabled(t.Context(), slog.LevelError) {
 		t.Error("a nil handler logs")
+	}
+}
+
+// A key occurs once in a record, whoever gave it: of a JSON object with a key
+// twice, readers keep either.
+func TestNewLogHandler_NoDuplicateKeys(t *testing.T) {
+	t.Parallel()
+	load := mustStage(t, mustPipeline(t), "load", stages.WithoutSpans())
+	const own = "mine"
+	for _, tt := range []struct {
+		name string
+		log  func(context.Context, *slog.Logger)
+		want map[string]any
+	}{
+		{name: "in the record", want: map[string]any{"trace_id": own}, log: func(ctx context.Context, l *slog.Logger) {
+			l.InfoContext(ctx, "m", "trace_id", own)
+		}},
+		{name: "in the logger", want: map[string]any{"trace_id": own, "stage": own}, log: func(ctx context.Context, l *slog.Logger) {
+			l.With("trace_id", own).With("stage", own).InfoContext(ctx, "m")
+		}},
+		{name: "in the logger, before a group", want: map[string]any{"span_id": own, "g": map[string]any{"a": 1.0}}, log: func(ctx context.Context, l *slog.Logger) {
+			l.With("span_id", own).WithGroup("g").InfoContext(ctx, "m", "a", 1)
+		}},
+		{name: "in a group", want: map[string]any{"g": map[string]any{"trace_id": own}}, log: func(ctx context.Context, l *slog.Logger) {
+			l.WithGroup("g").InfoContext(ctx, "m", "trace_id", own)
+		}},
+		{name: "name of a group", want: map[string]any{"pipeline": map[string]any{"a": 1.0}}, log: func(ctx context.Context, l *slog.Logger) {
+			l.WithGroup("pipeline").InfoContext(ctx, "m", "a", 1)
+		}},
+		{name: "in a group without a name", want: map[string]any{"trace_id": own, "span_id": own}, log: func(ctx context.Context, l *slog.Logger) {
+			l.With(slog.Group("", "span_id", own)).InfoContext(ctx, "m", slog.Group("", "trace_id", own))
+		}},
+		{name: "in the context", want: map[string]any{"trace_id": own, "file": "a"}, log: func(ctx context.Context, l *slog.Logger) {
+			l.InfoContext(stages.ContextWithLogAttrs(ctx, slog.String("trace_id", own), slog.String("file", "a")), "m")
+		}},
+		{name: "in the context and in the record", want: map[string]any{"file": own}, log: func(ctx context.Context, l *slog.Logger) {
+			l.InfoContext(stages.ContextWithLogAttrs(ctx, slog.String("file", "a")), "m", "file", own)
+		}},
+		{name: "from a handler below", log: func(ctx context.Context, l *slog.Logger) {
+			slog.New(stages.NewLogHandler(withContext{l.Handler(), ctx})).InfoContext(ctx, "m")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var log logged
+			logger := slog.New(stages.NewLogHandler(log.handler()))
+			_ = load.Run(inSpan(t), func(ctx context.Context) error { tt.log(ctx, logger); return nil })
+			text := log.String()
+			want := map[string]any{
+				"level": "INFO", "msg": "m", "trace_id": logTrace, "span_id": logSpan, "trace_flags": "00", "pipeline": "orders", "stage": "load",
+			}
+			maps.Copy(want, tt.want)
+			if diff := cmp.Diff([]map[string]any{want}, log.records(t)); diff != "" {
+				t.Errorf("record (-want +got)\n%s", diff)
+			}
+			for key := range want {
+				if _, inner := tt.want["g"]; !inner && strings.Count(text, `"`+key+`":`) != 1 {
+					t.Errorf("%s occurs %d times in %s", key, strings.Count(text, `"`+key+`":`), text)
+				}
+			}
+		})
+	}
+}
+
+func TestNewLogHandler_Keys(t *testing.T) {
+	t.Parallel()
+	load := mustStage(t, mustPipeline(t), "load", stages.WithoutSpans())
+	for _, tt := range []struct {
+		name string
+		opts []stages.LogOption
+		want map[string]any
+	}{
+		{name: "default", opts: []stages.LogOption{nil}, want: map[string]any{"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00", "pipeline": "orders", "stage": "load"}},
+		{name: "of the trace", opts: []stages.LogOption{stages.WithTraceKeys("traceId", "spanId", "")}, want: map[string]any{"traceId": logTrace, "spanId": logSpan, "pipeline": "orders", "stage": "load"}},
+		{name: "of the stage", opts: []stages.LogOption{stages.WithStageKeys("", "step")}, want: map[string]any{"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00", "step": "load"}},
+		{name: "without the trace", opts: []stages.LogOption{stages.WithoutTraceKeys()}, want: map[string]any{"pipeline": "orders", "stage": "load"}},
+		{name: "the last one wins", opts: []stages.LogOption{stages.WithoutTraceKeys(), stages.WithTraceKeys("a", "", "")}, want: map[string]any{"a": logTrace, "pipeline": "orders", "stage": "load"}},
+		{name: "nothing", opts: []stages.LogOption{stages.WithoutTraceKeys(), stages.WithStageKeys("", "")}, want: map[string]any{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for name, handler := range map[string]func(slog.Handler) slog.Handler{
+				"at once": func(h slog.Handler) slog.Handler { return stages.NewLogHandler(h, tt.opts...) },
+				"later":   func(h slog.Handler) slog.Handler { return stages.NewLogHandler(stages.NewLogHandler(h), tt.opts...) },
+			} {
+				var log logged
+				logger := slog.New(handler(log.handler()))
+				_ = load.Run(inSpan(t), func(ctx context.Context) error { logger.InfoContext(ctx, "m"); return nil })
+				want := map[string]any{"level": "INFO", "msg": "m"}
+				maps.Copy(want, tt.want)
+				if diff := cmp.Diff([]map[string]any{want}, log.records(t)); diff != "" {
+					t.Errorf("%s: record (-want +got)\n%s", name, diff)
+				}
+			}
+		})
 	}
 }
 

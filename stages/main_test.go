@@ -5,6 +5,7 @@ package stages_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/goleak"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -30,12 +32,12 @@ func TestMain(m *testing.M) {
 // probe is an observer that remembers all it is told.
 type probe struct {
 	mu         sync.Mutex
-	resolved   [][3]string
-	results    []stages.Result
+	resolved   []observe.StageID
+	results    []observe.RunEnd
 	counts     map[string]int
 	drops      map[string]int
 	watermarks []time.Time
-	travels    []time.Duration
+	latencies  []time.Duration
 
 	inFlight, lowest atomic.Int64
 }
@@ -44,16 +46,16 @@ func newProbe() *probe {
 	return &probe{counts: map[string]int{}, drops: map[string]int{}}
 }
 
-func (p *probe) Stage(pipeline, stage, source string) stages.StageObserver {
+func (p *probe) Stage(id observe.StageID) observe.RunObserver {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.resolved = append(p.resolved, [3]string{pipeline, stage, source})
+	p.resolved = append(p.resolved, id)
 	return p
 }
 
 func (p *probe) Started(context.Context) { p.inFlight.Add(1) }
 
-func (p *probe) Ended(_ context.Context, result stages.Result) {
+func (p *probe) Ended(_ context.Context, result observe.RunEnd) {
 	if n := p.inFlight.Add(-1); n < p.lowest.Load() {
 		p.lowest.Store(n)
 	}
@@ -62,23 +64,22 @@ func (p *probe) Ended(_ context.Context, result stages.Result) {
 	p.results = append(p.results, result)
 }
 
-func (p *probe) count(what string, n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.counts[what] += n
+// countNames are the keys of probe.counts.
+var countNames = map[observe.CountKind]string{
+	observe.CountRead: "read", observe.CountWrote: "wrote", observe.CountRejected: "rejected",
+	observe.CountBytesIn: "bytes in", observe.CountBytesOut: "bytes out", observe.CountRetried: "retried",
 }
 
-func (p *probe) Read(n int)                    { p.count("read", n) }
-func (p *probe) Wrote(n int)                   { p.count("wrote", n) }
-func (p *probe) Rejected(n int, reason string) { p.count("rejected "+reason, n) }
-func (p *probe) BytesIn(n int)                 { p.count("bytes in", n) }
-func (p *probe) BytesOut(n int)                { p.count("bytes out", n) }
-func (p *probe) Retried()                      { p.count("retried", 1) }
-
-func (p *probe) Travelled(_ context.Context, endToEnd time.Duration) {
+func (p *probe) Counted(c observe.Count) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.travels = append(p.travels, endToEnd)
+	p.counts[strings.TrimSpace(countNames[c.Kind]+" "+c.Reason)] += c.N
+}
+
+func (p *probe) Latency(_ context.Context, l observe.Latency) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.latencies = append(p.latencies, l.EndToEnd)
 }
 
 func (p *probe) Watermark(t time.Time) {
@@ -87,14 +88,14 @@ func (p *probe) Watermark(t time.Time) {
 	p.watermarks = append(p.watermarks, t)
 }
 
-func (p *probe) Dropped(reason string) {
+func (p *probe) Dropped(d observe.Drop) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.drops[reason]++
+	p.drops[d.Reason]++
 }
 
 // last returns the result of the run that ended last, without its duration.
-func (p *probe) last(t *testing.T) stages.Result {
+func (p *probe) last(t *testing.T) observe.RunEnd {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,11 +10,15 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
 )
 
-// Option configures a pipeline or a stage. Given to [NewPipeline] it holds for
-// all stages of the pipeline and for its runs; given to [Pipeline.Stage] it
-// holds for that stage and takes precedence.
+// Option configures a pipeline or a stage. An option of [NewPipeline] applies to
+// all stages of the pipeline and to its runs; an option of [Pipeline.Stage]
+// applies to that stage and takes precedence. If an option is given more than
+// once, the last one wins. Nil options are ignored.
 type Option interface {
 	apply(config) config
 }
@@ -22,9 +26,9 @@ type Option interface {
 type config struct {
 	source         string
 	provider       trace.TracerProvider
-	observer       Observer
-	classifier     func(context.Context, error) Outcome
-	redactor       func(error) string
+	observer       observe.StageObserver
+	classifier     func(context.Context, error) observe.Outcome
+	describe       func(error) string // Nil without error texts.
 	errorNames     []errorName
 	errorTypeLimit int
 	panicAsError   bool
@@ -46,9 +50,9 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithSource names what a stage reads from: a topic, a table, a file. It is
-// the source label of the row metrics and the etl.source attribute of the
-// span. Choose it from a small set; the default is none.
+// WithSource sets the name of what a stage reads from: a topic, a table, a file.
+// It is the source label of the row metrics and the etl.source attribute of the
+// span. Choose it from a small set. The default is none.
 func WithSource(name string) Option {
 	return optionFunc(func(c config) config {
 		c.source = name
@@ -56,8 +60,8 @@ func WithSource(name string) Option {
 	})
 }
 
-// WithTracerProvider sets the provider of the spans. The default, also of a
-// nil provider, is the global one at the time a stage runs.
+// WithTracerProvider sets the tracer provider. If provider is nil, the global
+// provider at the time of the call is used, which is the default.
 func WithTracerProvider(provider trace.TracerProvider) Option {
 	return optionFunc(func(c config) config {
 		c.provider = provider
@@ -65,9 +69,9 @@ func WithTracerProvider(provider trace.TracerProvider) Option {
 	})
 }
 
-// WithoutSpans makes a stage start no span, for one that runs so often that
-// its metrics are enough. Spans started inside it are children of the span
-// around it.
+// WithoutSpans disables the spans of a stage, for a stage that runs so often
+// that its metrics are enough. Spans started inside the stage become children of
+// the span around it.
 func WithoutSpans() Option {
 	return optionFunc(func(c config) config {
 		c.withoutSpans = true
@@ -75,43 +79,47 @@ func WithoutSpans() Option {
 	})
 }
 
-// WithObserver sets what measures the stages. The default, also of a nil
-// observer, is none.
-func WithObserver(observer Observer) Option {
+// WithObserver sets an observer that is notified of events. The default is none.
+func WithObserver(observer observe.StageObserver) Option {
 	return optionFunc(func(c config) config {
 		c.observer = observer
 		return c
 	})
 }
 
-// WithClassifier sets the rule that says how a stage ended, from the context
-// its function got and the error it returned, which is not nil.
-// It changes what is recorded, not what the stage returns. The default, also
-// of a nil function, is [Classify], which is also used when the classifier
-// panics or returns no [Outcome] of this package.
-func WithClassifier(classify func(ctx context.Context, err error) Outcome) Option {
+// WithClassifier sets the function that decides how a stage ended, from the
+// context its function was given and the error it returned, which is not nil. It
+// changes what is recorded, not what the stage returns. It is not called for a
+// rejection; see [Reject].
+//
+// The default is [observe.Classify], except that an error is a failure if the
+// function itself canceled its context with it; see the package documentation.
+// The default also applies if classify is nil, panics, or returns an unknown
+// outcome.
+func WithClassifier(classify func(ctx context.Context, err error) observe.Outcome) Option {
 	return optionFunc(func(c config) config {
 		c.classifier = classify
 		return c
 	})
 }
 
-// WithErrorType gives target, and all errors that wrap it, the error type
-// name. It may be given many times: the outermost error that has a name counts,
-// the first of joined ones, and of its names the one given first. A nil target
-// or an empty name is ignored.
+// WithErrorType sets the error type of target, and of all errors that wrap it,
+// to name. It may be given more than once: the outermost error that has a name
+// decides, the first one of joined errors, and of its names the one given first.
+// A nil target or an empty name is ignored, and so is a name that is longer than
+// 128 bytes or not valid UTF-8.
 func WithErrorType(target error, name string) Option {
 	return optionFunc(func(c config) config {
-		if target != nil && name != "" {
+		if target != nil && isName(name) {
 			c.errorNames = append(slices.Clip(c.errorNames), errorName{target, name})
 		}
 		return c
 	})
 }
 
-// WithErrorTypeLimit sets how many error types a stage may have; all that come
-// after the first n are recorded as _OTHER. The default, also of an n below
-// one, is 32.
+// WithErrorTypeLimit sets the number of error types of a stage. After the first
+// n types, other errors are recorded as "_OTHER". The default is 32, also if n is
+// less than 1.
 func WithErrorTypeLimit(n int) Option {
 	return optionFunc(func(c config) config {
 		c.errorTypeLimit = n
@@ -119,24 +127,29 @@ func WithErrorTypeLimit(n int) Option {
 	})
 }
 
-// WithRedactor puts the text of errors on spans, after redact has taken out
-// what must not be there: on the status instead of the error type, and, for a
-// stage that was cancelled or timed out, the cause of its context as the
-// attribute etl.cause. An empty text is not recorded. A panic is given to it
-// as a [*PanicError].
+// WithErrorDescription records the text of errors on spans: as the description
+// of the status instead of the error type, as the message of the exception of a
+// panic, and, for a stage that was canceled or timed out, the cause of its
+// context as the attribute etl.cause.
 //
-// The default, also of a nil function, is that no error text is recorded,
-// because such texts quote data.
-func WithRedactor(redact func(err error) string) Option {
+// The function f returns the text to record, without what must not be recorded;
+// an empty text is not recorded. A panic is passed to f as a [*PanicError]. If f
+// is nil, the text of the error is recorded as it is. A text is cut after 1024
+// bytes. The default is that no error text is recorded, because such texts quote
+// data.
+func WithErrorDescription(f func(err error) string) Option {
 	return optionFunc(func(c config) config {
-		c.redactor = redact
+		c.describe = f
+		if f == nil {
+			c.describe = error.Error
+		}
 		return c
 	})
 }
 
 // WithPanicAsError makes a stage return a panic of its function as a
-// [*PanicError]. The default is that the panic goes on to the caller. In both
-// cases the outcome is [OutcomePanic].
+// [*PanicError]. The default is that the panic continues to the caller. In both
+// cases the outcome is [observe.OutcomePanic].
 func WithPanicAsError() Option {
 	return optionFunc(func(c config) config {
 		c.panicAsError = true
@@ -144,7 +157,7 @@ func WithPanicAsError() Option {
 	})
 }
 
-// RunOption configures one [Pipeline.Run].
+// RunOption configures one [Pipeline.Run]. Nil options are ignored.
 type RunOption interface {
 	apply(runConfig) runConfig
 }
@@ -172,26 +185,28 @@ type runOptionFunc func(runConfig) runConfig
 func (f runOptionFunc) apply(c runConfig) runConfig { return f(c) }
 
 // WithParameter records a parameter of the run on its span, as the attribute
-// etl.parameter.key. It may be given many times; the last of the same key
-// wins. The value is recorded as it is: give no secrets.
+// etl.parameter.key. It may be given more than once; of the same key, the last
+// one wins. The key is cut after 256 bytes and the value after 1024; bytes that
+// are not UTF-8 are replaced. The value is not redacted: it must not hold
+// secrets.
 func WithParameter(key, value string) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
-		c.parameters = append(c.parameters, attribute.String(parameterPrefix+key, value))
+		name := parameterPrefix + safe.Text(key, safe.MaxName)
+		c.parameters = append(c.parameters, attribute.String(name, safe.Text(value, safe.MaxValue)))
 		return c
 	})
 }
 
-// WithFlush adds a function that is called when the run is over and its span
-// has ended: the ForceFlush of a tracer provider, the push of metrics, or
-// whatever a short-lived process must hand over before it ends. The functions
-// are called one after the other, in the order they were given, after success,
-// error and panic alike, and with a context of their own: it keeps the values
-// of the run's context, is not cancelled with it, and ends after the flush
-// timeout.
+// WithFlush adds a function that is called after the run has ended, and its span
+// with it: the ForceFlush of a tracer provider, the push of metrics, or anything
+// else that a short-lived process must hand over before it exits. The functions
+// are called one after another, in the order given, after success, error and
+// panic alike. Each is given a context that has the values of the run's context,
+// is not canceled with it, and expires after the flush timeout.
 //
-// An error or a panic of flush goes to [go.opentelemetry.io/otel.Handle] and
-// changes nothing else. A nil function is ignored. A function that does not
-// heed its context delays the return of the run.
+// An error or a panic of flush is passed to [go.opentelemetry.io/otel.Handle] and
+// changes nothing else. A nil function is ignored. A function that ignores its
+// context delays the return of the run.
 func WithFlush(flush func(ctx context.Context) error) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
 		if flush != nil {
@@ -201,8 +216,8 @@ func WithFlush(flush func(ctx context.Context) error) RunOption {
 	})
 }
 
-// WithFlushTimeout sets the time each [WithFlush] function has. The default,
-// also of a d of zero or less, is 10 seconds.
+// WithFlushTimeout sets the timeout of each [WithFlush] function. The default is
+// 10 seconds, also if d is 0 or less.
 func WithFlushTimeout(d time.Duration) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
 		c.flushTimeout = defaultFlushTimeout

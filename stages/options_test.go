@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -34,17 +35,17 @@ func TestOptionsKeepAwayFromTheGlobals(t *testing.T) {
 	otel.SetTracerProvider(hostile{t: t})
 
 	for name, opt := range map[string]stages.Option{
-		"nil":                   nil,
-		"WithSource":            stages.WithSource("a"),
-		"WithObserver":          stages.WithObserver(newProbe()),
-		"WithoutSpans":          stages.WithoutSpans(),
-		"WithClassifier":        stages.WithClassifier(stages.Classify),
-		"WithClassifier(nil)":   stages.WithClassifier(nil),
-		"WithErrorType":         stages.WithErrorType(errBoom, "boom"),
-		"WithErrorTypeLimit":    stages.WithErrorTypeLimit(1),
-		"WithErrorTypeLimit(0)": stages.WithErrorTypeLimit(0),
-		"WithRedactor":          stages.WithRedactor(error.Error),
-		"WithRedactor(nil)":     stages.WithRedactor(nil),
+		"nil":                       nil,
+		"WithSource":                stages.WithSource("a"),
+		"WithObserver":              stages.WithObserver(newProbe()),
+		"WithoutSpans":              stages.WithoutSpans(),
+		"WithClassifier":            stages.WithClassifier(observe.Classify),
+		"WithClassifier(nil)":       stages.WithClassifier(nil),
+		"WithErrorType":             stages.WithErrorType(errBoom, "boom"),
+		"WithErrorTypeLimit":        stages.WithErrorTypeLimit(1),
+		"WithErrorTypeLimit(0)":     stages.WithErrorTypeLimit(0),
+		"WithErrorDescription":      stages.WithErrorDescription(error.Error),
+		"WithErrorDescription(nil)": stages.WithErrorDescription(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			runsAsUsual(t, newRig(t, opt).Stage)

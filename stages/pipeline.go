@@ -13,9 +13,13 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
 )
 
-// maxNameBytes is the longest name of a pipeline, a stage or a source.
+// maxNameBytes is the longest name of a pipeline, a stage, a source or an error
+// type.
 const maxNameBytes = 128
 
 // Pipeline is a set of stages under one name. It is safe for concurrent use.
@@ -28,9 +32,9 @@ type Pipeline struct {
 	whole func() (*Stage, error)
 }
 
-// NewPipeline makes a pipeline. Its name is a label and an attribute: choose
-// it from a small set. The error is [ErrInvalidName] if it is empty, longer
-// than 128 bytes or not valid UTF-8.
+// NewPipeline returns a pipeline. Its name is a label and an attribute: choose it
+// from a small set. It returns [ErrInvalidName] if the name is empty, longer than
+// 128 bytes or not valid UTF-8.
 func NewPipeline(name string, opts ...Option) (*Pipeline, error) {
 	if !isName(name) {
 		return nil, fmt.Errorf("%w: pipeline %q", ErrInvalidName, name)
@@ -40,19 +44,33 @@ func NewPipeline(name string, opts ...Option) (*Pipeline, error) {
 		return nil, err
 	}
 	p.whole = sync.OnceValues(func() (*Stage, error) {
-		return newStage(identity{pipeline: p.name, source: p.config.source}, p.config)
+		return newStage(observe.StageID{Pipeline: p.name, Source: p.config.source}, p.config)
 	})
 	return p, nil
 }
 
-// Stage makes a stage of the pipeline. Make each stage once and use it for all
-// its calls, from as many goroutines as you like.
+// Must returns value, and panics if err is not nil. It is for pipelines and
+// stages that are package-level variables:
 //
-// The name is a label and an attribute, and the name of the span: choose it
-// from a small set. Two stages of one name and source are the same stage to
-// the metrics. The error is [ErrInvalidName] for a name or a source that is
-// longer than 128 bytes or not valid UTF-8, and for an empty name; and it is
-// an error if the observer panics.
+//	var (
+//		orders = stages.Must(stages.NewPipeline("orders"))
+//		load   = stages.Must(orders.Stage("load"))
+//	)
+func Must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// Stage returns a stage of the pipeline. Create each stage once and use it for
+// all its calls, from any number of goroutines.
+//
+// The name is a label, an attribute, and the name of the span: choose it from a
+// small set. Two stages of the same name and source have the same metrics. Stage
+// returns [ErrInvalidName] if the name is empty, or if the name or the source is
+// longer than 128 bytes or not valid UTF-8. It returns an error if the observer
+// panics, or if p is nil.
 func (p *Pipeline) Stage(name string, opts ...Option) (*Stage, error) {
 	if p == nil {
 		return nil, errNilPipeline
@@ -64,25 +82,33 @@ func (p *Pipeline) Stage(name string, opts ...Option) (*Stage, error) {
 	if err := checkSource(c.source); err != nil {
 		return nil, err
 	}
-	return newStage(identity{pipeline: p.name, stage: name, source: c.source}, c)
+	return newStage(observe.StageID{Pipeline: p.name, Stage: name, Source: c.source}, c)
 }
 
-// Run runs fn as one whole run of the pipeline, for a process that does its
-// work and ends: a root span named after the pipeline, or a child of the span
-// in ctx, with the run's parameters; the metrics of a stage whose name is
-// empty; and at the end, whatever it is, the [WithFlush] functions.
+// Run runs fn as one run of the whole pipeline, for a process that does its work
+// and exits. The run has a span named after the pipeline with the parameters of
+// the run: a root span, or a child of the span in ctx. Its metrics are those of
+// a stage whose name is empty; they count what fn itself counts, and not what its
+// stages count. When the run has ended, in whatever way, the [WithFlush]
+// functions are called.
 //
-// It returns what fn returned, and what it promises of errors, panics and nil
-// values is what [Stage.Run] promises.
+// Do not use Run around a consumer that runs for days: its span would end with
+// the process, and the messages handled inside it would continue the trace of
+// the run and only link to the traces of their senders. Without Run, each message
+// continues the trace it came with. Inside Run, the option AsParent of package
+// propagation does the same.
+//
+// Run returns the error of fn. What [Stage.Run] promises for errors, panics and
+// nil values applies to Run, too.
 func (p *Pipeline) Run(ctx context.Context, fn func(context.Context) error, opts ...RunOption) (err error) {
 	if fn == nil {
 		return ErrNilFunc
 	}
-	ctx = orBackground(ctx)
+	ctx = safe.Context(ctx)
 	c := newRunConfig(opts)
 	defer c.flush(ctx)
 	whole := p.run()
-	if whole == nil || whole.isRunning(ctx) {
+	if whole == nil {
 		return fn(ctx)
 	}
 	run := whole.begin(ctx, slices.Concat(whole.startOptions, []trace.SpanStartOption{trace.WithAttributes(c.parameters...)}))
@@ -125,7 +151,7 @@ func flushOne(ctx context.Context, timeout time.Duration, flush func(context.Con
 
 // handle reports an error that has no caller to go to.
 func handle(err error) {
-	defer func() { _ = recover() }()
+	defer safe.Contain()
 	otel.Handle(err)
 }
 
@@ -138,11 +164,4 @@ func checkSource(source string) error {
 		return fmt.Errorf("%w: source %q", ErrInvalidName, source)
 	}
 	return nil
-}
-
-func orBackground(ctx context.Context) context.Context {
-	if ctx == nil {
-		return context.Background() //nolint:forbidigo // The documented meaning of a nil context.
-	}
-	return ctx
 }

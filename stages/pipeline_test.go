@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -67,10 +68,10 @@ func TestOptionsOfAStageComeAfterThoseOfItsPipeline(t *testing.T) {
 	p := mustPipeline(t, nil, stages.WithObserver(of), stages.WithSource("a"), stages.WithErrorType(errBoom, "one"))
 	mustStage(t, p, "extract")
 	s := mustStage(t, p, "load", nil, stages.WithObserver(in), stages.WithSource("b"), stages.WithErrorType(errBoom, "two"))
-	if diff := cmp.Diff([][3]string{{"orders", "extract", "a"}}, of.resolved); diff != "" {
+	if diff := cmp.Diff([]observe.StageID{{Pipeline: "orders", Stage: "extract", Source: "a"}}, of.resolved); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([][3]string{{"orders", "load", "b"}}, in.resolved); diff != "" {
+	if diff := cmp.Diff([]observe.StageID{{Pipeline: "orders", Stage: "load", Source: "b"}}, in.resolved); diff != "" {
 		t.Error(diff)
 	}
 	_ = s.Run(t.Context(), func(context.Context) error { return errBoom })
@@ -121,10 +122,10 @@ func TestPipelineRunIsTheRootOfItsStages(t *testing.T) {
 	if got := attributeOf(spans[1], "etl.parameter.day"); got != "2026-10-02" {
 		t.Errorf("parameter = %q", got)
 	}
-	if diff := cmp.Diff([][3]string{{"orders", "load", ""}, {"orders", "", ""}}, r.probe.resolved); diff != "" {
+	if diff := cmp.Diff([]observe.StageID{{Pipeline: "orders", Stage: "load"}, {Pipeline: "orders"}}, r.probe.resolved); diff != "" {
 		t.Error(diff)
 	}
-	if got := r.probe.last(t); got.Outcome != stages.OutcomeFailure || got.Read != 1 {
+	if got := r.probe.last(t); got.Outcome != observe.OutcomeFailure || got.Read != 1 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -7,30 +7,34 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/waybill-go/waybill/observe"
 )
 
-// maxClockSkew is how far in the future a watermark or a time of origin may lie.
+// maxClockSkew is how far in the future a watermark or a time of origin may be.
 const maxClockSkew = 5 * time.Minute
 
-// Run is one run of a stage, to which its function tells what it does. Get it
-// with [FromContext].
+// Run represents one execution of a stage. The stage's function uses it to
+// report counts; [FromContext] returns it.
 //
-// All methods are safe for concurrent use, allocate nothing, and do nothing on
-// a nil *Run, so code that counts also works outside of a stage. Counts are
-// observed at once; they are written to the span when the run ends, which what
-// is counted later misses.
+// Counts are observed at once and written to the span when the run ends; what is
+// counted after the end is not on the span. A count of 0 is observed too, so
+// that a metric shows 0 for a function that found nothing, and nothing for a
+// function that does not count. Negative values are ignored and counted as
+// dropped telemetry.
+//
+// A Run is safe for concurrent use, and its methods do not allocate. The methods
+// of a nil *Run do nothing, so code that counts also works outside a stage.
 type Run struct {
 	stage *Stage
-	ended atomic.Bool
 
 	read, wrote, rejected, bytesIn, bytesOut, retries atomic.Int64
 }
 
 type runKey struct{}
 
-// FromContext returns the innermost run that ctx belongs to, or nil, which is
-// safe to use, if there is none. Once a run has ended its context still
-// returns it.
+// FromContext returns the innermost run that ctx belongs to, or nil if there is
+// none. The context of a run that has ended still returns it.
 func FromContext(ctx context.Context) *Run {
 	if ctx == nil {
 		return nil
@@ -39,94 +43,70 @@ func FromContext(ctx context.Context) *Run {
 	return run
 }
 
-// Stage returns the stage that runs, or nil, which is safe to use, of a nil
-// *Run.
-func (r *Run) Stage() *Stage {
-	if r == nil {
-		return nil
-	}
-	return r.stage
-}
-
-// Read counts rows that came into the stage. Of a number below zero only the
-// attempt is counted, as dropped telemetry; the same holds for all counts.
+// Read counts rows that came into the stage.
 func (r *Run) Read(rows int) {
-	if r == nil || !r.add(&r.read, rows) {
-		return
+	if r != nil {
+		r.count(&r.read, observe.Count{Kind: observe.CountRead, N: rows})
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.counts.Read(rows)
 }
 
 // Wrote counts rows that came out of the stage well.
 func (r *Run) Wrote(rows int) {
-	if r == nil || !r.add(&r.wrote, rows) {
-		return
+	if r != nil {
+		r.count(&r.wrote, observe.Count{Kind: observe.CountWrote, N: rows})
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.counts.Wrote(rows)
 }
 
-// Rejected counts rows that the stage turned away. The reason is a label:
-// choose it from a small set, and put no data of the row in it.
+// Rejected counts rows that the stage turned away. The reason is a label: choose
+// it from a small set, and put no data of the row in it. See also [Reject].
 func (r *Run) Rejected(rows int, reason string) {
-	if r == nil || !r.add(&r.rejected, rows) {
-		return
+	if r != nil {
+		r.count(&r.rejected, observe.Count{Kind: observe.CountRejected, N: rows, Reason: reason})
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.counts.Rejected(rows, reason)
 }
 
-// Bytes counts bytes that came into the stage.
-func (r *Run) Bytes(n int) {
-	if r == nil || !r.add(&r.bytesIn, n) {
-		return
+// BytesIn counts bytes that came into the stage.
+func (r *Run) BytesIn(n int) {
+	if r != nil {
+		r.count(&r.bytesIn, observe.Count{Kind: observe.CountBytesIn, N: n})
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.counts.BytesIn(n)
 }
 
 // BytesOut counts bytes that went out of the stage.
 func (r *Run) BytesOut(n int) {
-	if r == nil || !r.add(&r.bytesOut, n) {
-		return
+	if r != nil {
+		r.count(&r.bytesOut, observe.Count{Kind: observe.CountBytesOut, N: n})
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.counts.BytesOut(n)
 }
 
-// Retried counts an attempt after the first: call it before each of them. A
-// run of a stage is one run however often it tries.
+// Retried counts an attempt after the first. Call it before each of them. A run
+// is one run, however often its function tries.
 func (r *Run) Retried() {
-	if r == nil || !r.add(&r.retries, 1) {
-		return
+	if r != nil {
+		r.count(&r.retries, observe.Count{Kind: observe.CountRetried, N: 1})
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.counts.Retried()
 }
 
-// Watermark says that all data up to the event time t has been seen. The
-// latest watermark of a stage is kept, so runs may report theirs in any order.
-// A zero t is ignored. One that lies more than five minutes in the future
-// would hide all that come after it: it is counted as dropped telemetry.
+// Watermark reports that all data up to the event time t has been seen. A stage
+// keeps its latest watermark, so concurrent runs may report theirs in any order.
+// A zero t is ignored. A t more than five minutes in the future is ignored and
+// counted as dropped telemetry, because it would hide all that follow.
 func (r *Run) Watermark(t time.Time) {
 	if r == nil || t.IsZero() {
 		return
 	}
 	if time.Until(t) > maxClockSkew {
-		r.stage.dropped(dropWatermark)
+		r.stage.dropped(observe.DropWatermark)
 		return
 	}
-	defer r.stage.contain(dropObserver)
-	r.stage.watermarks.Watermark(t)
+	r.stage.watermark(t)
 }
 
-// add reports whether there is something to observe.
-func (r *Run) add(total *atomic.Int64, n int) bool {
-	if n < 0 {
-		r.stage.dropped(dropNegative)
-		return false
+func (r *Run) count(total *atomic.Int64, c observe.Count) {
+	if c.N < 0 {
+		r.stage.dropped(observe.DropNegative)
+		return
 	}
-	total.Add(int64(n))
-	return n > 0
+	total.Add(int64(c.N))
+	r.stage.counted(c)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -25,7 +26,7 @@ func TestCountsReachTheObserverTheResultAndTheSpan(t *testing.T) {
 		run.Wrote(7)
 		run.Rejected(2, "no depth")
 		run.Rejected(1, "no time")
-		run.Bytes(100)
+		run.BytesIn(100)
 		run.BytesOut(50)
 		run.Retried()
 		run.Retried()
@@ -41,7 +42,7 @@ func TestCountsReachTheObserverTheResultAndTheSpan(t *testing.T) {
 	if diff := cmp.Diff([]time.Time{mark}, r.probe.watermarks); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(stages.Result{Read: 10, Wrote: 7, Rejected: 3, BytesIn: 100, BytesOut: 50, Retries: 2}, r.probe.last(t)); diff != "" {
+	if diff := cmp.Diff(observe.RunEnd{Read: 10, Wrote: 7, Rejected: 3, BytesIn: 100, BytesOut: 50, Retries: 2}, r.probe.last(t)); diff != "" {
 		t.Error(diff)
 	}
 	if got := attributeOf(r.span(t), "etl.rows.rejected"); got != "3" {
@@ -49,31 +50,45 @@ func TestCountsReachTheObserverTheResultAndTheSpan(t *testing.T) {
 	}
 }
 
-// R19.
-func TestCountsThatMakeNoSense(t *testing.T) {
+// A count below zero would make a counter panic.
+func TestRun_NegativeCountsAreIgnored(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	_ = r.Run(t.Context(), func(ctx context.Context) error {
 		run := stages.FromContext(ctx)
-		for _, n := range []int{0, -1} {
-			run.Read(n)
-			run.Wrote(n)
-			run.Rejected(n, "x")
-			run.Bytes(n)
-			run.BytesOut(n)
-		}
+		run.Read(-1)
+		run.Wrote(-1)
+		run.Rejected(-1, "x")
+		run.BytesIn(-1)
+		run.BytesOut(-1)
 		run.Watermark(time.Time{})
 		run.Watermark(time.Now().Add(time.Hour))
 		return nil
 	})
 	if len(r.probe.counts) != 0 || len(r.probe.watermarks) != 0 {
-		t.Errorf("observed %v, %v", r.probe.counts, r.probe.watermarks)
+		t.Errorf("observed %v, %v, want nothing", r.probe.counts, r.probe.watermarks)
 	}
 	if diff := cmp.Diff(map[string]int{"negative": 5, "watermark": 1}, r.probe.drops); diff != "" {
-		t.Error(diff)
+		t.Errorf("dropped (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(stages.Result{}, r.probe.last(t)); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(observe.RunEnd{}, r.probe.last(t)); diff != "" {
+		t.Errorf("end (-want +got)\n%s", diff)
+	}
+}
+
+// A function that found nothing is not one that does not count.
+func TestRun_ZeroCountsAreObserved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		stages.FromContext(ctx).Read(0)
+		return nil
+	})
+	if diff := cmp.Diff(map[string]int{"read": 0}, r.probe.counts); diff != "" {
+		t.Errorf("observed (-want +got)\n%s", diff)
+	}
+	if got := attributeOf(r.span(t), "etl.rows.read"); got != "" {
+		t.Errorf("etl.rows.read = %q, want no attribute", got)
 	}
 }
 
@@ -86,7 +101,7 @@ func TestMoreRejectedThanReadIsKept(t *testing.T) {
 		stages.FromContext(ctx).Rejected(5, "x")
 		return nil
 	})
-	if diff := cmp.Diff(stages.Result{Read: 1, Rejected: 5}, r.probe.last(t)); diff != "" {
+	if diff := cmp.Diff(observe.RunEnd{Read: 1, Rejected: 5}, r.probe.last(t)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -97,7 +112,7 @@ func TestRunOutsideOfAStageDoesNothing(t *testing.T) {
 	run.Read(1)
 	run.Wrote(1)
 	run.Rejected(1, "x")
-	run.Bytes(1)
+	run.BytesIn(1)
 	run.BytesOut(1)
 	run.Retried()
 	run.Watermark(time.Now())

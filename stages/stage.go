@@ -5,39 +5,36 @@ package stages
 
 import (
 	"context"
-	"fmt"
+	"runtime"
+	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/bounded"
+	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/internal/scope"
 	"github.com/waybill-go/waybill/internal/semconv"
+	"github.com/waybill-go/waybill/observe"
 )
 
-// Stage is one step of a pipeline: its functions are timed, counted and
-// traced. It is made by [Pipeline.Stage] and safe for concurrent use.
+// Stage is one step of a pipeline: its functions are timed, counted and traced.
+// [Pipeline.Stage] returns it. A Stage is safe for concurrent use.
 //
-// A nil *Stage runs functions without telemetry: a stage that could not be
-// made costs its telemetry, not the work.
+// A nil *Stage runs functions without telemetry, so a failure to create a stage
+// does not prevent the work.
 type Stage struct {
-	identity
-	observers
+	observer
 	config
 
+	id           observe.StageID
 	spanName     string
 	startOptions []trace.SpanStartOption
 	tracer       *scope.Tracer
 	errorTypes   *bounded.Map[struct{}]
 }
 
-// identity is what makes two stages the same one.
-type identity struct {
-	pipeline, stage, source string
-}
-
-func newStage(id identity, c config) (*Stage, error) {
-	observer, err := observe(c.observer, id)
+func newStage(id observe.StageID, c config) (*Stage, error) {
+	observer, err := newObserver(c.observer, id)
 	if err != nil {
 		return nil, err
 	}
@@ -45,76 +42,36 @@ func newStage(id identity, c config) (*Stage, error) {
 	if limit < 1 {
 		limit = defaultErrorTypeLimit
 	}
-	spanName := id.stage
+	spanName := id.Stage
 	if spanName == "" {
-		spanName = id.pipeline
+		spanName = id.Pipeline
 	}
 	return &Stage{
-		identity:     id,
-		observers:    newObservers(observer),
+		observer:     observer,
 		config:       c,
+		id:           id,
 		spanName:     spanName,
-		startOptions: []trace.SpanStartOption{trace.WithAttributes(id.attributes()...)},
+		startOptions: []trace.SpanStartOption{trace.WithAttributes(startAttributes(id)...)},
 		tracer:       scope.NewTracer("stages", c.provider, semconv.SchemaURL),
 		errorTypes:   bounded.NewMap(limit, func(string) struct{} { return struct{}{} }),
 	}, nil
 }
 
-func observe(observer Observer, id identity) (_ StageObserver, err error) {
-	if observer == nil {
-		return nil, nil //nolint:nilnil // No observer is not an error.
-	}
-	defer func() {
-		if value := recover(); value != nil {
-			err = fmt.Errorf("stages: observer of pipeline %q, stage %q: %w", id.pipeline, id.stage, &PanicError{Value: value})
-		}
-	}()
-	return observer.Stage(id.pipeline, id.stage, id.source), nil
-}
-
-func (id identity) attributes() []attribute.KeyValue {
-	attributes := []attribute.KeyValue{pipelineKey.String(id.pipeline)}
-	if id.stage != "" {
-		attributes = append(attributes, stageKey.String(id.stage))
-	}
-	if id.source != "" {
-		attributes = append(attributes, sourceKey.String(id.source))
-	}
-	return attributes
-}
-
-// Name returns the name of the stage. It is empty for the whole run of a
-// pipeline, and for a nil stage.
-func (s *Stage) Name() string {
-	if s == nil {
-		return ""
-	}
-	return s.stage
-}
-
-// Pipeline returns the name of the pipeline. It is empty for a nil stage.
-func (s *Stage) Pipeline() string {
-	if s == nil {
-		return ""
-	}
-	return s.pipeline
-}
-
-// Run runs fn as one run of the stage and returns what fn returned.
+// Run runs fn as one run of the stage and returns the error of fn.
 //
-// The context fn gets carries the span and the [Run]. A panic of fn is
-// recorded and goes on with the same value and stack, unless
-// [WithPanicAsError] is given. A stage that is run directly inside itself, as
-// one that wraps its function twice is, counts once.
+// The context that fn is given carries the span and the [Run]. A panic of fn is
+// recorded and continues with the same value and stack, unless
+// [WithPanicAsError] is given. A run that fn starts on the same stage is a run
+// of its own.
 //
-// A nil ctx is taken as [context.Background]. A nil fn is [ErrNilFunc]. On a nil
-// stage fn runs without telemetry.
+// A nil ctx is treated as [context.Background]. If fn is nil, Run returns
+// [ErrNilFunc]. A nil stage runs fn without telemetry.
 func (s *Stage) Run(ctx context.Context, fn func(context.Context) error) (err error) {
 	if fn == nil {
 		return ErrNilFunc
 	}
-	ctx = orBackground(ctx)
-	if s == nil || s.isRunning(ctx) {
+	ctx = safe.Context(ctx)
+	if s == nil {
 		return fn(ctx)
 	}
 	run := s.begin(ctx, s.startOptions)
@@ -124,14 +81,14 @@ func (s *Stage) Run(ctx context.Context, fn func(context.Context) error) (err er
 	return err
 }
 
-// Call is [Stage.Run] for a function that returns a value.
-// When a panic is turned into an error the value is the zero value.
+// Call is [Stage.Run] for a function that returns a value. If a panic is turned
+// into an error, the value is the zero value.
 func Call[T any](ctx context.Context, s *Stage, fn func(context.Context) (T, error)) (result T, err error) {
 	if fn == nil {
 		return result, ErrNilFunc
 	}
-	ctx = orBackground(ctx)
-	if s == nil || s.isRunning(ctx) {
+	ctx = safe.Context(ctx)
+	if s == nil {
 		return fn(ctx)
 	}
 	run := s.begin(ctx, s.startOptions)
@@ -141,11 +98,15 @@ func Call[T any](ctx context.Context, s *Stage, fn func(context.Context) (T, err
 	return result, err
 }
 
-// Wrap returns fn with the stage around it: a function of the same type, each
-// call of which is one [Stage.Run].
+// Wrap returns a function of the same type as fn that runs fn on the stage; each
+// call is one [Stage.Run]. Wrapping a function twice with the same *Stage counts
+// each call once. For a function that returns only an error, use [WrapErr]; for
+// other functions, see the package documentation.
 //
-// The function is safe for concurrent use if fn is. If fn is nil it returns
-// [ErrNilFunc] and the zero value. A nil stage gives back fn itself.
+// The returned function is safe for concurrent use if fn is. If fn is nil, it
+// returns the zero value and [ErrNilFunc]. If s is nil, Wrap returns fn.
+//
+//go:noinline
 func Wrap[In, Out any](s *Stage, fn func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	if fn == nil {
 		return func(context.Context, In) (Out, error) {
@@ -157,8 +118,8 @@ func Wrap[In, Out any](s *Stage, fn func(context.Context, In) (Out, error)) func
 		return fn
 	}
 	return func(ctx context.Context, in In) (out Out, err error) {
-		ctx = orBackground(ctx)
-		if s.isRunning(ctx) {
+		ctx = safe.Context(ctx)
+		if s.isWrappedTwice(ctx) {
 			return fn(ctx, in)
 		}
 		run := s.begin(ctx, s.startOptions)
@@ -169,23 +130,45 @@ func Wrap[In, Out any](s *Stage, fn func(context.Context, In) (Out, error)) func
 	}
 }
 
-// isRunning reports whether ctx is the context of a run of this stage that has
-// not ended.
-func (s *Stage) isRunning(ctx context.Context) bool {
-	run := FromContext(ctx)
-	return run != nil && run.stage.identity == s.identity && !run.ended.Load()
-}
-
-// contain keeps a panic of telemetry from the work. It must be deferred
-// directly.
-func (s *Stage) contain(reason string) {
-	if recover() != nil {
-		s.dropped(reason)
+// WrapErr is [Wrap] for a function that returns only an error, as functions that
+// load data do.
+//
+//go:noinline
+func WrapErr[In any](s *Stage, fn func(context.Context, In) error) func(context.Context, In) error {
+	if fn == nil {
+		return func(context.Context, In) error { return ErrNilFunc }
+	}
+	if s == nil {
+		return fn
+	}
+	return func(ctx context.Context, in In) (err error) {
+		ctx = safe.Context(ctx)
+		if s.isWrappedTwice(ctx) {
+			return fn(ctx, in)
+		}
+		run := s.begin(ctx, s.startOptions)
+		defer run.end(&err)
+		err = fn(run, in)
+		run.returned = true
+		return err
 	}
 }
 
-// dropped counts telemetry that was lost.
-func (s *Stage) dropped(reason string) {
-	defer func() { _ = recover() }()
-	s.drops.Dropped(reason)
+// wrapFunc is how the names of the functions begin that [Wrap] and [WrapErr]
+// return; they are not inlined, so that the names stay.
+const wrapFunc = scope.Module + "/stages.Wrap"
+
+// isWrappedTwice reports whether the function that Wrap returned was called by
+// another one of the same stage, and not by a function of the user's: a pool of
+// workers that runs its own stage again is not wrapped twice. It must be called
+// by the function that Wrap returned.
+func (s *Stage) isWrappedTwice(ctx context.Context) bool {
+	outer, ok := ctx.(*call)
+	if !ok || outer.run.stage != s {
+		return false
+	}
+	const caller = 3 // Above Callers, isWrappedTwice, and the inner function.
+	var pcs [1]uintptr
+	frame, _ := runtime.CallersFrames(pcs[:runtime.Callers(caller, pcs[:])]).Next()
+	return strings.HasPrefix(frame.Function, wrapFunc)
 }

@@ -12,12 +12,13 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
 var errBoom = errors.New("boom")
 
-// The three ways to run a function on a stage, as one type.
+// The ways to run a function on a stage, as one type.
 var ways = map[string]func(context.Context, *stages.Stage, func(context.Context) error) error{
 	"Run": func(ctx context.Context, s *stages.Stage, fn func(context.Context) error) error {
 		return s.Run(ctx, fn)
@@ -29,6 +30,9 @@ var ways = map[string]func(context.Context, *stages.Stage, func(context.Context)
 	"Wrap": func(ctx context.Context, s *stages.Stage, fn func(context.Context) error) error {
 		_, err := stages.Wrap(s, func(ctx context.Context, in int) (int, error) { return in, fn(ctx) })(ctx, 1)
 		return err
+	},
+	"WrapErr": func(ctx context.Context, s *stages.Stage, fn func(context.Context) error) error {
+		return stages.WrapErr(s, func(ctx context.Context, _ int) error { return fn(ctx) })(ctx, 1)
 	},
 }
 
@@ -42,8 +46,7 @@ func eachWay(t *testing.T, test func(t *testing.T, run func(context.Context, *st
 	}
 }
 
-// R10.
-func TestResultIsWhatTheFunctionReturned(t *testing.T) {
+func TestStage_ReturnsWhatTheFunctionReturned(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	value := &struct{ n int }{1}
@@ -59,11 +62,15 @@ func TestResultIsWhatTheFunctionReturned(t *testing.T) {
 		if err := r.Run(t.Context(), func(context.Context) error { return want }); err != want {
 			t.Errorf("Run = %v, want %v", err, want)
 		}
+		var in any
+		load := stages.WrapErr(r.Stage, func(_ context.Context, v any) error { in = v; return want })
+		if err := load(t.Context(), value); err != want || in != value {
+			t.Errorf("WrapErr = %v of %v, want %v of %v", err, in, want, value)
+		}
 	}
 }
 
-// R10.
-func TestWrapKeepsNamedFunctionTypes(t *testing.T) {
+func TestWrap_NamedFunctionType(t *testing.T) {
 	t.Parallel()
 	type handler func(context.Context, string) (int, error)
 	var parse handler = func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }
@@ -73,8 +80,7 @@ func TestWrapKeepsNamedFunctionTypes(t *testing.T) {
 	}
 }
 
-// R10.
-func TestNilFunctionIsAnError(t *testing.T) {
+func TestStage_NilFunction(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*stages.Stage{"stage": newRig(t).Stage, "nil stage": nil} {
 		if err := s.Run(t.Context(), nil); !errors.Is(err, stages.ErrNilFunc) {
@@ -86,6 +92,9 @@ func TestNilFunctionIsAnError(t *testing.T) {
 		if n, err := stages.Wrap[int, int](s, nil)(t.Context(), 1); n != 0 || !errors.Is(err, stages.ErrNilFunc) {
 			t.Errorf("%s: Wrap = %d, %v", name, n, err)
 		}
+		if err := stages.WrapErr[int](s, nil)(t.Context(), 1); !errors.Is(err, stages.ErrNilFunc) {
+			t.Errorf("%s: WrapErr = %v", name, err)
+		}
 	}
 	var p *stages.Pipeline
 	if err := p.Run(t.Context(), nil); !errors.Is(err, stages.ErrNilFunc) {
@@ -93,7 +102,7 @@ func TestNilFunctionIsAnError(t *testing.T) {
 	}
 }
 
-func TestNilStageRunsTheFunction(t *testing.T) {
+func TestStage_NilStage(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, run func(context.Context, *stages.Stage, func(context.Context) error) error) {
 		if err := run(t.Context(), nil, func(context.Context) error { return errBoom }); err != errBoom {
@@ -106,8 +115,7 @@ func TestNilStageRunsTheFunction(t *testing.T) {
 	})
 }
 
-// R10.
-func TestNilContextIsBackground(t *testing.T) {
+func TestStage_NilContext(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, run func(context.Context, *stages.Stage, func(context.Context) error) error) {
 		r := newRig(t)
@@ -118,7 +126,7 @@ func TestNilContextIsBackground(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil || r.probe.last(t).Outcome != stages.OutcomeSuccess {
+		if err != nil || r.probe.last(t).Outcome != observe.OutcomeSuccess {
 			t.Errorf("got %v, %v", err, r.probe.last(t))
 		}
 	})
@@ -127,25 +135,100 @@ func TestNilContextIsBackground(t *testing.T) {
 	}
 }
 
-// R23.
-func TestStageInsideItselfCountsOnce(t *testing.T) {
+func TestWrap_TwiceCountsOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	twice := stages.Wrap(r.Stage, stages.Wrap(r.Stage, func(ctx context.Context, n int) (int, error) {
+	count := func(ctx context.Context, n int) (int, error) {
 		stages.FromContext(ctx).Read(n)
 		return n, errBoom
-	}))
-	if n, err := twice(t.Context(), 3); n != 3 || err != errBoom {
-		t.Fatalf("got %d, %v", n, err)
 	}
-	r.span(t)
-	if len(r.probe.results) != 1 || r.probe.last(t).Read != 3 {
-		t.Errorf("results: %+v", r.probe.results)
+	countErr := func(ctx context.Context, n int) error { _, err := count(ctx, n); return err }
+	for name, call := range map[string]func() (int, error){
+		"Wrap twice": func() (int, error) { return stages.Wrap(r.Stage, stages.Wrap(r.Stage, count))(t.Context(), 3) },
+		"Wrap 3 times": func() (int, error) {
+			return stages.Wrap(r.Stage, stages.Wrap(r.Stage, stages.Wrap(r.Stage, count)))(t.Context(), 3)
+		},
+		"WrapErr twice": func() (int, error) {
+			return 3, stages.WrapErr(r.Stage, stages.WrapErr(r.Stage, countErr))(t.Context(), 3)
+		},
+	} {
+		r.spans.Reset()
+		r.probe.results = nil
+		if n, err := call(); n != 3 || err != errBoom {
+			t.Errorf("%s: got %d, %v, want 3, %v", name, n, err, errBoom)
+		}
+		if spans := len(r.spans.GetSpans()); spans != 1 || len(r.probe.results) != 1 || r.probe.last(t).Read != 3 {
+			t.Errorf("%s: %d spans, ends %+v, want one with 3 rows", name, spans, r.probe.results)
+		}
 	}
 }
 
-// R23.
-func TestStageOnAnEndedContextOfItselfCountsAgain(t *testing.T) {
+// What a pool of workers does within its own stage is not the stage wrapped
+// twice: their errors must not be hidden.
+func TestStage_PoolOfWorkersInItsOwnStage(t *testing.T) {
+	t.Parallel()
+	const workers = 16
+	p := mustPipeline(t)
+	for name, run := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for inner, tt := range map[string]func(*stages.Stage, *probe) *stages.Stage{
+				"same stage": func(s *stages.Stage, _ *probe) *stages.Stage { return s },
+				"same name": func(_ *stages.Stage, probe *probe) *stages.Stage {
+					return mustStage(t, p, "load", stages.WithObserver(probe))
+				},
+			} {
+				r := newRig(t)
+				pool := tt(r.Stage, r.probe)
+				err := run(t.Context(), r.Stage, func(ctx context.Context) error {
+					var all sync.WaitGroup
+					for range workers {
+						all.Go(func() {
+							// Directly, in a goroutine, and in a context of its own.
+							_ = run(ctx, pool, func(context.Context) error { return errBoom })
+							derived, cancel := context.WithCancel(ctx)
+							defer cancel()
+							_ = run(derived, pool, func(context.Context) error { return errBoom })
+						})
+					}
+					all.Wait()
+					return run(ctx, pool, func(context.Context) error { return errBoom })
+				})
+				if err != errBoom {
+					t.Errorf("%s: error = %v, want %v", inner, err, errBoom)
+				}
+				failures := 0
+				for _, end := range r.probe.results {
+					if end.Outcome == observe.OutcomeFailure {
+						failures++
+					}
+				}
+				if want := 2*workers + 2; failures != want {
+					t.Errorf("%s: %d failures, want %d", inner, failures, want)
+				}
+			}
+		})
+	}
+}
+
+// Two pipelines may have one name, and observers of their own.
+func TestStage_OfAnotherPipelineWithTheSameName(t *testing.T) {
+	t.Parallel()
+	outer, inner := newRig(t), newRig(t)
+	err := outer.Run(t.Context(), func(ctx context.Context) error {
+		return inner.Run(ctx, func(context.Context) error { return errBoom })
+	})
+	if err != errBoom {
+		t.Errorf("Run = %v, want %v", err, errBoom)
+	}
+	for name, r := range map[string]rig{"outer": outer, "inner": inner} {
+		if len(r.probe.results) != 1 || r.probe.last(t).Outcome != observe.OutcomeFailure {
+			t.Errorf("%s: ends %+v, want one failure", name, r.probe.results)
+		}
+	}
+}
+
+func TestStage_OnAnEndedContextOfItself(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, run func(context.Context, *stages.Stage, func(context.Context) error) error) {
 		r := newRig(t)
@@ -159,8 +242,18 @@ func TestStageOnAnEndedContextOfItselfCountsAgain(t *testing.T) {
 	})
 }
 
-// R23.
-func TestStagesInsideOthersAreTheirChildren(t *testing.T) {
+func TestMust(t *testing.T) {
+	t.Parallel()
+	if got := stages.Must(stages.NewPipeline("orders")); got == nil {
+		t.Error("Must = nil, want a pipeline")
+	}
+	value := recovered(func() { stages.Must(stages.NewPipeline("")) })
+	if err, ok := value.(error); !ok || !errors.Is(err, stages.ErrInvalidName) {
+		t.Errorf("Must panicked with %v, want %v", value, stages.ErrInvalidName)
+	}
+}
+
+func TestStage_InsideAnother(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	p := mustPipeline(t, stages.WithObserver(r.probe))
@@ -188,8 +281,7 @@ func TestStagesInsideOthersAreTheirChildren(t *testing.T) {
 	}
 }
 
-// R22.
-func TestInFlightReturnsToZero(t *testing.T) {
+func TestStage_InFlightReturnsToZero(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stages.WithoutSpans())
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -222,12 +314,12 @@ func TestInFlightReturnsToZero(t *testing.T) {
 	if got, lowest := r.probe.inFlight.Load(), r.probe.lowest.Load(); got != 0 || lowest < 0 {
 		t.Errorf("in flight %d, lowest %d", got, lowest)
 	}
-	byOutcome := map[stages.Outcome]int{}
+	byOutcome := map[observe.Outcome]int{}
 	for _, result := range r.probe.results {
 		byOutcome[result.Outcome]++
 	}
-	if byOutcome[stages.OutcomeSuccess] != n/5 || byOutcome[stages.OutcomeFailure] != n/5 ||
-		byOutcome[stages.OutcomePanic] != n/5 || byOutcome[stages.OutcomeCancelled] != 2*n/5 {
+	if byOutcome[observe.OutcomeSuccess] != n/5 || byOutcome[observe.OutcomeFailure] != n/5 ||
+		byOutcome[observe.OutcomePanic] != n/5 || byOutcome[observe.OutcomeCanceled] != 2*n/5 {
 		t.Errorf("outcomes: %v", byOutcome)
 	}
 }

@@ -65,7 +65,7 @@ func clean(ctx context.Context, s *service, _ []string) error {
 }
 
 func newCleaner(s *service) (*cleaner, error) {
-	pipeline, err := s.newPipeline("quakes", stages.WithClassifier(classify))
+	pipeline, err := s.newPipeline("quakes")
 	if err != nil {
 		return nil, err
 	}
@@ -84,22 +84,14 @@ func newCleaner(s *service) (*cleaner, error) {
 	return &cleaner{service: s, transform: stages.Wrap(transform, transformEvent), load: load, rejected: rejected}, nil
 }
 
-// classify makes a rejection no failure: it is what the stage is for.
-func classify(ctx context.Context, err error) stages.Outcome {
-	if _, rejected := errors.AsType[rejection](err); rejected {
-		return stages.OutcomeSuccess
-	}
-	return stages.Classify(ctx, err)
-}
-
-// transformEvent is [newQuake] that counts.
+// transformEvent is [newQuake] that counts. A rejection is not a failure: it is
+// what the stage is for.
 func transformEvent(ctx context.Context, text []byte) (quake, error) {
 	run := stages.FromContext(ctx)
 	run.Read(1)
 	q, err := newQuake(text)
 	if why, ok := errors.AsType[rejection](err); ok {
-		run.Rejected(1, string(why))
-		return q, err
+		return q, stages.Reject(err, string(why))
 	}
 	run.Wrote(1)
 	return q, nil

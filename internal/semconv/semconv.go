@@ -14,5 +14,13 @@ const SchemaURL = semconv.SchemaURL
 // ErrorTypeKey names the class of error an operation ended with.
 const ErrorTypeKey = semconv.ErrorTypeKey
 
+// The event that records an exception, and its attributes.
+const (
+	ExceptionEvent         = semconv.ExceptionEventName
+	ExceptionTypeKey       = semconv.ExceptionTypeKey
+	ExceptionMessageKey    = semconv.ExceptionMessageKey
+	ExceptionStacktraceKey = semconv.ExceptionStacktraceKey
+)
+
 // ErrorTypeOther is the value of [ErrorTypeKey] when no other one fits.
 const ErrorTypeOther = "_OTHER"

@@ -5,8 +5,10 @@ package local
 
 import (
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,12 +23,12 @@ import (
 // [github.com/prometheus/client_golang/prometheus.Gatherer].
 type Pushes struct {
 	mu     sync.Mutex
-	groups map[string][]*dto.MetricFamily // By the path of the group.
+	groups map[string]map[string]*dto.MetricFamily // By the path of the group, and by name.
 }
 
 // StartPushes starts the server.
 func StartPushes() (p *Pushes, url string, stop func(), err error) {
-	p = &Pushes{groups: map[string][]*dto.MetricFamily{}}
+	p = &Pushes{groups: map[string]map[string]*dto.MetricFamily{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /metrics/job/{group...}", p.receive)
 	mux.HandleFunc("PUT /metrics/job/{group...}", p.receive)
@@ -36,8 +38,13 @@ func StartPushes() (p *Pushes, url string, stop func(), err error) {
 
 func (p *Pushes) receive(w http.ResponseWriter, r *http.Request) {
 	group := "job/" + r.PathValue("group")
+	labels, err := groupLabels(group)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	decoder := expfmt.NewDecoder(r.Body, expfmt.ResponseFormat(r.Header))
-	var families []*dto.MetricFamily
+	families := map[string]*dto.MetricFamily{}
 	for {
 		family := &dto.MetricFamily{}
 		err := decoder.Decode(family)
@@ -48,12 +55,15 @@ func (p *Pushes) receive(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		addLabels(family, groupLabels(group))
-		families = append(families, family)
+		setLabels(family, labels)
+		families[family.GetName()] = family
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.groups[group] = families
+	if p.groups[group] == nil || r.Method == http.MethodPut {
+		p.groups[group] = map[string]*dto.MetricFamily{}
+	}
+	maps.Copy(p.groups[group], families) // A POST replaces the families of the same name.
 }
 
 // Gather returns all families, those of one name from several groups as one.
@@ -79,18 +89,32 @@ func (p *Pushes) Gather() ([]*dto.MetricFamily, error) {
 	return all, nil
 }
 
-// groupLabels reads the labels of a path such as job/clean/worker/1.
-func groupLabels(path string) []*dto.LabelPair {
+// groupLabels returns the labels of a path such as job/clean/worker/1, in which a
+// value may be in base64: pipeline@base64/YS9i.
+func groupLabels(path string) ([]*dto.LabelPair, error) {
 	var labels []*dto.LabelPair
 	parts := strings.Split(path, "/")
 	for i := 0; i+1 < len(parts); i += 2 {
-		labels = append(labels, &dto.LabelPair{Name: &parts[i], Value: &parts[i+1]})
+		name, isEncoded := strings.CutSuffix(parts[i], "@base64")
+		value := parts[i+1]
+		if isEncoded {
+			decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(value, "="))
+			if err != nil {
+				return nil, err
+			}
+			value = string(decoded)
+		}
+		labels = append(labels, &dto.LabelPair{Name: &name, Value: &value})
 	}
-	return labels
+	return labels, nil
 }
 
-func addLabels(family *dto.MetricFamily, labels []*dto.LabelPair) {
+// setLabels sets labels on all series of a family.
+func setLabels(family *dto.MetricFamily, labels []*dto.LabelPair) {
 	for _, metric := range family.GetMetric() {
+		for _, label := range labels {
+			metric.Label = slices.DeleteFunc(metric.Label, func(l *dto.LabelPair) bool { return l.GetName() == label.GetName() })
+		}
 		metric.Label = append(metric.Label, labels...)
 		slices.SortFunc(metric.Label, func(a, b *dto.LabelPair) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	}

@@ -12,12 +12,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
 
-// R20.
-func TestEndToEndIsTheTimeSinceTheDataSetOut(t *testing.T) {
+func TestRun_Latency(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		origin time.Duration // Before the run.
@@ -36,7 +36,7 @@ func TestEndToEndIsTheTimeSinceTheDataSetOut(t *testing.T) {
 				r := newRig(t)
 				ctx := propagation.ContextWithWaybill(t.Context(), propagation.Waybill{Origin: time.Now().Add(-test.origin)})
 				_ = r.Run(ctx, func(context.Context) error { time.Sleep(time.Second); return test.err })
-				if diff := cmp.Diff(test.want, r.probe.travels); diff != "" {
+				if diff := cmp.Diff(test.want, r.probe.latencies); diff != "" {
 					t.Error(diff)
 				}
 				if diff := cmp.Diff(test.drops, r.probe.drops); diff != "" {
@@ -47,26 +47,35 @@ func TestEndToEndIsTheTimeSinceTheDataSetOut(t *testing.T) {
 	}
 }
 
-func TestDataThatHasNotTravelledHasNoEndToEnd(t *testing.T) {
+func TestRun_NoLatencyWithoutWaybill(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	_ = r.Run(t.Context(), func(context.Context) error { return nil })
 	_ = r.Run(propagation.ContextWithWaybill(t.Context(), propagation.Waybill{}), func(context.Context) error { return nil })
-	if len(r.probe.travels) != 0 || len(r.probe.drops) != 0 {
-		t.Errorf("observed %v, dropped %v", r.probe.travels, r.probe.drops)
+	if len(r.probe.latencies) != 0 || len(r.probe.drops) != 0 {
+		t.Errorf("observed %v, dropped %v", r.probe.latencies, r.probe.drops)
 	}
 }
 
-func TestARunKnowsItsStage(t *testing.T) {
+func TestRun_StageOfItsContext(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	_ = r.Run(t.Context(), func(ctx context.Context) error {
-		if got := stages.FromContext(ctx).Stage(); got != r.Stage || got.Name() != "load" || got.Pipeline() != "orders" {
-			t.Errorf("it is %q of %q", got.Name(), got.Pipeline())
+	p := mustPipeline(t)
+	load := mustStage(t, p, "load", stages.WithSource("orders.raw"), stages.WithoutSpans())
+	want := observe.StageID{Pipeline: "orders", Stage: "load", Source: "orders.raw"}
+	_ = p.Run(t.Context(), func(ctx context.Context) error {
+		if got, ok := observe.StageFromContext(ctx); !ok || got != (observe.StageID{Pipeline: "orders"}) {
+			t.Errorf("StageFromContext in a whole run = %+v, %t", got, ok)
 		}
-		return nil
+		return load.Run(ctx, func(ctx context.Context) error {
+			inner, cancel := context.WithCancel(ctx)
+			defer cancel()
+			if got, ok := observe.StageFromContext(inner); !ok || got != want {
+				t.Errorf("StageFromContext = %+v, %t, want %+v", got, ok, want)
+			}
+			return nil
+		})
 	})
-	if none := stages.FromContext(t.Context()).Stage(); none != nil || none.Name() != "" || none.Pipeline() != "" {
-		t.Errorf("outside of a run there is %v", none)
+	if got, ok := observe.StageFromContext(t.Context()); ok {
+		t.Errorf("StageFromContext outside a run = %+v, want none", got)
 	}
 }

@@ -1,0 +1,161 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/waybill-go/waybill/internal/safe"
+)
+
+// group is what a Pushgateway keeps under one key. A push replaces the metrics of
+// a group that have the same name, with all their series, so a group must be so
+// small that whoever pushes to it has all series of a metric.
+type group struct {
+	key      groupKey
+	families []*dto.MetricFamily
+}
+
+// groupKey is the labels that all series of a group have, in the order of its
+// path.
+type groupKey []groupLabel
+
+type groupLabel struct{ name, value string }
+
+const jobLabel = "job"
+
+// Labels that tell whose series it is. The first ones of these that a series has
+// are in the key of its group. All other labels tell series of one owner apart.
+var keyLabels = [...][]string{ //nolint:gochecknoglobals // A constant table.
+	{labelPipeline, labelStage},
+	{labelTopic, labelDirection, labelOperation},
+	{labelCollection},
+	{labelDestination, labelCarrier},
+}
+
+// unpushed are metrics of partitions. No process has those of all partitions, and
+// nobody would delete those of a partition that another process reads now.
+var unpushed = [...]string{"_" + kafkaLag, "_" + kafkaCommittedLag, "_" + kafkaLastFetch} //nolint:gochecknoglobals // A constant table.
+
+// groupsOf returns the groups of the series of families, that of base first, even
+// if it is empty. The families that are returned are new; their series are not.
+func groupsOf(base groupKey, families []*dto.MetricFamily) []group {
+	groups := []group{{key: base}}
+	index := map[string]int{base.path(): 0}
+	for _, family := range families {
+		if slices.ContainsFunc(unpushed[:], func(suffix string) bool { return strings.HasSuffix(family.GetName(), suffix) }) {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			key := keyOf(base, metric)
+			path := key.path()
+			i, ok := index[path]
+			if !ok {
+				i = len(groups)
+				index[path] = i
+				groups = append(groups, group{key: key})
+			}
+			groups[i].add(family, metric)
+		}
+	}
+	return groups
+}
+
+// add adds a series of family.
+func (g *group) add(family *dto.MetricFamily, metric *dto.Metric) {
+	if n := len(g.families); n == 0 || g.families[n-1].GetName() != family.GetName() {
+		g.families = append(g.families, &dto.MetricFamily{Name: family.Name, Help: family.Help, Type: family.Type, Unit: family.Unit})
+	}
+	last := g.families[len(g.families)-1]
+	last.Metric = append(last.Metric, metric)
+}
+
+// keyOf returns the key of the group of a series. A Pushgateway sets the labels of
+// the key on the series, which has them already.
+func keyOf(base groupKey, metric *dto.Metric) groupKey {
+	for _, names := range keyLabels {
+		if valueOf(metric, names[0]) == "" {
+			continue
+		}
+		key := slices.Clip(base)
+		for _, name := range names {
+			if value := valueOf(metric, name); value != "" {
+				key = append(key, groupLabel{name, value})
+			}
+		}
+		return key
+	}
+	return base
+}
+
+// valueOf returns the value of a label, or the empty string if there is none,
+// which is the same to Prometheus.
+func valueOf(metric *dto.Metric, name string) string {
+	for _, label := range metric.GetLabel() {
+		if label.GetName() == name {
+			return label.GetValue()
+		}
+	}
+	return ""
+}
+
+// check returns an error if a series has a label of k: a Pushgateway would replace
+// its value.
+func (k groupKey) check(families []*dto.MetricFamily) error {
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			for _, label := range k {
+				if valueOf(metric, label.name) != "" {
+					return fmt.Errorf("the metric %s has the grouping label %q already", family.GetName(), label.name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// path returns the path of the group under /metrics. A value that a URL would not
+// show as it is is written in base64, as a Pushgateway reads it.
+func (k groupKey) path() string {
+	var path strings.Builder
+	for _, label := range k {
+		path.WriteString("/" + label.name)
+		if isPlain(label.value) {
+			path.WriteString("/" + label.value)
+		} else {
+			path.WriteString("@base64/" + base64.RawURLEncoding.EncodeToString([]byte(label.value)))
+		}
+	}
+	return path.String()
+}
+
+// isPlain reports whether value is a segment of a path as it is.
+func isPlain(value string) bool {
+	return value != "." && value != ".." && !strings.ContainsFunc(value, func(r rune) bool {
+		return r != '-' && r != '_' && r != '.' && r != '~' &&
+			(r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+}
+
+// printable returns text as one line of at most limit bytes, in which characters
+// that do not print are escaped.
+func printable(text string, limit int) string {
+	var line strings.Builder
+	for _, r := range safe.Text(text, limit) {
+		if unicode.IsPrint(r) {
+			line.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			line.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return safe.Text(line.String(), limit)
+}

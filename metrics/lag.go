@@ -1,0 +1,196 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The names of the metrics of lag, without their namespace.
+const (
+	kafkaLag          = "kafka_lag_messages"
+	kafkaCommittedLag = "kafka_committed_lag_messages"
+	kafkaLastFetch    = "kafka_last_fetch_timestamp_seconds"
+)
+
+// lagGauge is one of the gauges of a partition.
+type lagGauge int
+
+const (
+	gaugeLag lagGauge = iota
+	gaugeCommitted
+	gaugeLastFetch
+	lagGauges
+)
+
+type lagSeries [lagGauges]*prometheus.GaugeVec
+
+func newLagSeries(s *series, c config) lagSeries {
+	labels := []string{labelGroup, labelTopic, labelPartition}
+	return lagSeries{
+		gaugeLag:       s.gauge(c, kafkaLag, "Messages in a partition after the last one that was fetched.", labels),
+		gaugeCommitted: s.gauge(c, kafkaCommittedLag, "Messages in a partition after the committed offset.", labels),
+		gaugeLastFetch: s.gauge(c, kafkaLastFetch, "Unix time of the last fetch of a message from a partition.", labels),
+	}
+}
+
+// maxReaders is how many readers of one partition are kept apart: the reader
+// that has reported nothing for the longest time is forgotten first.
+const maxReaders = 16
+
+// lags holds what readers and watchers report of the partitions they read, until
+// they report that they no longer do: an old lag looks like a new one. Beyond the
+// limit there is none, since the lags of several partitions have no common value.
+type lags struct {
+	series lagSeries
+	limit  int
+	// Counted for what is beyond the limit.
+	topicOverflow, partitionOverflow prometheus.Counter
+
+	mu     sync.Mutex
+	groups map[groupTopic]map[int]*lag
+}
+
+type groupTopic struct{ group, topic string }
+
+// lag is what is known of one partition.
+type lag struct {
+	gauges  [lagGauges]prometheus.Gauge // Nil without a value.
+	reports []report                    // The latest report last.
+}
+
+// report is what one reader or watcher reports of one partition.
+type report struct {
+	reader uint64
+	values [lagGauges]float64
+	has    [lagGauges]bool
+}
+
+func newLags(m *Metrics) *lags {
+	return &lags{
+		series:            m.series.kafka.lag,
+		limit:             m.config.labelLimit,
+		topicOverflow:     m.overflows[labelTopic],
+		partitionOverflow: m.overflows[labelPartition],
+		groups:            map[groupTopic]map[int]*lag{},
+	}
+}
+
+// fetched reports a fetch, and the lag after it unless that is negative.
+func (l *lags) fetched(group, topic string, partition int, reader uint64, after int64) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if after >= 0 {
+		l.set(groupTopic{group, topic}, partition, reader, gaugeLag, float64(after))
+	}
+	l.set(groupTopic{group, topic}, partition, reader, gaugeLastFetch, unixSeconds(now))
+}
+
+// committed reports the lag after a committed offset.
+func (l *lags) committed(group, topic string, partition int, reader uint64, after int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set(groupTopic{group, topic}, partition, reader, gaugeCommitted, float64(max(after, 0)))
+}
+
+func (l *lags) set(key groupTopic, partition int, reader uint64, gauge lagGauge, value float64) {
+	known := l.of(key, partition)
+	if known == nil {
+		return
+	}
+	r := known.of(reader)
+	r.values[gauge], r.has[gauge] = value, true
+	if known.gauges[gauge] == nil {
+		known.gauges[gauge] = l.series[gauge].WithLabelValues(valid(key.group), valid(key.topic), partitionLabel(partition))
+	}
+	known.gauges[gauge].Set(value)
+}
+
+// of returns the report of a reader, which becomes the latest one.
+func (k *lag) of(reader uint64) *report {
+	i := slices.IndexFunc(k.reports, func(r report) bool { return r.reader == reader })
+	latest := report{reader: reader}
+	switch {
+	case i == len(k.reports)-1 && i >= 0:
+		return &k.reports[i]
+	case i >= 0:
+		latest = k.reports[i]
+		k.reports = slices.Delete(k.reports, i, i+1)
+	case len(k.reports) == maxReaders:
+		k.reports = slices.Delete(k.reports, 0, 1)
+	}
+	k.reports = append(k.reports, latest)
+	return &k.reports[len(k.reports)-1]
+}
+
+// of returns what is known of a partition, or nil if there are too many.
+func (l *lags) of(key groupTopic, partition int) *lag {
+	partitions, ok := l.groups[key]
+	if !ok {
+		if len(l.groups) >= l.limit || len(key.group) > maxValueBytes || len(key.topic) > maxValueBytes {
+			l.topicOverflow.Inc()
+			return nil
+		}
+		partitions = map[int]*lag{}
+		l.groups[key] = partitions
+	}
+	known, ok := partitions[partition]
+	if !ok {
+		if len(partitions) >= l.limit {
+			l.partitionOverflow.Inc()
+			return nil
+		}
+		known = &lag{}
+		partitions[partition] = known
+	}
+	return known
+}
+
+// revoked forgets what a reader has reported of a partition. What others report
+// of it stays, and is shown again.
+func (l *lags) revoked(group, topic string, partition int, reader uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := groupTopic{group, topic}
+	partitions := l.groups[key]
+	known, ok := partitions[partition]
+	if !ok {
+		return
+	}
+	known.reports = slices.DeleteFunc(known.reports, func(r report) bool { return r.reader == reader })
+	for gauge := range lagGauges {
+		if known.gauges[gauge] == nil {
+			continue
+		}
+		value, has := known.latest(gauge)
+		if has {
+			known.gauges[gauge].Set(value)
+			continue
+		}
+		known.gauges[gauge] = nil
+		l.series[gauge].DeleteLabelValues(valid(group), valid(topic), partitionLabel(partition))
+	}
+	if len(known.reports) > 0 {
+		return
+	}
+	delete(partitions, partition)
+	if len(partitions) == 0 {
+		delete(l.groups, key)
+	}
+}
+
+// latest returns the value of a gauge that was reported last.
+func (k *lag) latest(gauge lagGauge) (value float64, has bool) {
+	for _, r := range slices.Backward(k.reports) {
+		if r.has[gauge] {
+			return r.values[gauge], true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,101 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages
+
+import (
+	"context"
+
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
+)
+
+// errorName maps an error to its type.
+type errorName struct {
+	target error
+	name   string
+}
+
+// judge returns the outcome of a function that returned err, and the error type.
+// It counts the rows that err rejects.
+func (c *call) judge(err error) (observe.Outcome, string) {
+	if err == nil || c.countRejected(err) {
+		return observe.OutcomeSuccess, ""
+	}
+	outcome := c.outcome(err)
+	if outcome == observe.OutcomeFailure {
+		return outcome, c.run.stage.errorType(err)
+	}
+	return outcome, outcome.ErrorType(err)
+}
+
+// countRejected reports whether err consists of rejections alone.
+func (c *call) countRejected(err error) bool {
+	defer c.run.stage.contain(observe.DropErrorType)
+	return rejected(err, func(reason string) { c.run.Rejected(1, reason) })
+}
+
+func (c *call) outcome(err error) observe.Outcome {
+	failedFirst := c.failedFirst()
+	if classify := c.run.stage.classifier; classify != nil {
+		if outcome, ok := c.ask(classify, err); ok {
+			return outcome
+		}
+	}
+	outcome := observe.Classify(c.Context, err)
+	if outcome == observe.OutcomeCanceled && failedFirst && observe.IsBareCause(c.Context, err) {
+		return observe.OutcomeFailure
+	}
+	return outcome
+}
+
+// ask calls the user's classifier.
+func (c *call) ask(classify func(context.Context, error) observe.Outcome, err error) (outcome observe.Outcome, ok bool) {
+	s := c.run.stage
+	defer s.contain(observe.DropClassifier)
+	outcome = classify(c, err)
+	if int(outcome) >= observe.Outcomes {
+		s.dropped(observe.DropClassifier)
+		return 0, false
+	}
+	return outcome, true
+}
+
+// errorType returns the class of err: the user's name for it, or that of
+// [observe.ErrorType], within the limit of the stage.
+func (s *Stage) errorType(err error) string {
+	name := s.errorName(err)
+	if name == "" {
+		name = observe.ErrorType(err)
+	}
+	if _, ok := s.errorTypes.Get(name); ok {
+		return name
+	}
+	return observe.ErrorTypeOther
+}
+
+// errorName returns the name of the first error in the tree of err that the user
+// has named.
+func (s *Stage) errorName(err error) string {
+	if len(s.errorNames) == 0 {
+		return ""
+	}
+	defer s.contain(observe.DropErrorType)
+	for e := range observe.Tree(err) {
+		for _, known := range s.errorNames {
+			if observe.Matches(e, known.target) {
+				return known.name
+			}
+		}
+	}
+	return ""
+}
+
+// description returns the text of err that may be recorded.
+func (s *Stage) description(err error) string {
+	if s.describe == nil || err == nil {
+		return ""
+	}
+	defer s.contain(observe.DropFormatter)
+	return safe.Text(s.describe(err), safe.MaxValue)
+}

@@ -1,0 +1,96 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages
+
+import (
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
+)
+
+// Reject returns err as a rejection: an error that a stage does not count as a
+// failure, but as one rejected row. Return it from the function of a stage when
+// the input is bad and the stage is well:
+//
+//	if row.Price == 0 {
+//		return stages.Reject(errNoPrice, "no_price")
+//	}
+//
+// The outcome of the run is a success, with one rejected row for the reason, as
+// if the function had called [Run.Rejected]. The function's caller receives the
+// error unchanged: it has the text of err, and [errors.Is] and [errors.As] find
+// what err wraps. Every stage that the error passes through counts it.
+//
+// If rejections are joined, each of them is counted. If a rejection is joined
+// with another error, the rejections are counted and the run is judged by the
+// whole error. A rejection of a rejection is one, with the outer reason.
+//
+// The reason is a label: choose it from a small set, and put no data of the row
+// in it. If err is nil, Reject returns nil.
+func Reject(err error, reason string) error {
+	if err == nil {
+		return nil
+	}
+	return &rejectedError{error: err, reason: reason}
+}
+
+// RejectReason returns the reason of the first rejection in the tree of err. It
+// reports false if err is not and does not wrap a rejection.
+func RejectReason(err error) (reason string, ok bool) {
+	defer safe.Contain() // The methods of err.
+	for e := range observe.Tree(err) {
+		if r, isRejection := e.(*rejectedError); isRejection { //nolint:errorlint // The walk of errors.As.
+			return r.reason, true
+		}
+	}
+	return "", false
+}
+
+// errorTypeRejected is the error.type of a rejection wherever it is treated as
+// any error, such as on the span of a message.
+const errorTypeRejected = "rejected"
+
+type rejectedError struct {
+	error
+
+	reason string
+}
+
+func (r *rejectedError) Unwrap() error     { return r.error }
+func (r *rejectedError) ErrorType() string { return errorTypeRejected }
+
+// maxRejections bounds how many errors are searched for rejections.
+const maxRejections = 64
+
+// rejected calls count for each rejection in the tree of err. It reports whether
+// err consists of rejections alone.
+func rejected(err error, count func(reason string)) bool {
+	left := maxRejections
+	return rejectedWithin(err, &left, count)
+}
+
+func rejectedWithin(err error, left *int, count func(reason string)) bool {
+	if err == nil || *left == 0 {
+		return false
+	}
+	*left--
+	switch e := err.(type) { //nolint:errorlint // The walk of errors.As.
+	case *rejectedError:
+		count(e.reason)
+		return true
+	case interface{ Unwrap() error }:
+		return rejectedWithin(e.Unwrap(), left, count)
+	case interface{ Unwrap() []error }:
+		all := true
+		found := false
+		for _, joined := range e.Unwrap() {
+			if joined != nil {
+				found = true
+				all = rejectedWithin(joined, left, count) && all
+			}
+		}
+		return found && all
+	default:
+		return false
+	}
+}

@@ -1,0 +1,167 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package stages
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/semconv"
+	"github.com/waybill-go/waybill/observe"
+)
+
+// The attributes of a span. OpenTelemetry has no stable conventions for data
+// pipelines yet; when it has, the names change here.
+const (
+	pipelineKey     = attribute.Key("etl.pipeline")
+	stageKey        = attribute.Key("etl.stage")
+	sourceKey       = attribute.Key("etl.source")
+	outcomeKey      = attribute.Key("etl.outcome")
+	causeKey        = attribute.Key("etl.cause")
+	rowsReadKey     = attribute.Key("etl.rows.read")
+	rowsWrittenKey  = attribute.Key("etl.rows.written")
+	rowsRejectedKey = attribute.Key("etl.rows.rejected")
+	bytesInKey      = attribute.Key("etl.bytes.in")
+	bytesOutKey     = attribute.Key("etl.bytes.out")
+	retriesKey      = attribute.Key("etl.retries")
+
+	// parameterPrefix precedes the key of a [WithParameter].
+	parameterPrefix = "etl.parameter."
+)
+
+// startAttributes returns the attributes that a span of the stage starts with.
+func startAttributes(id observe.StageID) []attribute.KeyValue {
+	attributes := []attribute.KeyValue{pipelineKey.String(id.Pipeline)}
+	if id.Stage != "" {
+		attributes = append(attributes, stageKey.String(id.Stage))
+	}
+	if id.Source != "" {
+		attributes = append(attributes, sourceKey.String(id.Source))
+	}
+	return attributes
+}
+
+// endAttributes returns the attributes of a run that has ended. Counts of 0 and
+// empty texts are left out.
+func endAttributes(end observe.RunEnd, cause string) []attribute.KeyValue {
+	var room [9]attribute.KeyValue // Most runs need few of these: only those go to the heap.
+	attributes := append(room[:0], outcomeKey.String(end.Outcome.String()))
+	if end.ErrorType != "" {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(end.ErrorType))
+	}
+	if cause != "" {
+		attributes = append(attributes, causeKey.String(cause))
+	}
+	attributes = appendCount(attributes, rowsReadKey, end.Read)
+	attributes = appendCount(attributes, rowsWrittenKey, end.Wrote)
+	attributes = appendCount(attributes, rowsRejectedKey, end.Rejected)
+	attributes = appendCount(attributes, bytesInKey, end.BytesIn)
+	attributes = appendCount(attributes, bytesOutKey, end.BytesOut)
+	attributes = appendCount(attributes, retriesKey, end.Retries)
+	return slices.Clone(attributes)
+}
+
+func appendCount(attributes []attribute.KeyValue, key attribute.Key, n int64) []attribute.KeyValue {
+	if n == 0 {
+		return attributes
+	}
+	return append(attributes, key.Int64(n))
+}
+
+func (c *call) startSpan(opts []trace.SpanStartOption) {
+	s := c.run.stage
+	defer s.contain(observe.DropTracer)
+	started, span := s.tracer.Get().Start(c.Context, s.spanName, opts...)
+	if started == nil {
+		s.dropped(observe.DropTracer)
+		return
+	}
+	_ = started.Err()                 // Panics if it is a nil pointer, which the function must not be given.
+	c.Context, c.span = started, span // endSpan ends it.
+}
+
+// endSpan writes the end to the span and ends it. The value is that of a panic,
+// if there was one.
+func (c *call) endSpan(end observe.RunEnd, err error, value any) {
+	if c.span == nil {
+		return
+	}
+	described := c.describeSpan(end, err, value)
+	defer c.run.stage.contain(observe.DropTracer)
+	if value == nil || described {
+		c.span.End()
+		return
+	}
+	endPanicked(c.span, value)
+}
+
+// describeSpan writes the end to the span. It reports whether the span needs no
+// record of the panic any more.
+func (c *call) describeSpan(end observe.RunEnd, err error, value any) (described bool) {
+	s := c.run.stage
+	defer s.contain(observe.DropTracer)
+	if !c.span.IsRecording() {
+		return true
+	}
+	c.span.SetAttributes(endAttributes(end, c.cause(end.Outcome))...)
+	if !end.Outcome.IsError() {
+		return true
+	}
+	text := s.description(err)
+	if text == "" {
+		c.span.SetStatus(codes.Error, end.ErrorType)
+		return false
+	}
+	c.span.SetStatus(codes.Error, text)
+	if value != nil {
+		recordPanic(c.span, value, text)
+	}
+	return true
+}
+
+// cause returns the text for why the context is done, or the empty string if it
+// may not be recorded.
+func (c *call) cause(outcome observe.Outcome) string {
+	if c.run.stage.describe == nil || outcome != observe.OutcomeCanceled && outcome != observe.OutcomeTimeout {
+		return ""
+	}
+	return c.run.stage.description(context.Cause(c.Context))
+}
+
+// recordPanic records a panic as an exception with the text that describes it.
+func recordPanic(span trace.Span, value any, text string) {
+	span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
+		semconv.ExceptionTypeKey.String(fmt.Sprintf("%T", value)),
+		semconv.ExceptionMessageKey.String(text),
+		semconv.ExceptionStacktraceKey.String(string(debug.Stack())),
+	))
+}
+
+// endPanicked ends the span as it would end if it had been deferred in the
+// function that panicked, but with a zero value of the type that it panicked
+// with. So the tracer records the exception itself, once and without its text,
+// and does not if its owner has said so with WithoutPanicRecording.
+func endPanicked(span trace.Span, value any) {
+	defer func() { _ = recover() }()
+	defer span.End(trace.WithStackTrace(true))
+	panic(zeroOf(value))
+}
+
+// zeroOf returns the zero value of the type of value. For an error that is not a
+// pointer it is a nil pointer to the type, because the text of a zero error would
+// mislead.
+func zeroOf(value any) any {
+	t := reflect.TypeOf(value)
+	if _, isError := value.(error); isError && t.Kind() != reflect.Pointer {
+		t = reflect.PointerTo(t)
+	}
+	return reflect.Zero(t).Interface()
+}
