@@ -37,6 +37,7 @@ var brokenCarriers = []struct {
 		carrier: func() propagation.TextMapCarrier { return &appending{} },
 		options: []carriertest.Option{
 			carriertest.WithEntries(func(c propagation.TextMapCarrier) int { return len(c.(*appending).pairs) }),
+			carriertest.WithFork[propagation.TextMapCarrier](nil), // It shares memory too.
 		},
 	},
 	{
@@ -165,9 +166,29 @@ var brokenCarriers = []struct {
 		carrier: func() propagation.TextMapCarrier { return emptyBytes{byteMap{}} },
 	},
 	{
-		rule: "aliasing", name: "edits in place", says: "",
+		rule: "aliasing", name: "edits in place", says: "the copy changed the original",
 		carrier: func() propagation.TextMapCarrier { return &list{inPlace: true} },
 		options: listOptions(list{}),
+	},
+	{
+		rule: "aliasing", name: "edits in place, without options", says: "the copy changed the original",
+		carrier: func() propagation.TextMapCarrier { return &list{inPlace: true} },
+	},
+	{
+		rule: "aliasing", name: "appends to a shared array, without options", says: "a copy changed another copy",
+		carrier: func() propagation.TextMapCarrier { return &list{appends: true} },
+	},
+	{
+		rule: "aliasing", name: "edits the values of a map that a clone shares", says: "the copy changed the original",
+		carrier: func() propagation.TextMapCarrier { return editsValues{} },
+	},
+	{
+		rule: "repeated_values", name: "takes the last, without options", says: "want \"1\"",
+		carrier: func() propagation.TextMapCarrier { return lastOfMany{} },
+	},
+	{
+		rule: "nil_and_zero", name: "is not empty by its type", says: "traceparent",
+		carrier: func() propagation.TextMapCarrier { return &prefilled{written: true} },
 	},
 	{
 		rule: "aliasing", name: "appends to a shared array", says: "x-left",
@@ -241,6 +262,50 @@ func (m clearsLate) SetFields(fields propagation.Fields) {
 	for key, value := range fields.All() {
 		m.MapCarrier[key] = value
 	}
+}
+
+// editsValues writes to the values that it holds.
+type editsValues map[string][]string
+
+func (m editsValues) Keys() []string             { return slices.Collect(maps.Keys(m)) }
+func (m editsValues) Delete(key string)          { delete(m, key) }
+func (m editsValues) Values(key string) []string { return m[key] }
+
+func (m editsValues) Get(key string) string {
+	if len(m[key]) == 0 {
+		return ""
+	}
+	return m[key][0]
+}
+
+func (m editsValues) Set(key, value string) { m[key] = append(m[key][:0], value) }
+
+// lastOfMany returns the last of several values.
+type lastOfMany map[string][]string
+
+func (m lastOfMany) Keys() []string        { return slices.Collect(maps.Keys(m)) }
+func (m lastOfMany) Delete(key string)     { delete(m, key) }
+func (m lastOfMany) Set(key, value string) { m[key] = []string{value} }
+
+func (m lastOfMany) Get(key string) string {
+	if n := len(m[key]); n > 0 {
+		return m[key][n-1]
+	}
+	return ""
+}
+
+// prefilled holds something until it is written to.
+type prefilled struct {
+	list
+
+	written bool
+}
+
+func (p *prefilled) Get(key string) string {
+	if key == "traceparent" && !p.written {
+		return "00-"
+	}
+	return p.list.Get(key)
 }
 
 // limited cuts values at a number of bytes.

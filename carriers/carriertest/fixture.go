@@ -8,14 +8,16 @@ import (
 	"fmt"
 )
 
-// fixture makes the subjects of the rules. A function that is nil is one the
-// user did not give.
+// fixture makes the subjects of the rules. A function that is nil is one that
+// was neither given nor derived.
 type fixture struct {
 	config
 
-	fresh   func() *subject
-	repeats func(key string, values ...string) *subject
-	empties []func() *subject
+	fresh    func() *subject
+	forks    bool // Reports whether subjects have a fork.
+	repeats  func(key string, values ...string) *subject
+	empties  []func() *subject
+	unfilled func() *subject // One that is empty by its type.
 }
 
 var (
@@ -56,9 +58,6 @@ func newFixture[C any](newCarrier func() C, bind func(C) *subject, cfg config) (
 		return s
 	}
 	f.fresh = func() *subject { return subjectOf(newCarrier()) }
-	if repeats != nil {
-		f.repeats = func(key string, values ...string) *subject { return subjectOf(repeats(key, values...)) }
-	}
 	for _, constructor := range cfg.nils {
 		empty, err := functionOf[func() C]("WithNil", constructor)
 		if err != nil {
@@ -66,10 +65,34 @@ func newFixture[C any](newCarrier func() C, bind func(C) *subject, cfg config) (
 		}
 		f.empties = append(f.empties, func() *subject { return subjectOf(empty()) })
 	}
-	return f, f.try()
+	if err := f.try(); err != nil {
+		return f, err
+	}
+	sample := newCarrier()
+	if fork == nil && !cfg.withoutFork {
+		if _, ok := forkOf(sample); ok {
+			fork = func(c C) C { fork, _ := forkOf(c); return fork }
+		}
+	}
+	if repeats == nil && !cfg.withoutRepeats && canRepeat(sample) {
+		repeats = func(key string, values ...string) C {
+			c := newCarrier()
+			bind(c).set(key, "one")
+			repeat(c, values)
+			return c
+		}
+	}
+	if _, ok := emptyOf(sample); ok && !cfg.withoutNil {
+		f.unfilled = func() *subject { empty, _ := emptyOf(sample); return subjectOf(empty) }
+	}
+	f.forks = fork != nil
+	if repeats != nil {
+		f.repeats = func(key string, values ...string) *subject { return subjectOf(repeats(key, values...)) }
+	}
+	return f, nil
 }
 
-// try makes one carrier, so that a constructor that fails is told of before the
+// try makes one carrier, so that a constructor that fails is reported before the
 // rules, and not once in each.
 func (f fixture) try() (err error) {
 	defer func() {
@@ -81,8 +104,7 @@ func (f fixture) try() (err error) {
 	return nil
 }
 
-// functionOf returns the function that an option holds, or nil if it was not
-// given.
+// functionOf returns the function that an option holds, or nil if there is none.
 func functionOf[F any](option string, f any) (F, error) {
 	function, ok := f.(F)
 	if f != nil && !ok {

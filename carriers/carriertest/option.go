@@ -5,7 +5,8 @@ package carriertest
 
 import "slices"
 
-// Option says what a medium can and cannot do. A nil one does not count.
+// Option describes what a medium can and cannot do. If an option is given more
+// than once, the last one wins, except for [WithNil]. Nil options are ignored.
 type Option interface {
 	apply(config) config
 }
@@ -19,6 +20,9 @@ type config struct {
 	forkFunc    any   // func(C) C.
 	repeatsFunc any   // func(key string, values ...string) C.
 	entriesFunc any   // func(C) int.
+
+	// What is not derived from the type of the carrier.
+	withoutNil, withoutFork, withoutRepeats bool
 }
 
 func newConfig(opts []Option) config {
@@ -35,76 +39,87 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(cfg config) config { return f(cfg) }
 
-// WithFoldedKeys is for a medium that does not keep the case of its keys, as
-// HTTP headers, environments and the metadata of objects: all spellings of a
-// key are one key. Without it spellings must be told apart, because a carrier
-// that folds where its medium does not reads what others did not write.
+// WithFoldedKeys declares that the medium does not keep the case of its keys, as
+// HTTP headers, environments and the metadata of objects do not: all spellings
+// of a key are one key. Without it, spellings must be different keys, because a
+// carrier that folds where its medium does not reads what others did not write.
 func WithFoldedKeys() Option {
 	return optionFunc(func(cfg config) config { cfg.foldedKeys = true; return cfg })
 }
 
-// WithLastValue is for a medium whose readers take the last of several values
-// under one key, as those of Kafka headers do, instead of the first.
+// WithLastValue declares that readers of the medium take the last of several
+// values under one key, as those of Kafka headers do, instead of the first.
 func WithLastValue() Option {
 	return optionFunc(func(cfg config) config { cfg.lastValue = true; return cfg })
 }
 
-// WithoutNonASCII is for a medium whose values are ASCII by its own
+// WithoutNonASCII declares that values of the medium are ASCII by its own
 // specification, as the metadata of objects. What propagators write is ASCII.
 func WithoutNonASCII() Option {
 	return optionFunc(func(cfg config) config { cfg.withoutUTF8 = true; return cfg })
 }
 
-// WithMaxBytes is for a medium whose values hold at most n bytes. An n of 0 or
-// less means no limit. Below the 8 KiB of the largest baggage, values of n
-// bytes are tried.
+// WithMaxBytes declares that values of the medium hold at most n bytes. The
+// default is 0; a value of 0 or less means no limit. Below 8 KiB, the size of the
+// largest baggage, values of n bytes are tried.
 func WithMaxBytes(n int) Option {
 	return optionFunc(func(cfg config) config { cfg.maxBytes = max(n, 0); return cfg })
 }
 
-// WithNil adds constructors of carriers that are nil or zero, which hold
-// nothing. Given several times, all count; a nil one does not.
+// WithNil adds constructors of carriers that are nil or zero, which must be
+// empty. If given more than once, all of them are used; nil constructors are
+// ignored.
+//
+// Without it, a nil map, and a pointer to a zero slice or struct, must be read as
+// empty, if the carrier is of such a type. A nil constructor alone disables that.
 func WithNil[C any](constructors ...func() C) Option {
 	return optionFunc(func(cfg config) config {
+		cfg.withoutNil = true
 		for _, c := range constructors {
 			if c != nil {
 				cfg.nils = append(slices.Clip(cfg.nils), c)
+				cfg.withoutNil = false
 			}
 		}
 		return cfg
 	})
 }
 
-// WithFork lets the suite check that a carrier never writes to memory it
-// shares. A fork of a carrier is what a user gets who copies the message by
-// assignment: a second carrier that holds the same and shares all its memory.
-// A map that is the medium itself has none.
+// WithFork sets how a carrier is copied, to check that it never writes to memory
+// it shares. The copy is what a user gets who copies the message by assignment:
+// a second carrier that holds the same and shares all its memory.
+//
+// Without it, the copy is derived from a carrier that is a map, or a pointer to a
+// slice or to a struct without pointers. A nil fork disables the check.
 func WithFork[C any](fork func(carrier C) C) Option {
 	return optionFunc(func(cfg config) config {
-		cfg.forkFunc = nil
+		cfg.forkFunc, cfg.withoutFork = nil, true
 		if fork != nil {
-			cfg.forkFunc = fork
+			cfg.forkFunc, cfg.withoutFork = fork, false
 		}
 		return cfg
 	})
 }
 
-// WithRepeats lets the suite check a medium that repeats keys: repeats returns a
-// carrier that holds values under key, in their order, as another program may
-// have written it.
+// WithRepeats sets how a carrier is made that holds values under key, in their
+// order, as another program may have written it, to check a medium that repeats
+// keys.
+//
+// Without it, the carrier is derived from one that is a map of slices of
+// strings, or a pointer to a slice of pairs of strings. A nil repeats disables
+// the check.
 func WithRepeats[C any](repeats func(key string, values ...string) C) Option {
 	return optionFunc(func(cfg config) config {
-		cfg.repeatsFunc = nil
+		cfg.repeatsFunc, cfg.withoutRepeats = nil, true
 		if repeats != nil {
-			cfg.repeatsFunc = repeats
+			cfg.repeatsFunc, cfg.withoutRepeats = repeats, false
 		}
 		return cfg
 	})
 }
 
-// WithEntries lets the suite count the entries of a medium that repeats keys,
-// where one that was added instead of replaced may show neither in Get nor in
-// Keys.
+// WithEntries provides a function that counts the carrier's entries, to detect
+// duplicates that Get and Keys hide. If entries is nil, they are not counted.
 func WithEntries[C any](entries func(carrier C) int) Option {
 	return optionFunc(func(cfg config) config {
 		cfg.entriesFunc = nil

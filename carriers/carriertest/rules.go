@@ -28,7 +28,7 @@ var rules = []rule{
 	{name: "keeps_other_keys", check: checkKeepsOtherKeys},
 	{name: "deletes", check: checkDeletes, applies: func(f fixture) bool { return f.fresh().delete != nil }},
 	{name: "case", check: checkCase},
-	{name: "nil_and_zero", check: checkNilAndZero, applies: func(f fixture) bool { return len(f.empties) > 0 }},
+	{name: "nil_and_zero", check: checkNilAndZero, applies: func(f fixture) bool { return len(f.empties) > 0 || f.unfilled != nil }},
 	{name: "empty_values", check: checkEmptyValues},
 	{name: "keys", check: checkKeys, applies: func(f fixture) bool { return f.fresh().keys != nil }},
 	{name: "repeated_values", check: checkRepeatedValues, applies: func(f fixture) bool { return f.repeats != nil }},
@@ -36,7 +36,7 @@ var rules = []rule{
 	{name: "punctuation", check: checkPunctuation},
 	{name: "non_ascii", check: checkNonASCII, applies: func(f fixture) bool { return !f.withoutUTF8 }},
 	{name: "bytes", check: checkBytes, applies: func(f fixture) bool { return f.fresh().getBytes != nil }},
-	{name: "aliasing", check: checkAliasing, applies: func(f fixture) bool { return f.forkFunc != nil }},
+	{name: "aliasing", check: checkAliasing, applies: func(f fixture) bool { return f.forks }},
 	{name: "concurrent_reads", check: checkConcurrentReads},
 }
 
@@ -169,6 +169,9 @@ func checkCase(t testing.TB, f fixture) {
 }
 
 func checkNilAndZero(t testing.TB, f fixture) {
+	if f.unfilled != nil {
+		requireEmpty(t, f.unfilled())
+	}
 	for _, empty := range f.empties {
 		requireEmpty(t, empty())
 

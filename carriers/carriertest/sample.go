@@ -30,7 +30,7 @@ const (
 // usual is the propagator of the suite.
 func usual() propagation.Option { return propagation.WithPropagator(propagation.Default()) }
 
-// sample is a context that travels. The suite derives all of it from id.
+// sample is a context to write. The suite derives all of it from id.
 type sample struct {
 	id         byte
 	flags      trace.TraceFlags

@@ -9,8 +9,8 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// subject is one carrier as the rules see it, whatever its type. A function
-// that is nil is one the carrier does not have.
+// subject is a carrier as the rules see it, whatever its type. A nil function is
+// one that the carrier does not have.
 type subject struct {
 	get      func(key string) string
 	set      func(key, value string)
