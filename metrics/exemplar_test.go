@@ -38,7 +38,6 @@ func exemplars(t *testing.T, registry *prometheus.Registry) []*dto.Exemplar {
 	return nil
 }
 
-// R26.
 func TestExemplarsAreForSampledSpans(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -70,7 +69,6 @@ func TestExemplarsAreForSampledSpans(t *testing.T) {
 	}
 }
 
-// R26.
 func TestExemplarsAreRateLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

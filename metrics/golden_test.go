@@ -16,7 +16,7 @@ import (
 	"github.com/waybill-go/waybill/internal/golden"
 )
 
-// R7, R8, R9: names, types and labels are API, and the table in the
+// Names, types and labels are API, and the table in the
 // documentation of the package is that API.
 func TestGoldenMetrics(t *testing.T) {
 	t.Parallel()

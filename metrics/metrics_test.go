@@ -20,8 +20,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -493,5 +495,67 @@ func TestMetrics_StagesOfOneNameShareTheirSeries(t *testing.T) {
 	series := families(t, registry)["etl_rows_read_total"].GetMetric()
 	if len(series) != 1 || series[0].GetCounter().GetValue() != 6 {
 		t.Errorf("series: %v", series)
+	}
+}
+
+// Whatever happens at once, nothing is lost.
+func TestMetrics_ConcurrentUse(t *testing.T) {
+	t.Parallel()
+	const workers = 128
+	registry := prometheus.NewPedanticRegistry()
+	m := mustNew(t, registry)
+	ctx := inSpan(t.Context(), trace.FlagsSampled)
+	ends := []func(context.Context) error{
+		func(ctx context.Context) error { stages.FromContext(ctx).Wrote(2); return nil },
+		func(context.Context) error { return errBoom },
+		func(context.Context) error { return stages.Reject(errBoom, "boom") },
+		func(context.Context) error { panic(errBoom) },
+	}
+	var all sync.WaitGroup
+	for worker := range workers {
+		all.Go(func() {
+			defer func() { _ = recover() }()
+			m.Arrived(ctx, observe.Arrival{System: observe.SystemKafka, Destination: "orders", Hop: time.Second, EndToEnd: time.Minute})
+			m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: "orders", Messages: 1, Outcome: observe.Outcome(worker % observe.Outcomes)})
+			if worker%16 == 0 {
+				families(t, registry)
+			}
+			_ = newStage(t, m).Run(ctx, ends[worker%len(ends)])
+		})
+	}
+	all.Wait()
+	if diff := cmp.Diff([]string{
+		`etl_end_to_end_seconds_count{destination="orders",pipeline="",stage=""} 128`,
+		`etl_errors_total{error_type="*errors.errorString",pipeline="orders",stage="load"} 32`,
+		`etl_errors_total{error_type="panic",pipeline="orders",stage="load"} 32`,
+		`etl_hop_seconds_count{carrier="kafka",destination="orders",pipeline="",stage=""} 128`,
+		`etl_in_flight{pipeline="orders",stage="load"} 0`,
+		`etl_mongodb_documents_total{collection="orders",outcome="cancelled"} 25`,
+		`etl_mongodb_documents_total{collection="orders",outcome="failure"} 26`,
+		`etl_mongodb_documents_total{collection="orders",outcome="panic"} 25`,
+		`etl_mongodb_documents_total{collection="orders",outcome="success"} 26`,
+		`etl_mongodb_documents_total{collection="orders",outcome="timeout"} 26`,
+		`etl_processing_seconds_count{outcome="failure",pipeline="orders",stage="load"} 32`,
+		`etl_processing_seconds_count{outcome="panic",pipeline="orders",stage="load"} 32`,
+		`etl_processing_seconds_count{outcome="success",pipeline="orders",stage="load"} 64`,
+		`etl_rows_processed_total{pipeline="orders",source="",stage="load"} 64`,
+		`etl_rows_rejected_total{pipeline="orders",reason="boom",stage="load"} 32`,
+	}, lines(t, registry, "etl_rows", "etl_errors", "etl_in_flight", "etl_mongodb_documents", "etl_processing_seconds_count", "etl_hop_seconds_count", "etl_end_to_end_seconds_count")); diff != "" {
+		t.Errorf("series (-want +got)\n%s", diff)
+	}
+}
+
+// A cancellation is on its series, and no error.
+func TestMetrics_CancellationIsNotAnError(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	s := newStage(t, mustNew(t, registry))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = s.Run(ctx, func(ctx context.Context) error { return ctx.Err() })
+	if diff := cmp.Diff([]string{
+		`etl_processing_seconds_count{outcome="cancelled",pipeline="orders",stage="load"} 1`,
+	}, lines(t, registry, "etl_errors", `etl_processing_seconds_count{outcome="cancelled"`)); diff != "" {
+		t.Errorf("series (-want +got)\n%s", diff)
 	}
 }

@@ -242,7 +242,7 @@ func (p *Pusher) post(ctx context.Context, g group) (again bool, err error) {
 	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
 	encoder := expfmt.NewEncoder(&body, format)
 	for _, family := range g.families {
-		if err := encoder.Encode(family); err != nil {
+		if err = encoder.Encode(family); err != nil {
 			return false, pushError(err)
 		}
 	}

@@ -135,8 +135,8 @@ func TestPusher_KeepsTheLastSuccess(t *testing.T) {
 	succeed := func(context.Context) error { return nil }
 	fail := func(context.Context) error { return errBoom }
 	type program struct {
-		job, pipeline string
-		stages        map[string]func(context.Context) error // Nil for a stage that does not start.
+		pipeline string
+		stages   map[string]func(context.Context) error // Nil for a stage that does not start.
 	}
 	for _, tt := range []struct {
 		name     string
@@ -214,8 +214,8 @@ func TestPusher_KeepsTheLastSuccess(t *testing.T) {
 								err = errors.Join(err, s.Run(ctx, fn))
 							}
 						}
-						if err := pusher.Push(ctx); err != nil { // While the run goes on.
-							t.Error(err)
+						if pushed := pusher.Push(ctx); pushed != nil { // While the run continues.
+							t.Error(pushed)
 						}
 						return err
 					}, stages.WithFlush(func(ctx context.Context) error {
@@ -536,4 +536,34 @@ func TestPusher_Nil(t *testing.T) {
 	if err := p.Push(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A gateway finds the names of pipelines and stages in the path of a group,
+// whatever they are.
+func FuzzPusher_Group(f *testing.F) {
+	f.Add("orders", "load")
+	f.Add("Bestände 2", "a/b")
+	f.Add(".", "..")
+	f.Add("100%", "a+b?c#d=e&f@base64")
+	f.Fuzz(func(t *testing.T, pipeline, stage string) {
+		registry := prometheus.NewRegistry()
+		p, err := stages.NewPipeline(pipeline, stages.WithObserver(mustNew(t, registry)))
+		if err != nil {
+			return // Not a name.
+		}
+		if _, err := p.Stage(stage); err != nil {
+			return // Not a name.
+		}
+		g := &pushgateway{}
+		if err := pusherTo(t, nil, registry, metrics.WithHTTPClient(g.client())).Push(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("etl_in_flight{pipeline=%q,stage=%q} 0", pipeline, stage)
+		if got := g.series(t, "etl_in_flight"); len(got) != 1 || got[0] != want {
+			t.Errorf("series = %v, want %s", got, want)
+		}
+		if got := g.series(t, "push_time_seconds"); len(got) != 2 {
+			t.Errorf("groups = %v, want that of the job and that of the stage", got)
+		}
+	})
 }

@@ -77,7 +77,7 @@ func TestStage_TextOfTheUsersIsCleaned(t *testing.T) {
 				func(context.Context) error { return cause },
 				func(context.Context) error { panic(tt.text) },
 				func(ctx context.Context) error { return ctx.Err() },
-				func(context.Context) error { return textType(tt.text) },
+				func(context.Context) error { return typedError(tt.text) },
 			}
 			for i, fn := range work {
 				ctx := t.Context()
@@ -122,8 +122,8 @@ func TestStage_TextOfTheUsersIsCleaned(t *testing.T) {
 	}
 }
 
-// textType is an error whose type is any text.
-type textType string
+// typedError is an error whose type is any text.
+type typedError string
 
-func (textType) Error() string       { return "typed" }
-func (e textType) ErrorType() string { return string(e) }
+func (typedError) Error() string       { return "typed" }
+func (e typedError) ErrorType() string { return string(e) }

@@ -5,6 +5,7 @@ package stages_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -105,6 +106,51 @@ func ExampleWrap() {
 	// Output:
 	// orders/transform: success
 	// 42 <nil>
+}
+
+func ExampleWrapErr() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(printer{}))
+	load, _ := p.Stage("load")
+	insert := stages.WrapErr(load, func(_ context.Context, rows []string) error {
+		fmt.Println("inserted", rows)
+		return nil
+	})
+	fmt.Println(insert(context.Background(), []string{"a", "b"}))
+	// Output:
+	// inserted [a b]
+	// orders/load: success
+	// <nil>
+}
+
+func ExampleReject() {
+	errNoPrice := errors.New("no price")
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(totals{}))
+	validate, _ := p.Stage("validate")
+	err := validate.Run(context.Background(), func(context.Context) error {
+		return stages.Reject(errNoPrice, "no_price")
+	})
+	fmt.Println(err, errors.Is(err, errNoPrice))
+	// Output:
+	// 0 rows in, 0 out, 1 rejected, 0 bytes in, 0 out, 0 retry
+	// no price true
+}
+
+func ExampleRejectReason() {
+	err := fmt.Errorf("order 42: %w", stages.Reject(errors.New("no price"), "no_price"))
+	if reason, ok := stages.RejectReason(err); ok {
+		fmt.Println("forwarded to the rejected orders:", reason)
+	}
+	// Output: forwarded to the rejected orders: no_price
+}
+
+func ExampleMust() {
+	// As package-level variables.
+	var (
+		orders = stages.Must(stages.NewPipeline("orders", stages.WithObserver(printer{})))
+		load   = stages.Must(orders.Stage("load"))
+	)
+	_ = load.Run(context.Background(), func(context.Context) error { return nil })
+	// Output: orders/load: success
 }
 
 func ExampleFromContext() {
@@ -224,6 +270,17 @@ func ExampleWithErrorTypeLimit() {
 }
 
 func ExampleWithErrorDescription() {
+	onStage(func(context.Context) error { return sql.ErrNoRows })
+	// To see the text of errors:
+	onStage(func(context.Context) error { return sql.ErrNoRows }, stages.WithErrorDescription(nil))
+	// Output:
+	// span load: Error "*errors.errorString"
+	// error: sql: no rows in result set
+	// span load: Error "sql: no rows in result set"
+	// error: sql: no rows in result set
+}
+
+func ExampleWithErrorDescription_redacted() {
 	withoutNumbers := func(err error) string {
 		return strings.Map(func(r rune) rune {
 			if '0' <= r && r <= '9' {

@@ -20,7 +20,7 @@ import (
 	"github.com/waybill-go/waybill/stages"
 )
 
-// R37: what the spans look like is API.
+// What the spans look like is API.
 func TestGoldenSpans(t *testing.T) {
 	t.Parallel()
 	expired, cancel := context.WithDeadlineCause(t.Context(), time.Unix(0, 0), errors.New("the window has closed"))

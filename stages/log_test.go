@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -173,7 +174,7 @@ func TestNewLogHandler_DoesNotChangeTheRecord(t *testing.T) {
 		record.AddAttrs(slog.Int(fmt.Sprint("k", i), i))
 	}
 	var all sync.WaitGroup
-	for range 4 {
+	for range 64 {
 		shared := record
 		all.Go(func() { _ = handler.Handle(inSpan(t), shared) })
 	}
@@ -360,6 +361,33 @@ func ExampleNewLogHandler() {
 	})
 	fmt.Print(log.String())
 	// Output: level=WARN msg="no price" order=42 pipeline=orders stage=load
+}
+
+// logInSpan logs with a handler that has opts, on a stage and in a span.
+func logInSpan(opts ...stages.LogOption) {
+	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(os.Stdout, withoutTime), opts...))
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
+	p, _ := stages.NewPipeline("orders", stages.WithoutSpans())
+	load, _ := p.Stage("load")
+	_ = load.Run(trace.ContextWithSpanContext(context.Background(), span), func(ctx context.Context) error {
+		logger.InfoContext(ctx, "loaded")
+		return nil
+	})
+}
+
+func ExampleWithTraceKeys() {
+	logInSpan(stages.WithTraceKeys("traceId", "spanId", ""))
+	// Output: level=INFO msg=loaded traceId=01000000000000000000000000000000 spanId=0200000000000000 pipeline=orders stage=load
+}
+
+func ExampleWithoutTraceKeys() {
+	logInSpan(stages.WithoutTraceKeys())
+	// Output: level=INFO msg=loaded pipeline=orders stage=load
+}
+
+func ExampleWithStageKeys() {
+	logInSpan(stages.WithoutTraceKeys(), stages.WithStageKeys("", "step"))
+	// Output: level=INFO msg=loaded step=load
 }
 
 func ExampleContextWithLogAttrs() {

@@ -29,7 +29,7 @@ func (h hostile) Tracer(name string, _ ...trace.TracerOption) trace.Tracer {
 }
 
 // Not parallel: it sets the global tracer provider.
-func TestOptionsKeepAwayFromTheGlobals(t *testing.T) {
+func TestOption_DoesNotUseTheGlobals(t *testing.T) {
 	before := otel.GetTracerProvider()
 	defer otel.SetTracerProvider(before)
 	otel.SetTracerProvider(hostile{t: t})
@@ -67,7 +67,7 @@ func (r rig) run(t *testing.T) rig {
 }
 
 // Not parallel: it sets the global tracer provider.
-func TestGlobalProviderIsReadWhenAStageRuns(t *testing.T) {
+func TestWithTracerProvider_NilIsTheGlobalOneAtTheCall(t *testing.T) {
 	before := otel.GetTracerProvider()
 	defer otel.SetTracerProvider(before)
 	s := mustStage(t, mustPipeline(t), "load", stages.WithTracerProvider(nil))

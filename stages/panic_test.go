@@ -136,9 +136,9 @@ func TestStage_TextOfAPanic(t *testing.T) {
 func TestStage_PanicOfTheRuntimeHasNoFalseText(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	rows := make([]int, 3)
+	rows, next := make([]int, 3), 3
 	_ = recovered(func() {
-		_ = r.Run(t.Context(), func(context.Context) error { rows[len(rows)]++; return nil })
+		_ = r.Run(t.Context(), func(context.Context) error { rows[next]++; return nil })
 	})
 	event := eventAttributes(t, r.span(t))
 	if got := event["exception.message"]; strings.Contains(got, "index") {

@@ -21,8 +21,7 @@ import (
 	"github.com/waybill-go/waybill/stages"
 )
 
-// R5.
-func TestNamesAreChecked(t *testing.T) {
+func TestNewPipeline_Names(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		name    string
@@ -62,7 +61,7 @@ func TestNamesAreChecked(t *testing.T) {
 	}
 }
 
-func TestOptionsOfAStageComeAfterThoseOfItsPipeline(t *testing.T) {
+func TestPipeline_OptionsOfAStageTakePrecedence(t *testing.T) {
 	t.Parallel()
 	of, in := newProbe(), newProbe()
 	p := mustPipeline(t, nil, stages.WithObserver(of), stages.WithSource("a"), stages.WithErrorType(errBoom, "one"))
@@ -82,7 +81,7 @@ func TestOptionsOfAStageComeAfterThoseOfItsPipeline(t *testing.T) {
 
 // A stage appends to the names of its pipeline; the stages must not share the
 // memory they append to.
-func TestStagesDoNotShareTheirErrorNames(t *testing.T) {
+func TestPipeline_StagesDoNotShareErrorNames(t *testing.T) {
 	t.Parallel()
 	others := []stages.Option{stages.WithErrorType(errSimilar, "a"), stages.WithErrorType(errSimilar, "b"), stages.WithErrorType(errSimilar, "c")}
 	probe := newProbe()
@@ -104,7 +103,7 @@ func newRun(t *testing.T, opts ...stages.Option) (*stages.Pipeline, rig) {
 	return mustPipeline(t, opts...), r
 }
 
-func TestPipelineRunIsTheRootOfItsStages(t *testing.T) {
+func TestPipeline_RunIsTheRootOfItsStages(t *testing.T) {
 	t.Parallel()
 	p, r := newRun(t)
 	load := mustStage(t, p, "load")
@@ -130,7 +129,7 @@ func TestPipelineRunIsTheRootOfItsStages(t *testing.T) {
 	}
 }
 
-func TestPipelineRunIsAChildOfTheSpanInItsContext(t *testing.T) {
+func TestPipeline_RunIsAChildOfTheSpanInItsContext(t *testing.T) {
 	t.Parallel()
 	p, r := newRun(t)
 	parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true})
@@ -140,7 +139,7 @@ func TestPipelineRunIsAChildOfTheSpanInItsContext(t *testing.T) {
 	}
 }
 
-func TestFlushRunsAfterEveryEnd(t *testing.T) {
+func TestWithFlush_AfterEveryEnd(t *testing.T) {
 	t.Parallel()
 	for name, fn := range map[string]func(context.Context) error{
 		"success": func(context.Context) error { return nil },
@@ -184,7 +183,7 @@ func TestFlushRunsAfterEveryEnd(t *testing.T) {
 	}
 }
 
-func TestFlushTimesOut(t *testing.T) {
+func TestWithFlushTimeout(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		opts []stages.RunOption
@@ -212,7 +211,7 @@ func TestFlushTimesOut(t *testing.T) {
 	}
 }
 
-func TestFlushOnANilPipeline(t *testing.T) {
+func TestWithFlush_NilPipeline(t *testing.T) {
 	t.Parallel()
 	var p *stages.Pipeline
 	flushed := false
@@ -223,7 +222,7 @@ func TestFlushOnANilPipeline(t *testing.T) {
 }
 
 // Not parallel: it sets the global error handler.
-func TestFlushFailureChangesNothingAndIsReported(t *testing.T) {
+func TestWithFlush_FailureIsReported(t *testing.T) {
 	var mu sync.Mutex
 	var reported []error
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
@@ -244,5 +243,39 @@ func TestFlushFailureChangesNothingAndIsReported(t *testing.T) {
 	}
 	if len(reported) != 2 || !errors.Is(reported[0], errBoom) || !errors.Is(reported[1], errSimilar) {
 		t.Errorf("reported %v", reported)
+	}
+}
+
+func TestPipeline_ConcurrentUse(t *testing.T) {
+	t.Parallel()
+	const workers = 128
+	p, r := newRun(t)
+	var all sync.WaitGroup
+	for worker := range workers {
+		all.Go(func() {
+			load, err := p.Stage("load")
+			if err != nil {
+				t.Error(err)
+			}
+			err = p.Run(t.Context(), func(ctx context.Context) error {
+				return load.Run(ctx, func(ctx context.Context) error { stages.FromContext(ctx).Read(worker); return nil })
+			}, stages.WithParameter("worker", "x"))
+			if err != nil {
+				t.Errorf("Run = %v, want nil", err)
+			}
+		})
+	}
+	all.Wait()
+	if got := len(r.spans.GetSpans()); got != 2*workers {
+		t.Errorf("%d spans, want %d", got, 2*workers)
+	}
+	whole := 0
+	for _, id := range r.probe.resolved {
+		if id.Stage == "" {
+			whole++
+		}
+	}
+	if whole != 1 {
+		t.Errorf("the observer was asked %d times for the whole run, want once", whole)
 	}
 }

@@ -111,7 +111,7 @@ func TestRejectReason(t *testing.T) {
 		{name: "no reason", err: stages.Reject(errBoom, ""), ok: true},
 		{name: "failure", err: errBoom},
 		{name: "nil"},
-		{name: "methods panic", err: &panickyWrapper{}},
+		{name: "methods panic", err: &panickyUnwrapError{}},
 	} {
 		if reason, ok := stages.RejectReason(tt.err); reason != tt.reason || ok != tt.ok {
 			t.Errorf("%s: RejectReason = %q, %t, want %q, %t", tt.name, reason, ok, tt.reason, tt.ok)
@@ -119,16 +119,16 @@ func TestRejectReason(t *testing.T) {
 	}
 }
 
-// panickyWrapper panics when it is unwrapped.
-type panickyWrapper struct{}
+// panickyUnwrapError panics when it is unwrapped.
+type panickyUnwrapError struct{}
 
-func (*panickyWrapper) Error() string { return "wrapper" }
-func (*panickyWrapper) Unwrap() error { panic("Unwrap") }
+func (*panickyUnwrapError) Error() string { return "wrapper" }
+func (*panickyUnwrapError) Unwrap() error { panic("Unwrap") }
 
 func TestReject_HostileError(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	err := error(&panickyWrapper{})
+	err := error(&panickyUnwrapError{})
 	if got := r.Run(t.Context(), func(context.Context) error { return err }); got != err {
 		t.Errorf("Run = %v, want %v", got, err)
 	}
