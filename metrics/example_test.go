@@ -334,8 +334,8 @@ func ExampleMetrics_mongoDB() {
 	for key, value := range sent() {
 		document["_otel"].(map[string]any)[key] = value
 	}
-	_ = mongocarrier.Process(context.Background(), mongocarrier.ReadM(document, mongocarrier.WithPropagator(propagation.Default())), func(context.Context) error { return nil },
-		mongocarrier.WithCollection("orders"), mongocarrier.WithObserver(m))
+	orders := mongocarrier.NewConsumer("orders", mongocarrier.WithObserver(m))
+	_ = orders.Process(context.Background(), mongocarrier.ReadM(document), func(context.Context) error { return nil })
 
 	show(registry, "etl_mongodb_queue_seconds_count", `etl_mongodb_documents_total{collection="orders",outcome="success"}`)
 	// Output:

@@ -64,20 +64,3 @@ func (m *Metrics) KafkaBlocked(operation, topic string, blocked time.Duration) {
 
 // KafkaDropped counts telemetry that was lost.
 func (m *Metrics) KafkaDropped(reason string) { m.Dropped(observe.Drop{Reason: reason}) }
-
-// MongoTravelled observes how long a document needed.
-func (m *Metrics) MongoTravelled(ctx context.Context, collection string, hop, endToEnd time.Duration) {
-	m.Arrived(ctx, observe.Arrival{System: observe.SystemMongoDB, Destination: collection, Hop: hop, EndToEnd: endToEnd})
-}
-
-// MongoProcessed counts documents that were handled.
-func (m *Metrics) MongoProcessed(ctx context.Context, collection string, documents int, outcome, errorType string) {
-	for o := range observe.Outcomes {
-		if observe.Outcome(o).String() == outcome {
-			m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: collection, Messages: documents, Outcome: observe.Outcome(o), ErrorType: errorType})
-		}
-	}
-}
-
-// MongoDropped counts telemetry that was lost.
-func (m *Metrics) MongoDropped(reason string) { m.Dropped(observe.Drop{Reason: reason}) }

@@ -84,7 +84,7 @@ func BenchmarkInjectRaw(b *testing.B) {
 }
 
 func BenchmarkCapture(b *testing.B) {
-	ctx, opt := spanCtx(b, traceparentA), w3c()
+	ctx, opt := spanCtx(b, traceparentA), w3cContext
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = mongocarrier.Capture(ctx, opt)
@@ -174,10 +174,10 @@ func BenchmarkNothingThere(b *testing.B) {
 }
 
 func BenchmarkProcess(b *testing.B) {
-	provider := mongocarrier.WithTracerProvider(otel.GetTracerProvider())
+	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(otel.GetTracerProvider()))
 	remote := mongocarrier.ReadM(M{"_otel": traceparentA}, w3c())
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = mongocarrier.Process(b.Context(), remote, nothing, provider)
+		_ = consumer.Process(b.Context(), remote, nothing)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,12 +18,13 @@ import (
 const MaxDocumentBytes = 16 << 20
 
 // ErrMalformed is returned when the bytes of a document are not BSON.
-var ErrMalformed = errors.New("malformed BSON document")
+var ErrMalformed = errors.New("mongocarrier: malformed BSON document")
 
 // The types of BSON that this package meets. https://bsonspec.org/spec.html
 const (
 	typeString   = 0x02
 	typeDocument = 0x03
+	typeArray    = 0x04
 	typeBinary   = 0x05
 )
 
@@ -105,7 +104,7 @@ func valueLen(kind byte, b []byte) (int, bool) {
 	case 0x0C: // a string and an object id.
 		n, ok = stringLen(b)
 		n += 12
-	case typeDocument, 0x04, 0x0F: // a document, an array, code with its scope.
+	case typeDocument, typeArray, 0x0F: // a document, an array, code with its scope.
 		n, ok = prefixedLen(b, 0)
 		ok = ok && n >= minDocument && n <= len(b) && b[n-1] == 0
 	case typeBinary: // a length, a subtype and so many bytes.
@@ -144,17 +143,13 @@ func regexLen(b []byte) (int, bool) {
 }
 
 // elements returns the elements of doc, up to the first that is malformed.
-func elements(doc []byte) iter.Seq[element] { return elementsFrom(doc, 4) }
-
-// elementsFrom returns those of the elements of doc that start at offset at or
-// behind it.
-func elementsFrom(doc []byte, at int) iter.Seq[element] {
+func elements(doc []byte) iter.Seq[element] {
 	return func(yield func(element) bool) {
 		if len(doc) < minDocument {
 			return
 		}
 		body := doc[:len(doc)-1]
-		for at := at; at < len(body); {
+		for at := 4; at < len(body); {
 			e, ok := elementAt(body, at)
 			if !ok || !yield(e) {
 				return
@@ -164,18 +159,26 @@ func elementsFrom(doc []byte, at int) iter.Seq[element] {
 	}
 }
 
-// find returns the first element of doc named key.
-func find(doc []byte, key string) (element, bool) {
+// find returns the first element of doc named name.
+func find(doc []byte, name string) (element, bool) {
 	for e := range elements(doc) {
-		if string(e.key) == key {
+		if string(e.key) == name {
 			return e, true
 		}
 	}
 	return element{}, false
 }
 
-// descend returns the element at path in the document that e holds; e itself
-// for an empty path.
+// document returns the document named name in doc, or nil.
+func document(doc []byte, name string) []byte {
+	if e, ok := find(doc, name); ok && e.kind == typeDocument {
+		return e.value
+	}
+	return nil
+}
+
+// descend returns the element at path in the document that e is; e itself for an
+// empty path.
 func descend(e element, path string) (element, bool) {
 	for path != "" {
 		var name string
@@ -203,22 +206,29 @@ func (e element) text() []byte {
 	}
 }
 
-// appendString appends an element that holds value under key: a string, or a
-// binary value if it is not UTF-8.
-func appendString(dst []byte, key, value string) []byte {
-	if utf8.ValidString(value) {
-		return appendText(dst, key, value)
-	}
-	dst = appendHead(dst, typeBinary, key)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(value))) //nolint:gosec // far smaller.
-	return append(append(dst, 0), value...)
-}
+// content returns the value of e as a decoder would: a text as a string, a
+// document as its bytes, an array of them as a list, and anything else as nil.
+// Arrays in an array of pairs are as deep as it looks.
+func (e element) content() any { return e.contentTo(2) }
 
-// appendText appends an element that holds the string value under key.
-func appendText[T ~string | ~[]byte](dst []byte, key string, value T) []byte {
-	dst = appendHead(dst, typeString, key)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(value)+1)) //nolint:gosec // far smaller.
-	return append(append(dst, value...), 0)
+func (e element) contentTo(depth int) any {
+	if n, ok := valueLen(e.kind, e.value); !ok || n != len(e.value) {
+		return nil
+	}
+	switch {
+	case e.kind == typeDocument:
+		return e.value
+	case e.kind == typeArray && depth > 0:
+		var items []any
+		for item := range elements(e.value) {
+			items = append(items, item.contentTo(depth-1))
+		}
+		return items
+	}
+	if text := e.text(); text != nil {
+		return string(text)
+	}
+	return nil
 }
 
 // appendHead appends the type and the name of an element.
@@ -226,36 +236,44 @@ func appendHead(dst []byte, kind byte, name string) []byte {
 	return append(append(append(dst, kind), name...), 0)
 }
 
-// appendElements appends the values of c, whose names are escaped already.
-func appendElements(dst []byte, c *TraceContext) []byte {
-	for _, f := range c.fields() {
-		dst = appendElem(dst, f)
+// appendString appends an element that holds value: a string, or a binary value
+// if it is not UTF-8.
+func appendString(dst []byte, name, value string) []byte {
+	at := len(dst)
+	dst = append(openString(dst, name), value...)
+	return closeString(dst, at, name)
+}
+
+// openString appends the start of an element that holds a string. The bytes of
+// the value follow, and closeString.
+func openString(dst []byte, name string) []byte {
+	return append(appendHead(dst, typeString, name), 0, 0, 0, 0)
+}
+
+// closeString ends the element that openString has started at offset at. It
+// turns a value that is not UTF-8 into a binary one.
+func closeString(dst []byte, at int, name string) []byte {
+	head := at + 1 + len(name) + 1
+	value := dst[head+4:]
+	if utf8.Valid(value) {
+		binary.LittleEndian.PutUint32(dst[head:], uint32(len(value)+1)) //nolint:gosec // far smaller.
+		return append(dst, 0)
 	}
+	dst[at] = typeBinary
+	binary.LittleEndian.PutUint32(dst[head:], uint32(len(value))) //nolint:gosec // far smaller.
+	dst = append(dst, 0)
+	copy(dst[head+5:], dst[head+4:]) // makes room for the subtype.
+	dst[head+4] = 0
 	return dst
 }
 
-// appendElem appends an element whose value is one that an inject writes: text,
-// which may be no UTF-8, or a context in one of the forms of a sub-document.
-func appendElem(dst []byte, e elem) []byte {
-	switch value := e.Value.(type) {
-	case string:
-		return appendString(dst, e.Key, value)
-	case []byte:
-		return appendString(dst, e.Key, string(value))
-	case *TraceContext:
-		return appendDocument(appendHead(dst, typeDocument, e.Key), appendElements(nil, value))
-	case map[string]any:
-		var inner []byte
-		for _, key := range slices.Sorted(maps.Keys(value)) {
-			inner = appendElem(inner, elem{key, value[key]})
-		}
-		return appendDocument(appendHead(dst, typeDocument, e.Key), inner)
-	}
-	return dst
-}
+// openDocument appends the start of a document. Its elements follow, and
+// closeDocument.
+func openDocument(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
-// appendDocument appends the document of elements.
-func appendDocument(dst, elements []byte) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(elements)+minDocument)) //nolint:gosec // far smaller.
-	return append(append(dst, elements...), 0)
+// closeDocument ends the document that openDocument has started at offset at.
+func closeDocument(dst []byte, at int) []byte {
+	dst = append(dst, 0)
+	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at)) //nolint:gosec // far smaller.
+	return dst
 }

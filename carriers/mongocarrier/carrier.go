@@ -3,97 +3,98 @@
 
 package mongocarrier
 
-import (
-	"strings"
-
-	"github.com/waybill-go/waybill/propagation"
-)
+import "github.com/waybill-go/waybill/propagation"
 
 // Carrier is the context in one document as a [propagation.TextMapCarrier], for
 // code that asks for one. Injecting and extracting are cheaper.
 //
-// It writes the document anew for each value it sets, in memory of its own if
-// the document is a slice, so documents that share memory stay independent. It
-// writes what it is told, whatever the size.
+// Set and Delete write the document anew, in memory of its own if the document
+// is a slice, so that documents that share memory stay independent. They do not
+// look at the size of the document.
 //
-// A Carrier must not be used concurrently, but for reading. The zero Carrier
-// and a nil one hold nothing and take nothing.
+// A nil or zero Carrier is empty, and Set is a no-op. Reading is safe for
+// concurrent use; a Carrier that is written to must not be used concurrently.
 type Carrier struct {
 	load  func() any // the value that holds the context.
-	store func(parent string, c *change)
+	store func(parent string, e *edit)
 	cfg   config
 }
 
 var _ propagation.TextMapCarrier = (*Carrier)(nil)
 
-// NewD returns the carrier of an ordered document. A nil doc is one that takes
-// nothing.
+// NewD returns the carrier of an ordered document. If doc is nil, it is empty.
 func NewD[D ~[]E, E Elem](doc *D, opts ...Option) *Carrier {
 	if doc == nil {
 		return &Carrier{}
 	}
 	c := &Carrier{cfg: newConfig(opts)}
-	c.load = func() any { return fieldOfD(*doc, &c.cfg) }
-	c.store = func(parent string, change *change) {
-		change.empty, change.copying = D(nil), copied
-		*doc, _ = editD(*doc, parent, change)
+	c.load = func() any { return valueD(*doc, c.cfg.field) }
+	c.store = func(parent string, e *edit) {
+		e.empty = D(nil)
+		*doc, _ = editD(*doc, parent, e)
 	}
 	return c
 }
 
-// NewM returns the carrier of an unordered document, which it writes to. A nil
-// doc is one that takes nothing.
+// NewM returns the carrier of an unordered document, to which it writes. If doc
+// is nil, it is empty.
 func NewM[M ~map[string]any](doc M, opts ...Option) *Carrier {
 	if doc == nil {
 		return &Carrier{}
 	}
 	c := &Carrier{cfg: newConfig(opts)}
-	c.load = func() any { return lookupM(doc, c.cfg.field) }
-	c.store = func(parent string, change *change) {
-		change.empty = M(nil)
-		_, _ = editM(doc, parent, change)
+	c.load = func() any { return valueM(doc, c.cfg.field) }
+	c.store = func(parent string, e *edit) {
+		e.empty, e.inPlace = M(nil), true
+		_, _ = editM(doc, parent, e)
 	}
 	return c
 }
 
-// NewRaw returns the carrier of a document of bytes. A nil doc is one that takes
-// nothing, and so is one that is malformed.
+// NewRaw returns the carrier of a document of bytes. If doc is nil or malformed,
+// it is empty.
 func NewRaw[R ~[]byte](doc *R, opts ...Option) *Carrier {
 	if doc == nil {
 		return &Carrier{}
 	}
 	c := &Carrier{cfg: newConfig(opts)}
 	c.load = func() any {
-		field, _ := rawField(*doc, &c.cfg)
-		return field.source()
+		e, _ := descend(element{kind: typeDocument, value: *doc}, c.cfg.field)
+		return e.content()
 	}
-	c.store = func(parent string, change *change) {
-		if edited, err := editBytes(*doc, parent, change); err == nil {
-			*doc = edited
-		}
+	c.store = func(parent string, e *edit) {
+		raw := e.raw()
+		*doc, _ = raw.apply(*doc, parent)
 	}
 	return c
 }
 
-// source returns what is read.
-func (c *Carrier) source() any {
-	if c == nil || c.load == nil {
-		return nil
+// reader returns what reads the context. It must be released.
+func (c *Carrier) reader() *reader {
+	r := newReader()
+	r.exact = true
+	if c != nil && c.load != nil {
+		r.load(c.load())
 	}
-	return source(c.load())
+	return r
 }
 
-// Get returns the value under key, or "".
-func (c *Carrier) Get(key string) string { return valueGetter{}.Get(c.source(), key) }
+// Get returns the value under key, or the empty string.
+func (c *Carrier) Get(key string) string {
+	r := c.reader()
+	defer r.release()
+	return r.get(key)
+}
 
-// Keys returns the keys that have a value, each once. Those of a [Flat] context
-// are all the keys of the document whose values are text.
+// Keys returns the keys that have a value, each once, and at most 1024. Those of
+// a [FormFlat] context are all keys of the document whose values are text.
 func (c *Carrier) Keys() []string {
-	content := contentOf(c.source())
-	return content.keys()
+	r := c.reader()
+	defer r.release()
+	return r.listKeys()
 }
 
-// Set sets the value under key. One that is "" deletes the key.
+// Set sets the value under key. If value is empty, it deletes the key.
 func (c *Carrier) Set(key, value string) {
 	if value == "" {
 		c.Delete(key)
@@ -109,34 +110,26 @@ func (c *Carrier) Delete(key string) {
 	}
 }
 
-// update sets the value under key, "" to remove it.
+// update sets the value under key, or removes it if value is empty.
 func (c *Carrier) update(key, value string) {
-	if c == nil || c.store == nil || c.cfg.blocked {
+	if c == nil || c.store == nil || c.cfg.invalid {
 		return
 	}
-	parent, leaf := c.cfg.place()
-	if c.cfg.form == Flat {
-		content := TraceContext{}
-		content.set(key, value)
-		c.store(parent, &change{remove: []string{escapeKey(key), key}, set: content.fields()})
-		return
-	}
-	content := contentOf(c.source())
-	content.set(key, value)
-	if content.IsZero() {
-		c.store(parent, &change{remove: []string{leaf}})
-		return
-	}
-	c.store(parent, &change{set: []elem{{leaf, content.value(c.cfg.form)}}})
-}
-
-// contentOf returns a copy of what a source holds.
-func contentOf(from any) TraceContext {
-	var content TraceContext
-	eachText(from, func(key, value string) {
-		if content.get(key) == "" {
-			content.set(key, strings.Clone(value))
+	parent, e := c.cfg.newEdit()
+	if e.isFlat {
+		e.isFlat, e.name = false, nameOf(key)
+		if value != "" {
+			e.value = storable(value)
 		}
-	})
-	return content
+		c.store(parent, &e)
+		return
+	}
+	r := c.reader()
+	defer r.release()
+	content := r.copy()
+	content.set(key, value)
+	if !content.IsZero() {
+		e.value = valueOf(&content, c.cfg.form)
+	}
+	c.store(parent, &e)
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rules 38 to 43, for the carriers of this package.
-func TestCarriersConform(t *testing.T) {
+func TestCarrier_Conformance(t *testing.T) {
 	t.Parallel()
 	nils := carriertest.WithNil(
 		func() propagation.TextMapCarrier { return (*mongocarrier.Carrier)(nil) },
@@ -27,8 +26,8 @@ func TestCarriersConform(t *testing.T) {
 	for name, opts := range map[string][]mongocarrier.Option{
 		"sub-document": nil,
 		"nested":       {mongocarrier.WithField("meta.trace")},
-		"flat":         {mongocarrier.WithForm(mongocarrier.Flat), mongocarrier.WithField("meta")},
-		"properties":   {mongocarrier.WithForm(mongocarrier.Properties)},
+		"flat":         {mongocarrier.WithForm(mongocarrier.FormFlat), mongocarrier.WithField("meta")},
+		"properties":   {mongocarrier.WithForm(mongocarrier.FormProperties)},
 	} {
 		for _, s := range shapes() {
 			t.Run(name+"/"+s.name, func(t *testing.T) {
@@ -40,7 +39,7 @@ func TestCarriersConform(t *testing.T) {
 	}
 }
 
-func TestCarrierWritesToTheDocument(t *testing.T) {
+func TestCarrier_WritesToTheDocument(t *testing.T) {
 	t.Parallel()
 	shared := append(make(D, 0, 8), order()...)
 	doc, other := shared, shared
@@ -71,8 +70,7 @@ func TestCarrierWritesToTheDocument(t *testing.T) {
 	}
 }
 
-// Rule 38.
-func TestGetWorksForEveryKeyOfKeys(t *testing.T) {
+func TestCarrier_GetsEveryKeyOfKeys(t *testing.T) {
 	t.Parallel()
 	eachShape(t, func(t *testing.T, s shape) {
 		c := s.carrier(t, D{{"_otel", D{{"traceparent", traceparentA}, {"a%2Eb", "1"}, {"50%off", "2"}, {"%", "3"}, {"%24x", "4"}, {"n", 7}}}})

@@ -5,100 +5,121 @@ package mongocarrier
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Origin says where in a change event a context was found, and with that how
-// much it has to do with the change.
-type Origin int
+// ContextSource reports where in a change event a context was found, and with
+// that how it is related to the change.
+type ContextSource int
 
 const (
-	// None is an event that holds no context.
-	None Origin = iota
-	// Written is a context that the change itself wrote: that of the one who
-	// made it.
-	Written
-	// Creation is a context that was in the document before an update that did
-	// not write one: that of the one who made the document, perhaps long ago.
-	Creation
-	// PreImage is a context in the document as it was before the change, which
-	// is all that a delete has.
-	PreImage
+	// ContextSourceNone is an event without a context.
+	ContextSourceNone ContextSource = iota
+	// ContextSourceWritten is a context that the change itself has written: that
+	// of whoever made the change.
+	ContextSourceWritten
+	// ContextSourceCreation is a context that was in the document before a change
+	// that did not write one: that of whoever made the document, perhaps long ago.
+	ContextSourceCreation
+	// ContextSourcePreImage is a context in the document as it was before the
+	// change, which is all that a delete has.
+	ContextSourcePreImage
 )
 
 // String returns "none", "written", "creation" or "pre_image".
-func (o Origin) String() string {
-	switch o {
-	case Written:
+func (s ContextSource) String() string {
+	switch s {
+	case ContextSourceWritten:
 		return "written"
-	case Creation:
+	case ContextSourceCreation:
 		return "creation"
-	case PreImage:
+	case ContextSourcePreImage:
 		return "pre_image"
 	default:
 		return "none"
 	}
 }
 
-// ReadChangeEvent returns the context that an event of a change stream holds,
-// and where it was found: for an insert and a replace in the full document; for
-// an update among the updated fields, whole or as the parts that changed, else
-// in the full document, which may be newer than the event, and else in the
-// document before the change; for a delete only there. Other events hold none.
-// Among the updated fields, that of [WithLastWriterField] comes first, so an
-// update with the mode [Both] is read as that of its writer.
+// ReadChangeEvent returns the context in an event of a change stream, and where
+// it was found:
 //
-// What the updated fields hold in parts is completed from the full document if
-// that is of the same write. It decodes nothing and keeps nothing of event. It
-// never fails: what is malformed counts as absent.
-func ReadChangeEvent[R ~[]byte](event R, opts ...Option) (propagation.Remote, Origin) {
+//   - insert: in the full document, as written by the change;
+//   - replace: in the full document, as written by the change unless the document
+//     before the change has the same context;
+//   - update: in the updated fields, whole or in parts, as written by the change;
+//     else in the full document, which may be newer than the event; else in the
+//     document before the change;
+//   - delete: in the document before the change.
+//
+// Other events have no context. In the updated fields, the field of
+// [WithLastWriterField] comes first, so that an update with [ModeBoth] is read as
+// that of its writer. A context that was updated in parts is completed from the
+// full document if that is of the same write.
+//
+// ReadChangeEvent decodes nothing and keeps nothing of event. It never fails; a
+// malformed context is treated as absent.
+func ReadChangeEvent[R ~[]byte](event R, opts ...Option) (propagation.Remote, ContextSource) {
 	cfg := newConfig(opts)
 	full, before := document(event, "fullDocument"), document(event, "fullDocumentBeforeChange")
 	switch operation(event) {
-	case "insert", "replace":
-		return origin(readRaw(full, &cfg), Written)
+	case "insert":
+		return found(readRaw(full, &cfg), ContextSourceWritten)
+	case "replace":
+		remote := readRaw(full, &cfg)
+		if before != nil && isSame(remote, readRaw(before, &cfg)) {
+			return found(remote, ContextSourceCreation)
+		}
+		return found(remote, ContextSourceWritten)
 	case "update":
-		last := cfg
-		if last.field = cfg.lastField(); cfg.form != Flat {
-			if remote := readUpdated(event, full, &last); remote.Err() == nil {
-				return remote, Written
-			}
+		if remote := readWritten(event, full, &cfg); isPresent(remote) {
+			return remote, ContextSourceWritten
 		}
-		if remote := readUpdated(event, full, &cfg); remote.Err() == nil {
-			return remote, Written
+		if remote := readRaw(full, &cfg); isPresent(remote) {
+			return remote, ContextSourceCreation
 		}
-		if remote := readRaw(full, &cfg); remote.Err() == nil {
-			return remote, Creation
-		}
-		return origin(readRaw(before, &cfg), PreImage)
+		return found(readRaw(before, &cfg), ContextSourcePreImage)
 	case "delete":
-		return origin(readRaw(before, &cfg), PreImage)
+		return found(readRaw(before, &cfg), ContextSourcePreImage)
 	default:
-		return propagation.Remote{}, None
+		return propagation.Remote{}, ContextSourceNone
 	}
 }
 
-// origin returns o if there is a context, else None.
-func origin(remote propagation.Remote, o Origin) (propagation.Remote, Origin) {
-	if remote.Err() != nil {
-		o = None
+// found returns s if there is a context.
+func found(remote propagation.Remote, s ContextSource) (propagation.Remote, ContextSource) {
+	if !isPresent(remote) {
+		s = ContextSourceNone
 	}
-	return remote, o
+	return remote, s
 }
 
-// readUpdated returns the context that an update wrote.
+// isPresent reports whether remote has a trace context, or a waybill without one.
+func isPresent(remote propagation.Remote) bool {
+	return remote.Err() == nil || remote.Err() == propagation.ErrAbsent && !remote.Waybill().IsZero() //nolint:errorlint // never wrapped.
+}
+
+// isSame reports whether a and b are one context, sent once.
+func isSame(a, b propagation.Remote) bool {
+	return a.SpanContext().Equal(b.SpanContext()) && a.Waybill() == b.Waybill()
+}
+
+// readWritten returns the context that an update has written, that of the last
+// writer if there are two.
+func readWritten(event, full []byte, cfg *config) propagation.Remote {
+	if last := *cfg; cfg.form != FormFlat {
+		last.field = cfg.lastField()
+		if remote := readUpdated(event, full, &last); isPresent(remote) {
+			return remote
+		}
+	}
+	return readUpdated(event, full, cfg)
+}
+
+// readUpdated returns the context that an update has written to the field.
 func readUpdated(event, full []byte, cfg *config) propagation.Remote {
-	prefix := cfg.field + "."
-	if cfg.field == "" {
-		prefix = ""
-	}
-	var own []string // the names of a Flat context, which stands among fields of the user.
-	if cfg.form == Flat {
-		own = cfg.keys()
-	}
+	isPart := cfg.partOf()
 	var parts []element
 	for e := range elements(document(document(event, "updateDescription"), "updatedFields")) {
 		path := string(e.key)
@@ -109,23 +130,40 @@ func readUpdated(event, full []byte, cfg *config) propagation.Remote {
 			field, _ := descend(e, rest)
 			return readElement(field, cfg)
 		}
-		if key, ok := strings.CutPrefix(path, prefix); ok && (own == nil || slices.Contains(own, key)) {
-			e.key = []byte(key)
+		if name, ok := isPart(path); ok {
+			e.key = []byte(name)
 			parts = append(parts, e)
 		}
 	}
 	if len(parts) == 0 {
 		return propagation.Remote{}
 	}
-	field, _ := rawField(full, cfg)
+	field, _ := descend(element{kind: typeDocument, value: full}, cfg.field)
 	if field.kind == typeDocument && holds(field.value, parts) {
 		return readElement(field, cfg)
 	}
-	var joined []byte
+	joined := openDocument(nil)
 	for _, e := range parts {
 		joined = append(appendHead(joined, e.kind, string(e.key)), e.value...)
 	}
-	return readElement(element{kind: typeDocument, value: appendDocument(nil, joined)}, cfg)
+	return readElement(element{kind: typeDocument, value: closeDocument(joined, 0)}, cfg)
+}
+
+// partOf returns a function that reports whether a path leads to a part of the
+// context, and the name of the part. A flat context is among fields of the user.
+func (cfg *config) partOf() func(path string) (name string, ok bool) {
+	prefix := cfg.field + "."
+	if cfg.form != FormFlat {
+		return func(path string) (string, bool) { return strings.CutPrefix(path, prefix) }
+	}
+	if cfg.field == "" {
+		prefix = ""
+	}
+	cleared := cfg.cleared()
+	return func(path string) (string, bool) {
+		name, ok := strings.CutPrefix(path, prefix)
+		return name, ok && (isWithin(name, extraField) || cleared.Clears(unescapeKey(name)))
+	}
 }
 
 // holds reports whether doc has all of parts, and so is not of another write.
@@ -147,25 +185,30 @@ func holds(doc []byte, parts []element) bool {
 	return len(missing) == 0
 }
 
-// IsOnlyContext reports whether an event is an update that changed nothing but
-// the context. One who reads a change stream and writes back to the documents
-// skips such events, or its own writes keep it going for ever.
+// IsOnlyContext reports whether an event is an update that has changed nothing
+// but the context. A program that reads a change stream and writes back to the
+// documents skips such events, or its own writes would keep it going.
 func IsOnlyContext[R ~[]byte](event R, opts ...Option) bool {
 	cfg := newConfig(opts)
 	if operation(event) != "update" {
 		return false
 	}
+	isPart := cfg.partOf()
+	isContext := func(path string) bool {
+		_, ok := isPart(path)
+		return ok || cfg.form != FormFlat && (path == cfg.field || isWithin(path, cfg.lastField()))
+	}
 	description := document(event, "updateDescription")
 	changes := 0
 	for e := range elements(document(description, "updatedFields")) {
-		if changes++; !cfg.covers(string(e.key)) {
+		if changes++; !isContext(string(e.key)) {
 			return false
 		}
 	}
 	for _, list := range []string{"removedFields", "truncatedArrays"} {
 		array, _ := find(description, list)
 		for e := range elements(array.value) {
-			if changes++; !cfg.covers(string(e.text())) {
+			if changes++; !isContext(string(e.text())) {
 				return false
 			}
 		}
@@ -173,31 +216,8 @@ func IsOnlyContext[R ~[]byte](event R, opts ...Option) bool {
 	return changes > 0
 }
 
-// covers reports whether a change to the field at path is one of the context:
-// of its field or a part of that, or of the field of the last writer.
-func (cfg *config) covers(path string) bool {
-	if cfg.form == Flat {
-		return slices.ContainsFunc(cfg.keys(), func(key string) bool { return path == cfg.join(key) })
-	}
-	return within(path, cfg.field) || within(path, cfg.lastField())
-}
-
-// within reports whether path is field, or in it.
-func within(path, field string) bool {
-	rest, ok := strings.CutPrefix(path, field)
-	return ok && (rest == "" || rest[0] == '.')
-}
-
 // operation returns the kind of change that an event is.
 func operation(event []byte) string {
 	e, _ := find(event, "operationType")
 	return string(e.text())
-}
-
-// document returns the document named key in doc, or nil.
-func document(doc []byte, key string) []byte {
-	if e, ok := find(doc, key); ok && e.kind == typeDocument {
-		return e.value
-	}
-	return nil
 }

@@ -27,7 +27,6 @@ func updateEvent(updated, full, before D) D {
 	return event
 }
 
-// Rules 28, 29 and 30.
 func TestReadChangeEvent(t *testing.T) {
 	t.Parallel()
 	with := func(tp string, more ...E) D { return D{{"_id", 1}, {"_otel", subDocument(tp, more...)}} }
@@ -35,15 +34,46 @@ func TestReadChangeEvent(t *testing.T) {
 		event      D
 		want       string
 		tracestate string
-		origin     mongocarrier.Origin
+		source     mongocarrier.ContextSource
 	}{
 		"insert": {
 			event: D{{"operationType", "insert"}, {"fullDocument", with(traceparentA)}},
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"replace": {
 			event: D{{"operationType", "replace"}, {"fullDocument", with(traceparentA)}},
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
+		},
+		"replace of another context": {
+			event: D{{"operationType", "replace"}, {"fullDocument", with(traceparentA)}, {"fullDocumentBeforeChange", with(traceparentB)}},
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
+		},
+		"replace that kept the context": {
+			event: D{{"operationType", "replace"}, {"fullDocument", with(traceparentA)}, {"fullDocumentBeforeChange", with(traceparentA)}},
+			want:  traceparentA, source: mongocarrier.ContextSourceCreation,
+		},
+		"replace that kept the context in another form": {
+			event: D{
+				{"operationType", "replace"},
+				{"fullDocument", with(traceparentA)},
+				{"fullDocumentBeforeChange", D{{"_id", 1}, {"_otel", "traceparent=" + traceparentA}}},
+			},
+			want: traceparentA, source: mongocarrier.ContextSourceCreation,
+		},
+		"replace in the same span, sent again": {
+			event: D{
+				{"operationType", "replace"},
+				{"fullDocument", with(traceparentA, E{"waybill", waybillA})},
+				{"fullDocumentBeforeChange", with(traceparentA)},
+			},
+			want: traceparentA, source: mongocarrier.ContextSourceWritten,
+		},
+		"replace of a document without a context": {
+			event: D{{"operationType", "replace"}, {"fullDocument", with(traceparentA)}, {"fullDocumentBeforeChange", D{{"_id", 1}}}},
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
+		},
+		"replace, both without a context": {
+			event: D{{"operationType", "replace"}, {"fullDocument", D{{"_id", 1}}}, {"fullDocumentBeforeChange", D{{"_id", 1}}}},
 		},
 		"insert without a context": {event: D{{"operationType", "insert"}, {"fullDocument", D{{"_id", 1}}}}},
 		"replace that lost it": {
@@ -51,60 +81,60 @@ func TestReadChangeEvent(t *testing.T) {
 		},
 		"update, whole": {
 			event: updateEvent(D{{"n", 1}, {"_otel", subDocument(traceparentA, E{"tracestate", "v=1"})}}, with(traceparentB), nil),
-			want:  traceparentA, tracestate: "v=1", origin: mongocarrier.Written,
+			want:  traceparentA, tracestate: "v=1", source: mongocarrier.ContextSourceWritten,
 		},
 		"update, whole, without the full document": {
 			event: updateEvent(D{{"_otel", subDocument(traceparentA)}}, nil, nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update in parts": {
 			event: updateEvent(D{{"_otel.traceparent", traceparentA}}, nil, nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update in parts, completed": {
 			event: updateEvent(D{{"_otel.traceparent", traceparentA}}, with(traceparentA, E{"tracestate", "v=1"}), nil),
-			want:  traceparentA, tracestate: "v=1", origin: mongocarrier.Written,
+			want:  traceparentA, tracestate: "v=1", source: mongocarrier.ContextSourceWritten,
 		},
 		"update in parts, the document is newer": {
 			event: updateEvent(D{{"_otel.traceparent", traceparentA}}, with(traceparentB, E{"tracestate", "v=1"}), nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update of a part that stayed in one context": {
 			event: updateEvent(D{{"_otel.waybill", waybillA}}, with(traceparentA, E{"waybill", waybillA}), nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update that did not touch it": {
 			event: updateEvent(D{{"n", 1}}, with(traceparentA), with(traceparentB)),
-			want:  traceparentA, origin: mongocarrier.Creation,
+			want:  traceparentA, source: mongocarrier.ContextSourceCreation,
 		},
 		"update of a field of a like name": {
 			event: updateEvent(D{{"_otelx", subDocument(traceparentB)}, {"_otel_next", subDocument(traceparentB)}}, with(traceparentA), nil),
-			want:  traceparentA, origin: mongocarrier.Creation,
+			want:  traceparentA, source: mongocarrier.ContextSourceCreation,
 		},
 		"update, the document is gone": {
 			event: append(updateEvent(D{{"n", 1}}, nil, with(traceparentA)), E{"fullDocument", nil}),
-			want:  traceparentA, origin: mongocarrier.PreImage,
+			want:  traceparentA, source: mongocarrier.ContextSourcePreImage,
 		},
 		"update, the last writer": {
 			event: updateEvent(D{{"n", 1}, {"_otel_last", subDocument(traceparentA)}}, with(traceparentB), nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update, the last writer of two": {
 			event: updateEvent(D{{"_otel", subDocument(traceparentB)}, {"_otel_last", subDocument(traceparentA)}}, nil, nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update, the last writer is garbage": {
 			event: updateEvent(D{{"_otel", subDocument(traceparentA)}, {"_otel_last", 7}}, nil, nil),
-			want:  traceparentA, origin: mongocarrier.Written,
+			want:  traceparentA, source: mongocarrier.ContextSourceWritten,
 		},
 		"update with nothing": {event: updateEvent(D{{"n", 1}}, nil, nil)},
 		"update that wrote garbage": {
 			event: updateEvent(D{{"_otel", 7}}, with(traceparentA), nil),
-			want:  traceparentA, origin: mongocarrier.Creation,
+			want:  traceparentA, source: mongocarrier.ContextSourceCreation,
 		},
 		"delete": {
 			event: D{{"operationType", "delete"}, {"fullDocumentBeforeChange", with(traceparentA)}},
-			want:  traceparentA, origin: mongocarrier.PreImage,
+			want:  traceparentA, source: mongocarrier.ContextSourcePreImage,
 		},
 		"delete without a pre-image": {event: D{{"operationType", "delete"}, {"documentKey", D{{"_id", 1}}}}},
 		"drop":                       {event: D{{"operationType", "drop"}, {"fullDocument", with(traceparentA)}}},
@@ -116,25 +146,24 @@ func TestReadChangeEvent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			remote, origin := mongocarrier.ReadChangeEvent(encode(t, c.event), full())
-			if got := traceparent(remote); got != c.want || origin != c.origin || remote.SpanContext().TraceState().String() != c.tracestate {
-				t.Errorf("%s, %q, %v; want %s, %q, %v", got, remote.SpanContext().TraceState(), origin, c.want, c.tracestate, c.origin)
+			remote, source := mongocarrier.ReadChangeEvent(encode(t, c.event), full())
+			if got := traceparent(remote); got != c.want || source != c.source || remote.SpanContext().TraceState().String() != c.tracestate {
+				t.Errorf("%s, %q, %v; want %s, %q, %v", got, remote.SpanContext().TraceState(), source, c.want, c.tracestate, c.source)
 			}
 		})
 	}
 	for _, bad := range []Raw{nil, {}, {1, 2, 3}, encode(t, D{{"operationType", "insert"}})[:12]} {
-		if remote, origin := mongocarrier.ReadChangeEvent(bad, full()); remote.Err() == nil || origin != mongocarrier.None {
-			t.Errorf("%q: %v", bad, origin)
+		if remote, source := mongocarrier.ReadChangeEvent(bad, full()); remote.Err() == nil || source != mongocarrier.ContextSourceNone {
+			t.Errorf("%q: %v", bad, source)
 		}
 	}
 }
 
-// Rules 12 and 28.
-func TestReadChangeEventOfOtherFieldsAndForms(t *testing.T) {
+func TestReadChangeEvent_OtherFieldsAndForms(t *testing.T) {
 	t.Parallel()
 	nested := mongocarrier.WithField("meta.trace")
-	flat := mongocarrier.WithForm(mongocarrier.Flat)
-	outbox := mongocarrier.WithForm(mongocarrier.Properties)
+	flat := mongocarrier.WithForm(mongocarrier.FormFlat)
+	outbox := mongocarrier.WithForm(mongocarrier.FormProperties)
 	for name, c := range map[string]struct {
 		updated D
 		opts    []mongocarrier.Option
@@ -147,29 +176,28 @@ func TestReadChangeEventOfOtherFieldsAndForms(t *testing.T) {
 		"flat, outer field": {D{{"meta", subDocument(traceparentA)}}, []mongocarrier.Option{flat, mongocarrier.WithField("meta")}},
 		"outbox":            {D{{"tracingspancontext", "traceparent=" + traceparentA}}, []mongocarrier.Option{outbox}},
 	} {
-		remote, origin := mongocarrier.ReadChangeEvent(encode(t, updateEvent(c.updated, nil, nil)), append(c.opts, w3c())...)
-		if traceparent(remote) != traceparentA || origin != mongocarrier.Written {
-			t.Errorf("%s: %q, %v", name, traceparent(remote), origin)
+		remote, source := mongocarrier.ReadChangeEvent(encode(t, updateEvent(c.updated, nil, nil)), append(c.opts, w3c())...)
+		if traceparent(remote) != traceparentA || source != mongocarrier.ContextSourceWritten {
+			t.Errorf("%s: %q, %v", name, traceparent(remote), source)
 		}
 	}
 }
 
-// Rule 29: a flat context stands among fields that an update changes without it.
-func TestReadChangeEventOfAnUpdateBesideAFlatContext(t *testing.T) {
+// A flat context is among fields that an update changes without it.
+func TestReadChangeEvent_UpdateBesideAFlatContext(t *testing.T) {
 	t.Parallel()
 	for field, c := range map[string]struct{ updated, full D }{
 		"":     {D{{"n", 1}}, D{{"n", 1}, {"traceparent", traceparentA}}},
 		"meta": {D{{"meta.n", 1}}, D{{"meta", D{{"n", 1}, {"traceparent", traceparentA}}}}},
 	} {
-		remote, origin := mongocarrier.ReadChangeEvent(encode(t, updateEvent(c.updated, c.full, nil)),
-			w3c(), mongocarrier.WithForm(mongocarrier.Flat), mongocarrier.WithField(field))
-		if traceparent(remote) != traceparentA || origin != mongocarrier.Creation {
-			t.Errorf("%q: %q, %v", field, traceparent(remote), origin)
+		remote, source := mongocarrier.ReadChangeEvent(encode(t, updateEvent(c.updated, c.full, nil)),
+			w3c(), mongocarrier.WithForm(mongocarrier.FormFlat), mongocarrier.WithField(field))
+		if traceparent(remote) != traceparentA || source != mongocarrier.ContextSourceCreation {
+			t.Errorf("%q: %q, %v", field, traceparent(remote), source)
 		}
 	}
 }
 
-// Rule 23.
 func TestIsOnlyContext(t *testing.T) {
 	t.Parallel()
 	event := func(updated D, removed ...any) D {
@@ -178,7 +206,7 @@ func TestIsOnlyContext(t *testing.T) {
 		}
 		return D{{"operationType", "update"}, {"updateDescription", D{{"updatedFields", updated}, {"removedFields", removed}}}}
 	}
-	flat := mongocarrier.WithForm(mongocarrier.Flat)
+	flat := mongocarrier.WithForm(mongocarrier.FormFlat)
 	for name, c := range map[string]struct {
 		event D
 		opts  []mongocarrier.Option
@@ -208,10 +236,10 @@ func TestIsOnlyContext(t *testing.T) {
 	}
 }
 
-func TestOriginString(t *testing.T) {
+func TestContextSource_String(t *testing.T) {
 	t.Parallel()
 	got := []string{}
-	for o := mongocarrier.None; o <= mongocarrier.PreImage+1; o++ {
+	for o := mongocarrier.ContextSourceNone; o <= mongocarrier.ContextSourcePreImage+1; o++ {
 		got = append(got, o.String())
 	}
 	if diff := cmp.Diff([]string{"none", "written", "creation", "pre_image", "none"}, got); diff != "" {
@@ -272,8 +300,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// Rule 29.
-func TestChangeEventsContinuesWhatTheChangeWrote(t *testing.T) {
+func TestChangeEvents_ContinueWhatTheChangeWrote(t *testing.T) {
 	t.Parallel()
 	ambient := spanCtx(t, traceparentB)
 	s := &stream{docs: []Raw{
@@ -291,5 +318,5 @@ func TestChangeEventsContinuesWhatTheChangeWrote(t *testing.T) {
 
 // traceparentOf returns the span context of ctx as text, or "".
 func traceparentOf(ctx context.Context) string {
-	return traceparent(mongocarrier.Capture(ctx, w3c()).Remote(w3c())) //nolint:contextcheck // reading takes none.
+	return traceparent(mongocarrier.Capture(ctx, w3cContext).Remote(w3cContext)) //nolint:contextcheck // reading takes none.
 }

@@ -9,38 +9,37 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
+	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rules 36 and 37.
 func TestComment(t *testing.T) {
 	t.Parallel()
 	ctx := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice")
 	for _, c := range []struct {
 		comment string
-		opts    []mongocarrier.Option
+		opts    []propagation.Option
 		want    string
 	}{
 		{"find orders", nil, "find orders traceparent='" + traceparentA + "' tracestate='vendor=1'"},
 		{"", nil, "traceparent='" + traceparentA + "' tracestate='vendor=1'"},
 		{"mine traceparent='x'", nil, "mine traceparent='x'"},
-		{"", []mongocarrier.Option{mongocarrier.WithBaggage("user")}, "traceparent='" + traceparentA + "' tracestate='vendor=1'"},
-		{"q", []mongocarrier.Option{mongocarrier.WithPropagator(legacy{"k", "it's"})}, "q k='it%27s'"},
-		{"q", []mongocarrier.Option{mongocarrier.WithPropagator(legacy{"k", "\xff"})}, "q"},
+		{"", []propagation.Option{propagation.WithBaggage("user")}, "traceparent='" + traceparentA + "' tracestate='vendor=1'"},
+		{"q", []propagation.Option{propagation.WithPropagator(legacy{"k", "it's"})}, "q k='it%27s'"},
+		{"q", []propagation.Option{propagation.WithPropagator(legacy{"k", "\xff"})}, "q"},
 	} {
-		if got := mongocarrier.Comment(ctx, c.comment, append([]mongocarrier.Option{full()}, c.opts...)...); got != c.want {
+		if got := mongocarrier.Comment(ctx, c.comment, append([]propagation.Option{fullContext}, c.opts...)...); got != c.want {
 			t.Errorf("%q became %q, want %q", c.comment, got, c.want)
 		}
 	}
-	if got := mongocarrier.Comment(t.Context(), "find orders", full()); got != "find orders" {
+	if got := mongocarrier.Comment(t.Context(), "find orders", fullContext); got != "find orders" {
 		t.Errorf("without a span: %q", got)
 	}
 }
 
-// Rule 36.
 func TestCommentDocument(t *testing.T) {
 	t.Parallel()
 	ctx := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice")
-	opts := []mongocarrier.Option{full(), mongocarrier.WithBaggage("user")}
+	opts := []propagation.Option{fullContext, propagation.WithBaggage("user")}
 	for _, c := range []struct{ comment, want any }{
 		{nil, map[string]any{"traceparent": traceparentA, "tracestate": "vendor=1"}},
 		{"find", map[string]any{"text": "find", "traceparent": traceparentA, "tracestate": "vendor=1"}},

@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package mongocarrier carries a trace context in the documents of MongoDB, so
-// that a flow goes on in the one who polls a collection or reads a change
+// that a flow continues in the program that polls a collection or reads a change
 // stream. It works with both drivers and imports neither.
 //
 // # When
 //
 // Use it where one service writes a document and another works on it: a
 // collection that is used as a queue, an outbox, a change stream, a copy into
-// another store. What instruments the driver makes spans of its commands; these
-// end at the server, and nobody who reads the document learns of them.
+// another store. Instrumentation of the driver makes spans of its commands; these
+// end at the server, and readers of the document learn nothing of them.
 //
 // # How
 //
@@ -20,135 +20,135 @@
 //	M    bson.M, or any map[string]any
 //	Raw  bson.Raw, or any []byte that is BSON; nothing is decoded
 //
-// InjectD, InjectM and InjectRaw put the context in, ExtractD, ExtractM and
-// ExtractRaw take it into a ctx, ReadD, ReadM and ReadRaw return it to be looked
-// at or handed to [Process], and StripD, StripM and StripRaw return the document
-// without it. The user's own struct has a field of type [TraceContext]. In a
-// document the context is
+// [InjectD], [InjectM] and [InjectRaw] return a copy of the document with the
+// context; [ExtractD], [ExtractM] and [ExtractRaw] return a ctx with the context
+// of the document; [ReadD], [ReadM] and [ReadRaw] return it for [Process]; and
+// [StripD], [StripM] and [StripRaw] return the document without it. A struct of
+// the user's has a [Field]. In a document the context is
 //
 //	{_id: 1, …, _otel: {traceparent: "00-…-01", tracestate: "…", waybill: "00-…-0001"}}
 //
 // in the field that [WithField] names, _otel by default, and in the form that
-// [WithForm] sets. However a decoder hands the field back, as D, M, a map, bytes,
-// a raw value, a struct or text, it is read.
+// [WithForm] sets. The field is read in every shape that a decoder or another
+// program gives it: D, M, a map, bytes, a raw value, a struct, a list of pairs,
+// or text, which may be JSON.
 //
-// A collection as a queue: the producer injects, and the poller claims a
-// document and handles it in a span that goes on with the producer's trace. The
-// claim sets fields of its own and so leaves the context alone:
+// A collection as a queue: the producer injects, and the poller claims a document
+// and handles it in a span that continues the producer's trace. The claim sets
+// fields of its own and leaves the context alone:
 //
 //	doc := mongocarrier.InjectD(ctx, bson.D{{"state", "new"}, {"order", 42}})
 //	_, err := jobs.InsertOne(ctx, doc)
 //
+//	consumer := mongocarrier.NewConsumer("jobs") // once
 //	claimed, err := jobs.FindOneAndUpdate(ctx, isNew, isTaken).Raw()
-//	err = mongocarrier.Process(ctx, mongocarrier.ReadRaw(claimed), func(ctx context.Context) error {
+//	err = consumer.Process(ctx, mongocarrier.ReadRaw(claimed), func(ctx context.Context) error {
 //		return handle(ctx, claimed)
-//	}, mongocarrier.WithCollection("jobs"), mongocarrier.WithAttempt(attempts))
+//	}, mongocarrier.WithAttempt(attempts))
 //
-// An update writes a context where [SetFields] says, or with a pipeline
-// [PipelineStage]: that of the one who made the document, that of the last one
-// who wrote, or both.
+// An update writes a context where [SetFields] says, or in a pipeline
+// [PipelineStage]: that of the creation, that of the last writer, or both.
 //
 // A change stream: [ReadChangeEvent] returns the context of an event and its
-// [Origin], which says whether the change wrote that context or found it there.
-// [WithOrigin] makes a link of what is older than the change. Who writes back
-// skips events of which [IsOnlyContext] is true. [ChangeEvents] and [Documents]
-// hand out a stream or a cursor together with the ctx of each document.
+// [ContextSource], which tells whether the change wrote that context. With
+// [WithContextSource], a context older than the change is linked. A program that
+// writes back skips events for which [IsOnlyContext] is true. [ChangeEvents] and
+// [Documents] iterate over a stream or a cursor with the ctx of each document.
 //
-// An outbox: the relay calls what forwards the document in Process, so that its
-// own span is between the two, and injects from the ctx it is given into the
-// next carrier. What the document holds stays. For the outbox connector of
-// Debezium the form is [Properties].
+// An outbox: the relay calls the function that forwards the document in
+// [Consumer.Process], so that its own span is between the two, and injects from
+// the ctx it is given into the next carrier. The document keeps its context. For
+// the outbox connector of Debezium the form is [FormProperties].
 //
-// Documents that are written together share what [Capture] returned, with
-// [WithCaptured]; and so does what a driver may run twice, such as the callback
-// of a transaction or a bulk write, which then writes the same again. A collection
+// Documents that are written together share what [Capture] has returned, with
+// [WithCaptured]; so does what a driver may run twice, such as the callback of a
+// transaction or a bulk write, which then writes the same again. A collection
 // whose schema allows no other fields takes those of [JSONSchemaProperties].
 //
 // [Comment] and [CommentDocument] are for the logs and the profiler of the
-// server. They reach nobody who reads documents.
+// server. They do not reach readers of documents.
 //
 // # Telemetry
 //
-// [Process] and [ProcessBatch] record one span; the rest of the package records
-// nothing. With C the collection of [WithCollection]:
+// A [Consumer] records one span for a call; the rest of the package records
+// nothing. With C the name of the collection:
 //
 //	process C  CONSUMER  a document, with a link to its context, which is the parent
 //	                     too unless ctx has a span or the context is an old one; or
 //	                     a batch, with a link to each context
 //
-// Without a collection the name is process. The attributes are
+// If the collection has no name, the span is called process. The attributes are
 //
-//	messaging.system                         mongodb
-//	messaging.operation.name                 process
-//	messaging.operation.type                 process
-//	messaging.destination.name               the collection, if there is one
-//	messaging.batch.message_count            of a batch: all documents, with a context or not
-//	messaging.mongodb.document.age_seconds   since the oldest document was sent, if known
-//	messaging.mongodb.document.attempt       of [WithAttempt]
-//	messaging.mongodb.document.origin        of [WithOrigin]: written, creation, pre_image
-//	error.type                               see below
-//	waybill.link_count                       how many contexts a span of several handles
+//	messaging.system                 mongodb
+//	messaging.operation.name         process
+//	messaging.operation.type         process
+//	messaging.destination.name       the collection, if it has a name
+//	messaging.batch.message_count    of a batch: all documents, with a context or not
+//	waybill.document.age_seconds     since the oldest document was sent, if known
+//	waybill.document.attempt         of [WithAttempt]
+//	waybill.document.context_source  of [WithContextSource]: written, creation, pre_image
+//	waybill.link_count               how many contexts a span of several handles
+//	error.type                       as package observe says
 //
-// The error.type and the outcome are those of package observe. The text of an
-// error is not recorded. Canceled work is not an error of the span.
+// The text of an error is not recorded; to see it as the description of the span,
+// use WithErrorDescription(nil). Canceled work is not an error of the span.
 //
-// There are no metrics but those of an [Observer]: the time a document was in
-// the queue, the time since its data set out, and documents by outcome, which is
-// success, failure, timeout, cancelled or panic. It is told of what was dropped
-// for one of these reasons:
+// With a MeterProvider, a Consumer records messaging.process.duration and
+// messaging.client.consumed.messages, with the same attributes as far as they are
+// bounded. An observer, see [WithObserver], is notified of the time that a
+// document was in the queue, the time since its data entered the flow, the
+// documents by outcome, and what was lost.
 //
-//	malformed_context  a document held a context that is none
-//	clock_skew         a time was in the future, and counted as now
-//
-// What keeps a context out of a document is reported to OpenTelemetry's error
-// handler, each kind once a process: a document that would exceed 16 MiB, a path
-// through a value that is no document, two fields of an update that overlap.
+// A document that cannot have a context is reported to OpenTelemetry's error
+// handler, once a process for each reason: it would exceed 16 MiB, the path leads
+// through a value that is not a document, or two fields of an update overlap.
 //
 // # Guarantees
 //
-//   - The fields of the user keep their values, their order and, in Raw, their
-//     bytes. The context is the last element, or stays where it stood.
-//   - A context is replaced whole: nothing of an earlier one is left beside it,
-//     and no second field of its name.
-//   - An inject without a valid span changes nothing, unless
-//     [WithPolicy] says so.
-//   - Extraction never fails and never logs. What is malformed counts as absent,
-//     and a span that is in ctx already stays.
-//   - Nothing read from Raw is kept, so a cursor may go on.
-//   - Bytes that are not BSON come back as they were, with [ErrMalformed].
-//   - No baggage is written or read, except what [WithBaggage] names: documents
-//     and their backups outlive what may be in it.
-//   - Process returns what its function returned, and lets a panic go on with its
-//     own value. Observers, samplers and span processors may panic; an error of the
-//     driver comes back as it is, and nothing is written a second time.
-//   - Functions are safe for concurrent use on different documents. Those that
-//     write may write to the document they are given, as append does; with
-//     [WithCopy] they do not, and one document may be shared.
+//   - A document that is injected into is not modified, unless [WithInPlace] is
+//     given. The fields of the user keep their values, their order and, in Raw,
+//     their bytes. The context is the last element, or stays where it stood.
+//   - A context is replaced whole: no part of an earlier one is left beside it.
+//   - If ctx has no valid span, a context in the document stays, unless
+//     [propagation.WithPolicy] says otherwise. A waybill and allowed baggage are
+//     written without a span to a document that has no context.
+//   - Extraction never fails and never logs; a malformed context is treated as
+//     absent, and a span that is already in ctx stays. It takes time proportional
+//     to the size of the document.
+//   - Nothing read from Raw is kept, so that a cursor may move on.
+//   - Bytes that are not BSON are returned as they are, with [ErrMalformed].
+//   - No baggage is written or read but what [propagation.WithBaggage] names,
+//     because documents and their backups outlive it.
+//   - Process returns what its function has returned, and a panic continues with
+//     its own value. Observers, tracers and meters may panic.
+//   - Functions are safe for concurrent use, on the same document too if
+//     [WithInPlace] is not given.
 //
 // # Limits
 //
 // A traceparent adds 85 bytes to a document, a waybill 51, a tracestate 17 and
-// its length. A tracestate of more than 512 bytes is left out, and of baggage
-// what goes beyond 1024. The size of a document is known of Raw only: a D or an
-// M that is too big with its context is refused by the driver or the server.
+// its length. A tracestate of more than 512 bytes is left out, and of a baggage
+// the members beyond 1024 bytes. The size of a document is known of Raw only: a D
+// or an M that is too large with its context is refused by the driver or the
+// server. A text longer than 64 KiB and a value longer than 16 KiB are not read
+// as a context.
 //
 // Keep the field out of filters of upserts, unique indexes, shard keys, elements
-// for $addToSet and the metaField of a time series: it is another value each
-// time. Compare documents by [Digest] or after StripD, StripM or StripRaw.
+// for $addToSet and the metaField of a time series, because its value differs
+// each time. Compare documents by [Digest] or after StripD, StripM or StripRaw.
 //
 // A replacement is a new document, without a context unless one is injected. An
-// update in a context is a change, of which a change stream tells, even if it
+// update with a context is a change that a change stream reports, even if it
 // changes nothing else.
 //
-// An event of an update holds no context if neither the update wrote one nor the
+// An event of an update has no context if neither the update wrote one nor the
 // stream asks for the full document; one of a delete needs the document before
 // the change, which MongoDB 6.0 and later keep if the collection says so.
 //
 // Whoever can write to a collection can write a context. Between parties that do
-// not trust each other, say [propagation.WithUntrusted] in [WithStartOptions].
-// Documents may be older than any trace is kept: [propagation.WithMaxAge].
+// not trust each other, give [propagation.WithUntrusted] to [WithStartOptions].
+// Documents may be older than any trace is kept: see [propagation.WithMaxAge].
 //
-// [LenientField] is lenient with driver v2 only. The context does not travel in
-// the documents that the driver and the server exchange about a command, and so
-// it is no concern of a mongos, a replica or an index.
+// [LenientField] is lenient with driver v2 only. The context is not in the
+// commands that the driver and the server exchange.
 package mongocarrier

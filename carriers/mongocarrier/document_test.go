@@ -10,9 +10,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 	"github.com/waybill-go/waybill/propagation"
@@ -22,8 +24,7 @@ func order() D {
 	return D{{"_id", "o-1"}, {"status", "new"}, {"total", 42}, {"tags", []any{"a", "b"}}, {"meta", D{{"source", "shop"}}}}
 }
 
-// Rule 1.
-func TestInjectWritesOneSubDocument(t *testing.T) {
+func TestInject_OneSubDocument(t *testing.T) {
 	t.Parallel()
 	eachShape(t, func(t *testing.T, s shape) {
 		got := plain(t, s.inject(t, stateCtx(t, traceparentA, "vendor=1"), s.make(t, order()), w3c()))
@@ -43,15 +44,14 @@ func TestInjectWritesOneSubDocument(t *testing.T) {
 		if diff := cmp.Diff(before, s.inject(t, onlyBaggage, s.make(t, order()), full())); diff != "" {
 			t.Errorf("with baggage and no span: %s", diff)
 		}
-		got = plain(t, s.inject(t, onlyBaggage, s.make(t, order()), full(), mongocarrier.WithBaggage("user")))
+		got = plain(t, s.inject(t, onlyBaggage, s.make(t, order()), full(propagation.WithBaggage("user"))))
 		if diff := cmp.Diff(any(D{{"baggage", "user=alice"}}), at(got, "_otel")); diff != "" {
 			t.Errorf("with allowed baggage and no span: %s", diff)
 		}
 	})
 }
 
-// Rule 1, for the keys of the default propagator.
-func TestInjectWritesTheWaybillToo(t *testing.T) {
+func TestInject_WaybillOfTheDefaultPropagator(t *testing.T) {
 	t.Parallel()
 	eachShape(t, func(t *testing.T, s shape) {
 		got := at(plain(t, s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())), "_otel").(D)
@@ -63,8 +63,7 @@ func TestInjectWritesTheWaybillToo(t *testing.T) {
 	})
 }
 
-// Rule 2.
-func TestFlagsTravelBitForBit(t *testing.T) {
+func TestInject_FlagsBitForBit(t *testing.T) {
 	t.Parallel()
 	for _, flags := range []string{"00", "01", "02", "03"} {
 		eachShape(t, func(t *testing.T, s shape) {
@@ -77,12 +76,11 @@ func TestFlagsTravelBitForBit(t *testing.T) {
 	}
 }
 
-// Rule 3.
-func TestSecondInjectLeavesNothingOfTheFirst(t *testing.T) {
+func TestInject_LeavesNothingOfTheFirstContext(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		eachShape(t, func(t *testing.T, s shape) {
-			opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form), mongocarrier.WithBaggage("user")}
+			opts := []mongocarrier.Option{full(propagation.WithBaggage("user")), mongocarrier.WithForm(form)}
 			first := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice")
 			doc := s.inject(t, first, s.make(t, order()), opts...)
 			if r := s.read(doc, opts...); r.SpanContext().TraceState().Len() != 1 || r.Baggage().Len() != 1 {
@@ -97,10 +95,9 @@ func TestSecondInjectLeavesNothingOfTheFirst(t *testing.T) {
 	}
 }
 
-// Rule 3.
-func TestPolicyWithoutASpan(t *testing.T) {
+func TestInject_PolicyWithoutASpan(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		eachShape(t, func(t *testing.T, s shape) {
 			opts := []mongocarrier.Option{w3c(), mongocarrier.WithForm(form)}
 			with := func() any { return s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...) }
@@ -109,13 +106,13 @@ func TestPolicyWithoutASpan(t *testing.T) {
 				propagation.KeepExisting: with(),
 				propagation.Replace:      s.make(t, order()),
 			} {
-				got := s.inject(t, t.Context(), with(), append(opts, mongocarrier.WithPolicy(policy))...)
+				got := s.inject(t, t.Context(), with(), append(opts, w3c(propagation.WithPolicy(policy)))...)
 				if diff := cmp.Diff(plain(t, want), plain(t, got)); diff != "" {
 					t.Errorf("form %d, policy %d: %s", form, policy, diff)
 				}
 			}
 			// Nothing to remove.
-			got := s.inject(t, t.Context(), s.make(t, order()), append(opts, mongocarrier.WithPolicy(propagation.Replace))...)
+			got := s.inject(t, t.Context(), s.make(t, order()), append(opts, w3c(propagation.WithPolicy(propagation.Replace)))...)
 			if diff := cmp.Diff(s.make(t, order()), got); diff != "" {
 				t.Errorf("form %d, nothing there: %s", form, diff)
 			}
@@ -123,28 +120,26 @@ func TestPolicyWithoutASpan(t *testing.T) {
 	}
 }
 
-// Rule 3.
-func TestKeepExistingKeepsAValidContextOnly(t *testing.T) {
+func TestInject_KeepExistingKeepsAValidContextOnly(t *testing.T) {
 	t.Parallel()
-	keep := mongocarrier.WithPolicy(propagation.KeepExisting)
+	keep := w3c(propagation.WithPolicy(propagation.KeepExisting))
 	eachShape(t, func(t *testing.T, s shape) {
-		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c(), keep)
-		doc = s.inject(t, spanCtx(t, traceparentB), doc, w3c(), keep)
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), keep)
+		doc = s.inject(t, spanCtx(t, traceparentB), doc, keep)
 		if got := traceparent(s.read(doc, w3c())); got != traceparentA {
 			t.Errorf("a valid context became %s", got)
 		}
 		bad := append(order(), E{"_otel", D{{"traceparent", "garbage"}}})
-		doc = s.inject(t, spanCtx(t, traceparentB), s.make(t, bad), w3c(), keep)
+		doc = s.inject(t, spanCtx(t, traceparentB), s.make(t, bad), keep)
 		if got := traceparent(s.read(doc, w3c())); got != traceparentB {
 			t.Errorf("garbage was kept: %q", got)
 		}
 	})
 }
 
-// Rule 4.
-func TestReinjectReplacesTheSameElement(t *testing.T) {
+func TestInject_ReplacesTheSameElement(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		eachShape(t, func(t *testing.T, s shape) {
 			opts := []mongocarrier.Option{w3c(), mongocarrier.WithForm(form)}
 			doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
@@ -160,8 +155,8 @@ func TestReinjectReplacesTheSameElement(t *testing.T) {
 	}
 }
 
-// Rule 4: where the user has put the field, it stays.
-func TestReinjectKeepsThePlaceOfTheField(t *testing.T) {
+// Where the user has put the field, it stays.
+func TestInject_KeepsThePlaceOfTheField(t *testing.T) {
 	t.Parallel()
 	for _, s := range shapes() {
 		if s.name == "M" {
@@ -180,18 +175,18 @@ func TestReinjectKeepsThePlaceOfTheField(t *testing.T) {
 	}
 }
 
-// Rule 4: of two fields of one name the server and the drivers may take either,
+// Of two fields of one name the server and the drivers may take either,
 // so none is left beside the new context, and none of a stripped document.
-func TestDuplicatesOfTheFieldGo(t *testing.T) {
+func TestInject_RemovesDuplicatesOfTheField(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat} {
 		for _, path := range []string{"", "meta.trace"} {
 			opts := []mongocarrier.Option{w3c(), mongocarrier.WithForm(form), mongocarrier.WithField(path)}
 			old := D{{"x", 1}, {"_otel", "old"}, {"y", 2}, {"_otel", D{{"traceparent", traceparentB}}}, {"z", 3}, {"_otel", 7}}
-			if form == mongocarrier.Flat {
+			if form == mongocarrier.FormFlat {
 				old = D{{"x", 1}, {"traceparent", "old"}, {"y", 2}, {"traceparent", traceparentB}, {"z", 3}, {"traceparent", 7}}
 			}
-			if path != "" && form == mongocarrier.SubDocument {
+			if path != "" && form == mongocarrier.FormSubDocument {
 				for i := 1; i < len(old); i += 2 {
 					old[i].Key = "trace"
 				}
@@ -212,7 +207,7 @@ func TestDuplicatesOfTheFieldGo(t *testing.T) {
 				}
 				want := D{{"x", 1}, {"y", 2}, {"z", 3}}
 				switch {
-				case path != "" && form == mongocarrier.SubDocument:
+				case path != "" && form == mongocarrier.FormSubDocument:
 					want = D{{"meta", want}}
 				case path != "":
 					want = D{{"meta", D{{"trace", want}}}}
@@ -225,10 +220,9 @@ func TestDuplicatesOfTheFieldGo(t *testing.T) {
 	}
 }
 
-// Rule 5.
-func TestContextIsTheLastElement(t *testing.T) {
+func TestInject_ContextIsTheLastElement(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormProperties} {
 		eachShape(t, func(t *testing.T, s shape) {
 			got := plain(t, s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c(), mongocarrier.WithForm(form)))
 			if s.name != "M" {
@@ -246,8 +240,7 @@ func TestContextIsTheLastElement(t *testing.T) {
 	}
 }
 
-// Rule 6.
-func TestInjectDSparesTheNextElementOfAnAlias(t *testing.T) {
+func TestInjectD_SparesTheNextElementOfAnAlias(t *testing.T) {
 	t.Parallel()
 	base := append(make(D, 0, 8), D{{"_id", 1}, {"a", 1}}...)
 	alias := append(base, E{"alias", true}) //nolint:gocritic // two slices, one array: the point.
@@ -260,8 +253,8 @@ func TestInjectDSparesTheNextElementOfAnAlias(t *testing.T) {
 	}
 }
 
-// Rule 6: two documents that start with the same elements.
-func TestInjectDTwiceFromOneBase(t *testing.T) {
+// Two documents start with the same elements.
+func TestInjectD_TwiceFromOneBase(t *testing.T) {
 	t.Parallel()
 	base := append(make(D, 0, 8), E{"_id", 1})
 	a := mongocarrier.InjectD(spanCtx(t, traceparentA), base, w3c())
@@ -274,8 +267,8 @@ func TestInjectDTwiceFromOneBase(t *testing.T) {
 	}
 }
 
-// Rule 6: two documents that hold the same nested one.
-func TestDocumentsCanShareANestedOne(t *testing.T) {
+// Two documents have the same nested one.
+func TestInject_DocumentsThatShareANestedOne(t *testing.T) {
 	t.Parallel()
 	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.trace")}
 	for name, meta := range map[string]any{"D": D{{"source", "shop"}}, "M": M{"source": "shop"}, "Raw": encode(t, D{{"source", "shop"}})} {
@@ -294,8 +287,8 @@ func TestDocumentsCanShareANestedOne(t *testing.T) {
 	}
 }
 
-// Rule 6: the documents of a cursor lie one behind the other in one buffer.
-func TestInjectRawSparesTheNextDocumentOfABatch(t *testing.T) {
+// The documents of a cursor are one behind the other in one buffer.
+func TestInjectRaw_SparesTheNextDocumentOfABatch(t *testing.T) {
 	t.Parallel()
 	first, second := encode(t, order()), encode(t, D{{"_id", "o-2"}, {"n", 2}})
 	batch := slices.Concat([]byte{0x03, '0', 0}, first, []byte{0x03, '1', 0}, second, []byte{0, 0, 0, 0, 0, 0, 0, 1})
@@ -310,12 +303,11 @@ func TestInjectRawSparesTheNextDocumentOfABatch(t *testing.T) {
 	}
 }
 
-// Rule 6.
-func TestWithCopyLeavesTheDocumentAlone(t *testing.T) {
+func TestInject_DoesNotModifyTheDocument(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"_otel", "meta.trace", "new.trace"} {
 		eachShape(t, func(t *testing.T, s shape) {
-			opts := []mongocarrier.Option{w3c(), mongocarrier.WithCopy(), mongocarrier.WithField(field)}
+			opts := []mongocarrier.Option{w3c(), mongocarrier.WithField(field)}
 			doc := s.make(t, order())
 			a := s.inject(t, spanCtx(t, traceparentA), doc, opts...)
 			if diff := cmp.Diff(s.make(t, order()), doc); diff != "" {
@@ -325,15 +317,14 @@ func TestWithCopyLeavesTheDocumentAlone(t *testing.T) {
 			if traceparent(s.read(a, opts...)) != traceparentA || traceparent(s.read(b, opts...)) != traceparentB {
 				t.Errorf("%s: the copies share a context", field)
 			}
-			if s.inject(t, t.Context(), b, mongocarrier.WithPolicy(propagation.Replace), w3c(), mongocarrier.WithCopy(), mongocarrier.WithField(field)); traceparent(s.read(b, opts...)) != traceparentB {
+			if s.inject(t, t.Context(), b, w3c(propagation.WithPolicy(propagation.Replace)), mongocarrier.WithField(field)); traceparent(s.read(b, opts...)) != traceparentB {
 				t.Errorf("%s: removing wrote to the document", field)
 			}
 		})
 	}
 }
 
-// Rule 6.
-func TestHundredGoroutinesShareOneDocument(t *testing.T) {
+func TestInject_Goroutines(t *testing.T) {
 	t.Parallel()
 	eachShape(t, func(t *testing.T, s shape) {
 		shared := s.inject(t, spanCtx(t, traceparentB), s.make(t, order()), full())
@@ -341,7 +332,7 @@ func TestHundredGoroutinesShareOneDocument(t *testing.T) {
 		for i := range 100 {
 			wg.Go(func() {
 				tp := fmt.Sprintf("00-%032x-%016x-01", i+1, i+1)
-				own := s.inject(t, spanCtx(t, tp), shared, full(), mongocarrier.WithCopy())
+				own := s.inject(t, spanCtx(t, tp), shared, full())
 				if got := traceparent(s.read(own, full())); got != tp {
 					t.Errorf("got %s, want %s", got, tp)
 				}
@@ -354,8 +345,7 @@ func TestHundredGoroutinesShareOneDocument(t *testing.T) {
 	})
 }
 
-// Rule 7.
-func TestInjectIntoNothing(t *testing.T) {
+func TestInject_EmptyDocuments(t *testing.T) {
 	t.Parallel()
 	ctx := spanCtx(t, traceparentA)
 	if got := traceparent(mongocarrier.ReadD(mongocarrier.InjectD(ctx, D(nil), w3c()), w3c())); got != traceparentA {
@@ -376,10 +366,9 @@ func TestInjectIntoNothing(t *testing.T) {
 	}
 }
 
-// Rule 12.
-func TestNestedFields(t *testing.T) {
+func TestWithField_NestedFields(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		for _, field := range []string{"meta.trace", "meta.a.b.c", "x.y"} {
 			eachShape(t, func(t *testing.T, s shape) {
 				opts := []mongocarrier.Option{w3c(), mongocarrier.WithField(field), mongocarrier.WithForm(form)}
@@ -408,14 +397,14 @@ func TestNestedFields(t *testing.T) {
 	}
 }
 
-// Rule 12: the drivers know a document by its type.
-func TestNestedDocumentsThatAreMadeAreOfTheUsersType(t *testing.T) {
+// The drivers recognize a document by its type.
+func TestWithField_MakesDocumentsOfTheUsersType(t *testing.T) {
 	t.Parallel()
 	ctx := spanCtx(t, traceparentA)
 	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("a.b.c.trace")}
 	var ofCarrier D
 	mongocarrier.NewD(&ofCarrier, opts...).Set("traceparent", traceparentA)
-	want := D{{"a", D{{"b", D{{"c", D{{"trace", &mongocarrier.TraceContext{Traceparent: traceparentA}}}}}}}}}
+	want := D{{"a", D{{"b", D{{"c", D{{"trace", &mongocarrier.Field{Traceparent: traceparentA}}}}}}}}}
 	for what, got := range map[string]D{
 		"InjectD":               mongocarrier.InjectD(ctx, D{}, opts...),
 		"InjectD, half of them": mongocarrier.InjectD(ctx, D{{"a", D{}}}, opts...),
@@ -428,14 +417,14 @@ func TestNestedDocumentsThatAreMadeAreOfTheUsersType(t *testing.T) {
 	ofMap := M{}
 	mongocarrier.NewM(ofMap, opts...).Set("traceparent", traceparentA)
 	for what, got := range map[string]M{"InjectM": mongocarrier.InjectM(ctx, M{}, opts...), "NewM": ofMap} {
-		if diff := cmp.Diff(M{"a": M{"b": M{"c": M{"trace": &mongocarrier.TraceContext{Traceparent: traceparentA}}}}}, got); diff != "" {
+		if diff := cmp.Diff(M{"a": M{"b": M{"c": M{"trace": &mongocarrier.Field{Traceparent: traceparentA}}}}}, got); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
 }
 
-// Rule 12: a nested document of every shape in one of every other.
-func TestNestedDocumentsOfOtherShapes(t *testing.T) {
+// A nested document of every shape is in one of every other.
+func TestWithField_NestedDocumentsOfOtherShapes(t *testing.T) {
 	t.Parallel()
 	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.deep.trace")}
 	for name, meta := range map[string]func() any{
@@ -478,20 +467,19 @@ func TestNestedDocumentsOfOtherShapes(t *testing.T) {
 	}
 }
 
-// Rule 10.
-func TestKeysThatAFieldCannotHave(t *testing.T) {
+func TestInject_KeysThatAFieldCannotHave(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"ot-baggage-a.b", "$where", "a$b", "a\x00b", "100%", "%2E", "", "%", "uberctx-é", "plain"} {
-		for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+		for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 			eachShape(t, func(t *testing.T, s shape) {
 				p := legacy{key, "value"}
-				opts := []mongocarrier.Option{mongocarrier.WithPropagator(p), mongocarrier.WithForm(form)}
+				opts := []mongocarrier.Option{using(p), mongocarrier.WithForm(form)}
 				doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
 				if err := s.read(doc, opts...).Err(); err != nil {
 					t.Errorf("form %d, key %q: %v in %v", form, key, err, doc)
 				}
 				var names []string
-				if form == mongocarrier.Flat {
+				if form == mongocarrier.FormFlat {
 					names = keysOf(plain(t, doc))
 				} else if sub, ok := at(plain(t, doc), "_otel").(D); ok {
 					names = keysOf(sub)
@@ -510,19 +498,18 @@ func TestKeysThatAFieldCannotHave(t *testing.T) {
 	}
 }
 
-// Rule 11.
-func TestValuesThatAreNotText(t *testing.T) {
+func TestInject_ValuesThatAreNotText(t *testing.T) {
 	t.Parallel()
 	binary := legacy{"grpc-trace-bin", "\x00\x00\xff\xfe\x01"}
 	eachShape(t, func(t *testing.T, s shape) {
-		for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat} {
-			opts := []mongocarrier.Option{mongocarrier.WithPropagator(binary), mongocarrier.WithForm(form)}
+		for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat} {
+			opts := []mongocarrier.Option{using(binary), mongocarrier.WithForm(form)}
 			doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), opts...)
 			if err := s.read(doc, opts...).Err(); err != nil {
 				t.Errorf("form %d: %v in %v", form, err, doc)
 			}
 			path := []string{"_otel", "grpc-trace-bin"}
-			if form == mongocarrier.Flat {
+			if form == mongocarrier.FormFlat {
 				path = path[1:]
 			}
 			if got := at(plain(t, doc), path...); fmt.Sprintf("%T", got) != "[]uint8" {
@@ -532,19 +519,17 @@ func TestValuesThatAreNotText(t *testing.T) {
 	})
 	// As a decoder gives it back.
 	doc := M{"_otel": M{"grpc-trace-bin": Binary{Data: []byte(binary.value)}}}
-	if err := mongocarrier.ReadM(doc, mongocarrier.WithPropagator(binary)).Err(); err != nil {
+	if err := mongocarrier.ReadM(doc, using(binary)).Err(); err != nil {
 		t.Error(err)
 	}
 	// A string of a struct cannot hold it.
-	if got := mongocarrier.Capture(spanCtx(t, traceparentA), mongocarrier.WithPropagator(binary)); !got.IsZero() {
+	if got := mongocarrier.Capture(spanCtx(t, traceparentA), propagation.WithPropagator(binary)); !got.IsZero() {
 		t.Errorf("captured %+v", got)
 	}
 }
 
-// Rule 14.
-func TestReadTakesTheFieldInAnyShape(t *testing.T) {
+func TestRead_FieldOfAnyShape(t *testing.T) {
 	t.Parallel()
-	type named string
 	for name, value := range map[string]any{
 		"D":                 D{{"traceparent", traceparentA}},
 		"M":                 M{"traceparent": traceparentA},
@@ -557,8 +542,8 @@ func TestReadTakesTheFieldInAnyShape(t *testing.T) {
 		"Binary in D":       D{{"traceparent", Binary{Data: []byte(traceparentA)}}},
 		"bytes in M":        M{"traceparent": []byte(traceparentA)},
 		"named in M":        M{"traceparent": named(traceparentA)},
-		"TraceContext":      mongocarrier.TraceContext{Traceparent: traceparentA},
-		"*TraceContext":     &mongocarrier.TraceContext{Traceparent: traceparentA},
+		"Field":             mongocarrier.Field{Traceparent: traceparentA},
+		"*Field":            &mongocarrier.Field{Traceparent: traceparentA},
 		"LenientField":      mongocarrier.LenientField{Traceparent: traceparentA},
 		"tagged struct": struct {
 			TP string `bson:"traceparent,omitempty"`
@@ -568,6 +553,54 @@ func TestReadTakesTheFieldInAnyShape(t *testing.T) {
 		"named string":  named(traceparentA),
 		"properties":    "traceparent=" + traceparentA + "\n",
 		"bytes of text": []byte(traceparentA),
+
+		"struct that inlines Field": struct {
+			mongocarrier.Field `bson:",inline"`
+			N                  int
+		}{mongocarrier.Field{Traceparent: traceparentA}, 1},
+		"struct that inlines *Field": struct {
+			Trace *mongocarrier.Field `bson:",inline"`
+		}{&mongocarrier.Field{Traceparent: traceparentA}},
+		"struct that embeds one that does": struct {
+			Outer struct {
+				Inner mongocarrier.Field `bson:",inline"`
+			} `bson:",inline"`
+		}{struct {
+			Inner mongocarrier.Field `bson:",inline"`
+		}{mongocarrier.Field{Traceparent: traceparentA}}},
+		"struct that inlines a map": struct {
+			Trace map[string]any `bson:",inline"`
+		}{map[string]any{"traceparent": traceparentA}},
+		"struct with a pointer":      struct{ Traceparent *string }{new(traceparentA)},
+		"named keys":                 map[named]string{"traceparent": traceparentA},
+		"named values":               map[string]named{"traceparent": named(traceparentA)},
+		"named keys and values":      map[named]named{"traceparent": named(traceparentA)},
+		"named keys of anything":     map[named]any{"traceparent": traceparentA},
+		"bytes as values":            map[string][]byte{"traceparent": []byte(traceparentA)},
+		"pointer to a map":           &map[named]named{"traceparent": named(traceparentA)},
+		"JSON":                       `{"traceparent": "` + traceparentA + `", "n": 7}`,
+		"JSON with space":            "\n {\t\"traceparent\" : \"" + traceparentA + "\"}\n",
+		"JSON as bytes":              []byte(`{"traceparent":"` + traceparentA + `"}`),
+		"JSON in title case":         `{"Traceparent":"` + traceparentA + `"}`,
+		"JSON of pairs":              `[["traceparent","` + traceparentA + `"],["n",7]]`,
+		"title case in D":            D{{"Traceparent", traceparentA}},
+		"title case in M":            M{"Traceparent": traceparentA},
+		"title case in text":         map[string]string{"TraceParent": traceparentA},
+		"title case in Raw":          encode(t, D{{"Traceparent", traceparentA}}),
+		"the own case wins":          D{{"Traceparent", traceparentB}, {"traceparent", traceparentA}},
+		"pairs":                      []any{[]any{"traceparent", traceparentA}},
+		"pairs of text":              [][]string{{"n", "7"}, {"traceparent", traceparentA}},
+		"pairs in arrays":            [][2]string{{"traceparent", traceparentA}},
+		"pairs of text and bytes":    []any{[]any{"traceparent", []byte(traceparentA)}},
+		"pairs that are documents":   []any{D{{"key", "traceparent"}, {"value", traceparentA}}, M{"key": "n", "value": 7}},
+		"pairs that are structs":     []struct{ Key, Value string }{{"traceparent", traceparentA}},
+		"pairs that are Raw":         []any{encode(t, D{{"key", "traceparent"}, {"value", traceparentA}})},
+		"keys of Extra":              D{{"_otel_extra", D{{"traceparent", traceparentA}}}},
+		"keys of Extra in M":         M{"_otel_extra": M{"traceparent": traceparentA}},
+		"keys of Extra in Raw":       encode(t, D{{"_otel_extra", D{{"traceparent", traceparentA}}}}),
+		"RawValue in D":              D{{"traceparent", RawValue{0x02, append(append([]byte{56, 0, 0, 0}, traceparentA...), 0)}}},
+		"RawValue, array of arrays":  RawValue{0x04, encode(t, D{{"0", []any{"traceparent", traceparentA}}})},
+		"RawValue, array of objects": RawValue{0x04, encode(t, D{{"0", D{{"key", "traceparent"}, {"value", traceparentA}}}})},
 	} {
 		d, m := D{{"_id", 1}, {"_otel", value}}, M{"_otel": value}
 		if got := traceparent(mongocarrier.ReadD(d, w3c())); got != traceparentA {
@@ -581,6 +614,10 @@ func TestReadTakesTheFieldInAnyShape(t *testing.T) {
 		"string":     traceparentA,
 		"properties": "#Mon\ntraceparent:" + traceparentA,
 		"binary":     []byte(traceparentA),
+		"JSON":       `{"traceparent": "` + traceparentA + `"}`,
+		"title case": D{{"Traceparent", traceparentA}},
+		"pairs":      []any{[]any{"traceparent", traceparentA}},
+		"objects":    []any{D{{"key", "traceparent"}, {"value", traceparentA}}},
 	} {
 		if got := traceparent(mongocarrier.ReadRaw(encode(t, D{{"_otel", value}}), w3c())); got != traceparentA {
 			t.Errorf("%s in Raw: %q", name, got)
@@ -588,29 +625,55 @@ func TestReadTakesTheFieldInAnyShape(t *testing.T) {
 	}
 }
 
-// Rules 14 and 15.
-func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
+// named is a text of a type of its own.
+type named string
+
+// cyclic returns a pointer that leads to itself.
+func cyclic() any {
+	var value any
+	value = &value
+	return value
+}
+
+// recursive embeds itself.
+type recursive struct {
+	*recursive `bson:",inline"`
+}
+
+func selfContaining() any {
+	r := &recursive{}
+	r.recursive = r
+	return r
+}
+
+func recursiveMap() any {
+	m := M{}
+	m["_otel_extra"] = m
+	return m
+}
+
+func TestExtract_MalformedContext(t *testing.T) {
 	t.Parallel()
 	ambient := spanCtx(t, traceparentB)
 	bad := map[string]any{
-		"null":          nil,
-		"number":        7,
-		"bool":          true,
-		"array":         []any{traceparentA},
-		"empty":         D{},
-		"text":          "hello",
-		"long text":     strings.Repeat("x", 100),
-		"empty text":    "",
-		"number in it":  D{{"traceparent", 7}},
-		"null in it":    D{{"traceparent", nil}},
-		"array in it":   D{{"traceparent", []any{traceparentA}}},
-		"upper case":    D{{"traceparent", strings.ToUpper(traceparentA)}},
-		"no trace id":   D{{"traceparent", "00-" + strings.Repeat("0", 32) + traceparentA[35:]}},
-		"no span id":    D{{"traceparent", traceparentA[:36] + strings.Repeat("0", 16) + "-01"}},
-		"version ff":    D{{"traceparent", "ff" + traceparentA[2:]}},
-		"short":         D{{"traceparent", traceparentA[:54]}},
-		"long":          D{{"traceparent", traceparentA + "-00"}},
-		"only waybill?": D{{"tracestate", "a=1"}},
+		"null":              nil,
+		"number":            7,
+		"bool":              true,
+		"array":             []any{traceparentA},
+		"empty":             D{},
+		"text":              "hello",
+		"long text":         strings.Repeat("x", 100),
+		"empty text":        "",
+		"number in it":      D{{"traceparent", 7}},
+		"null in it":        D{{"traceparent", nil}},
+		"array in it":       D{{"traceparent", []any{traceparentA}}},
+		"upper case":        D{{"traceparent", strings.ToUpper(traceparentA)}},
+		"no trace id":       D{{"traceparent", "00-" + strings.Repeat("0", 32) + traceparentA[35:]}},
+		"no span id":        D{{"traceparent", traceparentA[:36] + strings.Repeat("0", 16) + "-01"}},
+		"version ff":        D{{"traceparent", "ff" + traceparentA[2:]}},
+		"short":             D{{"traceparent", traceparentA[:54]}},
+		"long":              D{{"traceparent", traceparentA + "-00"}},
+		"only a tracestate": D{{"tracestate", "a=1"}},
 	}
 	for name, value := range bad {
 		eachShape(t, func(t *testing.T, s shape) {
@@ -624,7 +687,7 @@ func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
 		})
 	}
 	for _, value := range []any{
-		(*mongocarrier.TraceContext)(nil), M(nil), D(nil), map[string]string(nil), make(chan int), func() {}, 1.5,
+		(*mongocarrier.Field)(nil), M(nil), D(nil), map[string]string(nil), make(chan int), func() {}, 1.5,
 		[]string{"a"},
 		struct{ a int }{1},
 		struct{ *RawValue }{},
@@ -636,6 +699,14 @@ func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
 		Raw{1, 2},
 		(*int)(nil), new(int),
 		[3]int{},
+		cyclic(), &recursive{}, selfContaining(), recursiveMap(),
+		"{", "[", "[[", `{"traceparent":7}`, `{"traceparent":{"traceparent":"x"}}`, `[["traceparent"]]`, `[{"key":7}]`,
+		strings.Repeat("[", 60<<10), strings.Repeat(`{"a":`, 10<<10),
+		[]any{nil, []any{}, []any{nil, nil}, 7, D(nil), (*int)(nil), [2]any{}},
+		[]func(){nil},
+		map[int]string{1: traceparentA},
+		map[named]func(){"traceparent": nil},
+		struct{ traceparent string }{traceparentA},
 	} {
 		if got := mongocarrier.ExtractM(ambient, M{"_otel": value}, full()); got != ambient {
 			t.Errorf("%T: ctx changed", value)
@@ -653,8 +724,61 @@ func TestWhatIsNoContextLeavesCtxAlone(t *testing.T) {
 	})
 }
 
-// Rule 15: a nil ctx is one without a span.
-func TestNilContext(t *testing.T) {
+// The waybill goes without a span, but not beside the trace context of another
+// flow.
+func TestInject_WaybillWithoutASpan(t *testing.T) {
+	t.Parallel()
+	ctx := sentAgo(t.Context(), time.Minute)
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
+		opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form)}
+		eachShape(t, func(t *testing.T, s shape) {
+			doc := s.inject(t, ctx, s.make(t, order()), opts...)
+			r := s.read(doc, opts...)
+			if w := r.Waybill(); w.Hops != 1 || r.Err() != propagation.ErrAbsent {
+				t.Errorf("form %d: got waybill %v and %v, want one hop and no trace context", form, w, r.Err())
+			}
+			doc = s.inject(t, spanCtx(t, traceparentA), doc, opts...)
+			before := plain(t, doc)
+			if diff := cmp.Diff(before, plain(t, s.inject(t, ctx, doc, opts...))); diff != "" {
+				t.Errorf("form %d: a trace context was replaced (-before +after):\n%s", form, diff)
+			}
+			replaced := s.inject(t, ctx, doc, append(opts, full(propagation.WithPolicy(propagation.Replace)))...)
+			if r := s.read(replaced, opts...); r.Err() != propagation.ErrAbsent || r.Waybill().Hops != 1 {
+				t.Errorf("form %d: Replace: got %v and %v", form, r.SpanContext(), r.Waybill())
+			}
+		})
+	}
+	if f := mongocarrier.Capture(ctx, fullContext); f.Waybill == "" || f.Traceparent != "" {
+		t.Errorf("captured %+v, want a waybill alone", f)
+	}
+}
+
+// A document whose context is not trusted does not keep it when it is written
+// on, even if no tracer records.
+func TestInject_UntrustedContextDoesNotRemain(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
+		opts := []mongocarrier.Option{full(propagation.WithBaggage("user")), mongocarrier.WithForm(form)}
+		eachShape(t, func(t *testing.T, s shape) {
+			theirs := withBaggage(t, stateCtx(t, traceparentA, "v=1"), "user=alice")
+			doc := s.inject(t, theirs, s.make(t, order()), opts...)
+			c := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(noop.NewTracerProvider()), mongocarrier.WithStartOptions(propagation.WithUntrusted()))
+			err := c.Process(t.Context(), s.read(doc, opts...), func(ctx context.Context) error {
+				doc = s.inject(t, ctx, doc, opts...)
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			if r := s.read(doc, opts...); r.SpanContext().IsValid() || r.Baggage().Len() != 0 || !r.Waybill().IsZero() {
+				t.Errorf("form %d: the document still has %v, %v and %v", form, r.SpanContext(), r.Baggage(), r.Waybill())
+			}
+		})
+	}
+}
+
+// A nil ctx is treated as one without a span.
+func TestInject_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
 	eachShape(t, func(t *testing.T, s shape) {

@@ -4,127 +4,188 @@
 package mongocarrier
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
+
+	"github.com/waybill-go/waybill/propagation"
 )
 
-// change is what an inject does to the elements of one document.
-type change struct {
-	set     []elem
-	remove  []string
-	empty   any // what a missing document of the path is made of: one of the user's type.
-	copying copying
+// edit is a change of one document of a path: elements are removed, and others
+// are set. The document is copied unless inPlace says otherwise, and so are those
+// around it.
+type edit struct {
+	// One element is removed, and set where it stood or last if value is not nil.
+	name  fieldName
+	value any
+
+	// Instead, for a flat context: what clears clears is removed, and all are set
+	// last.
+	isFlat bool
+	clears propagation.Fields
+	all    []elem
+
+	empty   any // What a missing document of the path is made of: one of the user's type.
+	inPlace bool
 }
 
-// prepare turns what s holds into the change of a document, and returns the
-// path to that document. It reports false if there is nothing to change.
-func (s *slip) prepare(cfg *config) (path string, ok bool) {
-	if !s.touched {
-		return "", false
+// removes reports whether the elements called name are removed.
+func (e *edit) removes(name string) bool {
+	if e.isFlat {
+		return name == extraField || e.clears.Clears(unescapeKey(name))
 	}
-	if cfg.blocked {
-		reportBlocked(cfg.field)
-		return "", false
-	}
-	path, leaf := cfg.place()
-	s.change.copying = cfg.copying
-	switch {
-	case cfg.form == Flat:
-		s.change.remove = append(s.change.remove, s.cleared...)
-		c := s.unpacked()
-		s.change.set = append(s.change.set, c.fields()...)
-	case s.isEmpty():
-		s.change.remove = append(s.change.remove, leaf)
-	default:
-		s.change.set = append(s.change.set, elem{leaf, s.content(cfg).value(cfg.form)})
-	}
-	return path, true
+	return e.name.is(name)
 }
 
-// lookup returns the value at path in a document of any shape.
-func lookup(doc any, path string) any {
-	if path == "" {
-		return doc
+// isSet reports whether there is something to set.
+func (e *edit) isSet() bool { return e.value != nil || len(e.all) > 0 }
+
+// one returns the element that is set in the place of another.
+func (e *edit) one() elem { return elem{e.name.escaped, e.value} }
+
+// editD changes the document at path in doc. It reports false if the path is
+// blocked.
+func editD[D ~[]E, E Elem](doc D, path string, e *edit) (D, bool) {
+	if path != "" {
+		return editInD(doc, path, e)
 	}
-	name, rest, _ := strings.Cut(path, ".")
-	switch doc := source(doc).(type) {
-	case nil, *TraceContext, map[string]string:
-		return nil
-	case map[string]any:
-		return lookupM(doc, path)
-	case []byte:
-		e, _ := descend(element{kind: typeDocument, value: doc}, path)
-		return e.source()
-	default:
-		for _, e := range listElems(reflect.ValueOf(doc)) {
-			if e.Key == name {
-				return lookup(e.Value, rest)
-			}
+	removed := slices.ContainsFunc(doc, func(at E) bool { return e.removes(elem(at).Key) })
+	if !removed && !e.isSet() {
+		return doc, true
+	}
+	out := doc[:0]
+	if !e.inPlace {
+		out = make(D, 0, len(doc)+len(e.all)+1)
+	}
+	placed := e.value == nil
+	for _, at := range doc {
+		switch {
+		case !removed || !e.removes(elem(at).Key):
+			out = append(out, at)
+		case !placed:
+			out, placed = append(out, E(e.one())), true
 		}
-		return nil
 	}
+	if !placed {
+		out = append(out, E(e.one()))
+	}
+	for _, more := range e.all {
+		out = append(out, E(more))
+	}
+	if len(out) < len(doc) && e.inPlace {
+		clear(doc[len(out):])
+	}
+	return out, true
+}
+
+// editInD changes a document that is nested in doc.
+func editInD[D ~[]E, E Elem](doc D, path string, e *edit) (D, bool) {
+	name, rest, _ := strings.Cut(path, ".")
+	i := indexOf(doc, name)
+	child := e.empty
+	if i >= 0 {
+		child = elem(doc[i]).Value
+	} else if !e.isSet() {
+		return doc, true
+	}
+	child, ok := editValue(child, rest, e)
+	if !ok {
+		return doc, false
+	}
+	if !e.inPlace {
+		doc = append(make(D, 0, len(doc)+1), doc...)
+	}
+	if i < 0 {
+		return append(doc, E(elem{name, child})), true
+	}
+	doc[i] = E(elem{name, child})
+	return doc, true
+}
+
+// indexOf returns the index of the first element called name, or -1.
+func indexOf[D ~[]E, E Elem](doc D, name string) int {
+	return slices.IndexFunc(doc, func(at E) bool { return elem(at).Key == name })
+}
+
+// editM changes the document at path in doc. It reports false if the path is
+// blocked.
+func editM[M ~map[string]any](doc M, path string, e *edit) (M, bool) {
+	if path != "" {
+		return editInM(doc, path, e)
+	}
+	switch {
+	case doc == nil && !e.isSet():
+		return nil, true
+	case doc == nil || !e.inPlace:
+		doc = cloneM(doc, len(e.all)+1)
+	}
+	if e.isFlat {
+		maps.DeleteFunc(doc, func(name string, _ any) bool { return e.removes(name) })
+	} else {
+		delete(doc, e.name.key)
+		delete(doc, e.name.escaped)
+	}
+	if e.value != nil {
+		doc[e.name.escaped] = e.value
+	}
+	for _, at := range e.all {
+		doc[at.Key] = at.Value
+	}
+	return doc, true
+}
+
+// editInM changes a document that is nested in doc.
+func editInM[M ~map[string]any](doc M, path string, e *edit) (M, bool) {
+	name, rest, _ := strings.Cut(path, ".")
+	child, present := doc[name]
+	if !present {
+		if !e.isSet() {
+			return doc, true
+		}
+		child = e.empty
+	}
+	child, ok := editValue(child, rest, e)
+	if !ok {
+		return doc, false
+	}
+	if !e.inPlace || doc == nil {
+		doc = cloneM(doc, 1)
+	}
+	doc[name] = child
+	return doc, true
+}
+
+// cloneM returns a copy of doc with room for more elements.
+func cloneM[M ~map[string]any](doc M, more int) M {
+	clone := make(M, len(doc)+more)
+	maps.Copy(clone, doc)
+	return clone
 }
 
 // editValue changes the document at path in doc, a nested document of any
 // shape, and returns one of the same type, in memory of its own: other documents
-// may hold it too. It reports false if doc is none.
-func editValue(doc any, path string, c *change) (any, bool) {
+// may hold it too. It reports false if doc is not a document.
+func editValue(doc any, path string, e *edit) (any, bool) {
 	v := reflect.ValueOf(doc)
 	if !v.IsValid() {
 		return doc, false
 	}
+	copied := *e
+	copied.inPlace = false
 	switch t := v.Type(); {
 	case t.Kind() == reflect.Map && t.ConvertibleTo(anyMap):
 		m, _ := reflect.TypeAssert[map[string]any](v.Convert(anyMap))
-		inCopy := *c
-		inCopy.copying = copied
-		m, ok := editM(m, path, &inCopy)
+		m, ok := editM(m, path, &copied)
 		return reflect.ValueOf(m).Convert(t).Interface(), ok
 	case isList(t):
-		list, ok := editD(listElems(v), path, c)
+		list, ok := editD(listElems(v), path, &copied)
 		return listOf(t, list), ok
-	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
-		raw, err := editBytes(v.Bytes(), path, c)
-		return reflect.ValueOf(raw).Convert(t).Interface(), err == nil
+	case isBytes(t):
+		raw := copied.raw()
+		edited, err := raw.apply(v.Bytes(), path)
+		return reflect.ValueOf(edited).Convert(t).Interface(), err == nil
 	default:
 		return doc, false
 	}
-}
-
-// editBytes changes the document at path in doc, a nested document of bytes, in
-// a copy of it.
-func editBytes(doc []byte, path string, c *change) ([]byte, error) {
-	n, err := documentLen(doc)
-	if err != nil {
-		return doc, err
-	}
-	e := rawEdit{doc: doc[:n], remove: c.remove, copying: copied}
-	if err := e.edit(0, path); err != nil {
-		return doc, err
-	}
-	for _, field := range c.set {
-		e.leaf, e.block, e.remove = field.Key, appendElem(nil, field), nil
-		if err := e.edit(0, path); err != nil {
-			return doc, err
-		}
-	}
-	return e.doc, nil
-}
-
-// listElems returns the elements of an ordered document of any type.
-func listElems(list reflect.Value) []elem {
-	elems := make([]elem, list.Len())
-	for i := range elems {
-		elems[i], _ = reflect.TypeAssert[elem](list.Index(i).Convert(elemType))
-	}
-	return elems
-}
-
-// listOf returns elems as an ordered document of type t.
-func listOf(t reflect.Type, elems []elem) any {
-	list := reflect.MakeSlice(t, len(elems), len(elems))
-	for i, e := range elems {
-		list.Index(i).Set(reflect.ValueOf(e).Convert(t.Elem()))
-	}
-	return list.Interface()
 }

@@ -17,39 +17,39 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-func TestCaptureAndContext(t *testing.T) {
+func TestCapture(t *testing.T) {
 	t.Parallel()
 	ctx := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice,tier=gold")
-	c := mongocarrier.Capture(ctx, full(), mongocarrier.WithBaggage("user"))
+	c := mongocarrier.Capture(ctx, fullContext, propagation.WithBaggage("user"))
 	if c.Traceparent != traceparentA || c.Tracestate != "vendor=1" || c.Baggage != "user=alice" || c.Waybill == "" || c.Extra != nil {
 		t.Errorf("captured %+v", c)
 	}
-	remote := c.Remote(full(), mongocarrier.WithBaggage("user"))
+	remote := c.Remote(fullContext, propagation.WithBaggage("user"))
 	if traceparent(remote) != traceparentA || remote.Baggage().Len() != 1 || remote.Waybill().Hops != 1 {
 		t.Errorf("read %+v", remote)
 	}
 	if got := traceparent(mongocarrier.ReadM(M{"_otel": c}, full())); got != traceparentA {
 		t.Errorf("in a document: %s", got)
 	}
-	got := c.Context(t.Context(), full())
+	got := c.Context(t.Context(), fullContext)
 	if w := propagation.WaybillFromContext(got); w.Hops != 1 {
 		t.Errorf("the waybill is %+v", w)
 	}
-	if c := mongocarrier.Capture(t.Context(), full()); !c.IsZero() {
+	if c := mongocarrier.Capture(t.Context(), fullContext); !c.IsZero() {
 		t.Errorf("without a span: %+v", c)
 	}
 	var none context.Context
-	if c := mongocarrier.Capture(none, full()); !c.IsZero() || c.Context(none, full()) == nil {
+	if c := mongocarrier.Capture(none, fullContext); !c.IsZero() || c.Context(none, fullContext) == nil {
 		t.Errorf("without a ctx: %+v", c)
 	}
-	if err := (mongocarrier.TraceContext{}).Remote(full()).Err(); err != propagation.ErrAbsent {
+	if err := (mongocarrier.Field{}).Remote(fullContext).Err(); err != propagation.ErrAbsent {
 		t.Errorf("zero: %v", err)
 	}
 }
 
-func TestExtraHoldsOtherFormats(t *testing.T) {
+func TestField_KeysOfOtherFormats(t *testing.T) {
 	t.Parallel()
-	p := mongocarrier.WithPropagator(legacy{"$b3.x", "1"})
+	p := propagation.WithPropagator(legacy{"$b3.x", "1"})
 	c := mongocarrier.Capture(spanCtx(t, traceparentA), p)
 	if diff := cmp.Diff(map[string]string{"%24b3%2Ex": "1"}, c.Extra); diff != "" {
 		t.Error(diff)
@@ -62,8 +62,8 @@ func TestExtraHoldsOtherFormats(t *testing.T) {
 	}
 }
 
-// Rule 16, for driver v2, which calls the method.
-func TestLenientFieldTakesAnything(t *testing.T) {
+// Driver v2 calls the method.
+func TestLenientField_DecodesAnything(t *testing.T) {
 	t.Parallel()
 	read := func(kind byte, value []byte) mongocarrier.LenientField {
 		f := mongocarrier.LenientField{Traceparent: "stale", Extra: map[string]string{"stale": "1"}}
@@ -74,7 +74,7 @@ func TestLenientFieldTakesAnything(t *testing.T) {
 	}
 	for _, value := range []any{nil, 7, int32(7), true, "text", []any{traceparentA}, D{}, []byte{1}} {
 		kind, b := encodeValue(t, value)
-		if f := read(kind, b); f.Remote(full()).Err() == nil || f.Traceparent == "stale" || f.Extra["stale"] != "" {
+		if f := read(kind, b); f.Remote(fullContext).Err() == nil || f.Traceparent == "stale" || f.Extra["stale"] != "" {
 			t.Errorf("%v became %+v", value, f)
 		}
 	}
@@ -94,10 +94,10 @@ func TestLenientFieldTakesAnything(t *testing.T) {
 		if diff := cmp.Diff(want, f); diff != "" {
 			t.Error(diff)
 		}
-		if f.IsZero() || traceparent(f.Remote(full())) != traceparentA {
+		if f.IsZero() || traceparent(f.Remote(fullContext)) != traceparentA {
 			t.Errorf("read %+v", f)
 		}
-		if got := f.Context(t.Context(), full()); got == t.Context() {
+		if got := f.Context(t.Context(), fullContext); got == t.Context() {
 			t.Error("the ctx did not change")
 		}
 	}
@@ -106,10 +106,9 @@ func TestLenientFieldTakesAnything(t *testing.T) {
 	}
 }
 
-// Rule 17.
-func TestTraceContextIsSafeWhenEmbedded(t *testing.T) {
+func TestField_IsSafeWhenEmbedded(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []reflect.Type{reflect.TypeFor[mongocarrier.TraceContext](), reflect.TypeFor[*mongocarrier.TraceContext]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[mongocarrier.Field](), reflect.TypeFor[*mongocarrier.Field]()} {
 		for method := range typ.Methods() {
 			name := method.Name
 			if strings.Contains(name, "arshal") || slices.Contains([]string{"String", "Error", "Format", "Scan", "Value"}, name) {
@@ -118,46 +117,47 @@ func TestTraceContextIsSafeWhenEmbedded(t *testing.T) {
 		}
 	}
 	type order struct {
-		mongocarrier.TraceContext
+		mongocarrier.Field
 		ID string `json:"id"`
 	}
-	text, err := json.Marshal(order{mongocarrier.TraceContext{Traceparent: traceparentA}, "o-1"})
+	text, err := json.Marshal(order{mongocarrier.Field{Traceparent: traceparentA}, "o-1"})
 	if want := `{"traceparent":"` + traceparentA + `","id":"o-1"}`; err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
 	}
 }
 
-// Rule 18; with the drivers it is in the end-to-end tests.
-func TestIsZero(t *testing.T) {
+// The tests with both drivers are in internal/e2e.
+func TestField_IsZero(t *testing.T) {
 	t.Parallel()
-	for _, c := range []mongocarrier.TraceContext{
+	for _, c := range []mongocarrier.Field{
 		{Traceparent: "x"}, {Tracestate: "x"}, {Baggage: "x"}, {Waybill: "x"}, {Extra: map[string]string{"x": "y"}},
 	} {
 		if c.IsZero() {
 			t.Errorf("%+v is zero", c)
 		}
 	}
-	if !(mongocarrier.TraceContext{Extra: map[string]string{}}).IsZero() {
+	if !(mongocarrier.Field{Extra: map[string]string{}}).IsZero() {
 		t.Error("an empty map is something")
 	}
 }
 
-func TestCaptureLeavesTheMapOfAnotherAlone(t *testing.T) {
+func TestWithCaptured_DoesNotModifyTheMap(t *testing.T) {
 	t.Parallel()
-	captured := mongocarrier.TraceContext{Extra: map[string]string{"text": "1", "binary": "\xff"}}
-	got := mongocarrier.Capture(t.Context(), mongocarrier.WithCaptured(captured))
-	if diff := cmp.Diff(map[string]string{"text": "1"}, got.Extra); diff != "" {
-		t.Error(diff)
-	}
-	if len(captured.Extra) != 2 {
-		t.Errorf("the map became %v", captured.Extra)
-	}
+	captured := mongocarrier.Field{Extra: map[string]string{"b3": "1"}, Others: map[string]string{"uber-trace-id": "2"}}
+	eachShape(t, func(t *testing.T, s shape) {
+		got := at(plain(t, s.inject(t, t.Context(), s.make(t, order()), full(), mongocarrier.WithCaptured(captured))), "_otel")
+		if diff := cmp.Diff(any(D{{"b3", "1"}, {"uber-trace-id", "2"}}), got); diff != "" {
+			t.Errorf("written (-want +got):\n%s", diff)
+		}
+		if len(captured.Extra) != 1 || len(captured.Others) != 1 {
+			t.Errorf("the captured context became %+v", captured)
+		}
+	})
 }
 
-// Rule 20.
 func TestStrip(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		eachShape(t, func(t *testing.T, s shape) {
 			opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form)}
 			doc := s.inject(t, stateCtx(t, traceparentA, "v=1"), s.make(t, order()), opts...)
@@ -180,8 +180,7 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-// Rule 20.
-func TestDigestIsThatOfTheDocumentWithoutItsContext(t *testing.T) {
+func TestDigest(t *testing.T) {
 	t.Parallel()
 	bare := encode(t, order())
 	want := mongocarrier.Digest(bare)
@@ -196,12 +195,12 @@ func TestDigestIsThatOfTheDocumentWithoutItsContext(t *testing.T) {
 	}
 }
 
-// Rule 24: a callback that a driver calls again writes the same context, and
+// A callback that a driver calls again writes the same context, and
 // so does a relay for another.
-func TestWithCapturedWritesWhatWasCaptured(t *testing.T) {
+func TestWithCaptured_WritesTheSameAgain(t *testing.T) {
 	t.Parallel()
-	captured := mongocarrier.Capture(stateCtx(t, traceparentA, "v=1"), full())
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	captured := mongocarrier.Capture(stateCtx(t, traceparentA, "v=1"), fullContext)
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		eachShape(t, func(t *testing.T, s shape) {
 			opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form)}
 			again := append(slices.Clip(opts), mongocarrier.WithCaptured(captured))
@@ -217,18 +216,18 @@ func TestWithCapturedWritesWhatWasCaptured(t *testing.T) {
 				t.Errorf("form %d: read %s", form, traceparent(r))
 			}
 			// A capture without a tracestate leaves none of another.
-			bare := mongocarrier.Capture(spanCtx(t, traceparentB), full())
+			bare := mongocarrier.Capture(spanCtx(t, traceparentB), fullContext)
 			doc = s.inject(t, relay, doc, append(slices.Clip(opts), mongocarrier.WithCaptured(bare))...)
 			if r := s.read(doc, opts...); traceparent(r) != traceparentB || r.SpanContext().TraceState().Len() != 0 {
 				t.Errorf("form %d: read %s, %q", form, traceparent(r), r.SpanContext().TraceState())
 			}
 			// A zero one is a context without a span.
-			zero := append(slices.Clip(opts), mongocarrier.WithCaptured(mongocarrier.TraceContext{}))
+			zero := append(slices.Clip(opts), mongocarrier.WithCaptured(mongocarrier.Field{}))
 			doc = s.inject(t, relay, doc, zero...)
 			if got := traceparent(s.read(doc, opts...)); got != traceparentB {
 				t.Errorf("form %d: a zero context wrote %q", form, got)
 			}
-			doc = s.inject(t, relay, doc, append(zero, mongocarrier.WithPolicy(propagation.Replace))...)
+			doc = s.inject(t, relay, doc, append(zero, full(propagation.WithPolicy(propagation.Replace)))...)
 			if diff := cmp.Diff(plain(t, s.make(t, order())), plain(t, doc)); diff != "" {
 				t.Errorf("form %d: %s", form, diff)
 			}
@@ -236,14 +235,14 @@ func TestWithCapturedWritesWhatWasCaptured(t *testing.T) {
 	}
 }
 
-// Rule 25: documents that are inserted together share one text.
-func TestManyDocumentsShareOneContext(t *testing.T) {
+// Documents that are inserted together share one text.
+func TestWithCaptured_DocumentsShareOneText(t *testing.T) {
 	t.Parallel()
-	shared := mongocarrier.WithCaptured(mongocarrier.Capture(spanCtx(t, traceparentA), full()))
+	shared := mongocarrier.WithCaptured(mongocarrier.Capture(spanCtx(t, traceparentA), fullContext))
 	docs := make([]D, 100)
 	for i := range docs {
 		docs[i] = mongocarrier.InjectD(t.Context(), D{{"_id", i}}, shared)
-		first, same := docs[0][1].Value.(*mongocarrier.TraceContext), docs[i][1].Value.(*mongocarrier.TraceContext)
+		first, same := docs[0][1].Value.(*mongocarrier.Field), docs[i][1].Value.(*mongocarrier.Field)
 		if first != same {
 			t.Fatal("a second context was made")
 		}

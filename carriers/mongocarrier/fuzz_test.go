@@ -84,7 +84,7 @@ func FuzzProperties(f *testing.F) {
 		if value == "" || !isText(key) || !isText(value) {
 			return
 		}
-		opts := []mongocarrier.Option{mongocarrier.WithPropagator(legacy{key, value}), mongocarrier.WithForm(mongocarrier.Properties)}
+		opts := []mongocarrier.Option{using(legacy{key, value}), mongocarrier.WithForm(mongocarrier.FormProperties)}
 		if key == "baggage" || key == "tracestate" {
 			return // they have limits.
 		}

@@ -49,10 +49,25 @@ const (
 
 // w3c is the propagator of tests that look at what is written, without the
 // waybill, whose times change.
-func w3c() mongocarrier.Option { return mongocarrier.WithPropagator(propagation.TraceContext{}) }
+func w3c(opts ...propagation.Option) mongocarrier.Option {
+	return mongocarrier.WithPropagation(append([]propagation.Option{w3cContext}, opts...)...)
+}
 
 // full is the default propagator, whatever the global one is.
-func full() mongocarrier.Option { return mongocarrier.WithPropagator(propagation.Default()) }
+func full(opts ...propagation.Option) mongocarrier.Option {
+	return mongocarrier.WithPropagation(append([]propagation.Option{fullContext}, opts...)...)
+}
+
+// using returns the option for a propagator.
+func using(p propagation.TextMapPropagator) mongocarrier.Option {
+	return mongocarrier.WithPropagation(propagation.WithPropagator(p))
+}
+
+// The same as w3c and full for functions that are given a context alone.
+var (
+	w3cContext  = propagation.WithPropagator(propagation.TraceContext{})
+	fullContext = propagation.WithPropagator(propagation.Default())
+)
 
 // spanContext returns the span context that traceparent and tracestate are.
 func spanContext(t testing.TB, traceparent, tracestate string) trace.SpanContext {

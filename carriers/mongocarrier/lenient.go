@@ -9,31 +9,34 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// LenientField is a [TraceContext] whose decoding never fails, for collections
-// in which others write other things to the field: with driver v2, what is no
-// context is read as none. Driver v1 knows only the strict kind; there, declare
-// the field as any and read it with [ReadM].
+// LenientField is a [Field] that decodes anything, for collections in which
+// others write other things to the field: with driver v2, a value that is not a
+// context is decoded as the zero LenientField. Driver v1 does not ask the method
+// that makes it lenient; there, declare the field as any and use [ReadM].
 //
-// Do not embed it: the method that makes it lenient would become one of the
-// outer struct. The zero LenientField holds nothing.
-type LenientField TraceContext
+// Do not embed a LenientField: its method would become one of the outer struct.
+// The zero value is ready to use.
+type LenientField Field
 
-// UnmarshalBSONValue sets f to the context that a value of BSON is, if it is
-// one. It returns no error, and keeps nothing of data.
+// UnmarshalBSONValue sets f to the context in a value of BSON. It returns no
+// error and keeps nothing of data.
 func (f *LenientField) UnmarshalBSONValue(kind byte, data []byte) error {
-	*f = LenientField(contentOf(element{kind: kind, value: data}.source()))
+	r := newReader()
+	defer r.release()
+	r.load(element{kind: kind, value: data}.content())
+	*f = LenientField(r.copy())
 	return nil
 }
 
-// IsZero reports whether f holds nothing.
-func (f LenientField) IsZero() bool { return TraceContext(f).IsZero() }
+// IsZero reports whether f is empty.
+func (f LenientField) IsZero() bool { return Field(f).IsZero() }
 
-// Remote returns the context that f holds, as [TraceContext.Remote] does.
-func (f LenientField) Remote(opts ...Option) propagation.Remote {
-	return TraceContext(f).Remote(opts...)
+// Remote returns the context that f holds, as [Field.Remote] does.
+func (f LenientField) Remote(opts ...propagation.Option) propagation.Remote {
+	return Field(f).Remote(opts...)
 }
 
-// Context returns ctx with the context that f holds, or ctx itself.
-func (f LenientField) Context(ctx context.Context, opts ...Option) context.Context {
-	return TraceContext(f).Context(ctx, opts...)
+// Context returns ctx with the context that f holds, as [Field.Context] does.
+func (f LenientField) Context(ctx context.Context, opts ...propagation.Option) context.Context {
+	return Field(f).Context(ctx, opts...)
 }

@@ -4,14 +4,10 @@
 package mongocarrier
 
 import (
-	"slices"
+	"context"
 	"strings"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/otel/trace"
-
-	"github.com/waybill-go/waybill/internal/scope"
-	"github.com/waybill-go/waybill/internal/semconv"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -19,14 +15,14 @@ import (
 // [WithField] names another.
 const DefaultField = "_otel"
 
-// DebeziumField is the default field of [Properties]: the one in which the
-// outbox connector of Debezium looks.
+// DebeziumField is the default field of [FormProperties]. The outbox connector
+// of Debezium reads it.
 // https://debezium.io/documentation/reference/stable/integrations/tracing.html
 const DebeziumField = "tracingspancontext"
 
-// Option changes how a context is carried and what is recorded. When one is
-// given twice the last counts, and a nil one does not count. One that has no
-// meaning for a function has no effect on it.
+// Option sets where a document has its context, what the context holds, and how
+// it is written. If an option is given more than once, the last one wins. Nil
+// options are ignored.
 type Option interface {
 	apply(config) config
 }
@@ -35,54 +31,18 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(cfg config) config { return f(cfg) }
 
-// The places of the options that propagation is called with.
-const (
-	baggageSlot = iota
-	propagatorSlot
-	policySlot
-	maxBytesSlot
-	slots
-)
-
-// config is passed by value. The options of propagation are kept in an array,
-// so that handing them on costs nothing.
 type config struct {
-	forward  [slots]propagation.Option
-	keep     propagation.Policy
-	field    string
-	blocked  bool // whether no document can have that field.
-	form     Form
-	copying  copying
-	captured *TraceContext
-
+	context    []propagation.Option
+	field      string
+	invalid    bool // whether no document can have that field.
+	form       Form
 	lastWriter string
-
-	tracer     *scope.Tracer
-	observer   observed
-	start      []propagation.StartOption
-	collection string
-	attempt    int
-	origin     Origin
-	isBatch    bool
-}
-
-// withoutBaggage keeps baggage out of the documents of those who did not ask
-// for it.
-var withoutBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
-
-// replace is how what is there is cleared.
-var replace = propagation.WithPolicy(propagation.Replace) //nolint:gochecknoglobals // constant.
-
-// globalTracer serves those who did not set a provider.
-var globalTracer = newTracer(nil) //nolint:gochecknoglobals // it resolves OpenTelemetry's own global.
-
-func newTracer(provider trace.TracerProvider) *scope.Tracer {
-	return scope.NewTracer("carriers/mongocarrier", provider, semconv.SchemaURL)
+	captured   *Field
+	inPlace    bool
 }
 
 func newConfig(opts []Option) config {
-	cfg := config{tracer: globalTracer}
-	cfg.forward[baggageSlot] = withoutBaggage
+	cfg := config{context: withoutBaggage}
 	for _, o := range opts {
 		if o != nil {
 			cfg = o.apply(cfg)
@@ -94,154 +54,128 @@ func newConfig(opts []Option) config {
 	return cfg
 }
 
-// Form is how a context stands in a document.
+// emptyContext is a context without a span.
+var emptyContext = context.Background() //nolint:gochecknoglobals,forbidigo // constant.
+
+// cleared returns what clears the keys of a context.
+func (cfg *config) cleared() propagation.Fields {
+	return propagation.Encode(emptyContext, cfg.replacing()...)
+}
+
+// replacing returns the options of a context that replaces every other one.
+func (cfg *config) replacing() []propagation.Option {
+	return append(cfg.context[:len(cfg.context):len(cfg.context)], propagation.WithPolicy(propagation.Replace))
+}
+
+// withoutBaggage are the options of a context that does not carry baggage.
+var withoutBaggage = []propagation.Option{propagation.WithoutBaggage()} //nolint:gochecknoglobals // constant.
+
+// contextOptions returns opts after the defaults.
+func contextOptions(opts []propagation.Option) []propagation.Option {
+	return append(append(make([]propagation.Option, 0, 8), withoutBaggage...), opts...)
+}
+
+// WithPropagation sets what a context holds and which one is kept: the
+// propagator, the policy, the limit in bytes, and the baggage. By default
+// documents carry no baggage, because they and their backups keep it;
+// [propagation.WithBaggage] names the members that may be written and read.
+func WithPropagation(opts ...propagation.Option) Option {
+	opts = contextOptions(opts)
+	return optionFunc(func(cfg config) config { cfg.context = opts; return cfg })
+}
+
+// Form is the form of a context in a document.
 type Form int
 
 const (
-	// SubDocument is a document of its own, {traceparent: "…", waybill: "…"},
-	// which belongs to this package whole. It is the default.
-	SubDocument Form = iota
-	// Flat is elements among those of the user, in the outermost document or in
-	// the one that [WithField] names. One inject after another makes them the
-	// last elements again.
-	Flat
-	// Properties is one string in the format of Java's Properties, as the
-	// outbox of Debezium reads it.
-	Properties
+	// FormSubDocument is a document of its own, {traceparent: "…", waybill: "…"},
+	// which holds nothing else. It is the default.
+	FormSubDocument Form = iota
+	// FormFlat is elements among those of the user, in the outermost document or
+	// in the document that [WithField] names.
+	FormFlat
+	// FormProperties is one string in the format of java.util.Properties, as the
+	// outbox connector of Debezium reads it.
+	FormProperties
 )
 
 func (f Form) defaultField() string {
 	switch f {
-	case Flat:
+	case FormFlat:
 		return ""
-	case Properties:
+	case FormProperties:
 		return DebeziumField
 	default:
 		return DefaultField
 	}
 }
 
-// WithForm sets how the context stands in the document.
+// WithForm sets the form of the context in the document.
 func WithForm(f Form) Option {
 	return optionFunc(func(cfg config) config { cfg.form = f; return cfg })
 }
 
 // WithField sets the field that holds the context. A path with dots names a
-// field of a nested document, which is made if it is not there; it is never a
-// name with dots in it. "" means the default of the form.
+// field of a nested document, which is made if it is missing; it is never a name
+// with dots in it. If path is empty, the default of the form is used.
 //
-// Keep the field out of filters, unique indexes, shard keys and the metaField
-// of a time series: its value is another one for each document. A path that no
-// field can have, or that leads into _id, is reported once and takes nothing.
+// Keep the field out of filters, unique indexes, shard keys and the metaField of
+// a time series, because its value differs for each document. If no document can
+// have a field of that path, or if the path leads into _id, that is reported
+// once to [otel.Handle] and nothing is written.
 func WithField(path string) Option {
-	blocked := path != "" && !validPath(path)
+	invalid := path != "" && !isValidPath(path)
 	return optionFunc(func(cfg config) config {
-		cfg.field, cfg.blocked = path, blocked
+		cfg.field, cfg.invalid = path, invalid
 		return cfg
 	})
 }
 
-// copying says whose memory an inject writes to.
-type copying int
-
-const (
-	inPlace copying = iota
-	copied
-)
-
-// WithCopy makes an inject return a copy and leave the document it was given
-// as it is. Use it when others hold that document too.
-func WithCopy() Option {
-	return optionFunc(func(cfg config) config { cfg.copying = copied; return cfg })
+// WithLastWriterField sets the field to which [ModeBoth] writes the context of
+// the last writer, and in which [ReadChangeEvent] looks first. If path is empty,
+// it is the field of [WithField] with "_last" appended. To read it from a
+// document, use WithField(path).
+func WithLastWriterField(path string) Option {
+	return optionFunc(func(cfg config) config { cfg.lastWriter = path; return cfg })
 }
 
-// WithCaptured writes c, which [Capture] returned earlier, instead of the
-// context of ctx: for documents that are written together, for a callback that
-// a driver may call again, and for a relay that must not replace the context of
-// the one who wrote. A zero c is a context without a span. Of the baggage in c
-// only what [WithBaggage] names is written.
-func WithCaptured(c TraceContext) Option {
-	return optionFunc(func(cfg config) config { cfg.captured = &c; return cfg })
+// WithCaptured writes f, which [Capture] has returned, instead of the context of
+// ctx. Use it for documents that are written together, and in a callback that a
+// driver may call again. A relay that copies documents uses it to keep the
+// context of whoever wrote them: f is written as it is, without another hop in
+// its waybill.
+//
+// If f is zero, it is a context without a span. Of the baggage in f, only the
+// members that [propagation.WithBaggage] names are written.
+func WithCaptured(f Field) Option {
+	return optionFunc(func(cfg config) config { cfg.captured = &f; return cfg })
 }
 
-// WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call.
-func WithPropagator(p propagation.TextMapPropagator) Option {
-	return forward(propagatorSlot, propagation.WithPropagator(p))
+// WithInPlace makes [InjectD], [InjectM] and [InjectRaw] write to the memory of
+// the document they are given, as append does, rather than to a copy. The
+// document must not be used afterwards, only the result, and nothing else may
+// use its memory or what lies behind it, as other documents do that a cursor or
+// an array keeps in one buffer. A nested document that [WithField] names is
+// still copied.
+func WithInPlace() Option {
+	return optionFunc(func(cfg config) config { cfg.inPlace = true; return cfg })
 }
 
-// WithPolicy sets what happens to a context that a document holds already.
-func WithPolicy(p propagation.Policy) Option {
-	o := propagation.WithPolicy(p)
-	return optionFunc(func(cfg config) config {
-		cfg.keep, cfg.forward[policySlot] = p, o
-		return cfg
-	})
-}
+// lastWriterSuffix makes the field of the last writer from the other one.
+const lastWriterSuffix = "_last"
 
-// WithMaxBytes limits the keys and values that a context adds to a document to
-// n bytes, as [propagation.WithMaxBytes] does.
-func WithMaxBytes(n int) Option { return forward(maxBytesSlot, propagation.WithMaxBytes(n)) }
-
-// WithBaggage lets the baggage members named keys pass, and no other, both into
-// documents and out of them. Without this option none passes, because a
-// document keeps what is written to it, and so do its backups.
-func WithBaggage(keys ...string) Option {
-	return forward(baggageSlot, propagation.WithBaggage(keys...))
-}
-
-// WithoutBaggage lets no baggage pass, which is the default.
-func WithoutBaggage() Option { return forward(baggageSlot, withoutBaggage) }
-
-func forward(slot int, o propagation.Option) Option {
-	return optionFunc(func(cfg config) config { cfg.forward[slot] = o; return cfg })
-}
-
-// WithTracerProvider records spans with provider instead of the global one; nil
-// means the global one at the time of the call.
-func WithTracerProvider(provider trace.TracerProvider) Option {
-	tracer := globalTracer
-	if provider != nil {
-		tracer = newTracer(provider)
+func (cfg *config) lastField() string {
+	if cfg.lastWriter == "" && cfg.field != "" {
+		return cfg.field + lastWriterSuffix
 	}
-	return optionFunc(func(cfg config) config { cfg.tracer = tracer; return cfg })
+	return cfg.lastWriter
 }
 
-// WithStartOptions says how the spans of [Process] and [ProcessBatch] relate to
-// the contexts of the documents: see [propagation.AsParent],
-// [propagation.AsLink], [propagation.WithMaxAge] and
-// [propagation.WithUntrusted].
-func WithStartOptions(opts ...propagation.StartOption) Option {
-	opts = slices.Clone(opts)
-	return optionFunc(func(cfg config) config { cfg.start = opts; return cfg })
-}
-
-// WithCollection names the collection that the documents come from, in the name
-// and the attributes of the span.
-func WithCollection(name string) Option {
-	return optionFunc(func(cfg config) config { cfg.collection = name; return cfg })
-}
-
-// keys returns the names of the fields that a Flat context has.
-func (cfg *config) keys() []string {
-	s := newSlip()
-	defer s.release()
-	s.clearAll(cfg)
-	return slices.Clone(s.cleared)
-}
-
-// join returns the path of a field of a Flat context.
-func (cfg *config) join(name string) string {
-	if cfg.field == "" {
-		return name
-	}
-	return cfg.field + "." + name
-}
-
-// place returns the document that holds the context, "" for the outermost, and
-// the field in it; a Flat context has none.
+// place returns the path of the document that holds the context, which is empty
+// for the outermost, and the name of the field in it, which a flat context does
+// not have.
 func (cfg *config) place() (parent, leaf string) {
-	if cfg.form == Flat {
+	if cfg.form == FormFlat {
 		return cfg.field, ""
 	}
 	if dot := strings.LastIndexByte(cfg.field, '.'); dot >= 0 {
@@ -250,18 +184,30 @@ func (cfg *config) place() (parent, leaf string) {
 	return "", cfg.field
 }
 
-// validPath reports whether a document can have a field of that path, and one
-// that may change.
-func validPath(path string) bool {
+// join returns the path of a field of a flat context.
+func (cfg *config) join(name string) string {
+	if cfg.field == "" {
+		return name
+	}
+	return cfg.field + "." + name
+}
+
+// isValidPath reports whether a document can have a field of that path that may
+// change.
+func isValidPath(path string) bool {
 	if !utf8.ValidString(path) {
 		return false
 	}
-	for rest, more := path, true; more; {
-		var name string
-		name, rest, more = strings.Cut(rest, ".")
+	for name := range strings.SplitSeq(path, ".") {
 		if name == "" || name[0] == '$' || strings.IndexByte(name, 0) >= 0 {
 			return false
 		}
 	}
-	return path != "_id" && !strings.HasPrefix(path, "_id.")
+	return !isWithin(path, "_id")
+}
+
+// isWithin reports whether path is field, or leads into it.
+func isWithin(path, field string) bool {
+	rest, ok := strings.CutPrefix(path, field)
+	return ok && (rest == "" || rest[0] == '.')
 }

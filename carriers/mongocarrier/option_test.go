@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -18,8 +19,8 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 42: no function uses a global when it was given the thing itself.
-func TestOptionsWinOverHostileGlobals(t *testing.T) {
+// No function uses a global when it was given the thing itself.
+func TestOptions_WinOverHostileGlobals(t *testing.T) {
 	setGlobalPropagator(t, hostile{t})
 	setGlobalTracerProvider(t, hostileProvider{t: t})
 	for _, s := range shapes() {
@@ -31,35 +32,36 @@ func TestOptionsWinOverHostileGlobals(t *testing.T) {
 		s.strip(doc, full())
 		s.carrier(t, order()).Set("k", "v") // a carrier has no propagator.
 	}
-	c := mongocarrier.Capture(spanCtx(t, traceparentA), full())
-	c.Context(t.Context(), full())
-	mongocarrier.LenientField(c).Remote(full())
-	mongocarrier.SetFields(spanCtx(t, traceparentA), mongocarrier.Both, full())
-	mongocarrier.PipelineStage(spanCtx(t, traceparentA), mongocarrier.Both, full())
-	mongocarrier.Comment(spanCtx(t, traceparentA), "q", full())
-	mongocarrier.CommentDocument(spanCtx(t, traceparentA), "q", full())
+	c := mongocarrier.Capture(spanCtx(t, traceparentA), fullContext)
+	c.Context(t.Context(), fullContext)
+	mongocarrier.LenientField(c).Remote(fullContext)
+	mongocarrier.SetFields(spanCtx(t, traceparentA), mongocarrier.ModeBoth, full())
+	mongocarrier.PipelineStage(spanCtx(t, traceparentA), mongocarrier.ModeBoth, full())
+	mongocarrier.Comment(spanCtx(t, traceparentA), "q", fullContext)
+	mongocarrier.CommentDocument(spanCtx(t, traceparentA), "q", fullContext)
 	mongocarrier.JSONSchemaProperties(full())
 	event := encode(t, updateEvent(D{{"traceparent", traceparentA}}, nil, nil))
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		mongocarrier.ReadChangeEvent(event, full(), mongocarrier.WithForm(form))
 		mongocarrier.IsOnlyContext(event, full(), mongocarrier.WithForm(form))
 	}
-	opt := mongocarrier.WithTracerProvider(flowtest.New(t).Service("worker"))
-	if err := mongocarrier.Process(t.Context(), c.Remote(full()), nothing, opt); err != nil {
+	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(flowtest.New(t).Service("worker")),
+		mongocarrier.WithMeterProvider(metricnoop.NewMeterProvider()))
+	if err := consumer.Process(t.Context(), c.Remote(fullContext), nothing); err != nil {
 		t.Error(err)
 	}
-	if err := mongocarrier.ProcessBatch(t.Context(), []propagation.Remote{{}}, nothing, opt); err != nil {
+	if err := consumer.ProcessBatch(t.Context(), []propagation.Remote{{}}, nothing); err != nil {
 		t.Error(err)
 	}
 }
 
-// Rule 42: a nil value is the default, and the global is read when it is used.
-func TestNilOptionsAreTheDefault(t *testing.T) {
+// A nil value is the default, and the global is read when it is used.
+func TestOptions_NilIsTheDefault(t *testing.T) {
 	f := flowtest.New(t)
 	nils := []mongocarrier.Option{
-		nil, mongocarrier.WithPropagator(nil), mongocarrier.WithField(""), mongocarrier.WithForm(0), mongocarrier.WithPolicy(0),
-		mongocarrier.WithMaxBytes(0), mongocarrier.WithBaggage(), mongocarrier.WithTracerProvider(nil), mongocarrier.WithStartOptions(),
-		mongocarrier.WithStartOptions(nil), mongocarrier.WithObserver(nil), mongocarrier.WithCollection(""), mongocarrier.WithLastWriterField(""),
+		nil, mongocarrier.WithPropagation(), mongocarrier.WithPropagation(nil, propagation.WithPropagator(nil), propagation.WithPolicy(0),
+			propagation.WithMaxBytes(0), propagation.WithBaggage()),
+		mongocarrier.WithField(""), mongocarrier.WithForm(0), mongocarrier.WithLastWriterField(""),
 	}
 	for _, global := range []struct {
 		propagator propagation.TextMapPropagator
@@ -74,39 +76,47 @@ func TestNilOptionsAreTheDefault(t *testing.T) {
 			t.Errorf("there is no waybill in %v", got)
 		}
 	}
-	_, set := mongocarrier.SetFields(spanCtx(t, traceparentA), mongocarrier.Both, nils...)
+	_, set := mongocarrier.SetFields(spanCtx(t, traceparentA), mongocarrier.ModeBoth, nils...)
 	if _, ok := set["_otel_last"]; !ok {
 		t.Errorf("the last writer is in %v", set)
 	}
 	setGlobalTracerProvider(t, f.Service("global"))
-	if err := mongocarrier.Process(t.Context(), propagation.Remote{}, nothing, nils...); err != nil {
-		t.Error(err)
+	nobody := mongocarrier.NewConsumer("", nil, mongocarrier.WithTracerProvider(nil), mongocarrier.WithMeterProvider(nil),
+		mongocarrier.WithObserver(nil), mongocarrier.WithStartOptions(), mongocarrier.WithStartOptions(nil))
+	for _, process := range []func() error{
+		func() error { return nobody.Process(t.Context(), propagation.Remote{}, nothing) },
+		func() error { return mongocarrier.Process(t.Context(), propagation.Remote{}, nothing) },
+		func() error { return mongocarrier.ProcessBatch(t.Context(), []propagation.Remote{{}}, nothing) },
+	} {
+		if err := process(); err != nil {
+			t.Error(err)
+		}
 	}
-	f.Wait(time.Second).Span("global process").Times(1)
+	f.Wait(time.Second).Span("global process").Times(3)
 }
 
 // The last of two counts.
-func TestTheLastOptionCounts(t *testing.T) {
+func TestOptions_LastOneWins(t *testing.T) {
 	t.Parallel()
 	got := mongocarrier.InjectD(spanCtx(t, traceparentA), D{}, mongocarrier.WithField("a"), mongocarrier.WithField("b"),
-		mongocarrier.WithPropagator(propagation.Default()), w3c())
+		full(), w3c())
 	if diff := cmp.Diff(D{{"b", subDocument(traceparentA)}}, plain(t, got)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // Without a global propagator nothing is lost in silence.
-func TestDefaultPropagatorCarriesTheWaybill(t *testing.T) {
+func TestOptions_DefaultPropagator(t *testing.T) {
 	doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{})
 	if r := mongocarrier.ReadM(doc); traceparent(r) != traceparentA || r.Waybill().Hops != 1 {
 		t.Errorf("read %+v", r)
 	}
 }
 
-// Rule 43: a propagator without fields carries nothing, and takes nothing away.
-func TestPropagatorOfNothing(t *testing.T) {
+// A propagator without fields writes nothing and removes nothing.
+func TestWithPropagation_PropagatorWithoutFields(t *testing.T) {
 	t.Parallel()
-	none := mongocarrier.WithPropagator(propagation.Compose())
+	none := using(propagation.Compose())
 	eachShape(t, func(t *testing.T, s shape) {
 		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c())
 		if diff := cmp.Diff(plain(t, doc), plain(t, s.inject(t, spanCtx(t, traceparentB), doc, none))); diff != "" {
@@ -118,14 +128,14 @@ func TestPropagatorOfNothing(t *testing.T) {
 	})
 }
 
-// Rule 45: nor does what someone else put into a captured context come along.
-func TestBaggageOfACapturedContextStaysOutByDefault(t *testing.T) {
+// Nor is baggage that someone else has put into a captured context.
+func TestWithCaptured_BaggageIsNotWrittenByDefault(t *testing.T) {
 	t.Parallel()
-	captured := mongocarrier.WithCaptured(mongocarrier.TraceContext{Traceparent: traceparentA, Baggage: "tenant=7,user=alice"})
+	captured := mongocarrier.WithCaptured(mongocarrier.Field{Traceparent: traceparentA, Baggage: "tenant=7,user=alice"})
 	for want, opts := range map[string][]mongocarrier.Option{
 		"":                    {full(), captured},
-		"tenant=7":            {captured, full(), mongocarrier.WithBaggage("tenant")},
-		"tenant=7,user=alice": {captured, full(), mongocarrier.WithBaggage("user", "tenant")},
+		"tenant=7":            {captured, full(propagation.WithBaggage("tenant"))},
+		"tenant=7,user=alice": {captured, full(propagation.WithBaggage("user", "tenant"))},
 	} {
 		eachShape(t, func(t *testing.T, s shape) {
 			doc := plain(t, s.inject(t, t.Context(), s.make(t, order()), opts...))
@@ -136,13 +146,12 @@ func TestBaggageOfACapturedContextStaysOutByDefault(t *testing.T) {
 	}
 }
 
-// Rule 45.
-func TestBaggageStaysOutByDefault(t *testing.T) {
+func TestWithPropagation_BaggageIsNotWrittenByDefault(t *testing.T) {
 	t.Parallel()
 	ctx := withBaggage(t, spanCtx(t, traceparentA), "email=alice@example.com")
-	c := mongocarrier.Capture(ctx, full())
-	_, set := mongocarrier.SetFields(ctx, mongocarrier.LastWriter, full())
-	if c.Baggage != "" || set["_otel"].(*mongocarrier.TraceContext).Baggage != "" {
+	c := mongocarrier.Capture(ctx, fullContext)
+	_, set := mongocarrier.SetFields(ctx, mongocarrier.ModeLastWriter, full())
+	if c.Baggage != "" || set["_otel"].(*mongocarrier.Field).Baggage != "" {
 		t.Errorf("captured %+v, set %v", c, set)
 	}
 	eachShape(t, func(t *testing.T, s shape) {

@@ -12,10 +12,10 @@ import (
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 )
 
-// Rule 13: the field that the outbox connector of Debezium reads.
-func TestPropertiesAreWrittenForDebezium(t *testing.T) {
+// The outbox connector of Debezium reads the field.
+func TestFormProperties_WrittenForDebezium(t *testing.T) {
 	t.Parallel()
-	outbox := mongocarrier.WithForm(mongocarrier.Properties)
+	outbox := mongocarrier.WithForm(mongocarrier.FormProperties)
 	eachShape(t, func(t *testing.T, s shape) {
 		got := plain(t, s.inject(t, stateCtx(t, traceparentA, "vendor=1"), s.make(t, order()), w3c(), outbox))
 		want := "traceparent=" + traceparentA + "\ntracestate=vendor=1\n"
@@ -25,8 +25,7 @@ func TestPropertiesAreWrittenForDebezium(t *testing.T) {
 	})
 }
 
-// Rule 13.
-func TestPropertiesEscapeWhatJavaEscapes(t *testing.T) {
+func TestFormProperties_EscapesWhatJavaEscapes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ key, value, want string }{
 		{"k", "plain", "k=plain\n"},
@@ -39,19 +38,19 @@ func TestPropertiesEscapeWhatJavaEscapes(t *testing.T) {
 		{"", "v", "=v\n"},
 		{"k.é", "ü", `k.\u00e9=\u00fc` + "\n"},
 	} {
-		p := mongocarrier.WithPropagator(legacy{c.key, c.value})
-		doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{}, p, mongocarrier.WithForm(mongocarrier.Properties))
+		p := using(legacy{c.key, c.value})
+		doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{}, p, mongocarrier.WithForm(mongocarrier.FormProperties))
 		if diff := cmp.Diff(any(c.want), doc["tracingspancontext"]); diff != "" {
 			t.Errorf("%q=%q: %s", c.key, c.value, diff)
 		}
-		if err := mongocarrier.ReadM(doc, p, mongocarrier.WithForm(mongocarrier.Properties)).Err(); err != nil {
+		if err := mongocarrier.ReadM(doc, p, mongocarrier.WithForm(mongocarrier.FormProperties)).Err(); err != nil {
 			t.Errorf("%q=%q: %v", c.key, c.value, err)
 		}
 	}
 }
 
-// Rule 13: what java.util.Properties.store writes, and what else load takes.
-func TestPropertiesReadWhatJavaWrites(t *testing.T) {
+// The texts are those of java.util.Properties.store, and others that load takes.
+func TestFormProperties_ReadsWhatJavaWrites(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"store":               "#Tue May 14 10:00:00 UTC 2024\ntracestate=vendor\\=1\ntraceparent=" + traceparentA + "\n",
@@ -66,18 +65,18 @@ func TestPropertiesReadWhatJavaWrites(t *testing.T) {
 		"empty lines":         "\n\n\ntraceparent=" + traceparentA + "\n\ntracestate=vendor=1\n\n",
 	} {
 		doc := M{"tracingspancontext": text}
-		r := mongocarrier.ReadM(doc, w3c(), mongocarrier.WithForm(mongocarrier.Properties))
+		r := mongocarrier.ReadM(doc, w3c(), mongocarrier.WithForm(mongocarrier.FormProperties))
 		if traceparent(r) != traceparentA || r.SpanContext().TraceState().Get("vendor") != "1" {
 			t.Errorf("%s: %s, %q", name, traceparent(r), r.SpanContext().TraceState())
 		}
 	}
 	for _, text := range []string{"=", "\\", "\\\n", "a\\", "\\u", "\\u12", "\\uzzzz=1", "k\\", "k=\\", ":", "#", "\\ud83d\\ude00=1", "\\ud83dx=1", strings.Repeat("\\", 99)} {
-		if r := mongocarrier.ReadM(M{"tracingspancontext": text}, w3c(), mongocarrier.WithForm(mongocarrier.Properties)); r.Err() == nil {
+		if r := mongocarrier.ReadM(M{"tracingspancontext": text}, w3c(), mongocarrier.WithForm(mongocarrier.FormProperties)); r.Err() == nil {
 			t.Errorf("%q holds %s", text, traceparent(r))
 		}
 	}
 	astral := M{"_otel": `\ud83d\ude00=1`}
-	if err := mongocarrier.ReadM(astral, mongocarrier.WithPropagator(legacy{"\U0001F600", "1"})).Err(); err != nil {
+	if err := mongocarrier.ReadM(astral, using(legacy{"\U0001F600", "1"})).Err(); err != nil {
 		t.Error(err)
 	}
 }

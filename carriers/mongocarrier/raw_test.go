@@ -50,8 +50,7 @@ func everyType() Raw {
 	))
 }
 
-// Rule 7.
-func TestInjectRawRefusesEveryPrefix(t *testing.T) {
+func TestInjectRaw_RefusesEveryPrefix(t *testing.T) {
 	t.Parallel()
 	ctx := spanCtx(t, traceparentA)
 	whole := everyType()
@@ -89,8 +88,7 @@ func requireRefused(t *testing.T, doc Raw) {
 	}
 }
 
-// Rule 7.
-func TestInjectRawRefusesMalformedElements(t *testing.T) {
+func TestInjectRaw_RefusesMalformedElements(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string][]byte{
 		"unknown type":              {0x20, 'a', 0},
@@ -124,8 +122,8 @@ func TestInjectRawRefusesMalformedElements(t *testing.T) {
 	}
 }
 
-// Rule 7: a nested document that the path leads into is walked too.
-func TestInjectRawRefusesAMalformedNestedDocument(t *testing.T) {
+// A nested document that the path leads into is walked too.
+func TestInjectRaw_RefusesAMalformedNestedDocument(t *testing.T) {
 	t.Parallel()
 	bad := frame([]byte{0x20, 'a', 0})
 	doc := frame(slices.Concat([]byte{0x03, 'm', 0}, bad))
@@ -136,10 +134,9 @@ func TestInjectRawRefusesAMalformedNestedDocument(t *testing.T) {
 	}
 }
 
-// Rule 8.
-func TestInjectRawKeepsTheBytesOfTheUser(t *testing.T) {
+func TestInjectRaw_KeepsTheBytesOfTheUser(t *testing.T) {
 	t.Parallel()
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 		doc := everyType()
 		user := slices.Clone(doc[4 : len(doc)-1])
 		for _, tp := range []string{traceparentA, traceparentB, traceparentA} {
@@ -160,8 +157,76 @@ func TestInjectRawKeepsTheBytesOfTheUser(t *testing.T) {
 	}
 }
 
-// Rule 8: what lies behind the document is not part of it.
-func TestInjectRawLeavesOutExcessBytes(t *testing.T) {
+// Encoders return documents with spare capacity of any size.
+func TestInjectRaw_SpareCapacity(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
+		opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form)}
+		for size := range 1200 {
+			doc := encode(t, D{{"_id", 1}, {"text", strings.Repeat("x", size)}})
+			doc = append(make(Raw, 0, len(doc)+size%256), doc...)
+			before := slices.Clone(doc[:cap(doc)])
+			first, err := mongocarrier.InjectRaw(spanCtx(t, traceparentA), doc, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := mongocarrier.InjectRaw(spanCtx(t, traceparentB), doc, opts...)
+			if err != nil {
+				t.Fatalf("form %d, size %d: the second call: %v", form, size, err)
+			}
+			if !bytes.Equal(doc[:cap(doc)], before) {
+				t.Fatalf("form %d, size %d: the document was modified", form, size)
+			}
+			mustDecode(t, first)
+			if a, b := traceparent(mongocarrier.ReadRaw(first, opts...)), traceparent(mongocarrier.ReadRaw(second, opts...)); a != traceparentA || b != traceparentB {
+				t.Fatalf("form %d, size %d: got %s and %s", form, size, a, b)
+			}
+		}
+	}
+}
+
+func TestWithInPlace(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
+		for _, field := range []string{"", "meta.trace"} {
+			opts := []mongocarrier.Option{full(), mongocarrier.WithForm(form), mongocarrier.WithField(field), mongocarrier.WithInPlace()}
+			eachShape(t, func(t *testing.T, s shape) {
+				for _, room := range []int{0, 10, 1000} {
+					doc := s.make(t, order())
+					switch plain := doc.(type) {
+					case D:
+						doc = append(make(D, 0, len(plain)+room), plain...)
+					case Raw:
+						doc = append(make(Raw, 0, len(plain)+room), plain...)
+					}
+					doc = s.inject(t, stateCtx(t, traceparentA, "v="+strings.Repeat("x", 50)), doc, opts...)
+					if got := traceparent(s.read(doc, opts...)); got != traceparentA {
+						t.Errorf("form %d, field %q: got %q", form, field, got)
+					}
+					doc = s.inject(t, spanCtx(t, traceparentB), doc, opts...)
+					if r := s.read(doc, opts...); traceparent(r) != traceparentB || r.SpanContext().TraceState().Len() != 0 {
+						t.Errorf("form %d, field %q, again: got %v", form, field, r.SpanContext())
+					}
+					doc = s.inject(t, t.Context(), doc, append(opts, full(propagation.WithPolicy(propagation.Replace)))...)
+					want := order()
+					if field != "" {
+						want = nil // The document of the path stays.
+					}
+					if want != nil && !cmp.Equal(plain(t, s.make(t, want)), plain(t, doc)) {
+						t.Errorf("form %d: removed: %s", form, cmp.Diff(plain(t, s.make(t, want)), plain(t, doc)))
+					}
+				}
+			})
+		}
+	}
+	room := append(make(Raw, 0, 1000), encode(t, order())...)
+	if got, err := mongocarrier.InjectRaw(spanCtx(t, traceparentA), room, mongocarrier.WithInPlace()); err != nil || &got[0] != &room[0] {
+		t.Errorf("a document with room was copied, %v", err)
+	}
+}
+
+// Bytes behind the document are not part of it.
+func TestInjectRaw_LeavesOutExcessBytes(t *testing.T) {
 	t.Parallel()
 	doc := encode(t, order())
 	excess := append(slices.Clone(doc), "excess"...)
@@ -178,8 +243,7 @@ func TestInjectRawLeavesOutExcessBytes(t *testing.T) {
 	}
 }
 
-// Rule 8.
-func TestInjectRawReplacesTheFieldThatIsThere(t *testing.T) {
+func TestInjectRaw_ReplacesTheField(t *testing.T) {
 	t.Parallel()
 	doc := encode(t, D{{"_otel", D{{"traceparent", traceparentB}}}, {"a", 1}})
 	got, err := mongocarrier.InjectRaw(spanCtx(t, traceparentA), doc, w3c())
@@ -189,8 +253,7 @@ func TestInjectRawReplacesTheFieldThatIsThere(t *testing.T) {
 	}
 }
 
-// Rule 9.
-func TestGrowthInBytes(t *testing.T) {
+func TestInjectRaw_GrowthInBytes(t *testing.T) {
 	t.Parallel()
 	grown := func(tracestate string, opts ...mongocarrier.Option) int {
 		doc := encode(t, order())
@@ -205,12 +268,12 @@ func TestGrowthInBytes(t *testing.T) {
 		"traceparent":             {grown("", w3c()), 85},
 		"tracestate of 3":         {grown("a=1", w3c()), 85 + 17 + 3},
 		"with a waybill":          {grown("", full()), 85 + 51},
-		"flat":                    {grown("", w3c(), mongocarrier.WithForm(mongocarrier.Flat)), 73},
+		"flat":                    {grown("", w3c(), mongocarrier.WithForm(mongocarrier.FormFlat)), 73},
 		"tracestate of 512":       {grown(state+"xxxx", w3c()), 85 + 17 + 512},
 		"tracestate of 513":       {grown(state+"xxxxx", w3c()), 85},
-		"a budget without room":   {grown("", full(), mongocarrier.WithMaxBytes(10)), 0},
-		"a budget for one":        {grown("a=1", full(), mongocarrier.WithMaxBytes(11+55)), 85},
-		"a budget of less than 0": {grown("", w3c(), mongocarrier.WithMaxBytes(-1)), 85},
+		"a budget without room":   {grown("", full(propagation.WithMaxBytes(10))), 0},
+		"a budget for one":        {grown("a=1", full(propagation.WithMaxBytes(11+55))), 85},
+		"a budget of less than 0": {grown("", w3c(propagation.WithMaxBytes(-1))), 85},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %d bytes, want %d", name, c.got, c.want)
@@ -218,8 +281,7 @@ func TestGrowthInBytes(t *testing.T) {
 	}
 }
 
-// Rule 9.
-func TestBaggageIsOptInAndCappedByMembers(t *testing.T) {
+func TestInject_BaggageIsLimitedByMembers(t *testing.T) {
 	t.Parallel()
 	keys := make([]string, 0, 20)
 	members := make([]string, 0, 20)
@@ -230,10 +292,10 @@ func TestBaggageIsOptInAndCappedByMembers(t *testing.T) {
 	}
 	ctx := withBaggage(t, spanCtx(t, traceparentA), strings.Join(members, ","))
 	eachShape(t, func(t *testing.T, s shape) {
-		if got := s.read(s.inject(t, ctx, s.make(t, order()), full()), full(), mongocarrier.WithBaggage(keys...)); got.Baggage().Len() != 0 {
+		if got := s.read(s.inject(t, ctx, s.make(t, order()), full()), full(propagation.WithBaggage(keys...))); got.Baggage().Len() != 0 {
 			t.Errorf("by default: %q", got.Baggage())
 		}
-		opts := []mongocarrier.Option{full(), mongocarrier.WithBaggage(keys...)}
+		opts := []mongocarrier.Option{full(propagation.WithBaggage(keys...))}
 		got := s.read(s.inject(t, ctx, s.make(t, order()), opts...), opts...).Baggage()
 		if got.Len() != 10 {
 			t.Errorf("%d members", got.Len())
@@ -243,7 +305,7 @@ func TestBaggageIsOptInAndCappedByMembers(t *testing.T) {
 				t.Errorf("member %s was cut: %q", m.Key(), m.Value())
 			}
 		}
-		one := []mongocarrier.Option{full(), mongocarrier.WithBaggage("kb")}
+		one := []mongocarrier.Option{full(propagation.WithBaggage("kb"))}
 		if got := s.read(s.inject(t, ctx, s.make(t, order()), one...), one...).Baggage(); got.Len() != 1 || got.Member("kb").Key() != "kb" {
 			t.Errorf("asked for one member: %q", got)
 		}
@@ -251,14 +313,13 @@ func TestBaggageIsOptInAndCappedByMembers(t *testing.T) {
 		if got := s.read(s.inject(t, ctx, s.make(t, order()), one...), full()).Baggage(); got.Len() != 0 {
 			t.Errorf("read without asking: %q", got)
 		}
-		if got := s.read(s.inject(t, ctx, s.make(t, order()), append(one, mongocarrier.WithoutBaggage())...), one...).Baggage(); got.Len() != 0 {
+		if got := s.read(s.inject(t, ctx, s.make(t, order()), append(one, full(propagation.WithoutBaggage()))...), one...).Baggage(); got.Len() != 0 {
 			t.Errorf("after WithoutBaggage: %q", got)
 		}
 	})
 }
 
-// Rule 9.
-func TestDocumentsAtTheLimit(t *testing.T) {
+func TestInjectRaw_DocumentsAtTheLimit(t *testing.T) {
 	reported := recordErrors(t)
 	ctx := spanCtx(t, traceparentA)
 	sized := func(n int) Raw {
@@ -280,8 +341,8 @@ func TestDocumentsAtTheLimit(t *testing.T) {
 	}
 	for _, opts := range [][]mongocarrier.Option{
 		{w3c()},
-		{w3c(), mongocarrier.WithForm(mongocarrier.Flat)},
-		{w3c(), mongocarrier.WithForm(mongocarrier.Properties)},
+		{w3c(), mongocarrier.WithForm(mongocarrier.FormFlat)},
+		{w3c(), mongocarrier.WithForm(mongocarrier.FormProperties)},
 		{w3c(), mongocarrier.WithField("a.b.c")},
 	} {
 		once := recordErrors(t)
@@ -299,14 +360,13 @@ func TestDocumentsAtTheLimit(t *testing.T) {
 	}
 }
 
-// Rule 12.
-func TestBlockedPathsAreReportedOnce(t *testing.T) {
+func TestWithField_BlockedPathsAreReportedOnce(t *testing.T) {
 	reported := recordErrors(t)
 	for _, field := range []string{"status.trace", "tags.trace", "total.a.b", "_id", "_id.trace", "a..b", ".a", "a.", "$a", "a.$b", "a\x00b", "a.\xff"} {
 		for _, s := range shapes() {
-			for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
+			for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
 				got := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), w3c(), mongocarrier.WithField(field), mongocarrier.WithForm(form))
-				if diff := cmp.Diff(s.make(t, order()), got); diff != "" && form != mongocarrier.Flat {
+				if diff := cmp.Diff(s.make(t, order()), got); diff != "" && form != mongocarrier.FormFlat {
 					t.Errorf("%s in %s: %s", field, s.name, diff)
 				}
 			}
@@ -317,11 +377,11 @@ func TestBlockedPathsAreReportedOnce(t *testing.T) {
 	}
 }
 
-// Rules 6 and 12: nor is a document written to in vain.
-func TestABlockedPathIsOnlyRead(t *testing.T) {
+// A document is not written to in vain.
+func TestWithField_BlockedPathIsOnlyRead(t *testing.T) {
 	t.Parallel()
 	doc := encode(t, D{{"meta", D{{"a", D{{"b", "text"}}}}}})
-	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.a.b.c"), mongocarrier.WithCopy()}
+	opts := []mongocarrier.Option{w3c(), mongocarrier.WithField("meta.a.b.c")}
 	ctx := spanCtx(t, traceparentA)
 	var all sync.WaitGroup
 	for range 10 {
@@ -331,12 +391,11 @@ func TestABlockedPathIsOnlyRead(t *testing.T) {
 	all.Wait()
 }
 
-// Rule 19.
-func TestReadRawKeepsNothingOfTheBuffer(t *testing.T) {
+func TestReadRaw_KeepsNothingOfTheBuffer(t *testing.T) {
 	t.Parallel()
 	ctx := withBaggage(t, stateCtx(t, traceparentA, "vendor=1"), "user=alice")
-	for _, form := range []mongocarrier.Form{mongocarrier.SubDocument, mongocarrier.Flat, mongocarrier.Properties} {
-		opts := []mongocarrier.Option{full(), mongocarrier.WithBaggage("user"), mongocarrier.WithForm(form)}
+	for _, form := range []mongocarrier.Form{mongocarrier.FormSubDocument, mongocarrier.FormFlat, mongocarrier.FormProperties} {
+		opts := []mongocarrier.Option{full(propagation.WithBaggage("user")), mongocarrier.WithForm(form)}
 		current, err := mongocarrier.InjectRaw(ctx, encode(t, order()), opts...)
 		if err != nil {
 			t.Fatal(err)

@@ -140,7 +140,7 @@ func plainValue(t testing.TB, value any) any {
 		return plain(t, v)
 	case map[string]any:
 		return plain(t, M(v))
-	case *mongocarrier.TraceContext:
+	case *mongocarrier.Field:
 		return fieldsOf(*v)
 	default:
 		return value
@@ -148,7 +148,7 @@ func plainValue(t testing.TB, value any) any {
 }
 
 // fieldsOf returns the elements that both drivers make of c.
-func fieldsOf(c mongocarrier.TraceContext) D {
+func fieldsOf(c mongocarrier.Field) D {
 	out := D{}
 	for _, f := range []E{
 		{"traceparent", c.Traceparent}, {"tracestate", c.Tracestate}, {"baggage", c.Baggage}, {"waybill", c.Waybill},

@@ -13,8 +13,8 @@ type Stream interface {
 	Next(ctx context.Context) bool
 }
 
-// Documents returns the documents of a cursor, each with ctx as [ExtractRaw]
-// returns it for the document:
+// Documents returns an iterator over the documents of a cursor, each with ctx as
+// [ExtractRaw] returns it for the document:
 //
 //	current := func() bson.Raw { return cursor.Current }
 //	for ctx, doc := range mongocarrier.Documents(ctx, cursor, current) {
@@ -22,19 +22,20 @@ type Stream interface {
 //	}
 //	if err := cursor.Err(); err != nil {
 //
-// It ends when Next returns false; Err and Close stay the caller's. A document
-// is valid until the next one, like the Current of the cursor. A nil stream or
-// a nil current has no documents.
+// It ends when Next returns false; Err and Close remain the caller's. A document
+// is valid until the next one, as the Current of the cursor is. If stream or
+// current is nil, there are no documents.
 func Documents[R ~[]byte](ctx context.Context, stream Stream, current func() R, opts ...Option) iter.Seq2[context.Context, R] {
 	return each(ctx, stream, current, func(doc R) context.Context { return ExtractRaw(ctx, doc, opts...) })
 }
 
-// ChangeEvents returns the events of a change stream, each with the context
-// that the change wrote in ctx. One that was found otherwise is not: see
-// [ReadChangeEvent] and [WithOrigin]. The rest is as with [Documents].
+// ChangeEvents returns an iterator over the events of a change stream, each with
+// ctx that has the context which the change has written. A context found
+// elsewhere is not added; see [ReadChangeEvent] and [WithContextSource]. The rest
+// is as for [Documents].
 func ChangeEvents[R ~[]byte](ctx context.Context, stream Stream, current func() R, opts ...Option) iter.Seq2[context.Context, R] {
 	return each(ctx, stream, current, func(event R) context.Context {
-		if remote, origin := ReadChangeEvent(event, opts...); origin == Written {
+		if remote, source := ReadChangeEvent(event, opts...); source == ContextSourceWritten {
 			return remote.Context(ctx)
 		}
 		return ctx

@@ -3,59 +3,48 @@
 
 package mongocarrier
 
-import (
-	"crypto/sha256"
-)
+import "crypto/sha256"
 
-// StripD returns doc without the context, for code that must not see it. It
-// leaves the memory of doc alone; a document without a context is returned as
-// it is.
+// StripD returns doc without the context, for code that must not see it. If doc
+// has no context, it is returned as it is. StripD does not modify its argument;
+// the result shares the values with it.
 func StripD[D ~[]E, E Elem](doc D, opts ...Option) D {
-	s, cfg := newStrip(opts)
-	defer s.release()
-	path, _ := s.prepare(&cfg)
-	stripped, _ := editD(doc, path, &s.change)
+	e, parent := newStrip(opts)
+	stripped, _ := editD(doc, parent, &e)
 	return stripped
 }
 
-// StripM returns doc without the context, as a copy. Nested documents that do
-// not hold the context are shared with doc.
+// StripM returns a copy of doc without the context. StripM does not modify its
+// argument; the result shares the values with it.
 func StripM[M ~map[string]any](doc M, opts ...Option) M {
-	s, cfg := newStrip(opts)
-	defer s.release()
-	path, _ := s.prepare(&cfg)
-	stripped, _ := editM(doc, path, &s.change)
+	e, parent := newStrip(opts)
+	stripped, _ := editM(doc, parent, &e)
 	return stripped
 }
 
-// StripRaw returns doc without the context, as a copy if it had one. What is no
-// document is returned as it is.
+// StripRaw returns doc without the context. If doc has no context or is not
+// BSON, it is returned as it is. StripRaw does not modify its argument.
 func StripRaw[R ~[]byte](doc R, opts ...Option) R {
-	s, cfg := newStrip(opts)
-	defer s.release()
-	n, err := documentLen(doc)
-	if err != nil {
-		return doc
-	}
-	path, _ := s.prepare(&cfg)
-	e := rawEdit{doc: doc[:n], remove: s.change.remove, copying: copied}
-	if err := e.edit(0, path); err != nil {
-		return doc
-	}
-	return e.doc
+	e, parent := newStrip(opts)
+	raw := e.raw()
+	stripped, _ := raw.apply(doc, parent)
+	return stripped
 }
 
 // Digest returns the SHA-256 of doc without the context: equal documents have
-// equal ones, whoever wrote them when. Use it to find duplicates, or as an ETag.
+// equal digests, whoever has written them and when. Use it to find duplicates,
+// or as an ETag.
 func Digest[R ~[]byte](doc R, opts ...Option) [sha256.Size]byte {
 	return sha256.Sum256(StripRaw(doc, opts...))
 }
 
-// newStrip returns the slip of a document that loses its context.
-func newStrip(opts []Option) (*slip, config) {
+// newStrip returns the change of a document that loses its context, and the path
+// to it.
+func newStrip(opts []Option) (e edit, parent string) {
 	cfg := newConfig(opts)
-	cfg.copying = copied
-	s := newSlip()
-	s.clearAll(&cfg)
-	return s, cfg
+	if parent, e = cfg.newEdit(); e.isFlat {
+		e.clears = cfg.cleared()
+	}
+	e.inPlace = false
+	return e, parent
 }

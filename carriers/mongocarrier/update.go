@@ -12,109 +12,112 @@ import (
 type Mode int
 
 const (
-	// OnInsert writes the context when an upsert makes the document: it stays
-	// that of the one who made it.
-	OnInsert Mode = iota + 1
-	// LastWriter writes the context at each update: it is that of the last one
-	// who wrote.
-	LastWriter
-	// Both keeps the two apart: the one who made the document in the field, and
-	// the last one who wrote in the field of [WithLastWriterField].
-	Both
+	// ModeOnInsert writes the context if an upsert makes the document, which then
+	// keeps the context of its creation.
+	ModeOnInsert Mode = iota + 1
+	// ModeLastWriter writes the context at each update, so that the document has
+	// the context of its last writer.
+	ModeLastWriter
+	// ModeBoth keeps the two apart: the context of the creation in the field, and
+	// that of the last writer in the field of [WithLastWriterField].
+	ModeBoth
 )
 
-// lastWriterSuffix makes the field of the last writer out of the other one.
-const lastWriterSuffix = "_last"
-
-var errConflict = errors.New("the fields of the creator and of the last writer overlap, so the last writer is left out")
-
-// WithLastWriterField sets the field that [Both] writes the last writer's
-// context to; "" means the one of [WithField] with "_last" behind it. Read it
-// with WithField(path).
-func WithLastWriterField(path string) Option {
-	return optionFunc(func(cfg config) config { cfg.lastWriter = path; return cfg })
-}
-
-func (cfg *config) lastField() string {
-	if cfg.lastWriter == "" && cfg.field != "" {
-		return cfg.field + lastWriterSuffix
-	}
-	return cfg.lastWriter
-}
+var errConflict = errors.New("the fields of the creation and of the last writer overlap, so the last writer is left out")
 
 // SetFields returns the fields that put the context of ctx into an update, for
-// its operators $setOnInsert and $set: add them to those of the update. One
-// that gets no field is nil, so both are without a valid span in ctx.
+// its operators $setOnInsert and $set: add them to those of the update. A map
+// with no fields is nil; both are nil if ctx has no valid span, but for a waybill
+// that is set on insert.
 //
-// A context is set whole, as one field with a path, so no update can mix two.
-// Those of a [Flat] context are set each, the ones without a value to null. A
-// replacement of a document is no update: inject into the new document, or the
-// context is gone.
+// A context is set whole, as one field with a path, so that an update cannot mix
+// two of them. A [FormFlat] context has several fields; those without a value are
+// set to null. A replacement of a document is not an update: inject into the new
+// document, or it has no context.
 //
-// An update that changes nothing else is a change nonetheless: see
-// [IsOnlyContext]. When the two fields of [Both] overlap, which the server
+// An update with a context is a change even if it changes nothing else: see
+// [IsOnlyContext]. If the two fields of [ModeBoth] overlap, which the server
 // would refuse, only setOnInsert is returned, and that is reported once to
 // [otel.Handle].
 func SetFields(ctx context.Context, mode Mode, opts ...Option) (setOnInsert, set map[string]any) {
 	cfg := newConfig(opts)
-	s := newSlip()
-	defer s.release()
-	s.fill(ctx, &cfg)
-	if _, ok := s.prepare(&cfg); !ok || len(s.change.set) == 0 {
+	w, ok := newWriting(ctx, &cfg)
+	if !ok || !w.isSet() {
 		return nil, nil
 	}
 	switch mode {
-	case OnInsert:
-		return s.fieldsAt(&cfg), nil
-	case LastWriter:
-		return nil, s.withNulls(&cfg)
-	case Both:
+	case ModeOnInsert:
+		return w.paths(&cfg), nil
+	case ModeLastWriter:
+		return nil, w.overwrite(&cfg)
+	case ModeBoth:
+		setOnInsert = w.paths(&cfg)
 		last := cfg.lastField()
-		if cfg.form == Flat || !validPath(last) || within(last, cfg.field) || within(cfg.field, last) {
+		if cfg.form == FormFlat || !isValidPath(last) || isWithin(last, cfg.field) || isWithin(cfg.field, last) {
 			reportConflict(last)
-			return s.fieldsAt(&cfg), nil
+			return setOnInsert, nil
 		}
-		return s.fieldsAt(&cfg), map[string]any{last: s.change.set[0].Value}
+		if w.mayOverwrite() {
+			set = map[string]any{last: setOnInsert[cfg.field]}
+		}
+		return setOnInsert, set
 	default:
 		return nil, nil
 	}
 }
 
-// fieldsAt returns what the change sets, by the path of each field.
-func (s *slip) fieldsAt(cfg *config) map[string]any {
-	if cfg.form != Flat {
-		return map[string]any{cfg.field: s.change.set[0].Value}
+// mayOverwrite reports whether w may be written over the context of a document
+// that is not known: a waybill alone must not replace a trace context.
+func (w *writing) mayOverwrite() bool {
+	return w.fields.HasTraceContext() || !w.fields.KeepsExisting()
+}
+
+// paths returns what is set, by the path of each field.
+func (w *writing) paths(cfg *config) map[string]any {
+	if cfg.form != FormFlat {
+		return map[string]any{cfg.field: valueOf(w.field(), cfg.form)}
 	}
-	fields := make(map[string]any, len(s.change.set)+len(s.change.remove))
-	for _, e := range s.change.set {
-		fields[cfg.join(e.Key)] = e.Value
+	fields := make(map[string]any)
+	for _, at := range elemsOf(w.field()) {
+		fields[cfg.join(at.Key)] = at.Value
 	}
 	return fields
 }
 
-// withNulls is fieldsAt, with null for what the change removes.
-func (s *slip) withNulls(cfg *config) map[string]any {
-	fields := s.fieldsAt(cfg)
-	if cfg.form != Flat {
-		return fields
+// overwrite returns paths for a document that may have a context already: with
+// null for the fields of a flat one that would be left of it.
+func (w *writing) overwrite(cfg *config) map[string]any {
+	if !w.mayOverwrite() {
+		return nil
 	}
-	for _, name := range s.change.remove {
-		if path := cfg.join(name); fields[path] == nil {
-			fields[path] = nil
+	fields := w.paths(cfg)
+	if cfg.form == FormFlat {
+		for _, key := range w.fields.Cleared() {
+			if path := cfg.join(escapeKey(key)); fields[path] == nil {
+				fields[path] = nil
+			}
 		}
 	}
 	return fields
 }
 
 // PipelineStage returns the stage that puts the context of ctx into an update
-// that is an aggregation pipeline. Its values are literals: no baggage can be
-// read as an expression. OnInsert here means a document that has none. It
-// reports false when there is nothing to add.
+// that is an aggregation pipeline. [ModeOnInsert] means a document that has no
+// context: it gets all fields of the new one or none. Values are literals, so
+// that no baggage is read as an expression. PipelineStage reports false if there
+// is nothing to add.
 func PipelineStage(ctx context.Context, mode Mode, opts ...Option) (stage map[string]any, ok bool) {
+	cfg := newConfig(opts)
 	onInsert, set := SetFields(ctx, mode, opts...)
 	fields := make(map[string]any, len(onInsert)+len(set))
 	for path, value := range onInsert {
 		fields[path] = map[string]any{"$ifNull": []any{"$" + path, literal(value)}}
+	}
+	if cfg.form == FormFlat {
+		absent := cfg.isAbsent()
+		for path, value := range onInsert {
+			fields[path] = map[string]any{"$cond": []any{absent, literal(value), "$" + path}}
+		}
 	}
 	for path, value := range set {
 		fields[path] = literal(value)
@@ -123,6 +126,18 @@ func PipelineStage(ctx context.Context, mode Mode, opts ...Option) (stage map[st
 		return nil, false
 	}
 	return map[string]any{"$set": fields}, true
+}
+
+// isAbsent returns the expression that is true for a document without a flat
+// context. It is one condition for all fields, or a document would get what it
+// lacks from another context.
+func (cfg *config) isAbsent() any {
+	var first any
+	cleared := cfg.cleared()
+	for _, key := range cleared.Cleared() {
+		first = map[string]any{"$ifNull": []any{"$" + cfg.join(escapeKey(key)), first}}
+	}
+	return map[string]any{"$eq": []any{first, nil}}
 }
 
 func literal(value any) any { return map[string]any{"$literal": value} }

@@ -4,11 +4,9 @@
 package mongocarrier
 
 import (
-	"context"
+	"iter"
 	"reflect"
 	"strings"
-
-	"github.com/waybill-go/waybill/propagation"
 )
 
 // elem is an element of an ordered document, as both drivers define it.
@@ -17,107 +15,167 @@ type elem = struct {
 	Value any
 }
 
-// readValue returns the context that value holds: a field in whatever shape a
-// decoder has given it.
-func readValue(value any, cfg *config) propagation.Remote {
-	return propagation.Read(source(value), propagation.Getter[any](valueGetter{}), cfg.forward[:]...)
-}
-
-// extractValue returns ctx with the context that value holds.
-func extractValue(ctx context.Context, value any, cfg *config) context.Context {
-	return propagation.Extract(ctx, source(value), propagation.Getter[any](valueGetter{}), cfg.forward[:]...)
-}
-
-// source returns value in one of the shapes that valueGetter reads: a
-// *TraceContext, a map of text or of anything, the bytes of a document, or a
-// document that is a slice of elements. What is none of them is nil.
-func source(value any) any {
-	switch v := value.(type) {
-	case nil:
-		return nil
-	case *TraceContext:
-		if v == nil {
-			return nil
-		}
-		return v
-	case map[string]any, map[string]string:
-		return v
-	case string:
-		return parseText(v)
-	case []byte:
-		return bytesSource(v)
-	}
-	return reflectSource(reflect.ValueOf(value))
-}
-
-// reflectSource is source for types of the drivers and of the user.
-func reflectSource(v reflect.Value) any {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			return nil
-		}
-		return source(v.Elem().Interface())
-	case reflect.String:
-		return parseText(v.String())
-	case reflect.Map:
-		for _, as := range []reflect.Type{anyMap, textMap} {
-			if v.Type().ConvertibleTo(as) {
-				return v.Convert(as).Interface()
-			}
-		}
-	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return bytesSource(v.Bytes())
-		}
-		if isList(v.Type()) {
-			return v.Interface()
-		}
-	case reflect.Struct:
-		return structSource(v)
-	}
-	return nil
-}
-
 var (
 	anyMap    = reflect.TypeFor[map[string]any]()    //nolint:gochecknoglobals // constant.
 	textMap   = reflect.TypeFor[map[string]string]() //nolint:gochecknoglobals // constant.
 	elemType  = reflect.TypeFor[elem]()              //nolint:gochecknoglobals // constant.
-	traceType = reflect.TypeFor[TraceContext]()      //nolint:gochecknoglobals // constant.
+	fieldType = reflect.TypeFor[Field]()             //nolint:gochecknoglobals // constant.
+	bytesType = reflect.TypeFor[[]byte]()            //nolint:gochecknoglobals // constant.
 )
+
+// isBytes reports whether t is a slice of bytes.
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
+}
 
 // isList reports whether t is an ordered document: a slice of elements.
 func isList(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().ConvertibleTo(elemType)
 }
 
-// bytesSource is the source of a document of bytes, or of text.
-func bytesSource(b []byte) any {
-	if n, err := documentLen(b); err == nil {
-		return b[:n]
+// listElems returns the elements of an ordered document of any type.
+func listElems(list reflect.Value) []elem {
+	elems := make([]elem, list.Len())
+	for i := range elems {
+		elems[i], _ = reflect.TypeAssert[elem](list.Index(i).Convert(elemType))
 	}
-	return parseText(string(b))
+	return elems
 }
 
-// structSource is the source of a struct: a TraceContext by whatever name, a
-// value that a decoder left as bytes, or one with fields that the names or the
-// bson tags of a context.
-func structSource(v reflect.Value) any {
-	if v.Type().ConvertibleTo(traceType) {
-		c, _ := reflect.TypeAssert[TraceContext](v.Convert(traceType))
-		return &c
+// listOf returns elems as an ordered document of type t.
+func listOf(t reflect.Type, elems []elem) any {
+	list := reflect.MakeSlice(t, len(elems), len(elems))
+	for i, e := range elems {
+		list.Index(i).Set(reflect.ValueOf(e).Convert(t.Elem()))
 	}
-	kind, data := fieldOf(v, "Type"), fieldOf(v, "Value")
-	if kind.IsValid() && kind.Kind() == reflect.Uint8 && data.IsValid() && data.Type() == reflect.TypeFor[[]byte]() {
-		return element{kind: byte(kind.Uint()), value: data.Bytes()}.source()
+	return list.Interface()
+}
+
+// mapOf returns a map with text for keys as a map[string]any or a
+// map[string]string, or nil for any other map.
+func mapOf(m reflect.Value) any {
+	t := m.Type()
+	switch {
+	case t.ConvertibleTo(anyMap):
+		return m.Convert(anyMap).Interface()
+	case t.ConvertibleTo(textMap):
+		return m.Convert(textMap).Interface()
+	case t.Key().Kind() != reflect.String || !m.CanInterface():
+		return nil
 	}
-	texts := make(map[string]string)
-	for field, value := range v.Fields() {
-		if value.Kind() == reflect.String {
-			texts[fieldName(field)] = value.String()
+	values := make(map[string]any, m.Len())
+	for key, value := range m.Seq2() {
+		values[key.String()] = value.Interface()
+	}
+	return values
+}
+
+// pairs returns a list of pairs as a map: of lists with a key and a value, or of
+// documents with the fields key and value. The last value of a key wins.
+func pairs(list reflect.Value) any {
+	values := make(map[string]string)
+	for i := range min(list.Len(), maxKeys) {
+		key, value := pair(list.Index(i))
+		if key != "" && value != "" {
+			values[escapeKey(key)] = value
 		}
 	}
-	return texts
+	return values
+}
+
+func pair(item reflect.Value) (key, value string) {
+	if item.Kind() == reflect.Interface {
+		item = item.Elem()
+	}
+	if !item.IsValid() || !item.CanInterface() {
+		return "", ""
+	}
+	if k := item.Kind(); (k == reflect.Slice || k == reflect.Array) && !isBytes(item.Type()) && !isList(item.Type()) {
+		if item.Len() != 2 {
+			return "", ""
+		}
+		return textOf(item.Index(0).Interface()), textOf(item.Index(1).Interface())
+	}
+	doc := item.Interface()
+	return textOf(child(doc, "key")), textOf(child(doc, "value"))
+}
+
+// lookup returns the value at path in a document of any shape.
+func lookup(doc any, path string) any {
+	for path != "" && doc != nil {
+		var name string
+		name, path, _ = strings.Cut(path, ".")
+		doc = child(doc, name)
+	}
+	return doc
+}
+
+// child returns the value of the field called name in a document of any shape.
+func child(doc any, name string) any {
+	switch doc := doc.(type) {
+	case nil:
+		return nil
+	case map[string]any:
+		return doc[name]
+	case []byte:
+		if n, err := documentLen(doc); err == nil {
+			e, _ := find(doc[:n], name)
+			return e.content()
+		}
+		return nil
+	}
+	v := reflect.ValueOf(doc)
+	for range maxDepth {
+		if k := v.Kind(); k != reflect.Pointer && k != reflect.Interface {
+			return childOf(v, name)
+		}
+		v = v.Elem()
+	}
+	return nil
+}
+
+// childOf is child for the types of the drivers and the user.
+func childOf(v reflect.Value, name string) any {
+	switch v.Kind() {
+	case reflect.Map:
+		if v.Type().Key().Kind() != reflect.String {
+			return nil
+		}
+		if value := v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())); value.IsValid() && value.CanInterface() {
+			return value.Interface()
+		}
+	case reflect.Slice:
+		if isBytes(v.Type()) {
+			return child(v.Bytes(), name)
+		}
+		if !isList(v.Type()) {
+			return nil
+		}
+		for i := range v.Len() {
+			if e := v.Index(i); e.Field(0).String() == name {
+				return e.Field(1).Interface()
+			}
+		}
+	case reflect.Struct:
+		if e, ok := rawValue(v); ok {
+			return child(e.content(), name)
+		}
+		for field, value := range structFields(v) {
+			if field == name {
+				return value
+			}
+		}
+	}
+	return nil
+}
+
+// rawValue returns the value that a decoder has left as a type and bytes.
+func rawValue(v reflect.Value) (element, bool) {
+	kind, data := fieldOf(v, "Type"), fieldOf(v, "Value")
+	if !kind.IsValid() || kind.Kind() != reflect.Uint8 || !data.IsValid() || data.Type() != bytesType {
+		return element{}, false
+	}
+	return element{kind: byte(kind.Uint()), value: data.Bytes()}, true
 }
 
 // fieldOf returns the field of a struct called name, or the zero Value, also if
@@ -131,125 +189,62 @@ func fieldOf(v reflect.Value, name string) reflect.Value {
 	return value
 }
 
-// fieldName returns the name that the drivers give to a field of a struct.
-func fieldName(field reflect.StructField) string {
-	if name, _, _ := strings.Cut(field.Tag.Get("bson"), ","); name != "" {
-		return name
-	}
-	return strings.ToLower(field.Name)
+// maxInlined is how deep structs are inlined in each other.
+const maxInlined = 4
+
+// structFields returns the fields of a struct with the names that the drivers
+// give them. Fields of inlined and embedded structs and the keys of inlined maps
+// come as if they were fields of the struct.
+func structFields(v reflect.Value) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) { eachField(v, 0, yield) }
 }
 
-// source returns what the element of a document of bytes holds.
-func (e element) source() any {
-	if n, ok := valueLen(e.kind, e.value); !ok || n != len(e.value) {
-		return nil
-	}
-	if e.kind == typeDocument {
-		return bytesSource(e.value)
-	}
-	if text := e.text(); text != nil {
-		return parseText(string(text))
-	}
-	return nil
-}
-
-// valueGetter reads a source.
-type valueGetter struct{}
-
-func (valueGetter) Get(from any, key string) string {
-	switch from := from.(type) {
-	case nil:
-		return ""
-	case *TraceContext:
-		return from.get(key)
-	case map[string]string:
-		return byName(from, key)
-	case map[string]any:
-		return textOf(byName(from, key))
-	case []byte:
-		return string(rawGetter{}.GetBytes(from, key))
-	}
-	return listGet(reflect.ValueOf(from), key)
-}
-
-func (valueGetter) Keys(from any) []string {
-	var keys []string
-	switch from := from.(type) {
-	case nil:
-	case *TraceContext:
-		keys = from.keys()
-	case map[string]string:
-		keys = names(from)
-	case map[string]any:
-		keys = names(from)
-	case []byte:
-		keys = rawGetter{}.Keys(from)
-	default:
-		list := reflect.ValueOf(from)
-		for i := range list.Len() {
-			keys = append(keys, unescapeKey(list.Index(i).Field(0).String()))
-		}
-	}
-	return keys
-}
-
-// eachText calls yield for each key of a source that has a text.
-func eachText(from any, yield func(key, value string)) {
-	switch from := from.(type) {
-	case nil:
-	case *TraceContext:
-		for _, f := range from.fields() {
-			yield(unescapeKey(f.Key), textOf(f.Value))
-		}
-	case map[string]string:
-		for name, value := range from {
-			yield(unescapeKey(name), value)
-		}
-	case map[string]any:
-		for name, value := range from {
-			yield(unescapeKey(name), textOf(value))
-		}
-	case []byte:
-		for e := range elements(from) {
-			yield(unescapeKey(string(e.key)), string(e.text()))
-		}
-	default:
-		for _, e := range listElems(reflect.ValueOf(from)) {
-			yield(unescapeKey(e.Key), textOf(e.Value))
-		}
-	}
-}
-
-// byName returns the value under key, be it escaped or not.
-func byName[V any](from map[string]V, key string) V {
-	if value, ok := from[escapeKey(key)]; ok {
-		return value
-	}
-	return from[key]
-}
-
-func names[V any](from map[string]V) []string {
-	keys := make([]string, 0, len(from))
-	for name := range from {
-		keys = append(keys, unescapeKey(name))
-	}
-	return keys
-}
-
-// listGet returns the text under key of a slice of elements.
-func listGet(list reflect.Value, key string) string {
-	for _, name := range []string{escapeKey(key), key} {
-		for i := range list.Len() {
-			if e := list.Index(i); e.Field(0).String() == name {
-				return textOf(e.Field(1).Interface())
+func eachField(v reflect.Value, depth int, yield func(string, any) bool) bool {
+	for field, value := range v.Fields() {
+		tag, options, _ := strings.Cut(field.Tag.Get("bson"), ",")
+		switch {
+		case tag == "-" || !value.CanInterface() && !field.Anonymous:
+			continue
+		case depth < maxInlined && (field.Anonymous || strings.Contains(options, "inline")):
+			if isInlined, more := eachInlined(value, depth, yield); !more {
+				return false
+			} else if isInlined {
+				continue
 			}
 		}
+		if tag == "" {
+			tag = strings.ToLower(field.Name)
+		}
+		if value.CanInterface() && !yield(tag, value.Interface()) {
+			return false
+		}
 	}
-	return ""
+	return true
 }
 
-// textOf returns the text that a value is: a string, or bytes as they are, or
-// as the drivers wrap them. Anything else is none.
+// eachInlined calls yield for the fields of an inlined value. It reports whether
+// the value can be inlined, and whether yield wants more.
+func eachInlined(v reflect.Value, depth int, yield func(string, any) bool) (isInlined, more bool) {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	switch {
+	case v.Kind() == reflect.Struct:
+		return true, eachField(v, depth+1, yield)
+	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String && v.CanInterface():
+		for key, value := range v.Seq2() {
+			if !yield(key.String(), value.Interface()) {
+				return true, false
+			}
+		}
+		return true, true
+	default:
+		return false, true
+	}
+}
+
+// textOf returns the text that a value is: a string, or bytes as they are or as
+// the drivers wrap them. Anything else is not a text.
 func textOf(value any) string {
 	switch value := value.(type) {
 	case nil:
@@ -260,34 +255,31 @@ func textOf(value any) string {
 		return string(value)
 	}
 	v := reflect.ValueOf(value)
-	switch v.Kind() {
-	case reflect.String:
-		return v.String()
-	case reflect.Struct:
-		if data := fieldOf(v, "Data"); data.IsValid() && data.Type() == reflect.TypeFor[[]byte]() {
-			return string(data.Bytes())
+	for range maxDepth {
+		if k := v.Kind(); k != reflect.Pointer && k != reflect.Interface {
+			return textOfValue(v)
 		}
+		v = v.Elem()
 	}
 	return ""
 }
 
-// rawGetter reads a document of bytes without decoding it.
-type rawGetter struct{}
-
-func (rawGetter) Get(doc []byte, key string) string { return string(rawGetter{}.GetBytes(doc, key)) }
-
-func (rawGetter) GetBytes(doc []byte, key string) []byte {
-	e, ok := find(doc, escapeKey(key))
-	if !ok {
-		e, _ = find(doc, key)
+func textOfValue(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.String:
+		return v.String()
+	case reflect.Slice:
+		if isBytes(v.Type()) {
+			return string(v.Bytes())
+		}
+	case reflect.Struct:
+		if data := fieldOf(v, "Data"); data.IsValid() && data.Type() == bytesType {
+			return string(data.Bytes())
+		}
+		if e, ok := rawValue(v); ok {
+			text, _ := e.content().(string)
+			return text
+		}
 	}
-	return e.text()
-}
-
-func (rawGetter) Keys(doc []byte) []string {
-	var keys []string
-	for e := range elements(doc) {
-		keys = append(keys, unescapeKey(string(e.key)))
-	}
-	return keys
+	return ""
 }

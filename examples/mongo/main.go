@@ -1,8 +1,9 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command mongo carries the trace context in a MongoDB document, from the one
-// that inserts it to the one that finds it. The server runs inside of it.
+// Command mongo writes a trace context to a MongoDB document when it is inserted,
+// and continues the trace when the document is found. The server runs in the
+// same process.
 package main
 
 import (
@@ -58,9 +59,10 @@ func run(ctx context.Context, uri string) error {
 		return err
 	}
 	fmt.Println(string(text))
-	return mongocarrier.Process(ctx, mongocarrier.ReadRaw(found), func(ctx context.Context) error {
+	consumer := mongocarrier.NewConsumer("quakes")
+	return consumer.Process(ctx, mongocarrier.ReadRaw(found), func(ctx context.Context) error {
 		span := trace.SpanContextFromContext(ctx)
 		fmt.Println("one trace:", span.TraceID() == load.SpanContext().TraceID())
 		return nil
-	}, mongocarrier.WithCollection("quakes"))
+	})
 }

@@ -95,14 +95,15 @@ func relay(ctx context.Context, outbox *mongo.Collection, writer *kafkacarrier.W
 	if err != nil {
 		return err
 	}
-	return mongocarrier.Process(ctx, mongocarrier.ReadRaw(claimed), func(ctx context.Context) error {
+	consumer := mongocarrier.NewConsumer("outbox")
+	return consumer.Process(ctx, mongocarrier.ReadRaw(claimed), func(ctx context.Context) error {
 		say(ctx, "relay")
 		if err := writer.WriteMessages(ctx, kafka.Message{Value: mongocarrier.StripRaw(claimed)}); err != nil {
 			return err
 		}
 		_, err := outbox.UpdateByID(ctx, claimed.Lookup("_id"), bson.D{{Key: "$set", Value: state("sent")}})
 		return err
-	}, mongocarrier.WithCollection("outbox"))
+	})
 }
 
 func state(name string) bson.D { return bson.D{{Key: "state", Value: name}} }

@@ -37,10 +37,11 @@ const fieldJob = "job"
 // dispatcher creates a Job for each batch of strong quakes.
 type dispatcher struct {
 	*service
-	quakes *mongo.Collection
-	stage  *stages.Stage
-	jobs   *k8scarrier.Jobs
-	made   int
+	quakes   *mongo.Collection
+	consumer *mongocarrier.Consumer
+	stage    *stages.Stage
+	jobs     *k8scarrier.Jobs
+	made     int
 }
 
 // dispatch is a poller: it claims strong quakes in MongoDB and creates a Job
@@ -90,7 +91,13 @@ func newDispatcher(s *service) (*dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dispatcher{service: s, quakes: s.db.Collection(collectionQuakes), stage: stage, jobs: jobs}, nil
+	return &dispatcher{
+		service:  s,
+		quakes:   s.db.Collection(collectionQuakes),
+		consumer: mongocarrier.NewConsumer(collectionQuakes, mongocarrier.WithObserver(s.metrics)),
+		stage:    stage,
+		jobs:     jobs,
+	}, nil
 }
 
 // dispatch claims the next batch, if there are at least so many quakes, and
@@ -103,7 +110,7 @@ func (d *dispatcher) dispatch(ctx context.Context, atLeast int) (made bool, err 
 	}
 	d.made++
 	// One span for the batch, with a link to what loaded each of its quakes.
-	return true, mongocarrier.ProcessBatch(ctx, remotes, func(ctx context.Context) error {
+	return true, d.consumer.ProcessBatch(ctx, remotes, func(ctx context.Context) error {
 		return d.stage.Run(ctx, func(ctx context.Context) error {
 			run := stages.FromContext(ctx)
 			run.Read(len(remotes))
@@ -114,7 +121,7 @@ func (d *dispatcher) dispatch(ctx context.Context, atLeast int) (made bool, err 
 			d.log.InfoContext(ctx, "created", "job", name, "quakes", len(remotes))
 			return nil
 		})
-	}, mongocarrier.WithCollection(collectionQuakes), mongocarrier.WithObserver(d.metrics))
+	})
 }
 
 // claim marks the next strong quakes as those of a Job, if there are at least

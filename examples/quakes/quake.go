@@ -35,7 +35,7 @@ type quake struct {
 	Time      time.Time `bson:"time"`
 
 	// Trace carries the context of what loaded the quake to what reads it.
-	Trace mongocarrier.TraceContext `bson:"_otel,omitempty"`
+	Trace mongocarrier.Field `bson:"_otel,omitempty"`
 }
 
 // rejection is why an event is no quake. It is a label of a metric, so there

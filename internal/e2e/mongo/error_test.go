@@ -19,9 +19,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 27: what the server refuses is the driver's own error, and nothing is
+// An error of the server is returned as the driver made it, and nothing is
 // written a second time without a context.
-func TestErrorsOfBothDriversPassThrough(t *testing.T) {
+func TestProcess_ErrorsOfBothDrivers(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
 	ctx := spanCtx(t, traceparentA)
@@ -29,12 +29,13 @@ func TestErrorsOfBothDriversPassThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := flowtest.New(t)
+	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(f.Service("worker")))
 	insertions := 0
 	insert := func(with func(ctx context.Context) error) error {
-		return mongocarrier.Process(t.Context(), propagation.Remote{}, func(context.Context) error { //nolint:contextcheck // the one with a span.
+		return consumer.Process(t.Context(), propagation.Remote{}, func(context.Context) error { //nolint:contextcheck // the one with a span.
 			insertions++
 			return with(ctx)
-		}, mongocarrier.WithTracerProvider(f.Service("worker")))
+		})
 	}
 	err := insert(func(ctx context.Context) error {
 		_, failed := orders.v1.InsertOne(ctx, mongocarrier.InjectD(ctx, bson1.D{{Key: "_id", Value: "o-1"}}))

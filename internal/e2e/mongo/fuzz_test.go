@@ -52,7 +52,7 @@ func everything(t testing.TB) bson.Raw {
 	return raw
 }
 
-// Rules 7 and 8: the walk over bytes agrees with the driver, and the driver
+// The walk over bytes agrees with the driver, and the driver
 // accepts what is written.
 func FuzzInjectRaw(f *testing.F) {
 	whole := everything(f)
@@ -69,7 +69,7 @@ func checkAgainstDriver(t *testing.T, doc []byte) {
 	t.Helper()
 	ctx := spanCtx(t, traceparentA)
 	before := slices.Clone(doc)
-	got, err := mongocarrier.InjectRaw(ctx, bson.Raw(slices.Clone(doc)), w3c())
+	got, err := mongocarrier.InjectRaw(ctx, bson.Raw(slices.Clone(doc)), mongocarrier.WithPropagation(w3c()))
 	var decoded bson.D
 	decodeErr := bson.Unmarshal(doc, &decoded)
 	if err != nil {
@@ -91,7 +91,7 @@ func checkAgainstDriver(t *testing.T, doc []byte) {
 	if err := bson.Unmarshal(got, &after); err != nil {
 		t.Fatalf("%q became %q: %v", before, got, err)
 	}
-	check(t, "written", mongocarrier.ReadRaw(got, w3c()))
+	check(t, "written", mongocarrier.ReadRaw(got, mongocarrier.WithPropagation(w3c())))
 	if diff := cmp.Diff(without(decoded), without(after)); diff != "" {
 		t.Fatalf("the elements of the user: %s", diff)
 	}
@@ -113,8 +113,7 @@ func without(doc bson.D) []string {
 	return out
 }
 
-// Rule 7.
-func TestEveryPrefixAgainstTheDriver(t *testing.T) {
+func TestInjectRaw_EveryPrefixAgainstTheDriver(t *testing.T) {
 	t.Parallel()
 	whole := everything(t)
 	for n := range len(whole) + 1 {

@@ -21,10 +21,10 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rules 24 and 33: from a document of an outbox through a relay and Kafka to
+// From a document of an outbox through a relay and Kafka to
 // the service behind it, one flow. A relay that fails and tries again sends the
 // context of the one who wrote again.
-func TestOutboxToKafka(t *testing.T) {
+func TestProcess_OutboxToKafka(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -109,11 +109,12 @@ func relayOne(
 		return err
 	}
 	remote := mongocarrier.ReadRaw(doc) //nolint:contextcheck // reading takes none.
-	return mongocarrier.Process(ctx, remote, func(ctx context.Context) error {
+	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(provider))
+	return consumer.Process(ctx, remote, func(ctx context.Context) error {
 		if err := send(ctx, doc); err != nil {
 			return err
 		}
 		_, err := orders.UpdateByID(ctx, doc.Lookup("_id"), bson.D{{Key: "$set", Value: bson.D{{Key: "state", Value: "sent"}}}})
 		return err
-	}, mongocarrier.WithTracerProvider(provider), mongocarrier.WithCollection("orders"), mongocarrier.WithAttempt(attempt))
+	}, mongocarrier.WithAttempt(attempt))
 }

@@ -33,8 +33,7 @@ const (
 	deaths  = 2 // the pollers that are killed while they hold a document, and started again.
 )
 
-// Rules 32 and 34, on the server of the suite.
-func TestQueue(t *testing.T) {
+func TestProcess_Queue(t *testing.T) {
 	t.Parallel()
 	m := start(t)
 	if os.Getenv("MONGODB_URI") != "" {
@@ -88,11 +87,11 @@ func withoutTheLibrary(ctx context.Context, _ bson.Raw, fn func(context.Context)
 const idKey = attribute.Key("test.document.id")
 
 func withTheLibrary(provider trace.TracerProvider) func(context.Context, bson.Raw, func(context.Context) error) error {
+	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(provider))
 	return func(ctx context.Context, doc bson.Raw, fn func(context.Context) error) error {
 		number := trace.WithAttributes(idKey.Int(numberOf(doc)))
 		remote := mongocarrier.ReadRaw(doc) //nolint:contextcheck // reading takes none.
-		return mongocarrier.Process(ctx, remote, fn,
-			mongocarrier.WithTracerProvider(provider), mongocarrier.WithCollection("orders"),
+		return consumer.Process(ctx, remote, fn,
 			mongocarrier.WithAttempt(int(doc.Lookup("attempts").AsInt64())),
 			mongocarrier.WithStartOptions(propagation.WithSpanOptions(number)))
 	}
@@ -281,7 +280,7 @@ func (q *queue) checkFlows(spans []sdktrace.ReadOnlySpan) {
 		}
 		attributes := attribute.NewSet(s.Attributes()...)
 		id, _ := attributes.Value(idKey)
-		attempt, _ := attributes.Value("messaging.mongodb.document.attempt")
+		attempt, _ := attributes.Value("waybill.document.attempt")
 		producer := q.producers[id.AsInt64()]
 		times[id.AsInt64()]++
 		if links := s.Links(); len(links) != 1 || links[0].SpanContext.SpanID() != producer.SpanID() {

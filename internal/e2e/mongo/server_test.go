@@ -14,8 +14,8 @@ import (
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 )
 
-// Rules 18 and 25: one driver writes, the other reads.
-func TestDriversThroughAServer(t *testing.T) {
+// One driver writes, the other reads.
+func TestInject_DriversThroughAServer(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
 	orders1 := orders.v1
@@ -68,9 +68,9 @@ func TestDriversThroughAServer(t *testing.T) {
 	}
 }
 
-// Rule 6: the documents of a batch lie one behind the other in one buffer, into
+// The documents of a batch are one behind the other in one buffer, into
 // which an inject must not write.
-func TestCopyFromACursorToACollection(t *testing.T) {
+func TestInjectRaw_CopyFromACursorToACollection(t *testing.T) {
 	t.Parallel()
 	m := start(t)
 	from, to := newCollection(t, m), newCollection(t, m)
@@ -106,12 +106,12 @@ func TestCopyFromACursorToACollection(t *testing.T) {
 	}
 }
 
-// Rule 21, on a server: what an upsert and an update do to the two contexts.
-func TestUpdateModes(t *testing.T) {
+// An upsert and an update write the two contexts.
+func TestSetFields_ModesOnAServer(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
 	upsert := func(traceparent string) {
-		onInsert, set := mongocarrier.SetFields(spanCtx(t, traceparent), mongocarrier.Both)
+		onInsert, set := mongocarrier.SetFields(spanCtx(t, traceparent), mongocarrier.ModeBoth)
 		set["state"] = "new"
 		update := bson.D{{Key: "$setOnInsert", Value: onInsert}, {Key: "$set", Value: set}}
 		if _, err := orders.UpdateByID(t.Context(), 1, update, options.UpdateOne().SetUpsert(true)); err != nil {
@@ -147,9 +147,9 @@ func TestUpdateModes(t *testing.T) {
 	}
 }
 
-// Rules 24 and 25: the documents of a bulk write share what was captured, and
+// The documents of a bulk write share what was captured, and
 // the same write again writes the same.
-func TestBulkWriteIsIdempotent(t *testing.T) {
+func TestWithCaptured_BulkWrite(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
 	captured := mongocarrier.WithCaptured(mongocarrier.Capture(spanCtx(t, traceparentA)))
@@ -187,8 +187,8 @@ func TestBulkWriteIsIdempotent(t *testing.T) {
 	}
 }
 
-// Rule 36: a string is what every server takes.
-func TestCommentOfAnOperation(t *testing.T) {
+// Every server takes a string.
+func TestComment_OfAnOperation(t *testing.T) {
 	t.Parallel()
 	orders := newCollection(t, start(t))
 	ctx := spanCtx(t, traceparentA)

@@ -26,8 +26,8 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rules 32 and 34, on a server that claims in one step.
-func TestQueueOfARealServer(t *testing.T) {
+// The server claims in one step.
+func TestProcess_QueueOfARealServer(t *testing.T) {
 	t.Parallel()
 	testQueue(t, server.Mongo(t), 1, unlocked{})
 }
@@ -80,7 +80,7 @@ func newFeed(t *testing.T, events iter.Seq2[context.Context, bson.Raw], err func
 type change struct {
 	operation string
 	remote    propagation.Remote
-	origin    mongocarrier.Origin
+	source    mongocarrier.ContextSource
 	only      bool // whether it changed nothing but the context.
 	described bool // whether it says which fields have changed: mongo-java-server does not.
 }
@@ -95,15 +95,14 @@ func (w watched) each(t *testing.T, check func(driver string, c change, ctx cont
 			t.Fatalf("%s: no event: %v", driver, stream.err())
 		}
 		c := change{operation: event.Lookup("operationType").StringValue(), only: mongocarrier.IsOnlyContext(event)}
-		c.remote, c.origin = mongocarrier.ReadChangeEvent(event)
+		c.remote, c.source = mongocarrier.ReadChangeEvent(event)
 		_, err := event.LookupErr("updateDescription")
 		c.described = err == nil
 		check(driver, c, ctx)
 	}
 }
 
-// Rules 28, 29 and 30, for what the server tells.
-func TestChangeStream(t *testing.T) {
+func TestReadChangeEvent_ChangeStream(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
 	creator := spanCtx(t, traceparentA)
@@ -114,46 +113,46 @@ func TestChangeStream(t *testing.T) {
 			return err
 		}
 	}
-	_, last := mongocarrier.SetFields(writer, mongocarrier.LastWriter)
-	_, both := mongocarrier.SetFields(writer, mongocarrier.Both)
+	_, last := mongocarrier.SetFields(writer, mongocarrier.ModeLastWriter)
+	_, both := mongocarrier.SetFields(writer, mongocarrier.ModeBoth)
 	for _, c := range []struct {
 		what      string
 		do        func() error
 		operation string
 		trace     string
-		origin    mongocarrier.Origin
+		source    mongocarrier.ContextSource
 		only      bool
 	}{
 		{"insert", func() error {
 			_, err := w.InsertOne(w.ctx, mongocarrier.InjectD(creator, bson.D{{Key: "_id", Value: 1}, {Key: "n", Value: 1}})) //nolint:contextcheck // that of the test.
 			return err
-		}, "insert", traceparentA, mongocarrier.Written, false},
-		{"an update without a context", set(bson.M{"n": 2}), "update", traceparentA, mongocarrier.Creation, false},
-		{"an update of the last writer", set(both), "update", traceparentB, mongocarrier.Written, true},
-		{"an update of the context", set(last), "update", traceparentB, mongocarrier.Written, true},
+		}, "insert", traceparentA, mongocarrier.ContextSourceWritten, false},
+		{"an update without a context", set(bson.M{"n": 2}), "update", traceparentA, mongocarrier.ContextSourceCreation, false},
+		{"an update of the last writer", set(both), "update", traceparentB, mongocarrier.ContextSourceWritten, true},
+		{"an update of the context", set(last), "update", traceparentB, mongocarrier.ContextSourceWritten, true},
 		{"replace", func() error {
 			doc := mongocarrier.InjectM(creator, bson.M{"_id": 1, "n": 3})
 			_, err := w.ReplaceOne(w.ctx, bson.D{{Key: "_id", Value: 1}}, doc) //nolint:contextcheck // that of the test.
 			return err
-		}, "replace", traceparentA, mongocarrier.Written, false},
+		}, "replace", traceparentA, mongocarrier.ContextSourceWritten, false},
 		{"replace without a context", func() error {
 			_, err := w.v1.ReplaceOne(w.ctx, bson1.D{{Key: "_id", Value: 1}}, bson1.D{{Key: "n", Value: 4}})
 			return err
-		}, "replace", "", mongocarrier.None, false},
+		}, "replace", "", mongocarrier.ContextSourceNone, false},
 		{"delete", func() error {
 			_, err := w.DeleteOne(w.ctx, bson.D{{Key: "_id", Value: 1}})
 			return err
-		}, "delete", "", mongocarrier.None, false},
+		}, "delete", "", mongocarrier.ContextSourceNone, false},
 	} {
 		if err := c.do(); err != nil {
 			t.Fatalf("%s: %v", c.what, err)
 		}
 		w.each(t, func(driver string, got change, ctx context.Context) {
-			if isWritten := trace.SpanContextFromContext(ctx).IsValid(); isWritten != (got.origin == mongocarrier.Written) {
+			if isWritten := trace.SpanContextFromContext(ctx).IsValid(); isWritten != (got.source == mongocarrier.ContextSourceWritten) {
 				t.Errorf("%s, by %s: the iterator's ctx has a span: %t", c.what, driver, isWritten)
 			}
 			if got.operation == "update" && !got.described {
-				if got.origin == mongocarrier.Written || got.only {
+				if got.source == mongocarrier.ContextSourceWritten || got.only {
 					t.Errorf("%s, by %s: a change that is not described is read as %+v", c.what, driver, got)
 				}
 				return
@@ -162,38 +161,39 @@ func TestChangeStream(t *testing.T) {
 			if got.remote.Err() == nil {
 				found = traceID(got.remote)
 			}
-			if got.operation != c.operation || !strings.Contains(c.trace, found) || got.origin != c.origin || got.only != c.only {
+			if got.operation != c.operation || !strings.Contains(c.trace, found) || got.source != c.source || got.only != c.only {
 				t.Errorf("%s, by %s: %+v", c.what, driver, got)
 			}
 		})
 	}
 }
 
-// Rules 23, 29 and 33: a service that reads the changes and writes back goes on
+// A service that reads the changes and writes back goes on
 // with the flow of the one who made the change, and skips its own marks.
-func TestChangeStreamThatWritesBack(t *testing.T) {
+func TestIsOnlyContext_ServiceThatWritesBack(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
 	f := flowtest.New(t)
-	shop, worker := f.Service("shop"), f.Service("worker")
+	shop := f.Service("shop")
+	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(f.Service("worker")))
 	ctx, span := shop.Tracer("shop").Start(w.ctx, "place order")
 	if _, err := w.InsertOne(ctx, mongocarrier.InjectD(ctx, bson.D{{Key: "_id", Value: 1}})); err != nil {
 		t.Fatal(err)
 	}
 	span.End()
 	w.each(t, func(driver string, c change, _ context.Context) {
-		err := mongocarrier.Process(w.ctx, c.remote, func(ctx context.Context) error { //nolint:contextcheck // that of the test.
-			_, mark := mongocarrier.SetFields(ctx, mongocarrier.Both)
+		err := consumer.Process(w.ctx, c.remote, func(ctx context.Context) error { //nolint:contextcheck // that of the test.
+			_, mark := mongocarrier.SetFields(ctx, mongocarrier.ModeBoth)
 			_, err := w.UpdateByID(ctx, 1, bson.D{{Key: "$set", Value: mark}})
 			return err
-		}, mongocarrier.WithTracerProvider(worker), mongocarrier.WithCollection("orders"), mongocarrier.WithOrigin(c.origin))
+		}, mongocarrier.WithContextSource(c.source))
 		if err != nil {
 			t.Errorf("%s: %v", driver, err)
 		}
 	})
 	for range 2 { // one for each that wrote back.
 		w.each(t, func(driver string, c change, _ context.Context) {
-			if c.described && (!c.only || c.origin != mongocarrier.Written) {
+			if c.described && (!c.only || c.source != mongocarrier.ContextSourceWritten) {
 				t.Errorf("%s: the mark is %+v", driver, c)
 			}
 		})

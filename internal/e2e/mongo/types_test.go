@@ -33,13 +33,13 @@ var (
 	_ mongocarrier.Stream = (*mongo1.ChangeStream)(nil)
 )
 
-func w3c() mongocarrier.Option { return mongocarrier.WithPropagator(propagation.TraceContext{}) }
+func w3c() propagation.Option { return propagation.WithPropagator(propagation.TraceContext{}) }
 
 // spanCtx returns a ctx with the span of traceparent and the tracestate
 // "vendor=1".
 func spanCtx(t testing.TB, traceparent string) context.Context {
 	t.Helper()
-	c := mongocarrier.TraceContext{Traceparent: traceparent, Tracestate: "vendor=1"}
+	c := mongocarrier.Field{Traceparent: traceparent, Tracestate: "vendor=1"}
 	sc := c.Remote(w3c()).SpanContext()
 	if !sc.IsValid() {
 		t.Fatalf("%s is no context", traceparent)
@@ -74,18 +74,18 @@ func codecs() []codec {
 	}
 }
 
-// Rules 1, 4, 14 and 18: every shape and form of one driver is read in every
+// Every shape and form of one driver is read in every
 // shape of the other.
-func TestEveryShapeOfBothDrivers(t *testing.T) {
+func TestInject_EveryShapeOfBothDrivers(t *testing.T) {
 	t.Parallel()
 	ctx := spanCtx(t, traceparentA)
 	for _, opts := range [][]mongocarrier.Option{
 		{},
 		{mongocarrier.WithField("meta.trace")},
 		{mongocarrier.WithField("made.on.the.way")},
-		{mongocarrier.WithForm(mongocarrier.Flat)},
-		{mongocarrier.WithForm(mongocarrier.Flat), mongocarrier.WithField("meta")},
-		{mongocarrier.WithForm(mongocarrier.Properties)},
+		{mongocarrier.WithForm(mongocarrier.FormFlat)},
+		{mongocarrier.WithForm(mongocarrier.FormFlat), mongocarrier.WithField("meta")},
+		{mongocarrier.WithForm(mongocarrier.FormProperties)},
 	} {
 		written := map[string]any{
 			"v1 D": mongocarrier.InjectD(ctx, bson1.D{{Key: "_id", Value: 1}, {Key: "meta", Value: bson1.D{{Key: "k", Value: 1}}}}, opts...),
@@ -165,16 +165,15 @@ func readAll(t *testing.T, what string, raw []byte, opts []mongocarrier.Option) 
 }
 
 type order struct {
-	ID    string                    `bson:"_id"`
-	Trace mongocarrier.TraceContext `bson:"_otel,omitempty"`
-	Total int                       `bson:"total"`
+	ID    string             `bson:"_id"`
+	Trace mongocarrier.Field `bson:"_otel,omitempty"`
+	Total int                `bson:"total"`
 }
 
-// Rule 18.
-func TestFieldOfAStructWithBothDrivers(t *testing.T) {
+func TestField_BothDrivers(t *testing.T) {
 	t.Parallel()
 	ctx := spanCtx(t, traceparentA)
-	for _, field := range []mongocarrier.TraceContext{
+	for _, field := range []mongocarrier.Field{
 		mongocarrier.Capture(ctx),
 		{Traceparent: traceparentA, Tracestate: "vendor=1", Extra: map[string]string{"b3": "1", "ot-baggage-a%2Eb": "2"}},
 		{},
@@ -212,8 +211,8 @@ func TestFieldOfAStructWithBothDrivers(t *testing.T) {
 	}
 }
 
-// Rule 16: the strict field fails, the lenient one does not.
-func TestLenientFieldWithDriverV2(t *testing.T) {
+// The strict field fails, the lenient one does not.
+func TestLenientField_DriverV2(t *testing.T) {
 	t.Parallel()
 	type lenient struct {
 		ID    string                    `bson:"_id"`
@@ -263,18 +262,17 @@ func TestLenientFieldWithDriverV2(t *testing.T) {
 	}
 }
 
-// Rule 17.
-func TestEmbeddedByMistake(t *testing.T) {
+func TestField_Embedded(t *testing.T) {
 	t.Parallel()
 	type embedded struct {
-		mongocarrier.TraceContext
+		mongocarrier.Field
 		ID    string `bson:"_id"`
 		Total int    `bson:"total"`
 	}
 	type inlined struct {
-		mongocarrier.TraceContext `bson:",inline"`
-		ID                        string `bson:"_id"`
-		Total                     int    `bson:"total"`
+		mongocarrier.Field `bson:",inline"`
+		ID                 string `bson:"_id"`
+		Total              int    `bson:"total"`
 	}
 	c := mongocarrier.Capture(spanCtx(t, traceparentA))
 	for _, codec := range codecs() {
@@ -291,17 +289,17 @@ func TestEmbeddedByMistake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(t, codec.name+", inline", mongocarrier.ReadRaw(bson.Raw(raw), mongocarrier.WithForm(mongocarrier.Flat)))
+		check(t, codec.name+", inline", mongocarrier.ReadRaw(bson.Raw(raw), mongocarrier.WithForm(mongocarrier.FormFlat)))
 	}
 }
 
-// Rules 21, 22 and 27: what is not a document of the user's is one that both
+// What is not a document of the user's is one that both
 // drivers encode.
-func TestUpdatesAndSchemasAreBSON(t *testing.T) {
+func TestSetFields_UpdatesAndSchemasAreBSON(t *testing.T) {
 	t.Parallel()
 	ctx := spanCtx(t, traceparentA)
-	onInsert, set := mongocarrier.SetFields(ctx, mongocarrier.Both)
-	stage, ok := mongocarrier.PipelineStage(ctx, mongocarrier.Both)
+	onInsert, set := mongocarrier.SetFields(ctx, mongocarrier.ModeBoth)
+	stage, ok := mongocarrier.PipelineStage(ctx, mongocarrier.ModeBoth)
 	if !ok {
 		t.Fatal("no stage")
 	}

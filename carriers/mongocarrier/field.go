@@ -1,0 +1,273 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mongocarrier
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// The keys that a Field has fields for.
+const (
+	keyTraceparent = "traceparent"
+	keyTracestate  = "tracestate"
+	keyBaggage     = "baggage"
+	keyWaybill     = "waybill"
+)
+
+var ownKeys = [...]string{keyTraceparent, keyTracestate, keyBaggage, keyWaybill} //nolint:gochecknoglobals // constant.
+
+// extraField is the name of Field.Extra in a document.
+const extraField = "_otel_extra"
+
+// Field is a context as a field of the user's own struct, with both drivers:
+//
+//	type Order struct {
+//		ID    string             `bson:"_id"`
+//		Trace mongocarrier.Field `bson:"_otel,omitempty"`
+//	}
+//
+// It keeps the keys of every propagator as a field with a name, inlined with
+// `bson:",inline"`, which is read with [FormFlat], and in JSON. It has no methods
+// for BSON or JSON, so that a struct that embeds it is still encoded whole.
+// Decoding fails if the field holds anything but strings; use [LenientField] if
+// that is possible.
+//
+// A Field is a value. The maps are shared by its copies, and are not modified by
+// this package. The zero value is ready to use.
+type Field struct {
+	Traceparent string `bson:"traceparent,omitempty" json:"traceparent,omitempty"`
+	Tracestate  string `bson:"tracestate,omitempty"  json:"tracestate,omitempty"`
+	Baggage     string `bson:"baggage,omitempty"     json:"baggage,omitempty"`
+	Waybill     string `bson:"waybill,omitempty"     json:"waybill,omitempty"`
+
+	// Extra holds the keys of other formats, such as "b3", escaped as the names
+	// of a document must be. It is a document of its own because the drivers drop
+	// a map that is inlined in an inlined struct.
+	Extra map[string]string `bson:"_otel_extra,omitempty" json:"_otel_extra,omitempty"`
+
+	// Others holds the keys that a decoder has found beside the ones above, such
+	// as those that [InjectD] writes for other formats. They win over Extra.
+	Others map[string]string `bson:",inline" json:"_otel_others,omitempty"`
+}
+
+// Capture returns the context of ctx as a field of a struct. A value that is not
+// UTF-8, which only a binary format has, does not fit in a string of BSON and is
+// left out. Capture allocates once, for the formats of package propagation.
+//
+// If ctx has no valid span, Capture writes no trace context: the result is zero,
+// or holds only the waybill and the baggage that opts allow. By default there is
+// no baggage.
+func Capture(ctx context.Context, opts ...propagation.Option) Field {
+	fields := propagation.Encode(ctx, contextOptions(opts)...)
+	if fields.Len() == 0 {
+		return Field{}
+	}
+	f := *newField(&fields)
+	if !f.isPlain() {
+		f = f.text()
+	}
+	return f
+}
+
+// IsZero reports whether f is empty. Both drivers ask it for omitempty.
+func (f Field) IsZero() bool {
+	return f.Traceparent == "" && f.Tracestate == "" && f.Baggage == "" && f.Waybill == "" && len(f.Extra) == 0 && len(f.Others) == 0
+}
+
+// Remote returns the context that f holds. Baggage is read only as far as opts
+// allow it.
+//
+//go:noinline // Inlined, it would allocate the options.
+func (f Field) Remote(opts ...propagation.Option) propagation.Remote {
+	return propagation.Read(f, propagation.Getter[Field](fieldGetter{}), contextOptions(opts)...)
+}
+
+// Context returns ctx with the context that f holds, or ctx itself. It never
+// fails; a malformed context is treated as absent.
+//
+//go:noinline // Inlined, it would allocate the options.
+func (f Field) Context(ctx context.Context, opts ...propagation.Option) context.Context {
+	return propagation.Extract(ctx, f, propagation.Getter[Field](fieldGetter{}), contextOptions(opts)...)
+}
+
+// fieldGetter reads a Field, as a value because a pointer to one would be an
+// allocation.
+type fieldGetter struct{}
+
+func (fieldGetter) Get(f Field, key string) string { return f.get(key) }
+
+func (fieldGetter) Keys(f Field) []string {
+	entries := f.entries()
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	return keys
+}
+
+// filtered returns f with the baggage that opts allow.
+func (f *Field) filtered(opts []propagation.Option) *Field {
+	if f.Baggage == "" {
+		return f
+	}
+	copied := *f
+	members := strings.Split(propagation.Read(copied, propagation.Getter[Field](fieldGetter{}), opts...).Baggage().String(), ",")
+	slices.Sort(members) // One context is always the same text.
+	copied.Baggage = strings.Join(members, ",")
+	return &copied
+}
+
+// get returns the value under key.
+func (f *Field) get(key string) string {
+	if own := f.own(key); own != nil && *own != "" {
+		return *own
+	}
+	for _, more := range [...]map[string]string{f.Others, f.Extra} {
+		if value := getByName(more, key, true); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// set sets the value under key, or removes it if value is empty. The maps must
+// not be shared.
+func (f *Field) set(key, value string) {
+	if own := f.own(key); own != nil {
+		*own = value
+		return
+	}
+	name := escapeKey(key)
+	delete(f.Others, name)
+	delete(f.Extra, name)
+	if value == "" {
+		return
+	}
+	if f.Extra == nil {
+		f.Extra = make(map[string]string, 1)
+	}
+	f.Extra[name] = value
+}
+
+// own returns the field of f for key, or nil.
+func (f *Field) own(key string) *string {
+	switch key {
+	case keyTraceparent:
+		return &f.Traceparent
+	case keyTracestate:
+		return &f.Tracestate
+	case keyBaggage:
+		return &f.Baggage
+	case keyWaybill:
+		return &f.Waybill
+	default:
+		return nil
+	}
+}
+
+// entries returns the keys and values of f in order: its own, then the others
+// sorted.
+func (f *Field) entries() []entry {
+	all := make([]entry, 0, 4+len(f.Extra)+len(f.Others))
+	for _, key := range ownKeys {
+		if value := *f.own(key); value != "" {
+			all = append(all, entry{key, value})
+		}
+	}
+	more := maps.Clone(f.Extra)
+	if more == nil {
+		more = f.Others
+	} else {
+		maps.Copy(more, f.Others)
+	}
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		if value := more[name]; value != "" {
+			all = append(all, entry{unescapeKey(name), value})
+		}
+	}
+	return all
+}
+
+// entry is one key of a context with its value.
+type entry struct{ key, value string }
+
+// text returns f without values that are not UTF-8, with all others in fields
+// and Extra.
+func (f *Field) text() Field {
+	var text Field
+	for _, e := range f.entries() {
+		if utf8.ValidString(e.value) {
+			text.set(e.key, e.value)
+		}
+	}
+	return text
+}
+
+// isPlain reports whether both drivers encode f with all keys in one document,
+// so that it can be the value of a field as it is.
+func (f *Field) isPlain() bool {
+	return len(f.Extra) == 0 && len(f.Others) == 0 && utf8.ValidString(f.Traceparent) && utf8.ValidString(f.Tracestate) &&
+		utf8.ValidString(f.Baggage) && utf8.ValidString(f.Waybill)
+}
+
+// fixedLen is the length of a traceparent and a waybill.
+const fixedLen = 55 + 37
+
+// newField returns fields as a Field. It allocates once for a traceparent and a
+// waybill.
+func newField(fields *propagation.Fields) *Field {
+	size := 0
+	for i := range fields.Len() {
+		size += fields.ValueLen(i)
+	}
+	if size > fixedLen {
+		return fillField(new(Field), make([]byte, 0, size), fields)
+	}
+	both := new(struct {
+		field Field
+		text  [fixedLen]byte
+	})
+	return fillField(&both.field, both.text[:0], fields)
+}
+
+// fillField sets f to fields, with values in text, which has room for them and
+// is never written to again.
+func fillField(f *Field, text []byte, fields *propagation.Fields) *Field {
+	for i := range fields.Len() {
+		start := len(text)
+		text = appendValue(text, fields, i)
+		if value := text[start:]; len(value) > 0 {
+			f.set(fields.Key(i), unsafe.String(&value[0], len(value)))
+		}
+	}
+	return f
+}
+
+// maxBaggage is the length of a baggage in a document, because a document keeps
+// what is stored in it.
+const maxBaggage = 1024
+
+// appendValue appends what a document takes of value i: all of it, or of a
+// baggage the members that fit.
+func appendValue(dst []byte, fields *propagation.Fields, i int) []byte {
+	start := len(dst)
+	dst = fields.AppendValue(dst, i)
+	if len(dst)-start > maxBaggage && fields.Key(i) == keyBaggage {
+		return dst[:start+fittingMembers(dst[start:])]
+	}
+	return dst
+}
+
+// fittingMembers returns the length of the first members of a baggage that fit.
+func fittingMembers(baggage []byte) int {
+	return max(bytes.LastIndexByte(baggage[:maxBaggage+1], ','), 0)
+}
