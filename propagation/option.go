@@ -24,9 +24,20 @@ type config struct {
 	baggage  baggageRule
 }
 
+// newConfig calls the options by their types: through the interface, the list of
+// options of each call would be allocated.
 func newConfig(opts []Option) (cfg config) {
 	for _, o := range opts {
-		if o != nil {
+		switch o := o.(type) {
+		case propagatorOption:
+			cfg = o.apply(cfg)
+		case policyOption:
+			cfg = o.apply(cfg)
+		case maxBytesOption:
+			cfg = o.apply(cfg)
+		case baggageOption:
+			cfg = o.apply(cfg)
+		case maxAgeOption:
 			cfg = o.apply(cfg)
 		}
 	}

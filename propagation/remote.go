@@ -195,3 +195,10 @@ func (c *extractedContext) Value(key any) any {
 	}
 	return c.Context.Value(key)
 }
+
+// IsEmpty reports whether there is nothing to continue: the carrier held neither
+// a span context nor baggage, a waybill or anything else that is extracted, or a
+// malformed trace context.
+func (r Remote) IsEmpty() bool {
+	return r.extracted == nil && r.waybill.IsZero() && !r.spanContext.IsValid() && r.baggage.Len() == 0
+}
