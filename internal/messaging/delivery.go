@@ -19,36 +19,43 @@ func (r *Recorder) Consumed(ctx context.Context, op Operation, destination strin
 	r.count(ctx, in, in.consumed, n, series{op: op, destination: destination, partition: partition})
 }
 
-// maxLatency is the longest time that data is believed to have needed. A waybill
-// that is older would spoil an average for long.
-const maxLatency = 30 * 24 * time.Hour
-
 // Arrived reports the latency of a message with the context remote, and what is
-// wrong with that. The span that handles the message is in ctx, if it has one.
+// wrong with that. The span that handles the message is in ctx, if it has one;
+// without it the span that sent the message stands in its place. Nothing is reported of untrusted messages.
 func (r *Recorder) Arrived(ctx context.Context, destination string, remote *propagation.Remote) {
-	if r.cfg.Observer == nil {
+	if r.cfg.Observer == nil || r.isUntrusted {
 		return
 	}
 	d, now := r.destinationOf(destination), time.Now()
 	if isMalformed(remote.Err()) {
-		r.Drop(observe.DropMalformed, d.name)
+		r.drop(observe.DropMalformed, d.name)
 	}
-	w := remote.Waybill()
-	if w.IsZero() {
+	if remote.Conflict() {
+		r.drop(observe.DropDuplicate, d.name)
+	}
+	latency, err := remote.Latency(now)
+	switch {
+	case err == nil:
+		d.arrived(now)
+	case err == propagation.ErrAbsent: //nolint:errorlint // never wrapped, and asked for each message.
 		if d.isSilent(now) {
-			r.Drop(observe.DropNoWaybill, d.name)
+			r.drop(observe.DropNoWaybill, d.name)
 		}
 		return
-	}
-	d.arrived(now)
-	if now.Sub(w.Origin) > maxLatency || now.Sub(w.Sent) > maxLatency {
-		r.Drop(observe.DropStale, d.name)
+	default:
+		d.arrived(now)
+		r.drop(observe.DropStale, d.name)
 		return
 	}
-	r.observeArrival(ctx, observe.Arrival{
-		System: r.cfg.System, Destination: d.name,
-		Hop: r.since(now, w.Sent, d.name), EndToEnd: r.since(now, w.Origin, d.name),
-	})
+	if latency.Skewed {
+		r.drop(observe.DropSkew, d.name)
+	}
+	if sc := remote.SpanContext(); sc.IsSampled() && !r.current(ctx).IsValid() {
+		a := newArrival(ctx, sc)
+		defer a.release()
+		ctx = a
+	}
+	r.observeArrival(ctx, observe.Arrival{System: r.cfg.System, Destination: d.name, Hop: latency.Hop, EndToEnd: latency.Total})
 }
 
 func isMalformed(err error) bool {
@@ -64,7 +71,7 @@ func isMalformed(err error) bool {
 func (r *Recorder) since(now, then time.Time, destination string) time.Duration {
 	d := now.Sub(then)
 	if d < 0 {
-		r.Drop(observe.DropSkew, destination)
+		r.drop(observe.DropSkew, destination)
 		return 0
 	}
 	return d

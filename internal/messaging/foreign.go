@@ -25,7 +25,7 @@ import (
 // contain stops a panic and reports what is lost. It must be deferred directly.
 func (r *Recorder) contain(reason string) {
 	if recover() != nil {
-		r.Drop(reason, "")
+		r.drop(reason, "")
 	}
 }
 
@@ -33,7 +33,7 @@ func (r *Recorder) contain(reason string) {
 func (r *Recorder) startSpan(ctx context.Context, name string, options []trace.SpanStartOption) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil || started == nil || span == nil {
-			r.Drop(observe.DropTracer, "")
+			r.drop(observe.DropTracer, "")
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
@@ -46,13 +46,19 @@ func (r *Recorder) startSpan(ctx context.Context, name string, options []trace.S
 func (r *Recorder) startRelated(ctx context.Context, name string, remotes []propagation.Remote, options []propagation.StartOption) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil {
-			r.Drop(observe.DropTracer, "")
+			r.drop(observe.DropTracer, "")
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
 	started, span = propagation.Start(ctx, r.tracer.Get(), name, remotes, options...)
 	span.SpanContext() // A span that cannot say who it is is none.
 	return started, span
+}
+
+// current returns the context of the span in ctx.
+func (r *Recorder) current(ctx context.Context) trace.SpanContext {
+	defer r.contain(observe.DropTracer)
+	return trace.SpanContextFromContext(ctx)
 }
 
 func (r *Recorder) isRecording(span trace.Span) bool {
@@ -119,15 +125,16 @@ func (r *Recorder) nameOf(destination string) (name string, isTemplate bool) {
 	return name, false
 }
 
-// Format returns what f, a function of the user's, returns for data. It reports
-// false if f panics.
-func (r *Recorder) Format(f func([]byte) string, data []byte) (formatted string, ok bool) {
+// Invoke returns f(arg), where f is a function of the user's. It reports false if f
+// panics.
+func Invoke[A, R any](r *Recorder, f func(A) R, arg A) (result R, ok bool) {
 	defer r.contain(observe.DropFormatter)
-	return f(data), true
+	return f(arg), true
 }
 
-// Drop reports lost telemetry. The destination may be empty.
-func (r *Recorder) Drop(reason, destination string) {
+// drop reports lost telemetry. The destination has its name for events, or is
+// empty.
+func (r *Recorder) drop(reason, destination string) {
 	if o := r.cfg.Observer; o != nil {
 		defer safe.Contain() // There is nobody left to report to.
 		o.Dropped(observe.Drop{Reason: reason, System: r.cfg.System, Destination: destination})

@@ -19,8 +19,8 @@ import (
 	"github.com/waybill-go/waybill/observe"
 )
 
-// instruments are the four of the semantic conventions, as one provider made
-// them. They are never nil.
+// instruments are the four of the semantic conventions and one of our own, as
+// one provider made them. They are never nil.
 // https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/
 type instruments struct {
 	provider metric.MeterProvider
@@ -30,7 +30,10 @@ type instruments struct {
 	sent      metric.Int64Counter     // messaging.client.sent.messages
 	consumed  metric.Int64Counter     // messaging.client.consumed.messages
 
+	request metric.Float64Histogram // waybill.client.request.duration
+
 	attributes *bounded.Table[series, options]
+	requests   *bounded.Table[request, []metric.RecordOption]
 	others     *bounded.Table[series, options] // Of what is beyond the limit.
 }
 
@@ -85,7 +88,10 @@ func (r *Recorder) newInstruments(provider metric.MeterProvider) *instruments {
 			metric.WithDescription("Number of messages producer attempted to send to the broker.")),
 		consumed: counter(meter, "messaging.client.consumed.messages", metric.WithUnit("{message}"),
 			metric.WithDescription("Number of messages that were delivered to the application.")),
+		request: histogram(meter, "waybill.client.request.duration", bounds, metric.WithUnit("s"),
+			metric.WithDescription("Duration of a request of a messaging client to a broker.")),
 	}
+	in.requests = bounded.NewTable(maxKept, r.newRequestOptions)
 	in.attributes = bounded.NewTable(maxKept, r.newOptions)
 	in.others = bounded.NewTable(maxKept, r.newOptions)
 	return in

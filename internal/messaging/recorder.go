@@ -55,6 +55,8 @@ type Recorder struct {
 	common []attribute.KeyValue // Of all spans.
 	tracer *scope.Tracer
 
+	isUntrusted bool // Reports whether Config.Start says so of messages.
+
 	instruments  atomic.Pointer[instruments]
 	templates    *bounded.Table[class, *template]
 	destinations *bounded.Map[*destination]
@@ -74,6 +76,8 @@ func New(cfg Config) *Recorder {
 		r.common = append(r.common, Text(keyClientID, cfg.ClientID))
 	}
 	r.common = slices.Clip(append(r.common, serverAttributes(cfg.Server)...))
+	ctx, _ := propagation.Start(safe.Context(nil), nil, "", nil, r.cfg.Start...) //nolint:staticcheck // nil is taken.
+	r.isUntrusted = propagation.IsUntrusted(ctx)
 	r.templates = bounded.NewTable(maxKept, r.newTemplate)
 	r.destinations = bounded.NewMap(maxKept, r.newDestination)
 	return r
@@ -95,6 +99,14 @@ func (r *Recorder) IsActive(ctx context.Context) bool {
 	}
 	in := r.meters()
 	return r.isEnabled(ctx, in.operation) || r.isEnabled(ctx, in.process) || r.isEnabled(ctx, in.sent) || r.isEnabled(ctx, in.consumed)
+}
+
+// Drop reports that the context of a message for or from destination was lost,
+// or a part of it.
+func (r *Recorder) Drop(reason, destination string) {
+	if r.cfg.Observer != nil {
+		r.drop(reason, r.destinationOf(destination).name)
+	}
 }
 
 // clock returns the time if the instrument is enabled or anyone observes, and

@@ -61,3 +61,12 @@ func (r *Recorder) templateOf(c class) *template {
 	}
 	return r.newTemplate(c)
 }
+
+// linked returns the options of a span with a link to the given one, if that is
+// valid.
+func (t *template) linked(to trace.SpanContext) []trace.SpanStartOption {
+	if !to.IsValid() {
+		return t.options
+	}
+	return append(t.options[:len(t.options):len(t.options)], trace.WithLinks(trace.Link{SpanContext: to}))
+}

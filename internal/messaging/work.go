@@ -40,8 +40,8 @@ type Work struct {
 	r           *Recorder
 	op          Operation
 	ctx         context.Context //nolint:containedctx // that of the span.
-	span        trace.Span
-	started     time.Time // Zero if nobody measures.
+	span        trace.Span      // Nil for none.
+	started     time.Time       // Zero if nobody measures.
 	destination string
 	partition   int
 	messages    int
@@ -50,22 +50,35 @@ type Work struct {
 
 // Begin starts the span of op, which handles the messages of b.
 func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch) Work {
-	w := Work{r: r, op: op, started: b.Started, destination: b.Destination, partition: b.Partition, messages: b.Messages}
-	if w.started.IsZero() {
-		w.started = r.clock(ctx, w.duration(r.meters()))
-	}
+	w := r.BeginUnseen(ctx, op, b)
 	t := r.templateOf(class{op, operations[op].spanKind, b.Destination, b.Partition})
-	w.ctx, w.span = r.startRelated(ctx, t.name, b.Remotes, b.startOptions(t))
+	related := t.related
+	switch {
+	case op == Poll && !r.current(ctx).IsValid():
+		related = append(related[:len(related):len(related)], propagation.AsLink()) // A poll is not part of what it delivers.
+	case op == Commit && len(r.cfg.Start) > 0 && r.current(ctx).IsValid():
+		related = related[:1] // The span of the work stays the parent.
+	}
+	w.ctx, w.span = r.startRelated(ctx, t.name, b.Remotes, b.startOptions(related))
 	return w
 }
 
-// startOptions returns how the span starts: as the template says, if there is
-// nothing else to say.
-func (b *Batch) startOptions(t *template) []propagation.StartOption {
-	if len(b.Start) == 0 && len(b.Attributes) == 0 && b.LinkAttributes == nil && b.Started.IsZero() {
-		return t.related
+// BeginUnseen is Begin without a span.
+func (r *Recorder) BeginUnseen(ctx context.Context, op Operation, b *Batch) Work {
+	w := Work{r: r, op: op, ctx: ctx, started: b.Started, destination: b.Destination, partition: b.Partition, messages: b.Messages}
+	if w.started.IsZero() {
+		w.started = r.clock(ctx, w.duration(r.meters()))
 	}
-	all := append(make([]propagation.StartOption, 0, len(b.Start)+len(t.related)+3), b.Start...)
+	return w
+}
+
+// startOptions returns how the span starts: as related says, if b has nothing to
+// add.
+func (b *Batch) startOptions(related []propagation.StartOption) []propagation.StartOption {
+	if len(b.Start) == 0 && len(b.Attributes) == 0 && b.LinkAttributes == nil && b.Started.IsZero() {
+		return related
+	}
+	all := append(make([]propagation.StartOption, 0, len(b.Start)+len(related)+3), b.Start...)
 	if len(b.Attributes) > 0 {
 		all = append(all, propagation.WithSpanOptions(trace.WithAttributes(b.Attributes...)))
 	}
@@ -75,14 +88,18 @@ func (b *Batch) startOptions(t *template) []propagation.StartOption {
 	if !b.Started.IsZero() {
 		all = append(all, propagation.WithSpanOptions(trace.WithTimestamp(b.Started)))
 	}
-	return append(all, t.related...)
+	return append(all, related...)
 }
 
 // Context returns the context of the span.
 func (w *Work) Context() context.Context { return w.ctx }
 
+// SetContext sets the context that the handler is called with, which is made from
+// that of the span.
+func (w *Work) SetContext(ctx context.Context) { w.ctx = ctx }
+
 // IsRecording reports whether attributes of the span are kept.
-func (w *Work) IsRecording() bool { return w.r.isRecording(w.span) }
+func (w *Work) IsRecording() bool { return w.span != nil && w.r.isRecording(w.span) }
 
 // SetAttributes sets attributes of the span.
 func (w *Work) SetAttributes(attributes ...attribute.KeyValue) {
@@ -123,7 +140,9 @@ func (w *Work) finish(outcome observe.Outcome, err error) {
 	if !w.started.IsZero() {
 		elapsed = time.Since(w.started)
 	}
-	r.finish(w.span, outcome, errorType, err)
+	if w.span != nil {
+		r.finish(w.span, outcome, errorType, err)
+	}
 	in := r.meters()
 	if !w.started.IsZero() {
 		r.measure(w.ctx, in, w.duration(in), elapsed, series{op: w.op, destination: w.destination, partition: w.partition, errorType: errorType})
