@@ -317,8 +317,9 @@ func ExampleMetrics_kafka() {
 	for key, value := range sent() {
 		msg.Headers = append(msg.Headers, kafka.Header{Key: key, Value: []byte(value)})
 	}
-	_ = kafkacarrier.Process(context.Background(), msg, func(context.Context) error { return nil },
-		kafkacarrier.WithPropagator(propagation.Default()), kafkacarrier.WithObserver(m))
+	consumer := kafkacarrier.NewConsumer(
+		kafkacarrier.WithPropagation(propagation.WithPropagator(propagation.Default())), kafkacarrier.WithObserver(m))
+	_ = consumer.Process(context.Background(), msg, func(context.Context) error { return nil })
 
 	show(registry, "etl_hop_seconds_count", "etl_end_to_end_seconds_count")
 	// Output:

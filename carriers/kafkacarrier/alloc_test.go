@@ -8,7 +8,6 @@ package kafkacarrier_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel"
@@ -16,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -28,9 +28,9 @@ func TestAllocations(t *testing.T) {
 	with := append(append([]kafka.Header(nil), app...), header("traceparent", traceparentA))
 	withWaybill := append(append([]kafka.Header(nil), with...), header("waybill", "00-00064a3f2b1c00-00064a3f2b1c00-0001"))
 	ctx, background := bareContext(t, traceparentB), t.Context()
-	carriers := map[string]kafkacarrier.Option{
+	carriers := map[string]propagation.Option{
 		"Default":      w3c(),
-		"TraceContext": kafkacarrier.WithPropagator(propagation.TraceContext{}),
+		"TraceContext": propagation.WithPropagator(propagation.TraceContext{}),
 	}
 	for name, o := range carriers {
 		msg, batch := kafka.Message{}, make([]kafka.Message, 100)
@@ -70,11 +70,8 @@ func TestAllocations(t *testing.T) {
 // its error is one allocation. The copies of the messages are used again.
 func TestWriterWithoutProvidersAllocatesNothingOfItsOwn(t *testing.T) {
 	msgs := numbered(100)
-	w, err := kafkacarrier.NewWriter(&kafka.Writer{Topic: "orders"}, w3c(),
+	w := kafkacarrier.NewWriter(&kafka.Writer{Topic: "orders"}, withW3C(),
 		kafkacarrier.WithTracerProvider(noop.NewTracerProvider()), kafkacarrier.WithMeterProvider(metricnoop.NewMeterProvider()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for most, ctx := range map[float64]context.Context{
 		1:     t.Context(),
 		1 + 2: bareContext(t, traceparentA), // And the headers and the values of all.
@@ -88,17 +85,14 @@ func TestWriterWithoutProvidersAllocatesNothingOfItsOwn(t *testing.T) {
 }
 
 // quiet is an Observer that does nothing.
-type quiet struct{ kafkacarrier.Observer }
-
-func (quiet) KafkaFetched(string, string, int, int, int64, time.Duration)          {}
-func (quiet) KafkaTravelled(context.Context, string, time.Duration, time.Duration) {}
+type quiet struct{ observe.NoMessaging }
 
 // Rule 59.
 func TestMeasuringAFetchAllocatesNothing(t *testing.T) {
 	w := propagation.Waybill{Origin: remoteTime, Sent: remoteTime, Hops: 1}
 	e := &endless{msg: consumed(1, header("traceparent", traceparentA), header("waybill", w.String()))}
 	e.msg.Time = remoteTime
-	r := kafkacarrier.NewReaderOf(e, w3c(), kafkacarrier.WithMeterProvider(newMeter()), kafkacarrier.WithObserver(quiet{}), kafkacarrier.WithPartitionMetrics())
+	r := kafkacarrier.NewReaderOf(e, withW3C(), kafkacarrier.WithMeterProvider(newMeter()), kafkacarrier.WithObserver(quiet{}), kafkacarrier.WithPartitionMetrics())
 	ctx := t.Context()
 	if got := testing.AllocsPerRun(200, func() { _, _ = r.FetchMessage(ctx) }); got != 0 {
 		t.Errorf("%v allocations, want none", got)

@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // gauges is an observer that knows how many messages are in the queue.
@@ -30,16 +31,16 @@ func newGauges() *gauges {
 	return &gauges{queued: map[string]int{}, blocked: map[string]time.Duration{}}
 }
 
-func (g *gauges) KafkaQueued(topic string, change int) {
+func (g *gauges) Queued(q observe.Queue) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.queued[topic] += change
+	g.queued[q.Destination] += q.Change
 }
 
-func (g *gauges) KafkaBlocked(operation, topic string, blocked time.Duration) {
+func (g *gauges) Blocked(b observe.Block) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.blocked[operation+" "+topic] += blocked
+	g.blocked[b.Operation+" "+b.Destination] += b.Duration
 }
 
 func (g *gauges) now() map[string]int {
@@ -57,10 +58,7 @@ func TestQueueOfAWriter(t *testing.T) {
 			g := newGauges()
 			plain := writerTo(b)
 			plain.Topic, plain.Async = "", async
-			w, err := kafkacarrier.NewWriter(plain, kafkacarrier.WithObserver(g))
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := kafkacarrier.NewWriter(plain, kafkacarrier.WithObserver(g))
 			written := make(chan error, 1)
 			go func() {
 				written <- w.WriteMessages(t.Context(), kafka.Message{Topic: "orders"}, kafka.Message{Topic: "orders"}, kafka.Message{Topic: "refunds"})
@@ -92,10 +90,7 @@ func TestCallThatTheCallerGaveUpIsNotInTheQueue(t *testing.T) {
 	t.Parallel()
 	b := &broker{hold: make(chan struct{}), arrived: make(chan struct{}, 16)}
 	g := newGauges()
-	w, err := kafkacarrier.NewWriter(writerTo(b), kafkacarrier.WithObserver(g))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := kafkacarrier.NewWriter(writerTo(b), kafkacarrier.WithObserver(g))
 	ctx, cancel := context.WithCancel(t.Context())
 	written := make(chan error, 1)
 	go func() { written <- w.WriteMessages(ctx, numbered(2)...) }()

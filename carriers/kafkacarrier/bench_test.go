@@ -38,8 +38,8 @@ func BenchmarkInject(b *testing.B) {
 	ctx := bareContext(b, traceparentA)
 	for _, n := range []int{0, 4, 10} {
 		headers := appHeaders(n)
-		for name, o := range map[string]kafkacarrier.Option{
-			"Default": w3c(), "TraceContext": kafkacarrier.WithPropagator(propagation.TraceContext{}),
+		for name, o := range map[string]propagation.Option{
+			"Default": w3c(), "TraceContext": propagation.WithPropagator(propagation.TraceContext{}),
 		} {
 			b.Run(name+"/headers="+strconv.Itoa(n), func(b *testing.B) {
 				b.ReportAllocs()
@@ -156,10 +156,7 @@ func BenchmarkWriter(b *testing.B) {
 		b.Run("Wrapped/"+name, func(b *testing.B) {
 			ctx, span := provider.Tracer("bench").Start(b.Context(), "root")
 			defer span.End()
-			w, err := kafkacarrier.NewWriter(newWriter(), w3c(), kafkacarrier.WithTracerProvider(provider))
-			if err != nil {
-				b.Fatal(err)
-			}
+			w := kafkacarrier.NewWriter(newWriter(), withW3C(), kafkacarrier.WithTracerProvider(provider))
 			run(ctx, b, w)
 		})
 	}
@@ -191,7 +188,7 @@ func BenchmarkReader(b *testing.B) {
 	})
 	for name, provider := range setups() {
 		b.Run("Wrapped/"+name, func(b *testing.B) {
-			r := kafkacarrier.NewReaderOf(newSource(), w3c(), kafkacarrier.WithTracerProvider(provider))
+			r := kafkacarrier.NewReaderOf(newSource(), withW3C(), kafkacarrier.WithTracerProvider(provider))
 			run(b, r, r.Process)
 		})
 	}

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"go.opentelemetry.io/otel/baggage"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -34,17 +34,14 @@ func exampleMessage() kafka.Message {
 }
 
 // exampleWriter returns a Writer, and the broker that it writes to.
-func exampleWriter(opts ...kafkacarrier.Option) (*kafkacarrier.Writer, *broker) {
+func exampleWriter(opts ...kafkacarrier.WriterOption) (*kafkacarrier.Writer, *broker) {
 	b := new(broker)
-	w, err := kafkacarrier.NewWriter(writerTo(b), opts...)
-	if err != nil {
-		panic(err)
-	}
+	w := kafkacarrier.NewWriter(writerTo(b), opts...)
 	return w, b
 }
 
 // exampleReader returns a Reader of a group that is brought msgs.
-func exampleReader(msgs []kafka.Message, opts ...kafkacarrier.Option) *kafkacarrier.Reader {
+func exampleReader(msgs []kafka.Message, opts ...kafkacarrier.ReaderOption) *kafkacarrier.Reader {
 	return kafkacarrier.NewReaderOf(inGroup(msgs...), opts...)
 }
 
@@ -165,13 +162,11 @@ func ExampleNew() {
 }
 
 func ExampleNewWriter() {
-	writer, err := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP("127.0.0.1:9092"), Topic: "orders"})
-	printError(err)
-	defer writer.Close() //nolint:errcheck // nothing was written.
+	writer := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP("127.0.0.1:9092"), Topic: "orders"})
+	printError(writer.Close())
 
-	_, err = kafkacarrier.NewWriter(nil)
-	fmt.Println(err)
-	// Output: kafkacarrier: there is nothing to wrap
+	fmt.Println(kafkacarrier.NewWriter(nil).WriteMessages(context.Background(), kafka.Message{}))
+	// Output: kafkacarrier: the value to wrap is nil
 }
 
 func ExampleWriter_WriteMessages() {
@@ -189,8 +184,7 @@ func ExampleWriter_WriteMessages() {
 }
 
 func ExampleNewReader() {
-	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{"127.0.0.1:9092"}, Topic: "orders"}))
-	printError(err)
+	reader := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{"127.0.0.1:9092"}, Topic: "orders"}))
 	fmt.Println(reader.Config().Topic)
 	printError(reader.Close())
 	// Output: orders
@@ -208,7 +202,7 @@ func ExampleReader_Process() {
 	// Output:
 	// in trace 0af7651916cd43dd8448eb211c80319c
 	// out of tea
-	// process orders messaging.consumer.group.name=workers error.type=_OTHER
+	// process orders messaging.consumer.group.name=workers error.type=*errors.errorString
 }
 
 func ExampleReader_ProcessBatch() {
@@ -250,29 +244,64 @@ func ExampleProcess() {
 }
 
 func ExampleProcessBatch() {
-	recorded := exampleSpans()
 	batch := []kafka.Message{exampleMessage(), {Topic: "orders", Partition: 3}}
-	printError(kafkacarrier.ProcessBatch(context.Background(), batch, func(context.Context) error { return nil },
-		kafkacarrier.WithTracerProvider(recorded)))
+	printError(kafkacarrier.ProcessBatch(context.Background(), batch, func(context.Context) error {
+		fmt.Println(len(batch), "messages")
+		return nil
+	}))
+	// Output: 2 messages
+}
+
+func ExampleStart() {
+	ctx, end := kafkacarrier.Start(context.Background(), exampleMessage())
+	fmt.Println(trace.SpanContextFromContext(ctx).TraceID())
+	end(nil) // Or with the error of what handled the message.
+	// Output: 0af7651916cd43dd8448eb211c80319c
+}
+
+func ExampleNewConsumer() {
+	recorded := exampleSpans()
+	consumer := kafkacarrier.NewConsumer(kafkacarrier.WithGroup("workers"), kafkacarrier.WithTracerProvider(recorded))
+	printError(consumer.Process(context.Background(), exampleMessage(), func(context.Context) error { return nil }))
+	recorded.print("messaging.consumer.group.name", "messaging.kafka.offset")
+	// Output: process orders messaging.consumer.group.name=workers messaging.kafka.offset=7
+}
+
+func ExampleConsumer_Process() {
+	var consumer *kafkacarrier.Consumer // Without options.
+	printError(consumer.Process(context.Background(), exampleMessage(), func(ctx context.Context) error {
+		fmt.Println(trace.SpanContextFromContext(ctx).TraceID())
+		return nil
+	}))
+	// Output: 0af7651916cd43dd8448eb211c80319c
+}
+
+func ExampleConsumer_ProcessBatch() {
+	recorded := exampleSpans()
+	consumer := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded))
+	batch := []kafka.Message{exampleMessage(), {Topic: "orders", Partition: 3}}
+	printError(consumer.ProcessBatch(context.Background(), batch, func(context.Context) error { return nil }))
 	recorded.print("messaging.batch.message_count")
 	// Output: process orders messaging.batch.message_count=2
 }
 
-func ExampleStart() {
+func ExampleConsumer_Start() {
 	recorded := exampleSpans()
-	ctx, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithTracerProvider(recorded))
+	consumer := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded))
+	ctx, end := consumer.Start(context.Background(), exampleMessage())
 	fmt.Println(trace.SpanContextFromContext(ctx).TraceID())
-	end(nil) // Or with the error of what handled the message.
-	recorded.print()
+	end(errors.New("out of tea"))
+	recorded.print("error.type")
 	// Output:
 	// 0af7651916cd43dd8448eb211c80319c
-	// process orders
+	// process orders error.type=*errors.errorString
 }
 
 func ExampleForward() {
 	msg := exampleMessage()
 	for range 2 { // However often it fails.
-		msg = kafkacarrier.Forward(context.Background(), msg, "orders.retry", kafkacarrier.WithPropagator(propagation.TraceContext{}))
+		msg = kafkacarrier.Forward(context.Background(), msg, "orders.retry",
+			kafkacarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{})))
 	}
 	fmt.Println(msg.Topic)
 	printHeaders(msg.Headers)
@@ -308,26 +337,22 @@ func ExampleReadLag() {
 	// Output: orders/0: 10 messages behind
 }
 
-// printer is an Observer that prints the lag, and does nothing else.
-type printer struct{}
+// printer is an observer that prints the lag, and does nothing else.
+type printer struct{ observe.NoMessaging }
 
-func (printer) KafkaSent(string, int, int, int)                                      {}
-func (printer) KafkaTravelled(context.Context, string, time.Duration, time.Duration) {}
-func (printer) KafkaRedelivered(string, string, int)                                 {}
-func (printer) KafkaSkipped(string, string, int, int64)                              {}
-func (printer) KafkaFailed(string, string, string)                                   {}
-func (printer) KafkaDropped(string)                                                  {}
-
-func (printer) KafkaFetched(_, topic string, partition, _ int, lag int64, _ time.Duration) {
-	fmt.Printf("%s/%d: %d messages behind\n", topic, partition, lag)
+func (printer) Fetched(_ context.Context, f observe.Fetch) {
+	fmt.Printf("%s/%d: %d messages behind\n", f.Topic, f.Partition, f.Lag)
 }
 
-func (printer) KafkaCommitted(_, topic string, partition int, lag int64) {
-	fmt.Printf("%s/%d: %d messages behind\n", topic, partition, lag)
+func (printer) Committed(_ context.Context, c observe.Commit) {
+	fmt.Printf("%s/%d: %d messages behind\n", c.Topic, c.Partition, c.Lag)
 }
 
-func (printer) KafkaRevoked(_, topic string, partition int) {
-	fmt.Printf("%s/%d: gone\n", topic, partition)
+func (printer) Redelivered(observe.Partition) {}
+func (printer) Skipped(observe.Gap)           {}
+
+func (printer) Revoked(p observe.Partition) {
+	fmt.Printf("%s/%d: gone\n", p.Topic, p.Partition)
 }
 
 // stopping is a printer that has seen enough after one look.
@@ -336,8 +361,8 @@ type stopping struct {
 	stop context.CancelFunc
 }
 
-func (s stopping) KafkaCommitted(group, topic string, partition int, lag int64) {
-	s.printer.KafkaCommitted(group, topic, partition, lag)
+func (s stopping) Committed(ctx context.Context, c observe.Commit) {
+	s.printer.Committed(ctx, c)
 	s.stop()
 }
 
@@ -375,47 +400,43 @@ func ExampleNewTransport() {
 	printError(writer.Close())
 	measured.print()
 	// Output:
-	// messaging.client.operation.duration{operation.name=metadata server.address=broker server.port=9092} 1
-	// messaging.client.operation.duration{operation.name=produce server.address=broker server.port=9092} 1
+	// waybill.client.request.duration{operation.name=metadata server.address=broker server.port=9092} 1
+	// waybill.client.request.duration{operation.name=produce server.address=broker server.port=9092} 1
 }
 
-func ExampleWithPropagator() {
-	var msg kafka.Message
-	kafkacarrier.Inject(exampleContext(), &msg, kafkacarrier.WithPropagator(propagation.TraceContext{}))
-	printHeaders(msg.Headers)
-	// Output: traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
-}
-
-func ExampleWithPolicy() {
-	msg := kafka.Message{Headers: []kafka.Header{{Key: "traceparent", Value: []byte(traceparentB)}}}
-	kafkacarrier.Inject(exampleContext(), &msg, kafkacarrier.WithPolicy(propagation.KeepExisting))
-	printHeaders(msg.Headers)
-	// Output: traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
-}
-
-func ExampleWithMaxBytes() {
-	var msg kafka.Message
-	kafkacarrier.Inject(exampleContext(), &msg, kafkacarrier.WithBaggage("user"), kafkacarrier.WithMaxBytes(70))
-	printHeaders(msg.Headers) // Neither the baggage nor the waybill has room.
-	// Output: traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
-}
-
-func ExampleWithBaggage() {
-	var msg kafka.Message
-	kafkacarrier.Inject(exampleContext(), &msg, kafkacarrier.WithBaggage("tier"))
-	printHeaders(msg.Headers)
+func ExampleWithPropagation() {
+	writer, topic := exampleWriter(kafkacarrier.WithPropagation(
+		propagation.WithPropagator(propagation.Default()),
+		propagation.WithBaggage("tier"), // No other member is written to the topic.
+	))
+	printError(writer.WriteMessages(exampleContext(), kafka.Message{Value: []byte("tea")}))
+	printError(writer.Close())
+	for _, h := range topic.written()[0].Headers {
+		fmt.Println(h.Key)
+	}
 	// Output:
-	// traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
-	// waybill: (times)
-	// baggage: tier=gold
+	// traceparent
+	// waybill
+	// baggage
 }
 
-func ExampleWithoutBaggage() {
-	msg := exampleMessage()
-	msg.Headers = append(msg.Headers, kafka.Header{Key: "baggage", Value: []byte("user=alice")})
-	ctx := kafkacarrier.Extract(context.Background(), msg, kafkacarrier.WithoutBaggage())
-	fmt.Println(baggage.FromContext(ctx).Len(), "members")
-	// Output: 0 members
+func ExampleWithBothSpellings() {
+	writer, topic := exampleWriter(
+		kafkacarrier.WithPropagation(propagation.WithPropagator(b3{})), // That of OpenTelemetry.
+		kafkacarrier.WithBothSpellings(),
+	)
+	printError(writer.WriteMessages(exampleContext(), kafka.Message{Value: []byte("tea")}))
+	printError(writer.Close())
+	for _, h := range topic.written()[0].Headers {
+		fmt.Println(h.Key)
+	}
+	// Output:
+	// x-b3-traceid
+	// X-B3-TraceId
+	// x-b3-spanid
+	// X-B3-SpanId
+	// x-b3-sampled
+	// X-B3-Sampled
 }
 
 func ExampleWithoutInject() {
@@ -427,16 +448,17 @@ func ExampleWithoutInject() {
 }
 
 func ExampleWithoutExtract() {
-	printError(kafkacarrier.Process(context.Background(), exampleMessage(), func(ctx context.Context) error {
+	consumer := kafkacarrier.NewConsumer(kafkacarrier.WithoutExtract())
+	printError(consumer.Process(context.Background(), exampleMessage(), func(ctx context.Context) error {
 		fmt.Println(trace.SpanContextFromContext(ctx).IsRemote()) // It is not the sender's.
 		return nil
-	}, kafkacarrier.WithoutExtract()))
+	}))
 	// Output: false
 }
 
 func ExampleWithTracerProvider() {
 	recorded := exampleSpans()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithTracerProvider(recorded))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded)).Start(context.Background(), exampleMessage())
 	end(nil)
 	recorded.print()
 	// Output: process orders
@@ -444,7 +466,7 @@ func ExampleWithTracerProvider() {
 
 func ExampleWithMeterProvider() {
 	measured := newMeter()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithMeterProvider(measured))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithMeterProvider(measured)).Start(context.Background(), exampleMessage())
 	end(nil)
 	measured.print()
 	// Output:
@@ -463,17 +485,18 @@ func ExampleWithObserver() {
 }
 
 func ExampleWithStartOptions() {
-	printError(kafkacarrier.Process(context.Background(), exampleMessage(), func(ctx context.Context) error {
+	consumer := kafkacarrier.NewConsumer(
+		kafkacarrier.WithTracerProvider(exampleSpans()), kafkacarrier.WithStartOptions(propagation.AsLink()))
+	printError(consumer.Process(context.Background(), exampleMessage(), func(ctx context.Context) error {
 		// A trace of its own, which links to that of the message.
 		fmt.Println(trace.SpanContextFromContext(ctx).TraceID().String() == traceA)
 		return nil
-	}, kafkacarrier.WithTracerProvider(exampleSpans()), kafkacarrier.WithStartOptions(propagation.AsLink())))
+	}))
 	// Output: false
 }
 
 func ExampleWithMessageContext() {
 	writer, topic := exampleWriter(
-		kafkacarrier.WithPropagator(propagation.TraceContext{}),
 		kafkacarrier.WithMessageContext(func(msg kafka.Message) context.Context {
 			ctx, _ := msg.WriterData.(context.Context)
 			return ctx
@@ -494,8 +517,8 @@ func ExampleWithTopicTemplate() {
 	recorded := exampleSpans()
 	reply := exampleMessage()
 	reply.Topic = "replies-8f14e45f"
-	_, end := kafkacarrier.Start(context.Background(), reply, kafkacarrier.WithTracerProvider(recorded),
-		kafkacarrier.WithTopicTemplate(func(string) string { return "replies-{id}" }))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded),
+		kafkacarrier.WithTopicTemplate(func(string) string { return "replies-{id}" })).Start(context.Background(), reply)
 	end(nil)
 	recorded.print("messaging.destination.name")
 	// Output: process replies-{id} messaging.destination.name=replies-8f14e45f
@@ -503,7 +526,7 @@ func ExampleWithTopicTemplate() {
 
 func ExampleWithGroup() {
 	recorded := exampleSpans()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithGroup("workers"))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithGroup("workers")).Start(context.Background(), exampleMessage())
 	end(nil)
 	recorded.print("messaging.consumer.group.name")
 	// Output: process orders messaging.consumer.group.name=workers
@@ -511,8 +534,8 @@ func ExampleWithGroup() {
 
 func ExampleWithMessageKey() {
 	recorded := exampleSpans()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithTracerProvider(recorded),
-		kafkacarrier.WithMessageKey(func(key []byte) string { return fmt.Sprintf("%d bytes", len(key)) }))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded),
+		kafkacarrier.WithMessageKey(func(key []byte) string { return fmt.Sprintf("%d bytes", len(key)) })).Start(context.Background(), exampleMessage())
 	end(nil)
 	recorded.print("messaging.kafka.message.key")
 	// Output: process orders messaging.kafka.message.key=7 bytes
@@ -520,7 +543,7 @@ func ExampleWithMessageKey() {
 
 func ExampleWithHeaders() {
 	recorded := exampleSpans()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithHeaders("tenant"))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithHeaders("tenant")).Start(context.Background(), exampleMessage())
 	end(nil)
 	recorded.print("messaging.header.tenant")
 	// Output: process orders messaging.header.tenant=["acme"]
@@ -528,7 +551,7 @@ func ExampleWithHeaders() {
 
 func ExampleWithErrorDescription() {
 	recorded := exampleSpans()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithErrorDescription(nil))
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithErrorDescription(nil)).Start(context.Background(), exampleMessage())
 	end(errors.New("out of tea"))
 	fmt.Println(recorded.recorder.Ended()[0].Status().Description)
 	// Output: out of tea
@@ -571,7 +594,7 @@ func ExampleWithTimestamps() {
 
 func ExampleWithPartitionMetrics() {
 	measured := newMeter()
-	_, end := kafkacarrier.Start(context.Background(), exampleMessage(), kafkacarrier.WithMeterProvider(measured), kafkacarrier.WithPartitionMetrics())
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithMeterProvider(measured), kafkacarrier.WithPartitionMetrics()).Start(context.Background(), exampleMessage())
 	end(nil)
 	measured.print()
 	// Output:

@@ -9,12 +9,14 @@ import (
 	"strconv"
 
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// The headers that say where a forwarded message came from.
+// The headers that record where a forwarded message came from.
 const (
 	// HeaderAttempt is how often the message was forwarded, in decimal.
 	HeaderAttempt = "waybill-attempt"
@@ -36,66 +38,73 @@ type Source struct {
 }
 
 // Forward returns msg as it is to be written to topic: a retry topic, or one for
-// dead letters. Leave topic empty for a Writer that has one of its own.
+// dead letters. Leave topic empty for a Writer that has a topic.
 //
-// The result carries exactly one context, in lower-case headers: that of the
-// span in ctx, else the one that msg carries, which a [Writer] then continues.
-// One that is malformed is not copied on. It carries [HeaderAttempt], one more
-// than msg did, and the topic, partition and offset msg was first consumed
-// from. However often it is forwarded, it has each of them once. Other headers
-// keep their order and their bytes; as kafka-go reads an empty value as nil, an
-// empty one goes on as null.
+// The result carries exactly one context: that of the span in ctx, or else the
+// one that msg carries, which a [Writer] then continues. A malformed context is
+// not copied, and one from an untrusted source is not continued. The result
+// carries [HeaderAttempt], one more than msg, and the topic, partition and offset
+// that msg was first consumed from; however often a message is forwarded, it has
+// each of them once. Other headers keep their order and their bytes; as kafka-go
+// reads an empty value as nil, an empty value is written as null.
 //
-// The key, the value and those bytes are shared with msg, and msg is not
-// changed. The time and the WriterData are not taken over.
-func Forward(ctx context.Context, msg kafka.Message, topic string, opts ...Option) kafka.Message {
-	cfg := newConfig(opts)
-	forwarded := kafka.Message{Topic: topic, Key: msg.Key, Value: msg.Value, Headers: msg.Headers}
+// Forward does not modify msg. The result shares the key, the value and the bytes
+// of headers with it. The time and the WriterData are not copied.
+func Forward(ctx context.Context, msg kafka.Message, topic string, opts ...ForwardOption) kafka.Message {
+	ctx, cfg := safe.Context(ctx), newConfig(opts)
 	source, ok := SourceOf(msg)
 	if !ok {
 		source = Source{Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset}
 	}
 	source.Attempt = min(source.Attempt, maxAttempt-1) + 1
 
-	s, _ := stamps.Get().(*stamp)
-	s.reset(nil)
+	e := encoded{more: source.headers(), bothSpellings: cfg.bothSpellings}
 	if !cfg.withoutInject {
-		s.takeForward(orBackground(ctx), &msg, &cfg)
+		remote := propagation.Read(msg.Headers, getter{}, cfg.inbound...)
+		noteForwarded(ctx, source, remote.SpanContext())
+		e.encodeForward(ctx, &msg, &remote, &cfg)
 	}
-	pen{}.Set(s, HeaderAttempt, strconv.Itoa(source.Attempt))
-	pen{}.Set(s, HeaderOriginalTopic, source.Topic)
-	pen{}.Set(s, HeaderOriginalPartition, strconv.Itoa(source.Partition))
-	pen{}.Set(s, HeaderOriginalOffset, strconv.FormatInt(source.Offset, 10))
-	s.apply(&forwarded)
-	s.reset(nil)
-	stamps.Put(s)
+	forwarded := kafka.Message{Topic: topic, Key: msg.Key, Value: msg.Value, Headers: msg.Headers}
+	e.write(&forwarded)
 	return forwarded
 }
 
-// replacing makes an inject clear what is there even when it writes nothing.
-var replacing = propagation.WithPolicy(propagation.Replace) //nolint:gochecknoglobals // constant.
+// encodeForward makes e the context that msg is forwarded with, which came with
+// the context remote.
+func (e *encoded) encodeForward(ctx context.Context, msg *kafka.Message, remote *propagation.Remote, cfg *config) {
+	isUntrusted := propagation.IsUntrusted(ctx)
+	if !isUntrusted {
+		inSpan := trace.SpanContextFromContext(ctx).IsValid()
+		if !inSpan || remote.SpanContext().IsValid() && propagation.Encode(ctx, cfg.outbound...).KeepsExisting() {
+			ctx = remote.Context(ctx)
+		} else if !isHandling(ctx) {
+			ctx = withCompanions(ctx, remote)
+		}
+	}
+	e.encodeAlone(ctx, cfg.outbound)
+	if e.replacesAll = e.HasTraceContext() || isUntrusted; !e.replacesAll && isMalformed(msg) {
+		e.removes = "traceparent"
+	}
+}
 
-// takeForward fills s with the context that msg goes on with.
-func (s *stamp) takeForward(ctx context.Context, msg *kafka.Message, cfg *config) {
-	remote := cfg.read(msg) //nolint:contextcheck // headers are read without one.
-	switch {
-	case cfg.keepsExisting() && remote.SpanContext().IsValid(), !trace.SpanContextFromContext(ctx).IsValid():
-		ctx = remote.Context(ctx)
-	case propagation.WaybillFromContext(ctx).IsZero():
-		ctx = propagation.ContextWithWaybill(ctx, remote.Waybill())
+// withCompanions returns ctx with what remote holds besides its span, but for the
+// baggage and the waybill if ctx has one.
+func withCompanions(ctx context.Context, remote *propagation.Remote) context.Context {
+	with := trace.ContextWithSpan(remote.Context(ctx), trace.SpanFromContext(ctx))
+	if b := baggage.FromContext(ctx); b.Len() > 0 {
+		with = baggage.ContextWithBaggage(with, b)
 	}
-	opts := append(make([]propagation.Option, 0, len(cfg.outbound)+1), cfg.outbound[:cfg.outbounds]...)
-	s.take(ctx, msg.Headers, append(opts, replacing))
-	if isMalformed(msg) { //nolint:contextcheck // headers are read without one.
-		pen{}.Delete(s, "traceparent")
+	if w := propagation.WaybillFromContext(ctx); !w.IsZero() {
+		with = propagation.ContextWithWaybill(with, w)
 	}
+	return with
 }
 
 // asTraceContext reads a context as those do who know no other format.
 var asTraceContext = propagation.WithPropagator(propagation.TraceContext{}) //nolint:gochecknoglobals // constant.
 
-// isMalformed reports whether msg has a traceparent that is none. Some consumers
-// fail on one, so it must not go on, whatever the format of the propagator.
+// isMalformed reports whether msg has a malformed traceparent. Some consumers
+// fail on one, so it must not be copied, whatever the format of the propagator.
 func isMalformed(msg *kafka.Message) bool {
 	err := propagation.Read(msg.Headers, getter{}, asTraceContext).Err()
 	_, malformed := errors.AsType[*propagation.MalformedError](err)
@@ -103,46 +112,60 @@ func isMalformed(msg *kafka.Message) bool {
 }
 
 const (
-	// maxAttempt keeps the count of a loop that never ends from growing longer.
+	// maxAttempt keeps the count of an endless loop from growing longer.
 	maxAttempt = 1_000_000
 	// maxTopic is the longest name of a topic that Kafka allows.
 	maxTopic = 249
 )
 
-// SourceOf returns where a message that was forwarded was first consumed from.
-// It reports false for one that was not, and for one whose headers are not what
-// [Forward] writes.
-func SourceOf(msg kafka.Message) (Source, bool) {
-	var s Source
-	var err error
-	if s.Attempt, err = number(msg.Headers, HeaderAttempt); err != nil || s.Attempt < 1 {
-		return Source{}, false
+// headers returns what records s on a message.
+func (s Source) headers() []kafka.Header {
+	values := make([]byte, 0, len(s.Topic)+64)
+	header := func(key string, appendTo func([]byte) []byte) kafka.Header {
+		from := len(values)
+		values = appendTo(values)
+		return kafka.Header{Key: key, Value: values[from:len(values):len(values)]}
 	}
-	if s.Partition, err = number(msg.Headers, HeaderOriginalPartition); err != nil {
-		return Source{}, false
+	number := func(n int64) func([]byte) []byte {
+		return func(b []byte) []byte { return strconv.AppendInt(b, n, 10) }
 	}
-	offset, err := number(msg.Headers, HeaderOriginalOffset)
-	if err != nil {
-		return Source{}, false
+	return []kafka.Header{
+		header(HeaderAttempt, number(int64(s.Attempt))),
+		header(HeaderOriginalTopic, func(b []byte) []byte { return append(b, s.Topic...) }),
+		header(HeaderOriginalPartition, number(int64(s.Partition))),
+		header(HeaderOriginalOffset, number(s.Offset)),
 	}
-	s.Offset = int64(offset)
-	topic := lookup(msg.Headers, HeaderOriginalTopic)
-	if !isTopic(topic) {
-		return Source{}, false
-	}
-	s.Topic = string(topic)
-	return s, true
 }
 
-// number returns the number under key, which is not negative.
-func number(headers []kafka.Header, key string) (int, error) {
+// SourceOf returns where a forwarded message was first consumed from. It reports
+// false for a message that was not forwarded, or whose headers are not as
+// [Forward] writes them.
+func SourceOf(msg kafka.Message) (Source, bool) { return sourceOf(msg.Headers) }
+
+func sourceOf(headers []kafka.Header) (s Source, ok bool) {
+	attempt, ok := number(headers, HeaderAttempt)
+	if !ok || attempt < 1 {
+		return Source{}, false
+	}
+	partition, isPartition := number(headers, HeaderOriginalPartition)
+	offset, isOffset := number(headers, HeaderOriginalOffset)
+	topic := lookup(headers, HeaderOriginalTopic)
+	if !isPartition || !isOffset || !isTopic(topic) {
+		return Source{}, false
+	}
+	return Source{Topic: string(topic), Partition: int(partition), Offset: offset, Attempt: int(attempt)}, true
+}
+
+// number returns the number under key. It reports false for one that is negative
+// or too large.
+func number(headers []kafka.Header, key string) (int64, bool) {
 	const maxDigits = 19
 	value := lookup(headers, key)
 	if len(value) > maxDigits {
-		return 0, strconv.ErrRange
+		return 0, false
 	}
 	n, err := strconv.ParseUint(string(value), 10, 63)
-	return int(n), err //nolint:gosec // 63 bits.
+	return int64(n), err == nil //nolint:gosec // 63 bits.
 }
 
 // isTopic reports whether name is one that Kafka allows.

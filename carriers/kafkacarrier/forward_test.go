@@ -22,7 +22,7 @@ func TestForwardKeepsOneContextHoweverOften(t *testing.T) {
 	before := append([]kafka.Header(nil), msg.Headers...)
 	forwarded := msg
 	for attempt := range 5 {
-		forwarded = kafkacarrier.Forward(t.Context(), forwarded, "retry", w3c())
+		forwarded = kafkacarrier.Forward(t.Context(), forwarded, "retry", withW3C())
 		source, ok := kafkacarrier.SourceOf(forwarded)
 		if want := (kafkacarrier.Source{Topic: "orders", Partition: 2, Offset: 7, Attempt: attempt + 1}); !ok || source != want {
 			t.Fatalf("the source is %+v, want %+v", source, want)
@@ -53,18 +53,18 @@ func TestForwardTakesTheContextOfTheHandler(t *testing.T) {
 	t.Parallel()
 	w := propagation.Waybill{Origin: remoteTime, Sent: remoteTime, Hops: 3}
 	msg := consumed(7, header("traceparent", traceparentA), header("waybill", w.String()))
-	forwarded := kafkacarrier.Forward(bareContext(t, traceparentB), msg, "dead", w3c())
+	forwarded := kafkacarrier.Forward(bareContext(t, traceparentB), msg, "dead", withW3C())
 	if got := values(forwarded.Headers, "traceparent"); !cmp.Equal(got, []string{traceparentB}) {
 		t.Errorf("traceparent is %q", got)
 	}
 	if got, err := propagation.ParseWaybill(values(forwarded.Headers, "waybill")[0]); err != nil || got.Hops != 4 || !got.Origin.Equal(remoteTime) {
 		t.Errorf("the waybill is %+v, %v", got, err)
 	}
-	kept := kafkacarrier.Forward(bareContext(t, traceparentB), msg, "dead", w3c(), kafkacarrier.WithPolicy(propagation.KeepExisting))
+	kept := kafkacarrier.Forward(bareContext(t, traceparentB), msg, "dead", withW3C(propagation.WithPolicy(propagation.KeepExisting)))
 	if got := values(kept.Headers, "traceparent"); !cmp.Equal(got, []string{traceparentA}) {
 		t.Errorf("with KeepExisting traceparent is %q", got)
 	}
-	plain := kafkacarrier.Forward(bareContext(t, traceparentB), msg, "dead", w3c(), kafkacarrier.WithoutInject())
+	plain := kafkacarrier.Forward(bareContext(t, traceparentB), msg, "dead", withW3C(), kafkacarrier.WithoutInject())
 	if diff := cmp.Diff(msg.Headers, plain.Headers[:2]); diff != "" || len(plain.Headers) != 6 {
 		t.Errorf("without inject: %s", diff)
 	}
@@ -74,12 +74,12 @@ func TestForwardTakesTheContextOfTheHandler(t *testing.T) {
 func TestForwardNeverCopiesAMalformedContextOn(t *testing.T) {
 	t.Parallel()
 	for _, bad := range malformed() {
-		forwarded := kafkacarrier.Forward(t.Context(), consumed(1, header("traceparent", bad), header("tracestate", "a=1"), header("b3", "0")), "dead", w3c())
+		forwarded := kafkacarrier.Forward(t.Context(), consumed(1, header("traceparent", bad), header("tracestate", "a=1"), header("b3", "0")), "dead", withW3C())
 		if got := keys(forwarded.Headers); len(got) != 5 || got[0] != "b3" {
 			t.Errorf("%.60q is forwarded with %q", bad, got)
 		}
 		// Whoever reads another format does not see it, but the next one may.
-		unseen := kafkacarrier.Forward(t.Context(), consumed(1, header("Traceparent", bad), header("app", "a")), "dead", kafkacarrier.WithPropagator(propagation.Baggage{}))
+		unseen := kafkacarrier.Forward(t.Context(), consumed(1, header("Traceparent", bad), header("app", "a")), "dead", kafkacarrier.WithPropagation(propagation.WithPropagator(propagation.Baggage{})))
 		if got := keys(unseen.Headers); len(got) != 5 || got[0] != "app" {
 			t.Errorf("%.60q is forwarded unseen with %q", bad, got)
 		}
@@ -114,7 +114,7 @@ func TestForwardDoesNotTrustTheSourceOfStrangers(t *testing.T) {
 		if counted {
 			want.Attempt = 1_000_000
 		}
-		forwarded := kafkacarrier.Forward(t.Context(), msg, "retry", w3c())
+		forwarded := kafkacarrier.Forward(t.Context(), msg, "retry", withW3C())
 		if got, ok := kafkacarrier.SourceOf(forwarded); !ok || got != want || len(forwarded.Headers) != 4 {
 			t.Errorf("with a bad %q the source is %+v, want %+v", key, got, want)
 		}
@@ -125,7 +125,7 @@ func TestForwardDoesNotTrustTheSourceOfStrangers(t *testing.T) {
 func TestForwardedMessageIsWrittenInTheFlowItCameFrom(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, nil)
-	msg := kafkacarrier.Forward(t.Context(), consumed(7, header("traceparent", traceparentA)), "", w3c())
+	msg := kafkacarrier.Forward(t.Context(), consumed(7, header("traceparent", traceparentA)), "", withW3C())
 	if err := r.writer.WriteMessages(t.Context(), msg); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func FuzzForward(f *testing.F) {
 	f.Add("Waybill-Original-Topic", []byte("orders"), []byte(traceparentA))
 	f.Fuzz(func(t *testing.T, key string, value, traceparent []byte) {
 		msg := consumed(7, kafka.Header{Key: key, Value: value}, kafka.Header{Key: "traceparent", Value: traceparent}, kafka.Header{Key: "TraceParent", Value: value})
-		forwarded := kafkacarrier.Forward(t.Context(), msg, "retry", w3c())
+		forwarded := kafkacarrier.Forward(t.Context(), msg, "retry", withW3C())
 		if _, ok := kafkacarrier.SourceOf(forwarded); !ok {
 			t.Errorf("no source in %q", forwarded.Headers)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -69,36 +70,43 @@ func TestOptionsWinOverTheGlobals(t *testing.T) {
 	otel.SetTextMapPropagator(hostilePropagator{t})
 
 	f, m, e := flowtest.New(t), newMeter(), &events{}
-	opts := []kafkacarrier.Option{
-		nil, w3c(), kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m), kafkacarrier.WithObserver(e), nil,
-		kafkacarrier.WithPolicy(propagation.Replace), kafkacarrier.WithMaxBytes(1 << 10), kafkacarrier.WithBaggage("user"),
-		kafkacarrier.WithStartOptions(propagation.AsLink()), kafkacarrier.WithPollSpans(), kafkacarrier.WithTimestamps(),
-		kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("app"), kafkacarrier.WithErrorDescription(nil),
-		kafkacarrier.WithPartitionMetrics(), kafkacarrier.WithMessageContext(nil), kafkacarrier.WithTopicTemplate(nil),
-		kafkacarrier.WithPartitionExpiry(0), kafkacarrier.WithInterval(0), kafkacarrier.WithGroup("g"),
+	carried := []propagation.Option{
+		nil, w3c(), propagation.WithPolicy(propagation.Replace), propagation.WithMaxBytes(1 << 10), propagation.WithBaggage("user"),
+	}
+	client := []kafkacarrier.ClientOption{
+		nil, kafkacarrier.WithPropagation(carried...), kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m),
+		kafkacarrier.WithObserver(e), kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("app"), kafkacarrier.WithErrorDescription(nil),
+		kafkacarrier.WithPartitionMetrics(), kafkacarrier.WithTopicTemplate(nil), nil,
 	}
 	ctx, root := f.Service("all").Tracer("test").Start(t.Context(), "root")
 	msgs := numbered(2)
-	kafkacarrier.Inject(ctx, &msgs[0], opts...)
-	kafkacarrier.InjectAll(ctx, msgs, opts...)
-	kafkacarrier.Extract(ctx, msgs[0], opts...)
-	forwarded := kafkacarrier.Forward(ctx, msgs[0], "", opts...)
+	kafkacarrier.Inject(ctx, &msgs[0], carried...)
+	kafkacarrier.InjectAll(ctx, msgs, carried...)
+	kafkacarrier.Extract(ctx, msgs[0], carried...)
+	kafkacarrier.Read(msgs[0], carried...)
+	forwarded := kafkacarrier.Forward(ctx, msgs[0], "", nil, kafkacarrier.WithPropagation(carried...), kafkacarrier.WithBothSpellings())
 
 	plain := writerTo(&broker{})
-	plain.Transport = kafkacarrier.NewTransport(plain.Transport, opts...)
-	w, err := kafkacarrier.NewWriter(plain, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := kafkacarrier.NewReaderOf(inGroup(msgs...), opts...)
+	plain.Transport = kafkacarrier.NewTransport(plain.Transport, nil, kafkacarrier.WithMeterProvider(m))
+	w := kafkacarrier.NewWriter(plain, with[kafkacarrier.WriterOption](client,
+		kafkacarrier.WithTimestamps(), kafkacarrier.WithMessageContext(nil), kafkacarrier.WithBothSpellings())...)
+	r := kafkacarrier.NewReaderOf(inGroup(msgs...), with[kafkacarrier.ReaderOption](client,
+		kafkacarrier.WithPollSpans(), kafkacarrier.WithStartOptions(propagation.AsLink()), kafkacarrier.WithPartitionExpiry(0))...)
+	c := kafkacarrier.NewConsumer(with[kafkacarrier.ConsumerOption](client,
+		kafkacarrier.WithStartOptions(propagation.AsLink()), kafkacarrier.WithPartitionExpiry(0), kafkacarrier.WithGroup("g"))...)
 	msg, err := r.FetchMessage(ctx)
 	_, end := r.Start(ctx, msg)
 	end(nil)
-	_, end = kafkacarrier.Start(ctx, msg, opts...)
+	_, end = c.Start(ctx, msg)
 	end(nil)
+	watching, stop := context.WithCancel(ctx)
+	stop()
+	if err := kafkacarrier.WatchLag(watching, new(groups).client(), "g", nil, nil, kafkacarrier.WithObserver(e), kafkacarrier.WithInterval(0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("WatchLag returns %v, want Canceled", err)
+	}
 	if err = errors.Join(err, w.WriteMessages(ctx, msgs...), w.WriteMessages(ctx, forwarded), w.Close(),
 		r.Process(ctx, msg, doNothing), r.ProcessBatch(ctx, msgs, doNothing), r.CommitMessages(ctx, msg), r.Close(),
-		kafkacarrier.Process(ctx, msg, doNothing, opts...), kafkacarrier.ProcessBatch(ctx, msgs, doNothing, opts...)); err != nil {
+		c.Process(ctx, msg, doNothing), c.ProcessBatch(ctx, msgs, doNothing)); err != nil {
 		t.Fatal(err)
 	}
 	root.End()
@@ -115,10 +123,7 @@ func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
 	t.Cleanup(resetGlobals)
 	resetGlobals()
 	b := &broker{}
-	w, err := kafkacarrier.NewWriter(writerTo(b))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := kafkacarrier.NewWriter(writerTo(b))
 	defer closeWriter(t, w)
 	f := flowtest.New(t)
 	otel.SetTracerProvider(f.Service("api"))
@@ -164,7 +169,8 @@ func TestMeterProviderNeedNotBeComparable(t *testing.T) {
 	t.Parallel()
 	m := newMeter()
 	for range 2 {
-		if err := kafkacarrier.Process(t.Context(), consumed(1), doNothing, w3c(), kafkacarrier.WithMeterProvider(incomparable{MeterProvider: m})); err != nil {
+		c := kafkacarrier.NewConsumer(withW3C(), kafkacarrier.WithMeterProvider(incomparable{MeterProvider: m}))
+		if err := c.Process(t.Context(), consumed(1), doNothing); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,16 +182,13 @@ func TestMeterProviderNeedNotBeComparable(t *testing.T) {
 // Panics of what the user hands in are kept away from the call.
 func TestPanicsOfObserversAndTracersAreContained(t *testing.T) {
 	t.Parallel()
-	opts := []kafkacarrier.Option{
-		w3c(), kafkacarrier.WithTracerProvider(brokenTracer{}), kafkacarrier.WithObserver(brokenObserver{}),
-		kafkacarrier.WithMessageContext(func(kafka.Message) context.Context { panic("context") }), kafkacarrier.WithMeterProvider(newMeter()),
+	shared := []kafkacarrier.ClientOption{
+		withW3C(), kafkacarrier.WithTracerProvider(brokenTracer{}), kafkacarrier.WithObserver(brokenObserver{}), kafkacarrier.WithMeterProvider(newMeter()),
 	}
-	w, err := kafkacarrier.NewWriter(writerTo(&broker{}), opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := kafkacarrier.NewWriter(writerTo(&broker{}), with[kafkacarrier.WriterOption](shared,
+		kafkacarrier.WithMessageContext(func(kafka.Message) context.Context { panic("context") }))...)
 	old := consumed(1, header("traceparent", traceparentA), header("traceparent", traceparentB), header("waybill", propagation.Waybill{Origin: remoteTime, Sent: remoteTime}.String()))
-	r := kafkacarrier.NewReaderOf(inGroup(old, old, consumed(9)), append(opts, kafkacarrier.WithPollSpans())...)
+	r := kafkacarrier.NewReaderOf(inGroup(old, old, consumed(9)), with[kafkacarrier.ReaderOption](shared, kafkacarrier.WithPollSpans())...)
 	for range 3 {
 		msg, fetchErr := r.FetchMessage(t.Context())
 		if err := errors.Join(fetchErr, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
@@ -208,16 +211,13 @@ func (broken) Start(context.Context, string, ...trace.SpanStartOption) (context.
 }
 
 // brokenObserver is nil inside, so each of its methods panics.
-type brokenObserver struct{ kafkacarrier.Observer }
+type brokenObserver struct{ observe.MessagingObserver }
 
 // A tracer that gives no span is one that gives a span of no one.
 func TestTracerWithoutSpansRecordsNothing(t *testing.T) {
 	t.Parallel()
 	b := &broker{}
-	w, err := kafkacarrier.NewWriter(writerTo(b), w3c(), kafkacarrier.WithTracerProvider(emptyTracer{}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := kafkacarrier.NewWriter(writerTo(b), withW3C(), kafkacarrier.WithTracerProvider(emptyTracer{}))
 	ctx := bareContext(t, traceparentA)
 	if err := errors.Join(w.WriteMessages(ctx, numbered(2)...), w.WriteMessages(ctx, value("1")), w.Close()); err != nil {
 		t.Error(err)

@@ -48,8 +48,8 @@ func TestTelemetryIsPinned(t *testing.T) {
 // everything does all that records something.
 func everything(t *testing.T, f *flowtest.Flow, m *meter) {
 	t.Helper()
-	opts := []kafkacarrier.Option{
-		w3c(), kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m), kafkacarrier.WithPollSpans(),
+	shared := []kafkacarrier.ClientOption{
+		withW3C(), kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m),
 		kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("app"),
 		kafkacarrier.WithTopicTemplate(func(string) string { return "T" }), kafkacarrier.WithPartitionMetrics(),
 	}
@@ -59,11 +59,8 @@ func everything(t *testing.T, f *flowtest.Flow, m *meter) {
 		}
 		return 0, nil
 	}})
-	plain.Transport = kafkacarrier.NewTransport(plain.Transport, opts...)
-	w, err := kafkacarrier.NewWriter(plain, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	plain.Transport = kafkacarrier.NewTransport(plain.Transport, kafkacarrier.WithMeterProvider(m))
+	w := kafkacarrier.NewWriter(plain, with[kafkacarrier.WriterOption](shared)...)
 	if err := errors.Join(w.WriteMessages(t.Context(), value("1")), w.WriteMessages(t.Context(), numbered(2)...)); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +73,7 @@ func everything(t *testing.T, f *flowtest.Flow, m *meter) {
 	other.Topic, other.Partition = "refunds", 3
 	s := inGroup(tombstone, tombstone, other)
 	s.config.CommitInterval = 1
-	r := kafkacarrier.NewReaderOf(s, opts...)
+	r := kafkacarrier.NewReaderOf(s, with[kafkacarrier.ReaderOption](shared, kafkacarrier.WithPollSpans())...)
 	for range 2 {
 		msg, fetchErr := r.FetchMessage(t.Context())
 		if err := errors.Join(fetchErr, r.Process(t.Context(), msg, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {

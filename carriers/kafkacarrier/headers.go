@@ -4,95 +4,131 @@
 package kafkacarrier
 
 import (
-	"math/bits"
+	"bytes"
 	"strings"
+	"unsafe"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/waybill-go/waybill/propagation"
 )
 
-// lookup returns the newest value under key that is not empty. A header named
-// exactly key counts before one that differs in case.
+// isKey reports whether a and b differ in case at most.
+func isKey(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
+
+// index returns the position of the newest value under key that is not empty, or
+// -1. A header with exactly this key precedes those that differ in case.
 //
-// Appenders, such as OpenTelemetry for Python, put their context after that of
-// an earlier hop, and everyone else leaves one, so the last is the one to take.
-func lookup(headers []kafka.Header, key string) []byte {
-	var folded []byte
+// Programs that append headers, such as those with OpenTelemetry for Python,
+// write their context after that of an earlier hop, and all others leave one
+// context, so the last one is right.
+func index(headers []kafka.Header, key string) int {
+	folded := -1
 	for i := len(headers) - 1; i >= 0; i-- {
 		h := &headers[i]
 		switch {
-		case len(h.Value) == 0:
+		case len(h.Key) != len(key) || len(h.Value) == 0:
 		case h.Key == key:
-			return h.Value
-		case folded == nil && sameKey(h.Key, key):
-			folded = h.Value
+			return i
+		case folded < 0 && strings.EqualFold(h.Key, key):
+			folded = i
 		}
 	}
 	return folded
 }
 
-// sameKey reports whether a and b differ in case at most.
-func sameKey(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
-
-// wireSize is what kafka-go counts for msg against Writer.BatchBytes if it had
-// so many headers, of headerBytes in all. It must count as kafka-go does,
-// because a message over the limit fails the whole call.
-func wireSize(msg *kafka.Message, headers, headerBytes int) int64 {
-	// Checksum, magic byte, attributes, timestamp, and the lengths of the key
-	// and the value.
-	const fixed = 4 + 1 + 1 + 8 + 4 + 4
-	return int64(fixed + len(msg.Key) + len(msg.Value) + varintLen(headers) + headerBytes)
-}
-
-// totalSize is wireSize of msg as it is.
-func totalSize(msg *kafka.Message) int64 {
-	size := 0
-	for i := range msg.Headers {
-		size += headerSize(len(msg.Headers[i].Key), len(msg.Headers[i].Value))
+// lookup returns the value at index, or nil.
+func lookup(headers []kafka.Header, key string) []byte {
+	if i := index(headers, key); i >= 0 {
+		return headers[i].Value
 	}
-	return wireSize(msg, len(msg.Headers), size)
+	return nil
 }
 
-// headerSize is what one header adds to a message.
-func headerSize(keyLen, valueLen int) int {
-	return varintLen(keyLen) + keyLen + varintLen(valueLen) + valueLen
-}
-
-// varintLen is the length of n, which is not negative, as a zigzag varint.
-func varintLen(n int) int {
-	return (bits.Len64(uint64(n)<<1|1) + 6) / 7 //nolint:gosec // lengths are not negative.
-}
-
-// isContextKey reports whether key belongs to a tracing format, whoever's: a
-// message with a new context must not keep an old one in another format, which
-// some reader would continue.
-func isContextKey(key string) bool {
-	if key == "" {
-		return false
-	}
-	switch key[0] | ' ' { // in lower case.
-	case 't', 'b', 'w', 'u', 'x', 'o':
-	default:
-		return false
-	}
-	for _, name := range contextKeys {
-		if sameKey(key, name) {
-			return true
+// valuesOf returns all values under key that are not empty, in order: those of
+// headers with exactly this key, or else those that differ in case.
+func valuesOf(headers []kafka.Header, key string) []string {
+	var exact, folded []string
+	for i := range headers {
+		h := &headers[i]
+		switch {
+		case len(h.Key) != len(key) || len(h.Value) == 0:
+		case h.Key == key:
+			exact = append(exact, string(h.Value))
+		case strings.EqualFold(h.Key, key):
+			folded = append(folded, string(h.Value))
 		}
 	}
-	for _, prefix := range contextPrefixes {
-		if len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix) {
+	if exact != nil {
+		return exact
+	}
+	return folded
+}
+
+// keysOf returns the key of every header, each once, in order.
+func keysOf(headers []kafka.Header) []string {
+	keys := make([]string, 0, len(headers))
+	seen := make(map[string]struct{}, len(headers))
+	for _, h := range headers {
+		if _, ok := seen[h.Key]; !ok {
+			seen[h.Key] = struct{}{}
+			keys = append(keys, h.Key)
+		}
+	}
+	return keys
+}
+
+// hasDuplicates reports whether headers hold two trace contexts that differ.
+func hasDuplicates(headers []kafka.Header) bool {
+	const key = "traceparent"
+	var first []byte
+	for i := range headers {
+		h := &headers[i]
+		switch {
+		case len(h.Key) != len(key) || len(h.Value) == 0 || !strings.EqualFold(h.Key, key):
+		case first == nil:
+			first = h.Value
+		case !bytes.Equal(first, h.Value):
 			return true
 		}
 	}
 	return false
 }
 
-var (
-	// contextKeys are the headers of W3C Trace Context and Baggage, the
-	// waybill, B3 in one header, Jaeger and X-Ray.
-	contextKeys = [...]string{"traceparent", "tracestate", "baggage", "waybill", "b3", "uber-trace-id", "x-amzn-trace-id"} //nolint:gochecknoglobals // constant.
+// unsentKey is the key of the waybills that this process writes. Its memory is
+// its own, and a key that comes from a broker has other memory, so it tells a
+// message that is about to be sent from a copy of one that was received: the
+// first has counted its hop.
+var unsentKey = strings.Clone(waybillKey) //nolint:gochecknoglobals // constant.
 
-	// contextPrefixes start the headers of B3, of the baggage of Jaeger and
-	// OpenTracing, and of Datadog.
-	contextPrefixes = [...]string{"x-b3-", "uberctx-", "ot-tracer-", "ot-baggage-", "x-datadog-"} //nolint:gochecknoglobals // constant.
+const waybillKey = "waybill"
+
+// ownKey returns key, or [unsentKey] in its place.
+func ownKey(key string) string {
+	if key == waybillKey {
+		return unsentKey
+	}
+	return key
+}
+
+// isUnsent reports whether this process wrote the waybill of headers.
+func isUnsent(headers []kafka.Header) bool {
+	i := index(headers, waybillKey)
+	return i >= 0 && unsafe.StringData(headers[i].Key) == unsafe.StringData(unsentKey)
+}
+
+// getter reads headers.
+type getter struct{}
+
+var (
+	_ propagation.BytesGetter[[]kafka.Header]  = getter{}
+	_ propagation.ValuesGetter[[]kafka.Header] = getter{}
+	_ propagation.Keyer[[]kafka.Header]        = getter{}
+	_ propagation.Indexer[[]kafka.Header]      = getter{}
 )
+
+func (getter) Get(headers []kafka.Header, key string) string      { return string(lookup(headers, key)) }
+func (getter) GetBytes(headers []kafka.Header, key string) []byte { return lookup(headers, key) }
+func (getter) Values(headers []kafka.Header, key string) []string { return valuesOf(headers, key) }
+func (getter) Keys(headers []kafka.Header) []string               { return keysOf(headers) }
+func (getter) Index(headers []kafka.Header, key string) int       { return index(headers, key) }

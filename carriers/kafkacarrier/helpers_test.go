@@ -25,7 +25,30 @@ const (
 )
 
 // w3c is the option that most tests run with, so that no global matters.
-func w3c() kafkacarrier.Option { return kafkacarrier.WithPropagator(propagation.Default()) }
+func w3c() propagation.Option { return propagation.WithPropagator(propagation.Default()) }
+
+// clientOption is an option of everything that has propagation.
+type clientOption interface {
+	kafkacarrier.ClientOption
+	kafkacarrier.ForwardOption
+}
+
+// withW3C is w3c, and more, for a client.
+func withW3C(opts ...propagation.Option) clientOption {
+	return kafkacarrier.WithPropagation(append([]propagation.Option{w3c()}, opts...)...)
+}
+
+// with returns own options and those that all clients share.
+func with[O any](shared []kafkacarrier.ClientOption, own ...O) []O {
+	for _, o := range shared {
+		if o == nil {
+			own = append(own, *new(O))
+			continue
+		}
+		own = append(own, o.(O))
+	}
+	return own
+}
 
 func header(key, value string) kafka.Header { return kafka.Header{Key: key, Value: []byte(value)} }
 
@@ -86,3 +109,30 @@ func traceID(ctx context.Context) string {
 
 // remoteTime is when some data set out.
 var remoteTime = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// b3 is the part of OpenTelemetry's B3 propagator with several headers that
+// matters here.
+type b3 struct{}
+
+func (b3) Fields() []string {
+	return []string{"x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"}
+}
+
+func (b3) Inject(ctx context.Context, c propagation.TextMapCarrier) {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		c.Set("x-b3-traceid", sc.TraceID().String())
+		c.Set("x-b3-spanid", sc.SpanID().String())
+		c.Set("x-b3-sampled", "1")
+	}
+}
+
+func (b3) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	traceID, traceErr := trace.TraceIDFromHex(c.Get("x-b3-traceid"))
+	spanID, spanErr := trace.SpanIDFromHex(c.Get("x-b3-spanid"))
+	if traceErr != nil || spanErr != nil {
+		return ctx
+	}
+	return trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: traceID, SpanID: spanID, TraceFlags: trace.FlagsSampled, Remote: true,
+	}))
+}

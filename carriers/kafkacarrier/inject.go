@@ -11,76 +11,73 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Inject puts the context of ctx on msg: exactly one, in lower-case headers, in
-// the place of any that is there, in this format or another. Other headers keep
-// their order and their bytes.
+// Inject writes the trace context of ctx to the headers of msg, replacing any
+// context already present, in whatever format. Other headers keep their order
+// and their bytes. The keys are spelled as the propagator spells them.
 //
-// The slice of headers that msg arrived with is not written to, so messages
-// that share one stay independent. Without a valid span in ctx nothing changes,
-// unless [WithPolicy] says so. Baggage stays behind unless [WithBaggage] names
-// it, because a topic keeps what is written to it. A nil msg takes nothing.
+// If ctx has no valid span, Inject writes no trace context; a waybill and allowed
+// baggage are written all the same, unless msg carries a context. Baggage is not
+// written unless selected by [propagation.WithBaggage], because a topic retains
+// what is written to it. If msg is nil, Inject is a no-op.
 //
-// It allocates at most twice: the slice of headers and the bytes of the values,
-// which are one where a traceparent joins few headers.
-func Inject(ctx context.Context, msg *kafka.Message, opts ...Option) {
+// Inject does not write to the slice of headers that msg arrived with, so
+// messages that share one stay independent. It allocates at most twice.
+func Inject(ctx context.Context, msg *kafka.Message, opts ...propagation.Option) {
 	if msg == nil {
 		return
 	}
-	s, _ := stamps.Get().(*stamp)
-	if len(opts) == 0 {
-		s.take(ctx, msg.Headers, outboundByDefault[:])
-	} else {
-		cfg := newConfig(opts)
-		s.take(ctx, msg.Headers, cfg.outbound[:cfg.outbounds])
+	var e encoded
+	var room [8]propagation.Option // Without an allocation for the options of each call.
+	e.encode(ctx, append(append(room[:0], withoutBaggage), opts...))
+	if e.changes(msg, opts) {
+		e.write(msg)
 	}
-	s.apply(msg)
-	stamps.Put(s)
 }
 
-// InjectAll is [Inject] for messages that leave together with one context; it
-// allocates twice for all of them. They share the bytes of the values, which
-// must not be written to.
-func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...Option) {
-	cfg := newConfig(opts)
-	if cfg.keepsExisting() {
-		for i := range msgs {
-			Inject(ctx, &msgs[i], opts...)
-		}
+// InjectAll is [Inject] for messages that are sent together with one context. It
+// allocates at most twice for all of them. The messages share the bytes of the
+// values, which must not be modified.
+func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...propagation.Option) {
+	var e encoded
+	var room [8]propagation.Option // Without an allocation for the options of each call.
+	e.encode(ctx, append(append(room[:0], withoutBaggage), opts...))
+	if e.IsEmpty() {
 		return
 	}
-	s, _ := stamps.Get().(*stamp)
-	s.take(ctx, nil, cfg.outbound[:cfg.outbounds])
-	s.applyAll(msgs)
-	stamps.Put(s)
-}
-
-// Extract returns ctx with the context that msg carries, or ctx itself. It
-// keeps the deadline, the cancellation and the values of ctx. It never fails:
-// what is malformed counts as absent, and so does all if the propagator panics.
-func Extract(ctx context.Context, msg kafka.Message, opts ...Option) (extracted context.Context) {
-	defer func() {
-		if recover() != nil {
-			extracted = ctx //nolint:fatcontext // handed back, not nested.
-		}
-	}()
-	if len(opts) == 0 {
-		return propagation.Extract(ctx, msg.Headers, getter{})
+	perMessage, bytes := e.added()
+	headers := 0
+	for i := range msgs {
+		headers += len(msgs[i].Headers) + perMessage
 	}
-	cfg := newConfig(opts)
-	return propagation.Extract(ctx, msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)
+	s := space{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, bytes)}
+	values := e.appendValues(&s)
+	for i := range msgs {
+		if e.changes(&msgs[i], opts) {
+			e.writeTo(&msgs[i], &s, values)
+		}
+	}
 }
 
-// Read returns the context that msg carries, to be used as a parent or a link,
-// or to be looked at. It uses the global propagator; for another one there is
-// propagation.ReadTextMap(New(&msg), opts...).
-func Read(msg kafka.Message) propagation.Remote {
-	return propagation.Read(msg.Headers, getter{})
+// Extract and Read are not inlined, because then the options of each call would be
+// allocated.
+
+// Extract returns ctx with the context that msg carries: the remote span as the
+// parent of the next one, the baggage, the waybill, and what else the propagator
+// extracts. It returns ctx itself if msg carries none, and keeps the deadline,
+// the cancellation and the values of ctx.
+//
+// Extract never fails; a malformed context is treated as absent, as is any
+// context if the propagator panics.
+//
+//go:noinline
+func Extract(ctx context.Context, msg kafka.Message, opts ...propagation.Option) context.Context {
+	return propagation.Extract(ctx, msg.Headers, getter{}, opts...)
 }
 
-// getter reads headers without a [Carrier], which would be an allocation.
-type getter struct{}
-
-func (getter) Get(headers []kafka.Header, key string) string      { return string(lookup(headers, key)) }
-func (getter) GetBytes(headers []kafka.Header, key string) []byte { return lookup(headers, key) }
-func (getter) Values(headers []kafka.Header, key string) []string { return valuesOf(headers, key) }
-func (getter) Keys(headers []kafka.Header) []string               { return keysOf(headers) }
+// Read returns the context that msg carries, to be used as a parent or a link, or
+// to be inspected. Read never fails; see [propagation.Remote.Err].
+//
+//go:noinline
+func Read(msg kafka.Message, opts ...propagation.Option) propagation.Remote {
+	return propagation.Read(msg.Headers, getter{}, opts...)
+}

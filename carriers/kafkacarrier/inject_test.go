@@ -115,11 +115,11 @@ func TestInjectLeavesExactlyOneContext(t *testing.T) {
 }
 
 // Rule 5.
-func TestCarrierWritesLowerCase(t *testing.T) {
+func TestCarrier_KeepsCase(t *testing.T) {
 	t.Parallel()
-	msg := withHeaders(header("TraceParent", "old"))
+	msg := withHeaders(header("traceParent", "old"), header("TRACEPARENT", "older"))
 	kafkacarrier.New(&msg).Set("Traceparent", "new")
-	if diff := cmp.Diff([]kafka.Header{header("traceparent", "new")}, msg.Headers); diff != "" {
+	if diff := cmp.Diff([]kafka.Header{header("Traceparent", "new")}, msg.Headers); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -206,13 +206,13 @@ func TestOtherHeadersKeepTheirOrderAndBytes(t *testing.T) {
 func TestBaggageTravelsOnlyWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		opts []kafkacarrier.Option
+		opts []propagation.Option
 		want []string
 	}{
 		"by default":  {nil, nil},
-		"by key":      {[]kafkacarrier.Option{kafkacarrier.WithBaggage("tier")}, []string{"tier=gold"}},
-		"without":     {[]kafkacarrier.Option{kafkacarrier.WithBaggage("tier"), kafkacarrier.WithoutBaggage()}, nil},
-		"over budget": {[]kafkacarrier.Option{kafkacarrier.WithBaggage("tier", "user"), kafkacarrier.WithMaxBytes(150)}, nil},
+		"by key":      {[]propagation.Option{propagation.WithBaggage("tier")}, []string{"tier=gold"}},
+		"without":     {[]propagation.Option{propagation.WithBaggage("tier"), propagation.WithoutBaggage()}, nil},
+		"over budget": {[]propagation.Option{propagation.WithBaggage("tier", "user"), propagation.WithMaxBytes(150)}, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -233,8 +233,8 @@ func TestBaggageTravelsOnlyWhenAskedFor(t *testing.T) {
 func TestInboundBaggageCanBeIgnored(t *testing.T) {
 	t.Parallel()
 	msg := withHeaders(header("traceparent", traceparentA), header("baggage", "user=alice,tier=gold"))
-	for want, opts := range map[int][]kafkacarrier.Option{
-		2: nil, 1: {kafkacarrier.WithBaggage("tier")}, 0: {kafkacarrier.WithoutBaggage()},
+	for want, opts := range map[int][]propagation.Option{
+		2: nil, 1: {propagation.WithBaggage("tier")}, 0: {propagation.WithoutBaggage()},
 	} {
 		ctx := kafkacarrier.Extract(t.Context(), msg, append(opts, w3c())...)
 		if got := baggage.FromContext(ctx).Len(); got != want || traceID(ctx) != traceA {
@@ -267,8 +267,8 @@ func TestPolicySaysWhatBecomesOfAnExistingContext(t *testing.T) {
 			}
 			msgs := []kafka.Message{withHeaders(header("traceparent", traceparentA), header("tracestate", "old=1"))}
 			all := append([]kafka.Message(nil), msgs...)
-			kafkacarrier.Inject(ctx, &msgs[0], w3c(), kafkacarrier.WithPolicy(tt.policy))
-			kafkacarrier.InjectAll(ctx, all, w3c(), kafkacarrier.WithPolicy(tt.policy))
+			kafkacarrier.Inject(ctx, &msgs[0], w3c(), propagation.WithPolicy(tt.policy))
+			kafkacarrier.InjectAll(ctx, all, w3c(), propagation.WithPolicy(tt.policy))
 			for _, headers := range [][]kafka.Header{msgs[0].Headers, all[0].Headers} {
 				if got := values(headers, "traceparent"); !cmp.Equal(got, tt.want) {
 					t.Errorf("traceparent is %q, want %q", got, tt.want)

@@ -14,13 +14,17 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/waybill-go/waybill/internal/messaging"
+	"github.com/waybill-go/waybill/internal/safe"
 )
 
 // Lag is how far a consumer group is behind on one partition.
 type Lag struct {
 	Topic     string
 	Partition int
-	// Committed is the offset that the group goes on at.
+	// Committed is the offset that the group continues at: the one it committed,
+	// or the first offset of the partition if retention has removed that.
 	Committed int64
 	// End is the offset of the next message that will be written.
 	End int64
@@ -30,107 +34,183 @@ type Lag struct {
 // transactional topic not all of them are messages, so it may stay above 0.
 func (l Lag) Messages() int64 { return max(l.End-l.Committed, 0) }
 
-// ReadLag asks the brokers how far group is behind on topics, or on all topics
-// it has committed offsets of if there are none. It is right for a group whose
-// consumers are stuck or stopped, of which a [Reader] knows nothing. The group
-// is not joined, and no offset changes.
+// ReadLag asks the brokers how far group is behind on topics, or on all topics for
+// which it has committed offsets if there are none. It is right for a group whose
+// consumers are stuck or stopped, which a [Reader] cannot see. It does not join
+// the group and changes no offset.
 //
-// Partitions that the group has never committed are left out. The error is that
-// of the first request that failed. A nil client is [ErrNil].
+// Partitions for which the group has never committed are left out. If some topics
+// or partitions cannot be read, ReadLag returns the lag of the others, and an
+// error. If client is nil, it returns [ErrNil].
 func ReadLag(ctx context.Context, client *kafka.Client, group string, topics ...string) ([]Lag, error) {
 	if client == nil {
 		return nil, ErrNil
 	}
-	ctx = orBackground(ctx)
-	committed, err := committedOffsets(ctx, client, group, topics)
-	if err != nil || len(committed) == 0 {
-		return nil, err
+	q := lagQuery{client: client, group: group, topics: topics}
+	lags := q.read(safe.Context(ctx))
+	errs := make([]error, len(q.failures))
+	for i := range q.failures {
+		errs[i] = q.failures[i].err
 	}
-	requests := make(map[string][]kafka.OffsetRequest)
-	for key := range committed {
-		requests[key.topic] = append(requests[key.topic], kafka.LastOffsetOf(key.partition))
+	return lags, errors.Join(errs...)
+}
+
+// lagQuery reads the lag of a group once.
+type lagQuery struct {
+	client *kafka.Client
+	group  string
+	topics []string
+
+	failures []lagFailure
+}
+
+// lagFailure is why the lag of a topic, or of all topics if it is empty, was not
+// read.
+type lagFailure struct {
+	topic string
+	err   error
+}
+
+type topicPartition struct {
+	topic     string
+	partition int
+}
+
+// fail notes the first failure of a topic.
+func (q *lagQuery) fail(topic string, err error) {
+	if !slices.ContainsFunc(q.failures, func(f lagFailure) bool { return f.topic == topic }) {
+		q.failures = append(q.failures, lagFailure{topic, err})
 	}
-	res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: requests})
-	if err != nil {
-		return nil, fmt.Errorf("the end of the partitions: %w", err)
-	}
+}
+
+func (q *lagQuery) read(ctx context.Context) []Lag {
 	var lags []Lag
-	for topic, partitions := range res.Topics {
-		for _, p := range partitions {
-			if p.Error != nil {
-				return nil, fmt.Errorf("the end of partition %d of %s: %w", p.Partition, topic, p.Error)
-			}
-			lags = append(lags, Lag{topic, p.Partition, committed[topicPartition{topic, p.Partition}], p.LastOffset})
-		}
+	committed := q.committed(ctx)
+	for key, bounds := range q.bounds(ctx, committed) {
+		lags = append(lags, Lag{key.topic, key.partition, max(committed[key], bounds.FirstOffset), bounds.LastOffset})
 	}
 	slices.SortFunc(lags, func(a, b Lag) int {
 		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
-	return lags, nil
+	return lags
 }
 
-// committedOffsets returns the offsets that group has committed.
-func committedOffsets(ctx context.Context, client *kafka.Client, group string, topics []string) (map[topicPartition]int64, error) {
-	partitions, err := partitionsOf(ctx, client, topics)
-	if err != nil {
-		return nil, err
+// committed returns the offsets that the group has committed.
+func (q *lagQuery) committed(ctx context.Context) map[topicPartition]int64 {
+	partitions := q.partitions(ctx)
+	if len(q.topics) > 0 && len(partitions) == 0 {
+		return nil // Nothing would mean everything.
 	}
-	res, err := client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: partitions})
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the offsets of group %q: %w", group, err)
-	case res.Error != nil:
-		return nil, fmt.Errorf("the offsets of group %q: %w", group, res.Error)
+	res, err := q.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: q.group, Topics: partitions})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		q.fail("", fmt.Errorf("kafkacarrier: offsets of group %q: %w", q.group, err))
+		return nil
 	}
 	committed := make(map[topicPartition]int64)
 	for topic, partitions := range res.Topics {
 		for _, p := range partitions {
-			if p.Error == nil && p.CommittedOffset >= 0 {
+			switch {
+			case p.Error != nil:
+				q.fail(topic, fmt.Errorf("kafkacarrier: offset of group %q in partition %d of %q: %w", q.group, p.Partition, topic, p.Error))
+			case p.CommittedOffset >= 0:
 				committed[topicPartition{topic, p.Partition}] = p.CommittedOffset
 			}
 		}
 	}
-	return committed, nil
+	return committed
 }
 
-// partitionsOf returns the partitions of topics, or nil, which asks for all that
-// a group has committed.
-func partitionsOf(ctx context.Context, client *kafka.Client, topics []string) (map[string][]int, error) {
-	if len(topics) == 0 {
-		return nil, nil
+// partitions returns the partitions of the topics, or nil for all that the group
+// has committed.
+func (q *lagQuery) partitions(ctx context.Context) map[string][]int {
+	if len(q.topics) == 0 {
+		return nil
 	}
-	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	res, err := q.client.Metadata(ctx, &kafka.MetadataRequest{Topics: q.topics})
 	if err != nil {
-		return nil, fmt.Errorf("the partitions of %q: %w", topics, err)
+		q.fail("", fmt.Errorf("kafkacarrier: partitions of %q: %w", q.topics, err))
+		return nil
 	}
 	partitions := make(map[string][]int)
 	for _, topic := range res.Topics {
 		if topic.Error != nil {
-			return nil, fmt.Errorf("the partitions of %q: %w", topic.Name, topic.Error)
+			q.fail(topic.Name, fmt.Errorf("kafkacarrier: partitions of %q: %w", topic.Name, topic.Error))
+			continue
 		}
 		for _, p := range topic.Partitions {
 			partitions[topic.Name] = append(partitions[topic.Name], p.ID)
 		}
 	}
-	return partitions, nil
+	return partitions
 }
 
-// WatchLag reads the lag of group now and then until ctx is done, and tells the
-// observer of [WithObserver]: see [ReadLag]. One watcher a group is enough for
-// all its consumers, wherever it runs. It returns the error of ctx, or at once
-// an error that no later attempt can mend.
+// bounds returns the first and last offsets of partitions. kafka-go answers for
+// all of them or none, so if it fails they are asked for one by one.
+func (q *lagQuery) bounds(ctx context.Context, committed map[topicPartition]int64) map[topicPartition]kafka.PartitionOffsets {
+	bounds := make(map[topicPartition]kafka.PartitionOffsets, len(committed))
+	if len(committed) == 0 {
+		return bounds
+	}
+	all := make(map[string][]kafka.OffsetRequest)
+	for key := range committed {
+		all[key.topic] = append(all[key.topic], kafka.FirstOffsetOf(key.partition), kafka.LastOffsetOf(key.partition))
+	}
+	if q.listOffsets(ctx, all, bounds) == nil {
+		return bounds
+	}
+	for key := range committed {
+		one := map[string][]kafka.OffsetRequest{key.topic: {kafka.FirstOffsetOf(key.partition), kafka.LastOffsetOf(key.partition)}}
+		if err := q.listOffsets(ctx, one, bounds); err != nil {
+			q.fail(key.topic, fmt.Errorf("kafkacarrier: bounds of partition %d of %q: %w", key.partition, key.topic, err))
+		}
+		if ctx.Err() != nil {
+			q.fail("", fmt.Errorf("kafkacarrier: bounds of partitions: %w", ctx.Err()))
+			break
+		}
+	}
+	return bounds
+}
+
+// listOffsets adds the bounds that the brokers answer with.
+func (q *lagQuery) listOffsets(ctx context.Context, topics map[string][]kafka.OffsetRequest, bounds map[topicPartition]kafka.PartitionOffsets) error {
+	res, err := q.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: topics})
+	if err != nil {
+		return err
+	}
+	for topic, partitions := range res.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				q.fail(topic, fmt.Errorf("kafkacarrier: bounds of partition %d of %q: %w", p.Partition, topic, p.Error))
+				continue
+			}
+			bounds[topicPartition{topic, p.Partition}] = p
+		}
+	}
+	return nil
+}
+
+var errNoObserver = errors.New("kafkacarrier: WatchLag needs WithObserver")
+
+// WatchLag periodically reads the lag of group, as [ReadLag] does, and reports it
+// to the observer of [WithObserver] until ctx is done. One watcher for a group is
+// enough for all its consumers, wherever it runs. WatchLag returns ctx.Err(), or
+// immediately returns an error that retrying cannot fix.
 //
 // The interval of [WithInterval] is at times up to a tenth shorter, so that
 // watchers that started together do not ask together, and is the time limit of
-// an attempt.
-// One that fails is told to the observer as a failure of the operation "lag". A
-// partition that is no longer reported is told to be revoked.
-func WatchLag(ctx context.Context, client *kafka.Client, group string, topics []string, opts ...Option) error {
+// each attempt. A topic that cannot be read is reported as a failure of the
+// operation "lag", and its lag remains as it was. A partition that is no longer
+// there is reported as revoked, as all partitions are in the end; what a Reader
+// reports of them is not affected.
+func WatchLag(ctx context.Context, client *kafka.Client, group string, topics []string, opts ...LagOption) error {
 	cfg := newConfig(opts)
 	switch {
 	case client == nil:
 		return ErrNil
-	case cfg.observer == nil:
+	case cfg.recorder.Observer == nil:
 		return errNoObserver
 	}
 	const byDefault = 30 * time.Second
@@ -138,64 +218,45 @@ func WatchLag(ctx context.Context, client *kafka.Client, group string, topics []
 	if interval <= 0 {
 		interval = byDefault
 	}
-	ctx = orBackground(ctx)
-	w := &lagWatch{telemetry: newBriefTelemetry(cfg), client: client, group: group, topics: topics}
+	ctx = safe.Context(ctx)
+	cfg.recorder.Group = group
+	watch := messaging.New(cfg.recorder).NewWatch()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			w.forget(w.known)
+			watch.Forget(func(string, int) bool { return true })
 			return ctx.Err()
 		case <-timer.C:
-			w.look(ctx, interval)
+			q := lagQuery{client: client, group: group, topics: topics}
+			q.report(ctx, watch, interval)
 			timer.Reset(jittered(interval))
 		}
 	}
 }
 
-var errNoObserver = errors.New("kafkacarrier: WatchLag needs WithObserver")
-
-// opLag is the operation that failures of a watcher are counted as.
-var opLag = operation{name: "lag"} //nolint:gochecknoglobals // constant.
-
-// lagWatch is a WatchLag under way.
-type lagWatch struct {
-	*telemetry
-
-	client *kafka.Client
-	group  string
-	topics []string
-	known  map[topicPartition]bool
-}
-
-// look reads the lag once. What the observer knows stays as it is when it fails.
-func (w *lagWatch) look(ctx context.Context, limit time.Duration) {
+// report reads the lag and reports it.
+func (q *lagQuery) report(ctx context.Context, watch *messaging.Watch, limit time.Duration) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	lags, err := ReadLag(limited, w.client, w.group, w.topics...)
-	if err != nil {
-		if ctx.Err() == nil {
-			w.failed(opLag, "", errorType(err))
-		}
+	lags := q.read(limited)
+	if ctx.Err() != nil {
 		return
 	}
-	gone := w.known
-	w.known = make(map[topicPartition]bool, len(lags))
+	seen := make(map[topicPartition]bool, len(lags))
 	for _, l := range lags {
-		key := topicPartition{l.Topic, l.Partition}
-		w.known[key] = true
-		delete(gone, key)
-		w.committed(w.group, w.templateOf(l.Topic), l.Partition, l.Messages())
+		seen[topicPartition{l.Topic, l.Partition}] = true
+		watch.Committed(ctx, l.Topic, l.Partition, l.Committed, l.Messages())
 	}
-	w.forget(gone)
-}
-
-// forget tells the observer that partitions are no longer watched.
-func (w *lagWatch) forget(partitions map[topicPartition]bool) {
-	for key := range partitions {
-		w.revoked(w.group, w.templateOf(key.topic), key.partition)
+	failed := make(map[string]bool, len(q.failures))
+	for _, f := range q.failures {
+		failed[f.topic] = true
+		watch.Failed(limited, f.topic, f.err)
 	}
+	watch.Forget(func(topic string, partition int) bool {
+		return !seen[topicPartition{topic, partition}] && !failed[topic] && !failed[""]
+	})
 }
 
 // jittered returns d, or up to a tenth less.

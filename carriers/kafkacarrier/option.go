@@ -12,279 +12,284 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/internal/messaging"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Option changes how a context is carried and what is recorded. When one is
-// given twice the last counts, and a nil one does not count. One that has no
-// meaning for a function has no effect on it.
-type Option interface {
-	apply(config) config
-}
+// The options of what this package makes. If an option is given more than once,
+// the last one wins. Nil options are ignored.
+type (
+	// WriterOption configures a [Writer].
+	WriterOption interface {
+		option
+		forWriter()
+	}
+	// ReaderOption configures a [Reader].
+	ReaderOption interface {
+		option
+		forReader()
+	}
+	// ConsumerOption configures a [Consumer].
+	ConsumerOption interface {
+		option
+		forConsumer()
+	}
+	// ForwardOption configures [Forward].
+	ForwardOption interface {
+		option
+		forForward()
+	}
+	// TransportOption configures a [Transport].
+	TransportOption interface {
+		option
+		forTransport()
+	}
+	// LagOption configures [WatchLag].
+	LagOption interface {
+		option
+		forLag()
+	}
 
-type optionFunc func(config) config
+	// ClientOption configures a [Writer], a [Reader] or a [Consumer].
+	ClientOption interface {
+		WriterOption
+		ReaderOption
+		ConsumerOption
+	}
+)
 
-func (f optionFunc) apply(cfg config) config { return f(cfg) }
+// option is what all options are.
+type option interface{ apply(config) config }
 
-// config is passed by value. The options of propagation are kept in arrays, so
-// that handing them on costs nothing.
+// setting is an option of any kind. The functions that return one say for what.
+type setting func(config) config
+
+func (s setting) apply(cfg config) config { return s(cfg) }
+
+func (setting) forWriter()    {}
+func (setting) forReader()    {}
+func (setting) forConsumer()  {}
+func (setting) forForward()   {}
+func (setting) forTransport() {}
+func (setting) forLag()       {}
+
+// config is passed by value.
 type config struct {
-	propagator     propagation.Option
-	policy         propagation.Policy
-	maxBytes       int
-	baggage        propagation.Option
-	withoutInject  bool
-	withoutExtract bool
+	recorder messaging.Config
 
-	outbound  [4]propagation.Option // What Inject is called with.
-	outbounds int
-	inbound   [2]propagation.Option // What Extract and Read are called with.
-	inbounds  int
+	inbound  []propagation.Option // Those of Extract and Read,
+	outbound []propagation.Option // and those of Encode.
 
-	tracerProvider trace.TracerProvider
-	meterProvider  metric.MeterProvider
-	observer       Observer
+	withoutInject, withoutExtract, bothSpellings bool
 
-	start          []propagation.StartOption
+	content        content
 	messageContext func(kafka.Message) context.Context
-	template       func(topic string) string
-	group          string
-	clientID       string
-	formatKey      func(key []byte) string
-	headers        []string
-	describe       func(error) string
 
-	withoutCreate  bool
-	withoutCommit  bool
-	withPoll       bool
-	withTimestamps bool
-	withPartitions bool
-	idle           time.Duration
-	interval       time.Duration
+	withTimestamps, withPoll, withoutCommit bool
+
+	expiry, interval time.Duration
 }
 
-// noBaggage keeps baggage off the topics of those who did not ask for it.
-var noBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
+// content is what spans show of the content of messages.
+type content struct {
+	key     func([]byte) string // Nil for not.
+	headers []string
+}
 
-// outboundByDefault is what newConfig makes of no options, which is what most
-// calls have.
-var outboundByDefault = [...]propagation.Option{noBaggage} //nolint:gochecknoglobals // constant.
+// withoutBaggage keeps baggage off the topics of those who did not ask for it.
+var withoutBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
 
-func newConfig(opts []Option) config {
-	var cfg config
+func newConfig[O option](opts []O) config {
+	cfg := config{outbound: []propagation.Option{withoutBaggage}}
+	cfg.recorder.Scope, cfg.recorder.System = "carriers/kafkacarrier", observe.SystemKafka
 	for _, o := range opts {
-		if o != nil {
+		if any(o) != nil {
 			cfg = o.apply(cfg)
 		}
-	}
-	if cfg.propagator != nil {
-		cfg.send(cfg.propagator)
-		cfg.receive(cfg.propagator)
-	}
-	if cfg.policy != 0 {
-		cfg.send(propagation.WithPolicy(cfg.policy))
-	}
-	if cfg.baggage != nil {
-		cfg.send(cfg.baggage)
-		cfg.receive(cfg.baggage)
-	} else {
-		cfg.send(noBaggage)
-	}
-	if cfg.maxBytes > 0 {
-		cfg.send(propagation.WithMaxBytes(cfg.maxBytes)) // The last one: see NewWriter.
 	}
 	return cfg
 }
 
-func (cfg *config) send(o propagation.Option) {
-	cfg.outbound[cfg.outbounds] = o
-	cfg.outbounds++
-}
-
-func (cfg *config) receive(o propagation.Option) {
-	cfg.inbound[cfg.inbounds] = o
-	cfg.inbounds++
-}
-
-// read returns the context that msg carries; none if the propagator panics.
-func (cfg *config) read(msg *kafka.Message) (remote propagation.Remote) {
-	defer contain()
-	if cfg.withoutExtract || len(msg.Headers) == 0 {
-		return propagation.Remote{}
-	}
-	return propagation.Read(msg.Headers, getter{}, cfg.inbound[:cfg.inbounds]...)
-}
-
-// keepsExisting reports whether what a message gets depends on what it has.
-func (cfg *config) keepsExisting() bool { return cfg.policy == propagation.KeepExisting }
-
-// WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call. To read and write headers of other names, give a
-// p that maps them.
-func WithPropagator(p propagation.TextMapPropagator) Option {
-	var o propagation.Option
-	if p != nil {
-		o = propagation.WithPropagator(p)
-	}
-	return optionFunc(func(cfg config) config { cfg.propagator = o; return cfg })
-}
-
-// WithPolicy sets what happens to a context that a message holds already. With
-// [propagation.KeepExisting] a [Writer] leaves it alone and links to it.
-func WithPolicy(p propagation.Policy) Option {
-	return optionFunc(func(cfg config) config { cfg.policy = p; return cfg })
-}
-
-// WithMaxBytes limits what a context adds to a message to n bytes, as
-// [propagation.WithMaxBytes] does. A [Writer] counts what it leaves out as
-// too_large. An n of 0 or less means no limit.
-func WithMaxBytes(n int) Option {
-	return optionFunc(func(cfg config) config { cfg.maxBytes = n; return cfg })
-}
-
-// WithBaggage lets the baggage members named keys pass, and no other, both onto
-// messages and off them. Without this option none is written, and all is read.
-func WithBaggage(keys ...string) Option {
-	o := propagation.WithBaggage(keys...)
-	return optionFunc(func(cfg config) config { cfg.baggage = o; return cfg })
-}
-
-// WithoutBaggage lets no baggage pass, neither onto messages nor off them.
-func WithoutBaggage() Option {
-	return optionFunc(func(cfg config) config { cfg.baggage = noBaggage; return cfg })
-}
-
-// WithoutInject lets a [Writer] and [Forward] leave the headers of messages as
-// they are. Spans and metrics are recorded all the same.
-func WithoutInject() Option {
-	return optionFunc(func(cfg config) config { cfg.withoutInject = true; return cfg })
-}
-
-// WithoutExtract lets a [Reader] and [Process] not look at the headers of
-// messages: what handles them starts traces of its own.
-func WithoutExtract() Option {
-	return optionFunc(func(cfg config) config { cfg.withoutExtract = true; return cfg })
-}
-
-// WithTracerProvider records spans with provider instead of the global one; nil
-// means the global one at the time of the call.
-func WithTracerProvider(provider trace.TracerProvider) Option {
-	return optionFunc(func(cfg config) config { cfg.tracerProvider = provider; return cfg })
-}
-
-// WithMeterProvider records metrics with provider instead of the global one,
-// which nil means.
-func WithMeterProvider(provider metric.MeterProvider) Option {
-	return optionFunc(func(cfg config) config { cfg.meterProvider = provider; return cfg })
-}
-
-// WithObserver tells observer what happens; nil means no one, which is the
-// default. One observer may serve many readers and writers.
-func WithObserver(observer Observer) Option {
-	return optionFunc(func(cfg config) config { cfg.observer = observer; return cfg })
-}
-
-// WithStartOptions says how the spans of [Process] and [ProcessBatch], and
-// those of a [Reader], relate to the context of the messages: see
-// [propagation.AsParent], [propagation.AsLink], [propagation.WithMaxAge] and
-// [propagation.WithUntrusted].
-func WithStartOptions(opts ...propagation.StartOption) Option {
+// WithPropagation sets options of package propagation: the propagator, the
+// policy, the limit, the baggage and the age of waybills. If it is given more
+// than once, all of them apply, in order.
+//
+// By default baggage is read and not written, because a topic retains what is
+// written to it. With [propagation.KeepExisting] a [Writer] leaves a context
+// that a message carries unchanged and links to it.
+func WithPropagation(opts ...propagation.Option) interface {
+	ClientOption
+	ForwardOption
+} {
 	opts = slices.Clone(opts)
-	return optionFunc(func(cfg config) config { cfg.start = opts; return cfg })
+	return setting(func(cfg config) config {
+		cfg.inbound, cfg.outbound = slices.Concat(cfg.inbound, opts), slices.Concat(cfg.outbound, opts)
+		return cfg
+	})
 }
 
-// WithMessageContext makes a [Writer] take the context of each message from f,
-// so that a batch filled by many requests keeps the trace of each. The message
-// is as the caller gave it; its WriterData is a place to keep a context. A nil
-// f, or one that returns nil or panics, means the ctx of WriteMessages.
-func WithMessageContext(f func(kafka.Message) context.Context) Option {
-	return optionFunc(func(cfg config) config { cfg.messageContext = f; return cfg })
+// WithTracerProvider sets the provider of tracers. If provider is nil, the global
+// provider at the time of a call is used.
+func WithTracerProvider(provider trace.TracerProvider) ClientOption {
+	return setting(func(cfg config) config { cfg.recorder.TracerProvider = provider; return cfg })
 }
 
-// WithTopicTemplate names spans and metrics by what f returns for a topic, for
-// topics whose names are generated: f must return few values. A nil f, or one
-// that returns "" or panics, means the topic itself.
-func WithTopicTemplate(f func(topic string) string) Option {
-	return optionFunc(func(cfg config) config { cfg.template = f; return cfg })
+// WithMeterProvider sets the provider of OpenTelemetry meters. If provider is
+// nil, the global provider at the time of a call is used.
+func WithMeterProvider(provider metric.MeterProvider) interface {
+	ClientOption
+	TransportOption
+} {
+	return setting(func(cfg config) config { cfg.recorder.MeterProvider = provider; return cfg })
 }
 
-// WithGroup names the consumer group for [Process] and [ProcessBatch]; a
-// [Reader] knows its own.
-func WithGroup(group string) Option {
-	return optionFunc(func(cfg config) config { cfg.group = group; return cfg })
+// WithObserver sets an observer that is notified of events. The default is none.
+// One observer may serve many readers and writers.
+func WithObserver(observer observe.MessagingObserver) interface {
+	ClientOption
+	LagOption
+} {
+	return setting(func(cfg config) config { cfg.recorder.Observer = observer; return cfg })
 }
 
-// WithMessageKey puts the key of a message on its span, as f formats it: a hash,
-// for keys that tell who someone is. A nil f means the key itself. What is not
-// UTF-8 is replaced, and what is longer than 128 bytes is cut. If f panics,
-// there is no key.
-func WithMessageKey(f func(key []byte) string) Option {
-	if f == nil {
-		f = func(key []byte) string { return string(key) }
-	}
-	return optionFunc(func(cfg config) config { cfg.formatKey = f; return cfg })
-}
-
-// WithHeaders puts the headers named keys, in any case, on the spans of
-// messages as messaging.header.KEY. No others are recorded. Values are cut like
-// keys are: see [WithMessageKey].
-func WithHeaders(keys ...string) Option {
-	keys = slices.Clone(keys)
-	return optionFunc(func(cfg config) config { cfg.headers = keys; return cfg })
-}
-
-// WithErrorDescription sets the status description of failed spans to what f
-// returns; a nil f means the text of the error. By default the description is
-// error.type alone, because a text may hold what the message held.
-func WithErrorDescription(f func(error) string) Option {
+// WithErrorDescription sets the status description of failed spans to f(err). If
+// f is nil, it is err.Error(). By default it is the error.type alone, because
+// the text of an error may hold what a message held.
+func WithErrorDescription(f func(error) string) ClientOption {
 	if f == nil {
 		f = func(err error) string { return err.Error() }
 	}
-	return optionFunc(func(cfg config) config { cfg.describe = f; return cfg })
+	return setting(func(cfg config) config { cfg.recorder.Describe = f; return cfg })
+}
+
+// WithTopicTemplate names spans and metrics by f(topic), for topics whose names
+// are generated. f must return few values, and is called once for each of the
+// first 1000 topics. If f is nil, panics or returns the empty string, the topic
+// is used.
+func WithTopicTemplate(f func(topic string) string) interface {
+	ClientOption
+	LagOption
+} {
+	return setting(func(cfg config) config { cfg.recorder.Template = f; return cfg })
+}
+
+// WithPartitionMetrics adds messaging.destination.partition.id to OpenTelemetry
+// metrics, which multiplies their series by the number of partitions.
+func WithPartitionMetrics() ClientOption {
+	return setting(func(cfg config) config { cfg.recorder.WithPartitions = true; return cfg })
+}
+
+// WithMessageKey records the key of a message on its span, formatted by f, for
+// example as a hash, if keys may identify a person. If f is nil, the key itself
+// is recorded. Bytes that are not UTF-8 are replaced, and a text of more than
+// 128 bytes is cut. If f panics, no key is recorded.
+func WithMessageKey(f func(key []byte) string) ClientOption {
+	if f == nil {
+		f = func(key []byte) string { return string(key) }
+	}
+	return setting(func(cfg config) config { cfg.content.key = f; return cfg })
+}
+
+// WithHeaders records the headers with the given keys, in any case, on the spans
+// of messages as messaging.header.KEY, at most 16 values of each. Values are cut
+// as those of [WithMessageKey].
+func WithHeaders(keys ...string) ClientOption {
+	keys = slices.Clone(keys)
+	return setting(func(cfg config) config { cfg.content.headers = keys; return cfg })
+}
+
+// WithStartOptions sets how the spans of a [Consumer] and a [Reader] relate to
+// the contexts of messages: see [propagation.AsParent], [propagation.AsLink],
+// [propagation.WithMaxAge] and [propagation.WithUntrusted].
+func WithStartOptions(opts ...propagation.StartOption) interface {
+	ReaderOption
+	ConsumerOption
+} {
+	opts = slices.Clone(opts)
+	return setting(func(cfg config) config { cfg.recorder.Start = opts; return cfg })
+}
+
+// WithoutExtract disables reading trace headers, so that handlers start new
+// traces.
+func WithoutExtract() interface {
+	ReaderOption
+	ConsumerOption
+} {
+	return setting(func(cfg config) config { cfg.withoutExtract = true; return cfg })
+}
+
+// WithPartitionExpiry sets how long a partition is remembered that brings no
+// messages, because it may have been assigned to another member of the group:
+// while others bring messages, or while the reader polls although the partition
+// is known to hold more. The default is 10 minutes, also for a value of 0 or less.
+func WithPartitionExpiry(d time.Duration) interface {
+	ReaderOption
+	ConsumerOption
+} {
+	return setting(func(cfg config) config { cfg.expiry = d; return cfg })
+}
+
+// WithGroup names the consumer group. A [Reader] takes it from its configuration.
+func WithGroup(group string) ConsumerOption {
+	return setting(func(cfg config) config { cfg.recorder.Group = group; return cfg })
+}
+
+// WithPollSpans makes a [Reader] record a span for each fetch that delivered a
+// message or failed. The span is created when the fetch returns, with its true
+// start time, so that no span is open while a topic is idle.
+func WithPollSpans() ReaderOption {
+	return setting(func(cfg config) config { cfg.withPoll = true; return cfg })
+}
+
+// WithoutCommitSpans disables the spans of commits. Commits are still measured.
+func WithoutCommitSpans() ReaderOption {
+	return setting(func(cfg config) config { cfg.withoutCommit = true; return cfg })
+}
+
+// WithoutInject disables writing trace headers. Spans and metrics are still
+// recorded.
+func WithoutInject() interface {
+	WriterOption
+	ForwardOption
+} {
+	return setting(func(cfg config) config { cfg.withoutInject = true; return cfg })
+}
+
+// WithBothSpellings writes the headers of B3 and X-Ray twice: as the propagator
+// spells them, and as programs in other languages do that look for one spelling
+// only. Java reads X-B3-TraceId, Python and Go read x-b3-traceid.
+func WithBothSpellings() interface {
+	WriterOption
+	ForwardOption
+} {
+	return setting(func(cfg config) config { cfg.bothSpellings = true; return cfg })
+}
+
+// WithMessageContext makes a [Writer] take the context of each message from f, so
+// that a batch that is filled by many requests keeps the trace of each. f is
+// called with the message as the caller gave it, whose WriterData may hold a
+// context. If f is nil, panics or returns nil, the ctx of WriteMessages is used.
+func WithMessageContext(f func(kafka.Message) context.Context) WriterOption {
+	return setting(func(cfg config) config { cfg.messageContext = f; return cfg })
 }
 
 // WithoutCreateSpans makes a [Writer] record one span for a call with several
-// messages, instead of one for each besides. The messages then share its
-// context, unless [WithMessageContext] gives them one of their own.
-func WithoutCreateSpans() Option {
-	return optionFunc(func(cfg config) config { cfg.withoutCreate = true; return cfg })
+// messages, and no span for each of them. The messages then share its context,
+// unless [WithMessageContext] gives them one of their own.
+func WithoutCreateSpans() WriterOption {
+	return setting(func(cfg config) config { cfg.recorder.WithoutCreateSpan = true; return cfg })
 }
 
-// WithoutCommitSpans makes a [Reader] record no span for commits. They are
-// measured all the same.
-func WithoutCommitSpans() Option {
-	return optionFunc(func(cfg config) config { cfg.withoutCommit = true; return cfg })
+// WithTimestamps makes a [Writer] set the time of messages that have none to the
+// time of the call, so that the time in queue includes the time in a batch. By
+// default kafka-go sets it when it sends the batch.
+func WithTimestamps() WriterOption {
+	return setting(func(cfg config) config { cfg.withTimestamps = true; return cfg })
 }
 
-// WithPollSpans makes a [Reader] record a span for each fetch that brought a
-// message or failed. It is made when the fetch has returned, with its true
-// start, so none is open while the topic is idle.
-func WithPollSpans() Option {
-	return optionFunc(func(cfg config) config { cfg.withPoll = true; return cfg })
-}
-
-// WithTimestamps makes a [Writer] set the time of messages that have none to
-// that of the call, so that time in queue counts the time they waited in a
-// batch. Without it kafka-go sets the time when it sends the batch.
-func WithTimestamps() Option {
-	return optionFunc(func(cfg config) config { cfg.withTimestamps = true; return cfg })
-}
-
-// WithPartitionMetrics adds messaging.destination.partition.id to the
-// OpenTelemetry metrics: as many series more as there are partitions.
-func WithPartitionMetrics() Option {
-	return optionFunc(func(cfg config) config { cfg.withPartitions = true; return cfg })
-}
-
-// WithPartitionExpiry sets how long a [Reader] remembers a partition that
-// brings nothing while others do: it may have gone to another member of the
-// group, which kafka-go does not tell. A d of 0 or less means 10 minutes.
-func WithPartitionExpiry(d time.Duration) Option {
-	return optionFunc(func(cfg config) config { cfg.idle = d; return cfg })
-}
-
-// WithInterval sets how often [WatchLag] looks; a d of 0 or less means every 30
-// seconds.
-func WithInterval(d time.Duration) Option {
-	return optionFunc(func(cfg config) config { cfg.interval = d; return cfg })
+// WithInterval sets how often [WatchLag] reads the lag. The default is 30 seconds,
+// also for a value of 0 or less.
+func WithInterval(d time.Duration) LagOption {
+	return setting(func(cfg config) config { cfg.interval = d; return cfg })
 }

@@ -43,7 +43,8 @@ func TestProcessContinuesTheContextOfTheMessage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.WithValue(f.Context(), key{}, "kept"), time.Minute)
 	defer cancel()
 	msg := consumed(7, header("traceparent", traceparentA), header("baggage", "user=alice"))
-	err := kafkacarrier.Process(ctx, msg, func(ctx context.Context) error {
+	c := kafkacarrier.NewConsumer(withW3C(), kafkacarrier.WithTracerProvider(f.Service("worker")))
+	err := c.Process(ctx, msg, func(ctx context.Context) error {
 		if got := traceID(ctx); got != traceA {
 			t.Errorf("the handler is in trace %q, want %q", got, traceA)
 		}
@@ -54,7 +55,7 @@ func TestProcessContinuesTheContextOfTheMessage(t *testing.T) {
 			t.Errorf("the baggage says %q, want alice", got)
 		}
 		return nil
-	}, w3c(), kafkacarrier.WithTracerProvider(f.Service("worker")))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +83,10 @@ func TestProcessRecordsHowTheHandlerEnded(t *testing.T) {
 		errorTyp string
 	}{
 		"success":          {t.Context(), doNothing, nil, nil, codes.Unset, ""},
-		"error":            {t.Context(), func(context.Context) error { return boom }, boom, nil, codes.Error, "_OTHER"},
-		"Kafka error":      {t.Context(), func(context.Context) error { return kafka.NotLeaderForPartition }, kafka.NotLeaderForPartition, nil, codes.Error, "NOT_LEADER_FOR_PARTITION"},
-		"own cancellation": {cancelled, func(ctx context.Context) error { return ctx.Err() }, context.Canceled, nil, codes.Unset, "context_canceled"},
-		"inner cancel":     {t.Context(), func(context.Context) error { return context.Canceled }, context.Canceled, nil, codes.Error, "context_canceled"},
+		"error":            {t.Context(), func(context.Context) error { return boom }, boom, nil, codes.Error, "*errors.errorString"},
+		"Kafka error":      {t.Context(), func(context.Context) error { return kafka.NotLeaderForPartition }, kafka.NotLeaderForPartition, nil, codes.Error, "NOT_LEADER_OR_FOLLOWER"},
+		"own cancellation": {cancelled, func(ctx context.Context) error { return ctx.Err() }, context.Canceled, nil, codes.Unset, "canceled"},
+		"inner cancel":     {t.Context(), func(context.Context) error { return context.Canceled }, context.Canceled, nil, codes.Error, "canceled"},
 		"panic":            {t.Context(), func(context.Context) error { panic(boom) }, nil, boom, codes.Error, "panic"},
 	}
 	for name, tt := range tests {
@@ -93,7 +94,7 @@ func TestProcessRecordsHowTheHandlerEnded(t *testing.T) {
 			t.Parallel()
 			f := flowtest.New(t)
 			err, value := recovered(func() error {
-				return kafkacarrier.Process(tt.ctx, consumed(1), tt.fn, w3c(), kafkacarrier.WithTracerProvider(f.Service("worker")))
+				return kafkacarrier.NewConsumer(withW3C(), kafkacarrier.WithTracerProvider(f.Service("worker"))).Process(tt.ctx, consumed(1), tt.fn)
 			})
 			if err != tt.want || value != tt.panics {
 				t.Errorf("Process gives %v and panics with %v, want %v and %v", err, value, tt.want, tt.panics)

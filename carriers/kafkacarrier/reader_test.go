@@ -22,6 +22,7 @@ import (
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -105,11 +106,11 @@ type consumer struct {
 	events *events
 }
 
-func consume(t *testing.T, s *source, opts ...kafkacarrier.Option) *consumer {
+func consume(t *testing.T, s *source, opts ...kafkacarrier.ReaderOption) *consumer {
 	t.Helper()
 	c := &consumer{flow: flowtest.New(t), meter: newMeter(), events: &events{}}
-	opts = append([]kafkacarrier.Option{
-		w3c(), kafkacarrier.WithTracerProvider(c.flow.Service("worker")), kafkacarrier.WithMeterProvider(c.meter), kafkacarrier.WithObserver(c.events),
+	opts = append([]kafkacarrier.ReaderOption{
+		withW3C(), kafkacarrier.WithTracerProvider(c.flow.Service("worker")), kafkacarrier.WithMeterProvider(c.meter), kafkacarrier.WithObserver(c.events),
 	}, opts...)
 	c.Reader = kafkacarrier.NewReaderOf(s, opts...)
 	return c
@@ -156,9 +157,6 @@ func TestReaderHandsEverythingOn(t *testing.T) {
 	}
 	if err := errors.Join(c.SetOffset(1), c.SetOffsetAt(t.Context(), time.Now()), c.Close()); err != nil {
 		t.Error(err)
-	}
-	if _, err := kafkacarrier.NewReader(nil); !errors.Is(err, kafkacarrier.ErrNil) {
-		t.Errorf("NewReader(nil) gives %v", err)
 	}
 }
 
@@ -267,17 +265,17 @@ func TestBatchIsAsOldAsItsOldestMessage(t *testing.T) {
 func TestProcessOfAPlainReaderCountsTheDelivery(t *testing.T) {
 	t.Parallel()
 	m, e, f := newMeter(), &events{}, flowtest.New(t)
-	opts := []kafkacarrier.Option{
-		w3c(), kafkacarrier.WithTracerProvider(f.Service("worker")), kafkacarrier.WithMeterProvider(m), kafkacarrier.WithObserver(e), kafkacarrier.WithGroup("workers"),
-	}
+	c := kafkacarrier.NewConsumer(
+		withW3C(), kafkacarrier.WithTracerProvider(f.Service("worker")), kafkacarrier.WithMeterProvider(m), kafkacarrier.WithObserver(e), kafkacarrier.WithGroup("workers"),
+	)
 	msgs := []kafka.Message{consumed(1), consumed(2)}
-	ctx, end := kafkacarrier.Start(t.Context(), consumed(3), opts...)
+	ctx, end := c.Start(t.Context(), consumed(3))
 	end(nil)
 	end(io.EOF) // Only the first counts.
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		t.Error("Start gave no span")
 	}
-	if err := errors.Join(kafkacarrier.Process(t.Context(), msgs[0], doNothing, opts...), kafkacarrier.ProcessBatch(t.Context(), msgs, doNothing, opts...)); err != nil {
+	if err := errors.Join(c.Process(t.Context(), msgs[0], doNothing), c.ProcessBatch(t.Context(), msgs, doNothing)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]int64{
@@ -635,14 +633,14 @@ func TestContentIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	msg := consumed(1, header("Tenant", "acme"), header("secret", "s"), header("tenant", "\xff"+strings.Repeat("é", 100)))
 	msg.Key = []byte("user\xff" + strings.Repeat("é", 100))
 	tests := map[string]struct {
-		opts        []kafkacarrier.Option
+		opts        []kafkacarrier.ReaderOption
 		key, tenant string
 	}{
 		"by default": {},
-		"key":        {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(nil)}, key: "user\uFFFD" + strings.Repeat("é", 60)},
-		"hash":       {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(func(k []byte) string { return strconv.Itoa(len(k)) })}, key: "205"},
-		"panic":      {opts: []kafkacarrier.Option{kafkacarrier.WithMessageKey(func([]byte) string { panic("key") })}},
-		"header":     {opts: []kafkacarrier.Option{kafkacarrier.WithHeaders("TENANT", "absent")}, tenant: "acme"},
+		"key":        {opts: []kafkacarrier.ReaderOption{kafkacarrier.WithMessageKey(nil)}, key: "user\uFFFD" + strings.Repeat("é", 59) + "…"},
+		"hash":       {opts: []kafkacarrier.ReaderOption{kafkacarrier.WithMessageKey(func(k []byte) string { return strconv.Itoa(len(k)) })}, key: "205"},
+		"panic":      {opts: []kafkacarrier.ReaderOption{kafkacarrier.WithMessageKey(func([]byte) string { panic("key") })}},
+		"header":     {opts: []kafkacarrier.ReaderOption{kafkacarrier.WithHeaders("TENANT", "absent")}, tenant: "acme"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -700,7 +698,7 @@ func TestSilentPartitionsAreForgotten(t *testing.T) {
 		}
 		e := &events{}
 		s := inGroup(consumed(1), other(1), other(2), other(3))
-		r := kafkacarrier.NewReaderOf(s, w3c(), kafkacarrier.WithObserver(e), kafkacarrier.WithPartitionExpiry(time.Minute))
+		r := kafkacarrier.NewReaderOf(s, withW3C(), kafkacarrier.WithObserver(e), kafkacarrier.WithPartitionExpiry(time.Minute))
 		fetch := func() {
 			if _, err := r.FetchMessage(t.Context()); err != nil {
 				t.Fatal(err)
@@ -731,7 +729,7 @@ func TestHopAndEndToEndLatency(t *testing.T) {
 	w := propagation.Waybill{Origin: now.Add(-time.Hour), Sent: now.Add(-time.Minute), Hops: 2}
 	c := consume(t, inGroup(consumed(1, header("waybill", w.String()), header("traceparent", traceparentA))))
 	c.fetchAll(t, 1)
-	if got := c.events.take(); len(got) != 2 || got[1] != "travelled orders hop=1m0s end-to-end=1h0m0s" {
+	if got := c.events.take(); len(got) != 2 || got[0] != "arrived orders hop=1m0s end-to-end=1h0m0s" {
 		t.Errorf("the observer was told %q", got)
 	}
 }
@@ -823,7 +821,7 @@ func TestClosedReaderLeavesNothingBehind(t *testing.T) {
 func TestPartitionForgottenDuringAFetchIsRevoked(t *testing.T) {
 	t.Parallel()
 	o := &forgetful{}
-	r := kafkacarrier.NewReaderOf(inGroup(consumed(1)), w3c(), kafkacarrier.WithObserver(o))
+	r := kafkacarrier.NewReaderOf(inGroup(consumed(1)), withW3C(), kafkacarrier.WithObserver(o))
 	o.forget = func() { r.Forget("orders", 2) }
 	_, fetchErr := r.FetchMessage(t.Context())
 	if err := errors.Join(fetchErr, r.Close()); err != nil {
@@ -840,9 +838,9 @@ type forgetful struct {
 	forget func()
 }
 
-func (f *forgetful) KafkaFetched(group, topic string, partition, bytes int, lag int64, queued time.Duration) {
+func (f *forgetful) Fetched(ctx context.Context, e observe.Fetch) {
 	f.forget()
-	f.events.KafkaFetched(group, topic, partition, bytes, lag, queued)
+	f.events.Fetched(ctx, e)
 }
 
 // Rule 50. What is fetched again after SetOffset was asked for.

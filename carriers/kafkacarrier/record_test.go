@@ -19,8 +19,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/flowtest"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // meter is a MeterProvider that can be read.
@@ -47,11 +47,11 @@ func seriesOf(metrics []metricdata.Metrics) map[string]int64 {
 		switch data := metric.Data.(type) {
 		case metricdata.Sum[int64]:
 			for _, point := range data.DataPoints {
-				series[metric.Name+labels(point.Attributes)] = point.Value
+				series[metric.Name+labels(metric.Name, point.Attributes)] = point.Value
 			}
 		case metricdata.Histogram[float64]:
 			for _, point := range data.DataPoints {
-				series[metric.Name+labels(point.Attributes)] = int64(point.Count)
+				series[metric.Name+labels(metric.Name, point.Attributes)] = int64(point.Count)
 			}
 		}
 	}
@@ -91,11 +91,12 @@ func (m *meter) print() {
 	}
 }
 
-func labels(set attribute.Set) string {
+func labels(metric string, set attribute.Set) string {
 	var parts []string
 	for _, kv := range set.ToSlice() {
-		switch kv.Key {
-		case "messaging.system", "messaging.operation.type":
+		switch {
+		case kv.Key == "messaging.system", kv.Key == "messaging.operation.type":
+		case strings.HasPrefix(string(kv.Key), "server.") && strings.HasPrefix(metric, "messaging."): // That of all.
 		default:
 			key := strings.TrimPrefix(string(kv.Key), "messaging.")
 			parts = append(parts, key+"="+kv.Value.String())
@@ -104,13 +105,18 @@ func labels(set attribute.Set) string {
 	return "{" + strings.Join(parts, " ") + "}"
 }
 
-// events is an Observer that keeps what it is told.
+// events is an observer that keeps what it is told.
 type events struct {
+	observe.NoMessaging
+
 	mu  sync.Mutex
 	all []string
 }
 
-var _ kafkacarrier.Observer = (*events)(nil)
+var (
+	_ observe.MessagingObserver = (*events)(nil)
+	_ observe.PartitionObserver = (*events)(nil)
+)
 
 func (e *events) add(format string, args ...any) {
 	e.mu.Lock()
@@ -118,43 +124,43 @@ func (e *events) add(format string, args ...any) {
 	e.all = append(e.all, fmt.Sprintf(format, args...))
 }
 
-func (e *events) KafkaSent(topic string, partition, messages, bytes int) {
-	e.add("sent %s/%d messages=%d bytes=%d", topic, partition, messages, bytes)
+func (e *events) Sent(_ context.Context, s observe.Send) {
+	e.add("sent %s/%d messages=%d bytes=%d", s.Destination, s.Partition, s.Messages, s.Bytes)
 }
 
-func (e *events) KafkaFetched(group, topic string, partition, bytes int, lag int64, queued time.Duration) {
+func (e *events) Fetched(_ context.Context, f observe.Fetch) {
 	when := "queued"
-	if queued < 0 {
+	if f.Queued < 0 {
 		when = "timeless"
 	}
-	e.add("fetched %s %s/%d bytes=%d lag=%d %s", group, topic, partition, bytes, lag, when)
+	e.add("fetched %s %s/%d bytes=%d lag=%d %s", f.Group, f.Topic, f.Partition, f.Bytes, f.Lag, when)
 }
 
-func (e *events) KafkaTravelled(_ context.Context, topic string, hop, endToEnd time.Duration) {
-	e.add("travelled %s hop=%v end-to-end=%v", topic, hop.Round(time.Minute), endToEnd.Round(time.Minute))
+func (e *events) Arrived(_ context.Context, a observe.Arrival) {
+	e.add("arrived %s hop=%v end-to-end=%v", a.Destination, a.Hop.Round(time.Minute), a.EndToEnd.Round(time.Minute))
 }
 
-func (e *events) KafkaCommitted(group, topic string, partition int, lag int64) {
-	e.add("committed %s %s/%d lag=%d", group, topic, partition, lag)
+func (e *events) Committed(_ context.Context, c observe.Commit) {
+	e.add("committed %s %s/%d lag=%d", c.Group, c.Topic, c.Partition, c.Lag)
 }
 
-func (e *events) KafkaRedelivered(group, topic string, partition int) {
-	e.add("redelivered %s %s/%d", group, topic, partition)
+func (e *events) Redelivered(p observe.Partition) {
+	e.add("redelivered %s %s/%d", p.Group, p.Topic, p.Partition)
 }
 
-func (e *events) KafkaSkipped(group, topic string, partition int, offsets int64) {
-	e.add("skipped %s %s/%d offsets=%d", group, topic, partition, offsets)
+func (e *events) Skipped(g observe.Gap) {
+	e.add("skipped %s %s/%d offsets=%d", g.Group, g.Topic, g.Partition.Partition, g.Offsets)
 }
 
-func (e *events) KafkaRevoked(group, topic string, partition int) {
-	e.add("revoked %s %s/%d", group, topic, partition)
+func (e *events) Revoked(p observe.Partition) {
+	e.add("revoked %s %s/%d", p.Group, p.Topic, p.Partition)
 }
 
-func (e *events) KafkaFailed(operation, topic, errorType string) {
-	e.add("failed %s %s %s", operation, topic, errorType)
+func (e *events) Failed(_ context.Context, f observe.Failure) {
+	e.add("failed %s %s %s", f.Operation, f.Destination, f.ErrorType)
 }
 
-func (e *events) KafkaDropped(reason string) { e.add("dropped %s", reason) }
+func (e *events) Dropped(d observe.Drop) { e.add("dropped %s", d.Reason) }
 
 // take returns what was told since the last take, sorted.
 func (e *events) take() []string {

@@ -39,9 +39,9 @@ func TestTransportMeasuresEachRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]int64{
-		"messaging.client.operation.duration{operation.name=metadata server.address=broker server.port=9092}":               1,
-		"messaging.client.operation.duration{operation.name=produce server.address=broker server.port=9092}":                1,
-		"messaging.client.operation.duration{operation.name=produce server.address=broker server.port=9092 error.type=eof}": 1,
+		"waybill.client.request.duration{operation.name=metadata server.address=broker server.port=9092}":                          1,
+		"waybill.client.request.duration{operation.name=produce server.address=broker server.port=9092}":                           1,
+		"waybill.client.request.duration{operation.name=produce server.address=broker server.port=9092 error.type=unexpected_eof}": 1,
 	}, normal(m.series(t))); diff != "" {
 		t.Error(diff)
 	}

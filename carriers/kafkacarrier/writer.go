@@ -7,31 +7,37 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/messaging"
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/propagation"
 )
 
-// ErrNil is returned by a constructor that was given nil to wrap.
-var ErrNil = errors.New("kafkacarrier: there is nothing to wrap")
+// ErrNil is returned when the value to wrap is nil.
+var ErrNil = errors.New("kafkacarrier: the value to wrap is nil")
 
-// MessageWriter is the methods of a kafka.Writer, which a [Writer] has too.
-// Code that takes one works with either, and with a fake.
+// MessageWriter is the interface of the methods that a kafka.Writer and a [Writer]
+// have in common, for code that accepts either, or a fake.
 type MessageWriter interface {
 	WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 	Stats() kafka.WriterStats
 	Close() error
 }
 
-// Writer is a kafka.Writer that puts a context on each message and records what
-// becomes of it. It is made by [NewWriter], and is safe for concurrent use, as a
+// Writer is a kafka.Writer that writes a context to each message and records what
+// becomes of it. It is made by [NewWriter] and is safe for concurrent use, as a
 // kafka.Writer is.
 type Writer struct {
-	*telemetry
+	writer   *kafka.Writer // Nil for none.
+	config   config
+	recorder *messaging.Recorder
 
-	writer     *kafka.Writer
-	completion func([]kafka.Message, error) // The user's; may be nil.
+	keepsExisting bool // Reports whether a context that a message carries stays on it.
+	showsContent  bool // Reports whether spans show content of messages.
 }
 
 var (
@@ -39,103 +45,250 @@ var (
 	_ MessageWriter = (*kafka.Writer)(nil)
 )
 
-// NewWriter wraps w. It sets w.Completion to a function that records the
-// outcome of each message and then calls the one that was there, so w must not
-// be in use yet, and its configuration must not change afterwards. Wrapping a
-// kafka.Writer twice is harmless: a message is recorded by the Writer it was
-// written to. The Balancer of w is set to one that shows the Balancer there was
-// the WriterData of the caller. The error is [ErrNil] if w is nil.
-func NewWriter(w *kafka.Writer, opts ...Option) (*Writer, error) {
-	if w == nil {
-		return nil, ErrNil
-	}
+// NewWriter returns a Writer of w. Wrap w before using it, and do not change its
+// configuration afterwards. If w is nil, WriteMessages returns [ErrNil], and Close
+// does nothing.
+//
+// NewWriter replaces w.Completion with a function that records the outcome of
+// each message before calling the original, and w.Balancer with one that restores
+// the caller's WriterData before delegating to the original. A kafka.Writer may
+// be wrapped twice: a message is recorded by the Writer it was written to.
+func NewWriter(w *kafka.Writer, opts ...WriterOption) *Writer {
 	cfg := newConfig(opts)
-	cfg.clientID = clientIDOf(w.Transport)
-	if cfg.maxBytes > 0 {
-		cfg.outbounds-- // A stamper keeps the limit, and counts what it leaves out.
+	if w != nil {
+		cfg.recorder.ClientID, cfg.recorder.Server = clientIDOf(w.Transport), serverOf(w.Addr)
 	}
-	wrapped := &Writer{telemetry: newTelemetry(cfg), writer: w, completion: w.Completion}
-	w.Completion = wrapped.complete
+	wrapped := &Writer{
+		writer: w, config: cfg, recorder: messaging.New(cfg.recorder), keepsExisting: keepsExisting(&cfg),
+		showsContent: cfg.content.key != nil || len(cfg.content.headers) > 0,
+	}
+	if w == nil {
+		return wrapped
+	}
+	original := w.Completion
+	w.Completion = func(msgs []kafka.Message, err error) {
+		wrapped.completion().complete(msgs, err)
+		if original != nil {
+			original(msgs, err)
+		}
+	}
 	if w.Balancer != nil {
-		w.Balancer = balancer{wrapped, w.Balancer}
+		w.Balancer = balancer{wrapped.recorder, w.Balancer}
 	}
-	return wrapped, nil
+	return wrapped
 }
 
-// WriteMessages does what the method of kafka.Writer does and returns what it
-// returned. The messages, their headers and their WriterData are not changed:
-// what is written is a copy. A nil ctx is never done.
+// keepsExisting reports whether the policy is propagation.KeepExisting.
+func keepsExisting(cfg *config) bool {
+	sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})
+	return propagation.Encode(trace.ContextWithSpanContext(safe.Context(nil), sc), cfg.outbound...).KeepsExisting() //nolint:staticcheck // nil is taken.
+}
+
+// completion returns what is known of batches. It is asked for each, because w
+// may be configured until it is used.
+func (w *Writer) completion() completion {
+	return completion{owner: w.recorder, isAsync: w.writer.Async, isPlaceKnown: w.writer.RequiredAcks != kafka.RequireNone}
+}
+
+// WriteMessages calls WriteMessages of the kafka.Writer and returns its result.
+// The messages, their headers and their WriterData are not modified: copies are
+// written. A nil ctx is treated as context.Background().
 //
-// A single message is sent by one PRODUCER span "send T". Several are sent by
-// one CLIENT span, which is linked to a PRODUCER span "create T" for each of
-// them, so that each message has a context of its own. A message that carries a
-// context already, such as one made by [Forward], continues it, or is linked to
-// it if ctx has a span.
+// A single message is sent by one PRODUCER span "send T" to the topic T. Several
+// messages are sent by one CLIENT span, which is linked to a PRODUCER span
+// "create T" for each of them, so that each message has a context of its own. A
+// message that carries a context, such as one made by [Forward], continues it, or
+// is linked to it if ctx has a span.
 //
-// The span of a message ends with its outcome, when the broker has answered for
-// it, with its partition and offset. If ctx ends before, so does the span; a
-// delivery after that is counted as late. A context that would make a message
-// exceed BatchBytes is left out, part by part, before it fails the call.
+// The span of a message ends with its outcome, when the broker has answered, and
+// has its partition and offset. If ctx ends before, the span ends too; a delivery
+// after that is counted as late. A context that would make a message exceed
+// BatchBytes is left out, part by part.
 func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error {
-	ctx = orBackground(ctx)
+	if w.writer == nil {
+		return ErrNil
+	}
+	ctx = safe.Context(ctx)
 	if len(msgs) == 0 {
 		return w.writer.WriteMessages(ctx)
 	}
-	copied := copyOf(msgs)
-	copies := *copied
-	if w.cfg.withTimestamps {
-		stampTimes(copies, time.Now())
+	c := newCall(w.recorder, msgs)
+	if w.config.withTimestamps {
+		setTimes(c.messages, time.Now())
 	}
-	c := w.open(ctx, copies)
-	err := w.send(ctx, c, copies)
-	err = w.original(err, msgs, copies)
-	release(copied)
+	if !w.recorder.IsActive(ctx) {
+		return w.sendUnseen(ctx, c, msgs)
+	}
+	w.open(ctx, c)
+	c.attach() // Only now: until here WriterData is the caller's, for WithMessageContext.
+	return w.send(ctx, c, msgs)
+}
+
+// open opens the spans of a call and writes their contexts to the messages.
+func (w *Writer) open(ctx context.Context, c *call) {
+	c.prepare(w.writer.Topic)
+	c.sending.Begin(ctx, w.recorder, c.topic, len(c.messages))
+	h := newHeading(&w.config, w.recorder, w.batchBytes(), c.messages)
+	switch {
+	case len(c.messages) == 1:
+		w.openSingle(ctx, c, &h)
+	case w.config.recorder.WithoutCreateSpan:
+		w.openShared(ctx, c, &h)
+	default:
+		w.openEach(ctx, c, &h)
+	}
+}
+
+func (w *Writer) openSingle(ctx context.Context, c *call, h *heading) {
+	msg, t := &c.messages[0], &c.tokens[0]
+	o := w.origin(ctx, msg)
+	carried := c.sending.Single(&t.sent, &o)
+	w.note(&t.sent, msg)
+	if !o.Keep {
+		h.write(carried, msg, t.topic, true)
+	}
+}
+
+// openEach opens a span for each message, and then one for sending them.
+func (w *Writer) openEach(ctx context.Context, c *call, h *heading) {
+	for i := range c.messages {
+		msg, t := &c.messages[i], &c.tokens[i]
+		o := w.origin(ctx, msg)
+		carried, fresh := c.sending.Create(&t.sent, t.topic, &o)
+		if o.Keep {
+			continue
+		}
+		w.note(&t.sent, msg)
+		h.write(carried, msg, t.topic, fresh)
+	}
+	c.sending.Start()
+}
+
+// openShared opens one span, whose context the messages share. Those with a
+// context of their own carry that instead, and are linked.
+func (w *Writer) openShared(ctx context.Context, c *call, h *heading) {
+	var links []trace.Link
+	origins := make([]messaging.Origin, len(c.messages))
+	for i := range c.messages {
+		o := &origins[i]
+		*o = w.origin(ctx, &c.messages[i])
+		if o.Remote != nil {
+			links = append(links, o.Remote.Link())
+		}
+		if o.IsOwn {
+			links = append(links, trace.Link{SpanContext: trace.SpanContextFromContext(o.Context)})
+		}
+	}
+	shared, fresh := c.sending.Share(links), true
+	for i := range c.messages {
+		c.sending.Join(&c.tokens[i].sent, c.tokens[i].topic)
+		switch o := &origins[i]; {
+		case o.Keep:
+		case o.IsOwn:
+			h.write(o.Context, &c.messages[i], c.tokens[i].topic, true)
+			fresh = true
+		default:
+			h.write(shared, &c.messages[i], c.tokens[i].topic, fresh)
+			fresh = false
+		}
+	}
+}
+
+// note shows the content of msg on its span.
+func (w *Writer) note(sent *messaging.Sent, msg *kafka.Message) {
+	if (w.showsContent || isTombstone(msg)) && sent.IsRecording() {
+		sent.SetAttributes(w.config.content.appendTo(nil, w.recorder, msg)...)
+	}
+}
+
+// origin returns where msg comes from.
+func (w *Writer) origin(ctx context.Context, msg *kafka.Message) messaging.Origin {
+	o := messaging.Origin{Context: ctx}
+	if f := w.config.messageContext; f != nil {
+		if own, ok := messaging.Invoke(w.recorder, f, *msg); ok && own != nil {
+			o.Context, o.IsOwn = own, true
+		}
+	}
+	if len(msg.Headers) == 0 {
+		return o
+	}
+	remote := propagation.Read(msg.Headers, getter{}, w.config.inbound...)
+	if remote.IsEmpty() {
+		return o
+	}
+	w.setRemote(&o, remote, msg)
+	return o
+}
+
+// setRemote notes that a message carries a context.
+func (w *Writer) setRemote(o *messaging.Origin, remote propagation.Remote, msg *kafka.Message) {
+	o.Remote = &remote
+	o.IsUnsent = isUnsent(msg.Headers)
+	o.IsUntrusted = propagation.IsUntrusted(o.Context)
+	o.Keep = w.keepsExisting && remote.SpanContext().IsValid() && !o.IsUntrusted
+	if source, ok := SourceOf(*msg); ok {
+		o.Creation = creationOf(o.Context, source)
+	}
+}
+
+// send hands the messages to kafka-go and ends the call, however that ends: the
+// Balancer and the Transport are the user's, and may panic.
+func (w *Writer) send(ctx context.Context, c *call, msgs []kafka.Message) error {
+	c.queued(1)
+	blocked, returned := w.recorder.Clock(), false
+	defer func() {
+		if !returned {
+			w.recorder.Blocked(messaging.Send, c.topic, blocked)
+			c.panicked()
+		}
+	}()
+	err := w.writer.WriteMessages(ctx, c.messages...)
+	returned = true
+	w.recorder.Blocked(messaging.Send, c.topic, blocked)
+	if err == nil && w.writer.Async {
+		return nil // The outcome comes later.
+	}
+	err = w.original(err, msgs, c.messages)
+	c.returned(err)
 	return err
 }
 
-// send hands msgs to kafka-go, and ends c however that ends: the Balancer and the
-// Transport are the user's, and may panic.
-func (w *Writer) send(ctx context.Context, c *call, msgs []kafka.Message) error {
-	if c == nil {
-		return w.writer.WriteMessages(ctx, msgs...)
+// sendUnseen is send where nothing is recorded.
+func (w *Writer) sendUnseen(ctx context.Context, c *call, msgs []kafka.Message) error {
+	c.sending.Begin(ctx, w.recorder, "", len(msgs))
+	h := newHeading(&w.config, w.recorder, w.batchBytes(), c.messages)
+	for i := range c.messages {
+		o := w.origin(ctx, &c.messages[i])
+		if !o.Keep {
+			h.write(c.sending.Relate(&o), &c.messages[i], "", i == 0 || o.IsOwn || o.Remote != nil)
+		}
 	}
-	c.queued(1)
-	started, outcome := w.clock(), errPanic
-	defer func() {
-		w.waited(opSend, c.topic, started)
-		c.returned(outcome)
-	}()
-	outcome = w.writer.WriteMessages(ctx, msgs...)
-	return outcome
+	err := w.writer.WriteMessages(ctx, c.messages...)
+	err = w.original(err, msgs, c.messages)
+	c.release()
+	return err
 }
 
-// messageSlices are to copy messages to. kafka-go keeps the messages it is
-// given, but not the slice, which is its caller's.
-var messageSlices = sync.Pool{New: func() any { return new([]kafka.Message) }} //nolint:gochecknoglobals // a pool is one by nature.
-
-func copyOf(msgs []kafka.Message) *[]kafka.Message {
-	copied, _ := messageSlices.Get().(*[]kafka.Message)
-	*copied = append(*copied, msgs...)
-	return copied
+// Stats returns the statistics of the kafka.Writer, and resets its counters, as
+// its own method does. Nothing in this package calls it.
+func (w *Writer) Stats() kafka.WriterStats {
+	if w.writer == nil {
+		return kafka.WriterStats{}
+	}
+	return w.writer.Stats()
 }
 
-// release ends the use of what copyOf returned.
-func release(copied *[]kafka.Message) {
-	clear(*copied)
-	*copied = (*copied)[:0]
-	messageSlices.Put(copied)
+// Close closes the kafka.Writer. It waits for the messages that were accepted,
+// after which no span is open and the user's Completion has been called for all.
+func (w *Writer) Close() error {
+	if w.writer == nil {
+		return nil
+	}
+	return w.writer.Close()
 }
 
-// Stats returns the statistics of the kafka.Writer, and resets them, as its own
-// method does. Nothing here calls it.
-func (w *Writer) Stats() kafka.WriterStats { return w.writer.Stats() }
-
-// Close closes the kafka.Writer: it waits for the messages that were accepted,
-// after which no span is open and the Completion of the user has had them all.
-func (w *Writer) Close() error { return w.writer.Close() }
-
-// stampTimes sets the time of messages that have none.
-func stampTimes(msgs []kafka.Message, now time.Time) {
+// setTimes sets the time of messages that have none.
+func setTimes(msgs []kafka.Message, now time.Time) {
 	for i := range msgs {
 		if msgs[i].Time.IsZero() {
 			msgs[i].Time = now
@@ -143,14 +296,14 @@ func stampTimes(msgs []kafka.Message, now time.Time) {
 	}
 }
 
-// original returns err with the caller's messages in the place of the copies,
-// so that it can write them again.
+// original returns err with the caller's messages in place of the copies, so that
+// it can write them again.
 func (w *Writer) original(err error, msgs, copies []kafka.Message) error {
 	if _, tooLarge := err.(kafka.MessageTooLargeError); !tooLarge { //nolint:errorlint // returned unwrapped, or not by this call.
 		return err
 	}
 	for i := range copies {
-		if totalSize(&copies[i]) > w.batchBytes() {
+		if sizeOf(&copies[i]) > w.batchBytes() {
 			return kafka.MessageTooLargeError{
 				Message:   msgs[i],
 				Remaining: slices.Delete(slices.Clone(msgs), i, i+1),
@@ -167,12 +320,4 @@ func (w *Writer) batchBytes() int64 {
 		return w.writer.BatchBytes
 	}
 	return byDefault
-}
-
-// topicOf returns the topic that msg is written to.
-func (w *Writer) topicOf(msg *kafka.Message) string {
-	if w.writer.Topic != "" {
-		return w.writer.Topic
-	}
-	return msg.Topic
 }

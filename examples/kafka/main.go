@@ -37,20 +37,14 @@ func main() {
 }
 
 func run(ctx context.Context, addr string) error {
-	writer, err := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
-	if err != nil {
-		return err
-	}
+	writer := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
 	defer writer.Close()
-	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
-	if err != nil {
-		return err
-	}
+	reader := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
 	defer reader.Close()
 
 	sendCtx, publish := otel.Tracer("kafka").Start(ctx, "publish")
 	defer publish.End()
-	if err = writer.WriteMessages(sendCtx, kafka.Message{Value: []byte("Taiwan")}); err != nil {
+	if err := writer.WriteMessages(sendCtx, kafka.Message{Value: []byte("Taiwan")}); err != nil {
 		return err
 	}
 

@@ -56,15 +56,9 @@ func run(ctx context.Context, uri, addr string) error {
 	}
 	defer client.Disconnect(ctx)
 	outbox := client.Database("shop").Collection("outbox")
-	writer, err := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
-	if err != nil {
-		return err
-	}
+	writer := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
 	defer writer.Close()
-	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
-	if err != nil {
-		return err
-	}
+	reader := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
 	defer reader.Close()
 
 	if err := order(ctx, outbox); err != nil {

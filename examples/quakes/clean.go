@@ -38,13 +38,10 @@ func clean(ctx context.Context, s *service, _ []string) error {
 	}
 	defer s.handOver(ctx)
 	defer c.rejected.Close()
-	reader, err := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{
+	reader := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{
 		Brokers: []string{setting(envKafka)}, GroupID: setting(envGroup), Topic: topicRaw,
 		MaxWait: 100 * time.Millisecond,
 	}), kafkacarrier.WithObserver(s.metrics))
-	if err != nil {
-		return err
-	}
 	defer reader.Close()
 
 	for {
@@ -77,11 +74,7 @@ func newCleaner(s *service) (*cleaner, error) {
 	if err != nil {
 		return nil, err
 	}
-	rejected, err := s.newWriter()
-	if err != nil {
-		return nil, err
-	}
-	return &cleaner{service: s, transform: stages.Wrap(transform, transformEvent), load: load, rejected: rejected}, nil
+	return &cleaner{service: s, transform: stages.Wrap(transform, transformEvent), load: load, rejected: s.newWriter()}, nil
 }
 
 // transformEvent is [newQuake] that counts. A rejection is not a failure: it is

@@ -30,10 +30,7 @@ func ingest(ctx context.Context, s *service, _ []string) error {
 	if err != nil {
 		return err
 	}
-	writer, err := s.newWriter()
-	if err != nil {
-		return err
-	}
+	writer := s.newWriter()
 	defer writer.Close()
 
 	return pipeline.Run(ctx, func(ctx context.Context) error {
@@ -77,7 +74,7 @@ func (s *service) readCatalogue(ctx context.Context) ([]kafka.Message, error) {
 
 // newWriter returns a writer whose messages carry the context they are written
 // with.
-func (s *service) newWriter() (*kafkacarrier.Writer, error) {
+func (s *service) newWriter() *kafkacarrier.Writer {
 	return kafkacarrier.NewWriter(&kafka.Writer{
 		Addr:         kafka.TCP(setting(envKafka)),
 		Balancer:     &kafka.Hash{},

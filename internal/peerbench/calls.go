@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/plugin/kotel"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 const (
@@ -114,10 +115,7 @@ func plainSend(ctx context.Context) (func() error, func() []header) {
 
 func waybillSend(ctx context.Context) (func() error, func() []header) {
 	b, msg := new(broker), message()
-	w, err := kafkacarrier.NewWriter(newWriter(b), kafkacarrier.WithPropagator(traceContext))
-	if err != nil {
-		panic(err)
-	}
+	w := kafkacarrier.NewWriter(newWriter(b), kafkacarrier.WithPropagation(propagation.WithPropagator(traceContext)))
 	return func() error { return w.WriteMessages(ctx, msg) }, b.headers
 }
 

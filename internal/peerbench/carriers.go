@@ -46,7 +46,7 @@ type carrier struct {
 var traceContext propagation.TextMapPropagator = propagation.TraceContext{}
 
 func carriers() []carrier {
-	all := []kafkacarrier.Option{kafkacarrier.WithPropagator(propagation.Default())}
+	all := []propagation.Option{propagation.WithPropagator(propagation.Default())}
 	set := time.Unix(1_750_000_000, 0)
 	waybill := header{"waybill", propagation.Waybill{Origin: set, Sent: set, Hops: 1}.String()}
 	return []carrier{
@@ -141,7 +141,7 @@ func ofKafka(headers []kafka.Header) []header {
 	return out
 }
 
-func waybillInject(opts []kafkacarrier.Option) injector {
+func waybillInject(opts []propagation.Option) injector {
 	return func(ctx context.Context, headers []header, n int) (func(), func() []header) {
 		template, msgs := kafkaHeaders(headers), make([]kafka.Message, n)
 		op := func() {
@@ -154,7 +154,7 @@ func waybillInject(opts []kafkacarrier.Option) injector {
 	}
 }
 
-func waybillInjectAll(opts []kafkacarrier.Option) injector {
+func waybillInjectAll(opts []propagation.Option) injector {
 	return func(ctx context.Context, headers []header, n int) (func(), func() []header) {
 		template, msgs := kafkaHeaders(headers), make([]kafka.Message, n)
 		op := func() {
@@ -167,7 +167,7 @@ func waybillInjectAll(opts []kafkacarrier.Option) injector {
 	}
 }
 
-func waybillExtract(opts []kafkacarrier.Option, more ...header) extractor {
+func waybillExtract(opts []propagation.Option, more ...header) extractor {
 	return func(ctx context.Context, headers []header, n int) (func(), func() string) {
 		msgs := messages(slices.Concat(headers, more), n)
 		var got context.Context

@@ -21,6 +21,7 @@ import (
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/internal/e2e/server"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // workload is a way to use a broker.
@@ -108,19 +109,11 @@ type library func(w *kafka.Writer) writeFunc
 func plainWrite(w *kafka.Writer) writeFunc { return w.WriteMessages }
 
 func waybillWrite(w *kafka.Writer) writeFunc {
-	wrapped, err := kafkacarrier.NewWriter(w, kafkacarrier.WithPropagator(traceContext))
-	if err != nil {
-		panic(err)
-	}
-	return wrapped.WriteMessages
+	return kafkacarrier.NewWriter(w, kafkacarrier.WithPropagation(propagation.WithPropagator(traceContext))).WriteMessages
 }
 
 func waybillWriteShared(w *kafka.Writer) writeFunc {
-	wrapped, err := kafkacarrier.NewWriter(w, kafkacarrier.WithPropagator(traceContext), kafkacarrier.WithoutCreateSpans())
-	if err != nil {
-		panic(err)
-	}
-	return wrapped.WriteMessages
+	return kafkacarrier.NewWriter(w, kafkacarrier.WithPropagation(propagation.WithPropagator(traceContext)), kafkacarrier.WithoutCreateSpans()).WriteMessages
 }
 
 // konsumerWrite writes single messages: with several the library traces none.
@@ -248,11 +241,7 @@ func plainFetch(r *kafka.Reader) fetchFunc {
 }
 
 func waybillReader(r *kafka.Reader) *kafkacarrier.Reader {
-	wrapped, err := kafkacarrier.NewReader(r, kafkacarrier.WithPropagator(traceContext))
-	if err != nil {
-		panic(err)
-	}
-	return wrapped
+	return kafkacarrier.NewReader(r, kafkacarrier.WithPropagation(propagation.WithPropagator(traceContext)))
 }
 
 func waybillFetch(r *kafka.Reader) fetchFunc {
@@ -323,7 +312,7 @@ func fill(t testing.TB, k *server.KafkaServer, n int) (topic string) {
 	msgs := make([]kafka.Message, 500)
 	for i := range msgs {
 		msgs[i] = message()
-		kafkacarrier.Inject(requestContext(), &msgs[i], kafkacarrier.WithPropagator(traceContext))
+		kafkacarrier.Inject(requestContext(), &msgs[i], propagation.WithPropagator(traceContext))
 	}
 	for range n / len(msgs) {
 		if err := w.WriteMessages(context.Background(), msgs...); err != nil {

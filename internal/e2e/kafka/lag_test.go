@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // lag stops a group after a third of the messages, and asks how far behind it is.
@@ -76,10 +77,10 @@ type stopping struct {
 	stop  context.CancelFunc
 }
 
-func (s *stopping) KafkaCommitted(group, topic string, partition int, lag int64) {
-	s.tally.KafkaCommitted(group, topic, partition, lag)
-	s.add("behind "+topic, int(lag))
-	if s.of("committed "+topic) == s.after {
+func (s *stopping) Committed(ctx context.Context, e observe.Commit) {
+	s.tally.Committed(ctx, e)
+	s.add("behind "+e.Topic, int(e.Lag))
+	if s.of("committed "+e.Topic) == s.after {
 		s.stop()
 	}
 }

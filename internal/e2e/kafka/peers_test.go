@@ -118,7 +118,7 @@ func TestEveryPeerIsContinued(t *testing.T) {
 			"composed": propagation.Compose(propagation.Default(), own), // The order in which older contexts lose.
 		}
 		for name, p := range propagators {
-			sc := trace.SpanContextFromContext(kafkacarrier.Extract(t.Context(), r.message(t), kafkacarrier.WithPropagator(p)))
+			sc := trace.SpanContextFromContext(kafkacarrier.Extract(t.Context(), r.message(t), propagation.WithPropagator(p)))
 			reason := notContinued(r)
 			if reason != "" {
 				reasons[reason]++
@@ -157,22 +157,22 @@ func TestWhateverAPeerWroteGoesOnWithOneContext(t *testing.T) {
 	}
 	for _, r := range recordings(t) {
 		for format, want := range written {
-			o := kafkacarrier.WithPropagator(propagatorOf("+" + format))
+			o := propagation.WithPropagator(propagatorOf("+" + format))
 			msg := r.message(t)
 			original := fmt.Sprint(msg.Headers)
 
 			injected := msg
 			kafkacarrier.Inject(ctx, &injected, o)
 			requireOneContext(t, r.name()+" injected with "+format, msg, injected, want)
-			forwarded := kafkacarrier.Forward(ctx, msg, "retry", o)
-			forwarded = kafkacarrier.Forward(ctx, forwarded, "retry", o)
+			forwarded := kafkacarrier.Forward(ctx, msg, "retry", kafkacarrier.WithPropagation(o))
+			forwarded = kafkacarrier.Forward(ctx, forwarded, "retry", kafkacarrier.WithPropagation(o))
 			requireOneContext(t, r.name()+" forwarded with "+format, msg, forwarded, want)
 			if got := trace.SpanContextFromContext(kafkacarrier.Extract(t.Context(), forwarded, o)); !got.WithRemote(false).Equal(sc) {
 				t.Errorf("%s, %s: it carries %v", r.name(), format, got)
 			}
 
 			// Without a span it goes on with the context it has, clean.
-			carried := kafkacarrier.Forward(t.Context(), msg, "retry", o)
+			carried := kafkacarrier.Forward(t.Context(), msg, "retry", kafkacarrier.WithPropagation(o))
 			before := trace.SpanContextFromContext(kafkacarrier.Extract(t.Context(), msg, o))
 			after := trace.SpanContextFromContext(kafkacarrier.Extract(t.Context(), carried, o))
 			if !before.Equal(after) {

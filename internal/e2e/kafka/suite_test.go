@@ -22,6 +22,7 @@ import (
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/flowtest"
 	"github.com/waybill-go/waybill/internal/e2e/server"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -61,7 +62,7 @@ type site struct {
 	flow  *flowtest.Flow
 	seen  *tally
 	read  *sdkmetric.ManualReader
-	opts  []kafkacarrier.Option
+	opts  []kafkacarrier.ClientOption
 	trace trace.Tracer
 }
 
@@ -70,8 +71,8 @@ func newSite(t *testing.T, k *server.KafkaServer) *site {
 	s := &site{t: t, k: k, flow: flowtest.New(t), seen: &tally{counts: make(map[string]int)}, read: sdkmetric.NewManualReader()}
 	service := s.flow.Service("site")
 	s.trace = service.Tracer("test")
-	s.opts = []kafkacarrier.Option{
-		kafkacarrier.WithPropagator(propagation.Default()), kafkacarrier.WithTracerProvider(service), kafkacarrier.WithObserver(s.seen),
+	s.opts = []kafkacarrier.ClientOption{
+		kafkacarrier.WithPropagation(propagation.WithPropagator(propagation.Default())), kafkacarrier.WithTracerProvider(service), kafkacarrier.WithObserver(s.seen),
 		kafkacarrier.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(s.read))),
 	}
 	return s
@@ -95,11 +96,11 @@ func (s *site) plainWriter(topic string) *kafka.Writer {
 
 func (s *site) wrap(w *kafka.Writer) *kafkacarrier.Writer {
 	s.t.Helper()
-	wrapped, err := kafkacarrier.NewWriter(w, s.opts...)
-	if err != nil {
-		s.t.Fatal(err)
+	var opts []kafkacarrier.WriterOption
+	for _, o := range s.opts {
+		opts = append(opts, o)
 	}
-	return wrapped
+	return kafkacarrier.NewWriter(w, opts...)
 }
 
 func (s *site) plainConfig(topic, group string) kafka.ReaderConfig {
@@ -121,11 +122,11 @@ func (s *site) wrappedReader(topic, group string) *kafkacarrier.Reader {
 
 func (s *site) wrapReader(plain *kafka.Reader) *kafkacarrier.Reader {
 	s.t.Helper()
-	r, err := kafkacarrier.NewReader(plain, s.opts...)
-	if err != nil {
-		s.t.Fatal(err)
+	var opts []kafkacarrier.ReaderOption
+	for _, o := range s.opts {
+		opts = append(opts, o)
 	}
-	return r
+	return kafkacarrier.NewReader(plain, opts...)
 }
 
 func (s *site) close(closers ...interface{ Close() error }) {
@@ -230,11 +231,15 @@ func (s *site) contents(topic string) map[int][]string {
 	return contents
 }
 
-// tally is an Observer that counts.
+// tally is an observer that counts.
 type tally struct {
+	observe.NoMessaging
+
 	mu     sync.Mutex
 	counts map[string]int
 }
+
+var _ observe.PartitionObserver = (*tally)(nil)
 
 func (t *tally) add(what string, n int) {
 	t.mu.Lock()
@@ -248,30 +253,31 @@ func (t *tally) of(what string) int {
 	return t.counts[what]
 }
 
-func (t *tally) KafkaSent(topic string, _, messages, _ int) { t.add("sent "+topic, messages) }
-func (t *tally) KafkaFetched(_, topic string, _, _ int, lag int64, queued time.Duration) {
-	t.add("fetched "+topic, 1)
-	if lag < 0 || queued < 0 || queued > time.Minute {
+func (t *tally) Sent(_ context.Context, e observe.Send) { t.add("sent "+e.Destination, e.Messages) }
+
+func (t *tally) Fetched(_ context.Context, e observe.Fetch) {
+	t.add("fetched "+e.Topic, 1)
+	if e.Lag < 0 || e.Queued < 0 || e.Queued > time.Minute {
 		t.add("strange", 1)
 	}
 }
 
-func (t *tally) KafkaTravelled(_ context.Context, topic string, hop, endToEnd time.Duration) {
-	t.add("travelled "+topic, 1)
-	if hop < 0 || endToEnd < hop || endToEnd > time.Minute {
+func (t *tally) Arrived(_ context.Context, e observe.Arrival) {
+	t.add("arrived "+e.Destination, 1)
+	if e.Hop < 0 || e.EndToEnd < e.Hop || e.EndToEnd > time.Minute {
 		t.add("strange", 1)
 	}
 }
-func (t *tally) KafkaCommitted(_, topic string, _ int, _ int64) { t.add("committed "+topic, 1) }
-func (t *tally) KafkaRedelivered(_, topic string, _ int)        { t.add("redelivered "+topic, 1) }
-func (t *tally) KafkaSkipped(_, topic string, _ int, offsets int64) {
-	t.add("skipped "+topic, int(offsets))
+
+func (t *tally) Committed(_ context.Context, e observe.Commit) { t.add("committed "+e.Topic, 1) }
+func (t *tally) Redelivered(p observe.Partition)               { t.add("redelivered "+p.Topic, 1) }
+func (t *tally) Skipped(g observe.Gap)                         { t.add("skipped "+g.Topic, int(g.Offsets)) }
+func (t *tally) Revoked(observe.Partition)                     { t.add("revoked", 1) }
+func (t *tally) Dropped(d observe.Drop)                        { t.add("dropped "+d.Reason, 1) }
+
+func (t *tally) Failed(_ context.Context, e observe.Failure) {
+	t.add("failed "+e.Operation+" "+e.Destination+" "+e.ErrorType, 1)
 }
-func (t *tally) KafkaRevoked(string, string, int) { t.add("revoked", 1) }
-func (t *tally) KafkaFailed(operation, topic, errorType string) {
-	t.add("failed "+operation+" "+topic+" "+errorType, 1)
-}
-func (t *tally) KafkaDropped(reason string) { t.add("dropped "+reason, 1) }
 
 // ledger keeps what a pipeline delivered.
 type ledger struct {
@@ -436,7 +442,7 @@ func (s *site) group() {
 		s.t.Errorf("%d were fetched, and %d handled", fetched, wrapped.deliveries)
 	}
 	s.require("fetched, as observed", s.seen.of("fetched orders"), fetched)
-	s.require("with a waybill", s.seen.of("travelled orders"), fetched)
+	s.require("with a waybill", s.seen.of("arrived orders"), fetched)
 	s.require("processed", s.metric("messaging.process.duration", "orders"), wrapped.deliveries)
 	s.require("skipped", s.seen.of("skipped orders"), 0)
 	s.require("strange", s.seen.of("strange"), 0)
@@ -602,7 +608,7 @@ func (s *site) deadLetters() {
 				if source.Attempt == 2 {
 					to = "dead"
 				}
-				return w.WriteMessages(ctx, kafkacarrier.Forward(ctx, msg, to, s.opts...))
+				return w.WriteMessages(ctx, kafkacarrier.Forward(ctx, msg, to, kafkacarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))))
 			})
 		}
 	}
@@ -739,6 +745,6 @@ func (s *site) tooLarge() {
 		}
 		s.close(w, plain)
 	}
-	s.require("failed", s.seen.of("failed send orders MESSAGE_SIZE_TOO_LARGE"), 2)
+	s.require("failed", s.seen.of("failed send orders MESSAGE_TOO_LARGE"), 2)
 	s.require("stored", s.stored("orders"), 0)
 }
