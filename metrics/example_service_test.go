@@ -40,7 +40,7 @@ func Example() {
 
 	pipeline := stages.Must(stages.NewPipeline("orders", stages.WithObserver(m)))
 	insert := stages.WrapErr(stages.Must(pipeline.Stage("insert")), insertOrders)
-	if err := insert(ctx, []string{"a", "b", "c"}); err != nil {
+	if err = insert(ctx, []string{"a", "b", "c"}); err != nil {
 		fmt.Println(err)
 		return
 	}

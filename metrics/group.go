@@ -32,18 +32,32 @@ type groupLabel struct{ name, value string }
 
 const jobLabel = "job"
 
-// Labels that tell whose series it is. The first ones of these that a series has
-// are in the key of its group. All other labels tell series of one owner apart.
-var keyLabels = [...][]string{ //nolint:gochecknoglobals // A constant table.
-	{labelPipeline, labelStage},
-	{labelTopic, labelDirection, labelOperation},
-	{labelCollection},
-	{labelDestination, labelCarrier},
+// stageKey and otherKey are the labels that tell whose series it is. A series of a
+// stage has the first ones in the key of its group, and any other series of this
+// package those of the others that it has. The remaining labels tell apart what
+// one owner measures.
+var (
+	stageKey = [...]string{labelPipeline, labelStage}                                                                                //nolint:gochecknoglobals // A constant table.
+	otherKey = [...]string{labelTopic, labelCollection, labelDestination, labelCarrier, labelDirection, labelOperation, labelReason} //nolint:gochecknoglobals // A constant table.
+)
+
+// ownNames are the names of the metrics of this package that are pushed, without
+// their namespace. The lag of partitions and the time of their last fetch are not:
+// no process has those of all partitions, and nobody would delete those of a
+// partition that another process reads now.
+var ownNames = [...]string{ //nolint:gochecknoglobals // A constant table.
+	processingSeconds, rowsRead, rowsProcessed, rowsRejected, bytesTotal, errorsTotal, retriesTotal, inFlight,
+	lastRunTimestamp, lastSuccessTimestamp, watermarkTimestamp, endToEndSeconds, hopSeconds, telemetryDropped,
+	kafkaMessages, kafkaBytes, kafkaQueue, kafkaRedelivered, kafkaOffsetGaps, kafkaErrors, kafkaQueued, kafkaBlocked,
+	mongoDocuments, mongoErrors, mongoQueue,
 }
 
-// unpushed are metrics of partitions. No process has those of all partitions, and
-// nobody would delete those of a partition that another process reads now.
-var unpushed = [...]string{"_" + kafkaLag, "_" + kafkaCommittedLag, "_" + kafkaLastFetch} //nolint:gochecknoglobals // A constant table.
+var unpushed = [...]string{kafkaLag, kafkaCommittedLag, kafkaLastFetch} //nolint:gochecknoglobals // A constant table.
+
+// isOneOf reports whether family is one of the metrics names, in any namespace.
+func isOneOf(names []string, family *dto.MetricFamily) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(family.GetName(), "_"+name) })
+}
 
 // groupsOf returns the groups of the series of families, that of base first, even
 // if it is empty. The families that are returned are new; their series are not.
@@ -51,11 +65,15 @@ func groupsOf(base groupKey, families []*dto.MetricFamily) []group {
 	groups := []group{{key: base}}
 	index := map[string]int{base.path(): 0}
 	for _, family := range families {
-		if slices.ContainsFunc(unpushed[:], func(suffix string) bool { return strings.HasSuffix(family.GetName(), suffix) }) {
+		if isOneOf(unpushed[:], family) {
 			continue
 		}
+		isOwn := isOneOf(ownNames[:], family)
 		for _, metric := range family.GetMetric() {
-			key := keyOf(base, metric)
+			key := base
+			if isOwn {
+				key = keyOf(base, metric)
+			}
 			path := key.path()
 			i, ok := index[path]
 			if !ok {
@@ -81,19 +99,17 @@ func (g *group) add(family *dto.MetricFamily, metric *dto.Metric) {
 // keyOf returns the key of the group of a series. A Pushgateway sets the labels of
 // the key on the series, which has them already.
 func keyOf(base groupKey, metric *dto.Metric) groupKey {
-	for _, names := range keyLabels {
-		if valueOf(metric, names[0]) == "" {
-			continue
-		}
-		key := slices.Clip(base)
-		for _, name := range names {
-			if value := valueOf(metric, name); value != "" {
-				key = append(key, groupLabel{name, value})
-			}
-		}
-		return key
+	names := otherKey[:]
+	if valueOf(metric, labelPipeline) != "" {
+		names = stageKey[:]
 	}
-	return base
+	key := slices.Clip(base)
+	for _, name := range names {
+		if value := valueOf(metric, name); value != "" {
+			key = append(key, groupLabel{name, value})
+		}
+	}
+	return key
 }
 
 // valueOf returns the value of a label, or the empty string if there is none,

@@ -162,14 +162,15 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // calls it when a run has ended, in whatever way.
 //
 // A Pushgateway replaces the metrics of a group that have the same name. So each
-// stage has a group of its own, with its pipeline and stage in the key; topics,
-// collections and destinations have groups of their own outside stages, and all
-// other metrics share the group of the job. A stage that has not run, or has
-// failed, keeps the time of its last success, and programs that share a job keep
-// the metrics of each other's stages. What belongs to the job as a whole is that
-// of the last push: use [WithGrouping] to keep programs apart. The lag of
-// partitions and the time of their last fetch are not pushed, because they would
-// stay when another process reads the partition.
+// stage has a group of its own, with its pipeline and stage in the key. What is
+// measured outside stages has groups by topic, collection, destination, carrier,
+// direction, operation and reason. A stage that has not run, or has failed, keeps
+// the time of its last success, and programs that share a job keep each other's
+// series. The lag of partitions and the time of their last fetch are not pushed,
+// because they would stay when another process reads the partition. Metrics that
+// are not of this package, and the memory of the process, are in the group of the
+// job, where those of the last push stay: use [WithGrouping] to keep programs
+// apart.
 //
 // Push makes one request for each group. An answer of 500 and above, and no
 // answer, are tried again after 100 ms, and then after twice as long each time;

@@ -35,14 +35,15 @@ type gateway struct {
 
 	at       []time.Time
 	requests []*http.Request
-	pushed   map[string]int // Series by name.
+	pushed   map[string]int      // Series by name.
+	groups   map[string][]string // Names by path.
 }
 
 func (g *gateway) RoundTrip(request *http.Request) (*http.Response, error) {
 	g.at = append(g.at, time.Now())
 	g.requests = append(g.requests, request)
 	if g.pushed == nil {
-		g.pushed = map[string]int{}
+		g.pushed, g.groups = map[string]int{}, map[string][]string{}
 	}
 	if request.Body != nil { // A redirected request has none.
 		for decoder := expfmt.NewDecoder(request.Body, expfmt.ResponseFormat(request.Header)); ; {
@@ -51,6 +52,7 @@ func (g *gateway) RoundTrip(request *http.Request) (*http.Response, error) {
 				break
 			}
 			g.pushed[family.GetName()] += len(family.GetMetric())
+			g.groups[request.URL.Path] = append(g.groups[request.URL.Path], family.GetName())
 		}
 	}
 	response, err := g.answers[min(len(g.requests), len(g.answers))-1]()
@@ -86,8 +88,9 @@ func TestPusher_Groups(t *testing.T) {
 	m := mustNew(t, registry)
 	everything(t, m)
 	stages.Must(stages.Must(stages.NewPipeline("Bestände 2", stages.WithObserver(m))).Stage("a/b"))
-	ours := prometheus.NewCounter(prometheus.CounterOpts{Name: "ours_total", Help: "x"})
-	registry.MustRegister(ours)
+	theirs := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "theirs_total", Help: "x"}, []string{"pipeline", "operation"})
+	theirs.WithLabelValues("a", "b").Inc()
+	registry.MustRegister(theirs)
 	g := &gateway{answers: []func() (*http.Response, error){status(http.StatusAccepted)}}
 	p, err := metrics.NewPusher("https://user:secret@gateway/prefix/", "nightly", registry, metrics.WithHTTPClient(&http.Client{Transport: g}),
 		metrics.WithGrouping("team", "old"), metrics.WithGrouping("team", "a/b"), metrics.WithGrouping("empty", ""))
@@ -111,7 +114,7 @@ func TestPusher_Groups(t *testing.T) {
 	}
 	slices.Sort(got[1:])
 	want := []string{
-		"", "/collection/orders", "/destination/orders", "/destination/orders.raw/carrier/kafka", "/destination/orders/carrier/mongodb",
+		"", "/collection/orders", "/destination/orders", "/destination/orders.raw/carrier/kafka", "/destination/orders/carrier/mongodb", "/reason/negative",
 		"/pipeline/orders/stage/load", "/pipeline@base64/QmVzdMOkbmRlIDI/stage@base64/YS9i",
 		"/topic/orders.raw", "/topic/orders.raw/direction/in", "/topic/orders.raw/direction/out", "/topic/orders.raw/operation/send",
 		"/destination/orders.raw",
@@ -120,7 +123,12 @@ func TestPusher_Groups(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("groups (-want +got)\n%s", diff)
 	}
-	for name, want := range map[string]int{"etl_rows_read_total": 1, "etl_processing_seconds": 4, "ours_total": 1, "etl_memory_bytes": 1, "etl_kafka_lag_messages": 0, "etl_kafka_last_fetch_timestamp_seconds": 0} {
+	// Whatever else of ours is in the group of the job, another program erases.
+	base := g.groups[g.requests[0].URL.Path]
+	if diff := cmp.Diff([]string{"etl_memory_bytes", "etl_telemetry_label_overflow_total", "theirs_total"}, base); diff != "" {
+		t.Errorf("metrics of the job (-want +got)\n%s", diff)
+	}
+	for name, want := range map[string]int{"etl_rows_read_total": 1, "etl_processing_seconds": 4, "theirs_total": 1, "etl_memory_bytes": 1, "etl_kafka_lag_messages": 0, "etl_kafka_last_fetch_timestamp_seconds": 0} {
 		if got := g.pushed[name]; got != want {
 			t.Errorf("%d series of %s were pushed, want %d", got, name, want)
 		}
@@ -266,27 +274,35 @@ func TestPusher_ProgramsOfOneJob(t *testing.T) {
 		kafkaEvents{m: m, topic: "orders.clean"}.failed("send", "timeout")
 		m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: "orders", Messages: 7})
 		m.Arrived(ctx, observe.Arrival{System: observe.SystemMongoDB, Destination: "orders", Hop: time.Second, EndToEnd: time.Second})
+		m.Dropped(observe.Drop{Reason: observe.DropNoWaybill})
+		kafkaEvents{m: m}.failed("send", "timeout") // Of several topics.
 	})
 	push(func(m *metrics.Metrics) { // Reads orders.clean, in another program.
 		kafkaEvents{m: m, topic: "orders.clean"}.fetched(0, 10, 3, time.Second)
 		kafkaEvents{m: m, topic: "orders.clean"}.failed("poll", "eof")
 		m.Processed(ctx, observe.Process{System: observe.SystemMongoDB, Destination: "customers", Messages: 3})
 		m.Arrived(ctx, observe.Arrival{System: observe.SystemKafka, Destination: "orders.clean", Hop: time.Second, EndToEnd: time.Second})
+		m.Dropped(observe.Drop{Reason: observe.DropSkew})
+		kafkaEvents{m: m}.failed("poll", "eof")
 	})
-	got := g.series(t, "etl_kafka_messages", "etl_kafka_errors", "etl_kafka_lag", "etl_kafka_last", "etl_mongodb_documents", "etl_hop", "etl_end_to_end")
+	got := g.series(t, "etl_kafka_messages", "etl_kafka_errors", "etl_kafka_lag", "etl_kafka_last", "etl_mongodb_documents", "etl_hop", "etl_end_to_end", "etl_telemetry_dropped")
 	if diff := cmp.Diff([]string{
 		`etl_end_to_end_seconds{destination="orders"} 1`,
 		`etl_end_to_end_seconds{destination="orders.clean"} 1`,
 		`etl_hop_seconds{carrier="kafka",destination="orders.clean"} 1`,
 		`etl_hop_seconds{carrier="mongodb",destination="orders"} 1`,
 		`etl_kafka_errors_total{error_type="eof",operation="poll",topic="orders.clean"} 1`,
+		`etl_kafka_errors_total{error_type="eof",operation="poll"} 1`,
 		`etl_kafka_errors_total{error_type="timeout",operation="send",topic="orders.clean"} 1`,
+		`etl_kafka_errors_total{error_type="timeout",operation="send"} 1`,
 		`etl_kafka_messages_total{direction="in",partition="0",topic="orders.clean"} 1`,
 		`etl_kafka_messages_total{direction="out",partition="0",topic="orders.clean"} 7`,
 		`etl_mongodb_documents_total{collection="customers",outcome="failure"} 0`,
 		`etl_mongodb_documents_total{collection="customers",outcome="success"} 3`,
 		`etl_mongodb_documents_total{collection="orders",outcome="failure"} 0`,
 		`etl_mongodb_documents_total{collection="orders",outcome="success"} 7`,
+		`etl_telemetry_dropped_total{reason="clock_skew"} 1`,
+		`etl_telemetry_dropped_total{reason="no_waybill"} 1`,
 	}, got); diff != "" {
 		t.Errorf("series (-want +got)\n%s", diff)
 	}
@@ -475,8 +491,8 @@ func TestPusher_RefusedGroup(t *testing.T) {
 		if err == nil || strings.Count(err.Error(), "no room") != 2 {
 			t.Errorf("Push = %v, want two refusals", err)
 		}
-		if len(g.requests) != 11+1 || g.requests[1].URL.Path != g.requests[2].URL.Path {
-			t.Errorf("%d requests, want one for each of 11 groups and one again", len(g.requests))
+		if len(g.requests) != 12+1 || g.requests[1].URL.Path != g.requests[2].URL.Path {
+			t.Errorf("%d requests, want one for each of 12 groups and one again", len(g.requests))
 		}
 	})
 }

@@ -116,7 +116,7 @@
 // The status is Error for failure, timeout and panic, with the error type as its
 // description, and Unset otherwise. A panic is recorded as an exception event,
 // unless the tracer provider was created with WithoutPanicRecording: with its type
-// and stack, and with the text of the zero value of its type, which holds no data.
+// and stack, and the text of a zero value or nil pointer, which holds no data.
 // With [WithErrorDescription] the event has that description, and is recorded in
 // any case.
 //

@@ -45,16 +45,12 @@ func storePrices(ctx context.Context, prices []float64) error {
 // A pipeline of two stages whose functions keep their types.
 func Example() {
 	registry := prometheus.NewRegistry()
-	m, err := metrics.New(registry)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	m := stages.Must(metrics.New(registry))
 	orders := stages.Must(stages.NewPipeline("orders", stages.WithObserver(m)))
 	parse := stages.Wrap(stages.Must(orders.Stage("parse")), parsePrice)
 	store := stages.WrapErr(stages.Must(orders.Stage("store")), storePrices)
 
-	err = orders.Run(context.Background(), func(ctx context.Context) error {
+	fmt.Println(orders.Run(context.Background(), func(ctx context.Context) error {
 		var prices []float64
 		for _, row := range []string{"3.20", "", "7.50"} {
 			price, err := parse(ctx, row)
@@ -68,8 +64,7 @@ func Example() {
 			prices = append(prices, price)
 		}
 		return store(ctx, prices)
-	})
-	fmt.Println("error:", err)
+	}))
 
 	families, _ := registry.Gather()
 	for _, family := range families {
@@ -79,7 +74,7 @@ func Example() {
 	}
 	// Output:
 	// rejected: no_price
-	// error: <nil>
+	// <nil>
 	// # HELP etl_rows_processed_total Rows that came out of a stage well.
 	// # TYPE etl_rows_processed_total counter
 	// etl_rows_processed_total{pipeline="orders",source="",stage="parse"} 2

@@ -97,7 +97,7 @@ func TestStage_TextOfAPanic(t *testing.T) {
 		{name: "error", value: errors.New(secret), exception: "*errors.errorString", described: "*errors.errorString"},
 		{name: "wrapped error", value: fmt.Errorf("a: %w", errors.New(secret)), exception: "*fmt.wrapError", described: "*fmt.wrapError"},
 		{name: "error that is not a pointer", value: textError{secret}, exception: "*stages_test.textError", described: "stages_test.textError"},
-		{name: "Stringer", value: stringer{secret}, exception: "stages_test.stringer", described: "stages_test.stringer"},
+		{name: "Stringer", value: stringer{secret}, exception: "*stages_test.stringer", described: "stages_test.stringer"},
 		{name: "slice", value: []string{secret}, exception: "[]string", described: "[]string"},
 		{name: "map", value: map[string]string{"card": secret}, exception: "map[string]string", described: "map[string]string"},
 		{name: "function", value: func() {}, exception: "func()", described: "func()"},
@@ -132,7 +132,7 @@ func TestStage_TextOfAPanic(t *testing.T) {
 	}
 }
 
-// The text of a panic of the runtime is one of a zero value, which would mislead.
+// The text of the zero value of an error of the runtime would mislead.
 func TestStage_PanicOfTheRuntimeHasNoFalseText(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -155,12 +155,11 @@ func endPanicked(span trace.Span, value any) {
 	panic(zeroOf(value))
 }
 
-// zeroOf returns the zero value of the type of value. For an error that is not a
-// pointer it is a nil pointer to the type, because the text of a zero error would
-// mislead.
+// zeroOf returns a value of the type of value without its data: the zero value, or,
+// for a type with methods, which may make a text that misleads, a nil pointer.
 func zeroOf(value any) any {
 	t := reflect.TypeOf(value)
-	if _, isError := value.(error); isError && t.Kind() != reflect.Pointer {
+	if t.Kind() != reflect.Pointer && t.NumMethod() > 0 {
 		t = reflect.PointerTo(t)
 	}
 	return reflect.Zero(t).Interface()
