@@ -317,8 +317,7 @@ func ExampleMetrics_kafka() {
 	for key, value := range sent() {
 		msg.Headers = append(msg.Headers, kafka.Header{Key: key, Value: []byte(value)})
 	}
-	consumer := kafkacarrier.NewConsumer(
-		kafkacarrier.WithPropagation(propagation.WithPropagator(propagation.Default())), kafkacarrier.WithObserver(m))
+	consumer := kafkacarrier.NewConsumer(kafkacarrier.WithObserver(m))
 	_ = consumer.Process(context.Background(), msg, func(context.Context) error { return nil })
 
 	show(registry, "etl_hop_seconds_count", "etl_end_to_end_seconds_count")

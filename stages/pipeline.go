@@ -93,10 +93,11 @@ func (p *Pipeline) Stage(name string, opts ...Option) (*Stage, error) {
 // functions are called.
 //
 // Do not use Run around a consumer that runs for days: its span would end with
-// the process, and the messages handled inside it would continue the trace of
-// the run and only link to the traces of their senders. Without Run, each message
-// continues the trace it came with. Inside Run, the option AsParent of package
-// propagation does the same.
+// the process, and the messages handled inside it would continue the trace of the
+// run and only link to the traces they came with. Without Run, each message
+// continues the trace it came with. Inside Run it does so with
+// kafkacarrier.WithStartOptions(propagation.AsParent()), and likewise with the
+// option of mongocarrier.
 //
 // Run returns the error of fn. What [Stage.Run] promises for errors, panics and
 // nil values applies to Run, too.
