@@ -1,8 +1,8 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package carriers makes OpenTelemetry carriers of the shapes that data has
-// almost everywhere: maps, lists of pairs, and single texts.
+// Package carriers adapts the shapes that data has almost everywhere to
+// OpenTelemetry carriers: maps, lists of pairs, and single texts.
 //
 // # When
 //
@@ -45,8 +45,8 @@
 //	anything else                              a Setter and a Getter          see package propagation
 //
 // A header type with the shape of a map is converted, whatever its name:
-// MultiMap(msg.Header). Never use OpenTelemetry's HeaderCarrier for a header that
-// is not HTTP's: it writes "Traceparent", which readers that keep case do not
+// MultiMap(msg.Header). Do not use OpenTelemetry's HeaderCarrier for a header
+// other than HTTP's: it writes "Traceparent", which readers that keep case do not
 // find.
 //
 // # How
@@ -60,15 +60,18 @@
 // # Guarantees
 //
 //   - The maps and [Pairs] are conversions: they hold no state and cost nothing.
-//   - A carrier changes the map, list variable or text it was made of, and never
+//   - A carrier modifies the map, list variable or text it was made of, and never
 //     memory that a copy of the message shares: the values in a map, the array
 //     of a list and the bytes of a text are replaced, not written to. A map is
-//     the medium itself, so clone one that others hold before injecting.
-//   - Set replaces. What stays under other keys, with its order, is the user's.
-//   - Keys keep their case, except in [FoldedMap] and [FoldedMultiMap].
-//   - Nil carriers hold nothing and take nothing. Nothing panics.
-//   - Any number of goroutines may read one carrier; one that writes must be
-//     alone.
+//     the medium itself, so clone it before injecting if it is shared.
+//   - Set replaces. Other keys and their order are kept.
+//   - Injecting removes what the propagator wrote before, in whatever case, and
+//     writes keys in the case the propagator uses; [FoldedMap] and
+//     [FoldedMultiMap] write lower case.
+//   - Nil carriers are empty, and Set is a no-op. Nothing panics.
+//   - Reading and injecting take time proportional to the size of the carrier.
+//   - Any number of goroutines may read one carrier; writing must not be
+//     concurrent.
 //
 // Each of them passes carriertest.
 //
@@ -76,7 +79,7 @@
 //
 // Media have limits that the shape does not show. Within keeps to a number of
 // keys, all or nothing; propagation.WithMaxBytes keeps to a number of bytes. Data
-// that is stored should carry no baggage that its readers do not need: see
+// that is stored should hold no baggage that its readers do not need: see
 // propagation.WithBaggage.
 //
 // No telemetry is emitted.

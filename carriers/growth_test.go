@@ -27,17 +27,16 @@ func (p openTracing) Inject(ctx context.Context, carrier propagation.TextMapCarr
 }
 
 func (p openTracing) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
-	ctx = p.TraceContext.Extract(ctx, carrier)
+	var members []baggage.Member
 	for _, key := range carrier.Keys() {
-		if name, ok := strings.CutPrefix(strings.ToLower(key), "ot-baggage-"); ok {
+		if name, ok := strings.CutPrefix(strings.ToLower(key), "ot-baggage-"); ok && len(members) < 64 {
 			if m, err := baggage.NewMember(name, carrier.Get(key)); err == nil {
-				if b, err := baggage.FromContext(ctx).SetMember(m); err == nil {
-					ctx = baggage.ContextWithBaggage(ctx, b)
-				}
+				members = append(members, m)
 			}
 		}
 	}
-	return ctx
+	b, _ := baggage.New(members...)
+	return baggage.ContextWithBaggage(p.TraceContext.Extract(ctx, carrier), b)
 }
 
 func (openTracing) Fields() []string {

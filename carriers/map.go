@@ -35,9 +35,7 @@ func (m Map) SetFields(fields propagation.Fields) {
 		return
 	}
 	clearKeys(m, fields)
-	for key, value := range fields.All() {
-		m[key] = value
-	}
+	maps.Insert(m, fields.All())
 }
 
 // Delete removes key.

@@ -1,16 +1,15 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package propagation puts a trace context on any carrier and takes it off
-// again.
+// Package propagation writes a trace context to any carrier and reads it again.
 //
 // # When
 //
 // Use it for a carrier that no package below carriers covers: a header type of
-// your own, a row, a frame of a protocol. Ten lines of [Setter] and [Getter]
-// are a carrier; carriers/carriertest proves them. For Kafka, MongoDB,
-// processes, Kubernetes and job parameters use the ready packages, which are
-// built on this one.
+// your own, a row, a frame of a protocol. A [Setter] and a [Getter] take ten
+// lines; package carriers/carriertest tests them. For Kafka, MongoDB, processes,
+// Kubernetes and job parameters use the packages below carriers, which are built
+// on this one.
 //
 // # How
 //
@@ -19,33 +18,49 @@
 // a parent or a link. [Start] opens the span that handles one or many remotes
 // and decides between parent and link. [InjectTextMap], [ExtractTextMap] and
 // [ReadTextMap] do the same for a carrier that already is an OpenTelemetry
-// [TextMapCarrier].
+// [TextMapCarrier]. [Encode] returns what Inject writes, as [Fields], for a
+// carrier that has better means than to be set key by key.
 //
-// What travels is decided by the propagator: [WithPropagator], else the global
-// one at the time of the call. When the global one was never set, so that it
-// has no fields, [Default] is used: W3C Trace Context, W3C Baggage and the
-// [Waybill], the time the data set out. Nothing is lost in silence.
+// The propagator decides what is written. It is that of [WithPropagator], and
+// then exactly that one, or else the global one at the time of the call. The
+// [Waybill], which records when the data entered the flow, is written with the
+// global propagator even if that has no waybill of its own, once. If the global
+// propagator was never set, so that it has no fields, [Default] is used: W3C
+// Trace Context, W3C Baggage and the waybill.
 //
 // # Guarantees
 //
-//   - Inject never leaves half a context: it clears every field of the
-//     propagator on the carrier, then sets. A carrier that is injected twice
-//     keeps no old tracestate and no old baggage.
-//   - Without a valid span in ctx nothing is written; [WithPolicy] says whether
-//     what is there stays or goes.
-//   - Extract and Read never fail, log or panic on what a carrier holds. A
-//     malformed context leaves ctx as it is, and [Remote.Err] says why.
-//   - A value is written whole or not at all, whatever [WithMaxBytes] says.
+//   - Inject never writes half a context: it removes every field of the
+//     propagator from the carrier, then sets its own. A carrier that is injected
+//     twice keeps no old tracestate and no old baggage.
+//   - If ctx has no valid span, Inject writes no trace context. It writes the
+//     waybill and the allowed baggage of ctx if the carrier holds no trace
+//     context, or by [Replace]. It starts no new waybill: where data enters a
+//     flow without a span, call [ContextWithWaybill].
+//   - Remote keeps everything the propagator extracted, and [Remote.Context] puts
+//     it over the caller's context, of which it keeps the rest.
+//   - Extract and Read never fail, log or panic, whatever a carrier holds. After a
+//     malformed trace context nothing else is read, and [Remote.Err] returns the
+//     reason.
+//   - A value is written whole or not at all, by the order of [Fields.Shrink].
+//   - A propagator or tracer that panics, or returns nil, writes, reads or records
+//     nothing in that call, and does not affect others.
 //   - All functions are safe for concurrent use on different carriers. A nil
-//     ctx is taken as [context.Background], a nil option as its default, and a
-//     nil carrier or accessor as one that holds nothing.
+//     ctx is treated as [context.Background], a nil option as its default, and a
+//     nil carrier or accessor as an empty one.
 //
 // # Limits
 //
-// [Read] keeps the span context, the baggage and the waybill. A propagator that
-// puts other values in a ctx needs [Extract].
-// A traceparent, tracestate, baggage or waybill is handled without allocation
-// beyond what must be kept when the propagator is made of [TraceContext],
-// [Baggage] and [WaybillPropagator] only; any other one is called through one
-// adapter.
+// If a carrier holds trace contexts in several formats, the last propagator that
+// finds one wins, as with OpenTelemetry, unless the carrier has an order: see
+// [Indexer].
+//
+// Of a carrier that other programs filled, propagators of others are offered at
+// most 256 keys, those of known formats first, and values of at most 64 KiB. A
+// tracestate of more than 512 bytes is read but not written. White space around
+// a traceparent or waybill makes it malformed: only HTTP allows it, and there
+// net/http has removed it.
+//
+// Fields of the formats of this package are handled without allocation beyond
+// what must be kept. Any other propagator is called through an adapter.
 package propagation

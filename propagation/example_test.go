@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -370,5 +371,121 @@ func ExampleWaybillPropagator() {
 	p.Inject(sending(), header)
 
 	fmt.Println(propagation.ReadTextMap(header, defaults).Waybill().Hops)
+	// Output: 1
+}
+
+// A batch with one context: it is encoded once and written to each message.
+func ExampleEncode() {
+	fields := propagation.Encode(sending(), traceOnly)
+
+	batch := make([]map[string][]byte, 2)
+	for i := range batch {
+		batch[i] = map[string][]byte{}
+		for pair := range fields.Len() {
+			batch[i][fields.Key(pair)] = fields.AppendValue(nil, pair)
+		}
+	}
+	fmt.Printf("%s\n%s\n", batch[0], batch[1])
+	// Output:
+	// map[traceparent:00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 tracestate:vendor=1]
+	// map[traceparent:00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 tracestate:vendor=1]
+}
+
+func ExampleFields() {
+	fields := propagation.Encode(sending(), traceOnly)
+
+	for key, value := range fields.All() {
+		fmt.Println(key, "=", value)
+	}
+	fmt.Println("removed before:", fields.Cleared())
+	// Output:
+	// traceparent = 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	// tracestate = vendor=1
+	// removed before: [traceparent tracestate]
+}
+
+// What is left out first, as the room gets smaller.
+func ExampleFields_Shrink() {
+	fields := propagation.Encode(sending(), defaults)
+	for fields.Len() > 0 {
+		var keys []string
+		for key := range fields.All() {
+			keys = append(keys, key)
+		}
+		fmt.Println(fields.Size(), keys)
+		fields = fields.Shrink(fields.Size() - 1)
+	}
+	// Output:
+	// 155 [traceparent waybill tracestate baggage]
+	// 128 [traceparent waybill tracestate]
+	// 110 [traceparent waybill]
+	// 66 [traceparent]
+}
+
+// A medium with room for two attributes.
+func ExampleFields_ShrinkFunc() {
+	fields := propagation.Encode(sending(), defaults).ShrinkFunc(func(f propagation.Fields) bool { return f.Len() <= 2 })
+
+	fmt.Println(fields.Key(0), fields.Key(1), fields.IsReduced())
+	// Output: traceparent waybill true
+}
+
+// A carrier that is written at once.
+func ExampleFieldsSetter() {
+	list := []string{"content-type: text/plain", "Traceparent: old"}
+	propagation.Inject[*[]string](sending(), &list, wholeList{}, traceOnly)
+
+	fmt.Println(strings.Join(list, "\n"))
+	// Output:
+	// content-type: text/plain
+	// traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	// tracestate: vendor=1
+}
+
+// wholeList writes a list of lines.
+type wholeList struct{}
+
+func (wholeList) Set(list *[]string, key, value string) { *list = append(*list, key+": "+value) }
+
+func (wholeList) SetFields(list *[]string, fields propagation.Fields) {
+	kept := make([]string, 0, len(*list)+fields.Len())
+	for _, line := range *list {
+		if key, _, _ := strings.Cut(line, ": "); !fields.Clears(key) {
+			kept = append(kept, line)
+		}
+	}
+	for key, value := range fields.All() {
+		kept = append(kept, key+": "+value)
+	}
+	*list = kept
+}
+
+// A message with a new context keeps none in another format.
+func ExampleIsContextKey() {
+	for _, key := range []string{"X-B3-TraceId", "uberctx-tenant", "content-type"} {
+		fmt.Println(key, propagation.IsContextKey(key))
+	}
+	// Output:
+	// X-B3-TraceId true
+	// uberctx-tenant true
+	// content-type false
+}
+
+func ExampleIsUntrusted() {
+	ctx, span := propagation.Start(context.Background(), nil, "webhook", []propagation.Remote{received()}, propagation.WithUntrusted())
+	defer span.End()
+
+	fmt.Println(propagation.IsUntrusted(ctx), propagation.IsUntrusted(context.Background()))
+	// Output: true false
+}
+
+// A message that is written twice before it is sent makes one hop.
+func ExampleRemote_Unsent() {
+	message := otelpropagation.MapCarrier(propagation.Map(sending(), defaults))
+
+	ctx := propagation.ReadTextMap(message, defaults).Unsent().Context(context.Background())
+	propagation.InjectTextMap(ctx, message, defaults)
+
+	fmt.Println(propagation.ReadTextMap(message, defaults).Waybill().Hops)
 	// Output: 1
 }

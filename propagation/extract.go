@@ -37,7 +37,6 @@ func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *confi
 // read makes the zero Remote r what the carrier holds: a whole context or none,
 // so after a malformed trace context nothing else.
 func read[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
-	r.maxAge = cfg.maxAge
 	if cfg.codec.native {
 		readNative(r, carrier, getter, cfg)
 		return
@@ -127,7 +126,7 @@ func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.C
 		if after.IsValid() && (!sameSpan(spanContext(ctx), after) || len(all) > 0 && !sameContext(ctx, next)) {
 			all = note(all, found{keyOf(after), this, c.view.newest})
 		}
-		ctx = next
+		ctx = next //nolint:fatcontext // as deep as there are formats.
 	}
 	c.found = c.found || len(all) > 0
 	c.conflict = c.conflict || len(all) > 1

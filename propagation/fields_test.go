@@ -77,19 +77,26 @@ func TestEncode_WithoutASpan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare := t.Context()
-	inFlow := propagation.ContextWithWaybill(bare, waybill)
-	withBaggage := baggage.ContextWithBaggage(inFlow, baggageOf(t, "user=alice,secret=x"))
+	var none func(testing.TB) context.Context
+	bare := func(t testing.TB) context.Context { t.Helper(); return t.Context() }
+	inFlow := func(t testing.TB) context.Context {
+		t.Helper()
+		return propagation.ContextWithWaybill(t.Context(), waybill)
+	}
+	withBaggage := func(t testing.TB) context.Context {
+		t.Helper()
+		return baggage.ContextWithBaggage(inFlow(t), baggageOf(t, "user=alice,secret=x"))
+	}
 	for _, tt := range []struct {
 		name    string
-		ctx     context.Context
+		ctx     func(testing.TB) context.Context // nil for a nil one.
 		opts    []propagation.Option
 		want    []string
 		empty   bool
 		keeping bool
 	}{
 		{name: "nothing in ctx", ctx: bare, empty: true},
-		{name: "a nil ctx", empty: true},
+		{name: "a nil ctx", ctx: none, empty: true},
 		{name: "nothing in ctx, KeepExisting", ctx: bare, opts: []propagation.Option{propagation.WithPolicy(propagation.KeepExisting)}, empty: true},
 		{name: "nothing in ctx, Replace", ctx: bare, opts: []propagation.Option{propagation.WithPolicy(propagation.Replace)}},
 		{name: "a waybill", ctx: inFlow, want: []string{"waybill"}, keeping: true},
@@ -102,8 +109,12 @@ func TestEncode_WithoutASpan(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			var ctx context.Context
+			if tt.ctx != nil {
+				ctx = tt.ctx(t)
+			}
 			for format, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
-				f := propagation.Encode(tt.ctx, append([]propagation.Option{option}, tt.opts...)...)
+				f := propagation.Encode(ctx, append([]propagation.Option{option}, tt.opts...)...)
 				if got := slices.Sorted(maps.Keys(held(t, f))); !slices.Equal(got, tt.want) {
 					t.Errorf("%s: keys = %q, want %q", format, got, tt.want)
 				}
@@ -143,35 +154,42 @@ func TestEncode_WritesNoHalfContextOfAnotherFormat(t *testing.T) {
 	}
 }
 
+// waybillAndBaggage is a context without a span.
+func waybillAndBaggage(t testing.TB) context.Context {
+	t.Helper()
+	return propagation.ContextWithWaybill(cargo{baggage: "user=alice"}.context(t), remotes["a"].Waybill())
+}
+
 func TestFields_Shrink(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		ctx   context.Context
+		ctx   func(testing.TB) context.Context
 		opts  propagation.Option
-		order [][]string // the keys that are left, step by step.
+		order [][]string // The keys that are left, step by step.
 	}{
-		"native": {full(t), defaults, [][]string{
+		"native": {full, defaults, [][]string{
 			{"baggage", "traceparent", "tracestate", "waybill"}, {"traceparent", "tracestate", "waybill"}, {"traceparent", "waybill"}, {"traceparent"}, nil,
 		}},
-		"not native": {full(t), notNative, [][]string{
+		"not native": {full, notNative, [][]string{
 			{"baggage", "traceparent", "tracestate", "waybill"}, {"traceparent", "tracestate", "waybill"}, {"traceparent", "waybill"}, {"traceparent"}, nil,
 		}},
 		"baggage in keys of its own": {
-			cargo{traceparentText, "a=1", "user=alice,tier=gold"}.context(t), propagation.WithPropagator(openTracing{}),
+			cargo{traceparentText, "a=1", "user=alice,tier=gold"}.context, propagation.WithPropagator(openTracing{}),
 			[][]string{{"ot-baggage-tier", "ot-baggage-user", "traceparent", "tracestate"}, {"traceparent", "tracestate"}, {"traceparent"}, nil},
 		},
 		"without a span": {
-			propagation.ContextWithWaybill(cargo{baggage: "user=alice"}.context(t), remotes["a"].Waybill()), defaults,
+			waybillAndBaggage, defaults,
 			[][]string{{"baggage", "waybill"}, {"waybill"}, nil},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := propagation.Encode(tt.ctx, tt.opts)
+			ctx := tt.ctx(t)
+			f := propagation.Encode(ctx, tt.opts)
 			for step, want := range tt.order {
 				shrunk := f.Shrink(f.Size())
 				steps := 0
-				byFunc := propagation.Encode(tt.ctx, tt.opts).ShrinkFunc(func(propagation.Fields) bool { steps++; return steps > step })
+				byFunc := propagation.Encode(ctx, tt.opts).ShrinkFunc(func(propagation.Fields) bool { steps++; return steps > step })
 				for by, got := range map[string]propagation.Fields{"Shrink": shrunk, "ShrinkFunc": byFunc} {
 					if keys := slices.Sorted(maps.Keys(held(t, got))); !slices.Equal(keys, want) {
 						t.Errorf("%s, step %d: keys = %q, want %q", by, step, keys, want)
@@ -187,7 +205,7 @@ func TestFields_Shrink(t *testing.T) {
 					f = f.Shrink(f.Size() - 1)
 				}
 			}
-			whole := propagation.Encode(tt.ctx, tt.opts)
+			whole := propagation.Encode(ctx, tt.opts)
 			for _, same := range []propagation.Fields{whole.Shrink(0), whole.Shrink(-1), whole.Shrink(whole.Size()), whole.ShrinkFunc(nil)} {
 				if same.Len() != whole.Len() || same.IsReduced() {
 					t.Errorf("without a limit %d of %d pairs are left", same.Len(), whole.Len())

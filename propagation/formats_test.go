@@ -79,51 +79,63 @@ func TestRead_TheNewestFormatWins(t *testing.T) {
 		{"the other", propagation.Compose(propagation.Default(), b3), []string{"b3=" + otherText}, otherText, false, "b3"},
 		{
 			"a newer traceparent", propagation.Compose(propagation.Default(), b3),
-			[]string{"b3=" + otherText, "app=1", "traceparent=" + traceparentText}, traceparentText, true, "",
+			[]string{"b3=" + otherText, "app=1", "traceparent=" + traceparentText},
+			traceparentText, true, "",
 		},
 		{
 			"a newer traceparent, listed last", propagation.Compose(b3, propagation.Default()),
-			[]string{"b3=" + otherText, "traceparent=" + traceparentText}, traceparentText, true, "",
+			[]string{"b3=" + otherText, "traceparent=" + traceparentText},
+			traceparentText, true, "",
 		},
 		{
 			"a newer b3", propagation.Compose(propagation.Default(), b3),
-			[]string{"traceparent=" + traceparentText, "b3=" + otherText}, otherText, true, "b3",
+			[]string{"traceparent=" + traceparentText, "b3=" + otherText},
+			otherText, true, "b3",
 		},
 		{
 			"a newer b3, listed first", propagation.Compose(b3, propagation.Default()),
-			[]string{"traceparent=" + traceparentText, "b3=" + otherText}, otherText, true, "b3",
+			[]string{"traceparent=" + traceparentText, "b3=" + otherText},
+			otherText, true, "b3",
 		},
 		{
 			"three formats, the newest in the middle", propagation.Compose(propagation.Default(), b3, jaeger),
-			[]string{"uber-trace-id=" + third, "traceparent=" + traceparentText, "b3=" + otherText}, otherText, true, "b3",
+			[]string{"uber-trace-id=" + third, "traceparent=" + traceparentText, "b3=" + otherText},
+			otherText, true, "b3",
 		},
 		{
 			"three formats, the newest first", propagation.Compose(propagation.Default(), b3, jaeger),
-			[]string{"uber-trace-id=" + third, "b3=" + otherText, "traceparent=" + traceparentText}, traceparentText, true, "",
+			[]string{"uber-trace-id=" + third, "b3=" + otherText, "traceparent=" + traceparentText},
+			traceparentText, true, "",
 		},
 		{
 			"one context in two formats", propagation.Compose(propagation.Default(), b3),
-			[]string{"traceparent=" + traceparentText, "b3=" + traceparentText}, traceparentText, false, "b3",
+			[]string{"traceparent=" + traceparentText, "b3=" + traceparentText},
+			traceparentText, false, "b3",
 		},
 		{
 			"one context again, newer than another", propagation.Compose(propagation.Default(), jaeger, b3),
-			[]string{"b3=" + otherText, "traceparent=" + traceparentText, "uber-trace-id=" + traceparentText}, traceparentText, true, "",
+			[]string{"b3=" + otherText, "traceparent=" + traceparentText, "uber-trace-id=" + traceparentText},
+			traceparentText, true, "",
 		},
 		{
 			"a newer baggage counts for none", propagation.Compose(propagation.Default(), b3),
-			[]string{"traceparent=" + traceparentText, "b3=" + otherText, "baggage=a=1", "tracestate=x=1", "waybill=" + waybillText}, otherText, true, "b3",
+			[]string{"traceparent=" + traceparentText, "b3=" + otherText, "baggage=a=1", "tracestate=x=1", "waybill=" + waybillText},
+			otherText, true, "b3",
 		},
 		{
 			"a newer value that is malformed", propagation.Compose(propagation.Default(), b3),
-			[]string{"b3=" + otherText, "traceparent=00-"}, otherText, false, "b3",
+			[]string{"b3=" + otherText, "traceparent=00-"},
+			otherText, false, "b3",
 		},
 		{
 			"an older value that is malformed", propagation.Compose(propagation.Default(), b3),
-			[]string{"b3=secret", "traceparent=" + traceparentText}, traceparentText, false, "",
+			[]string{"b3=secret", "traceparent=" + traceparentText},
+			traceparentText, false, "",
 		},
 		{
 			"opaque formats", propagation.Compose(opaque{propagation.TraceContext{}}, b3),
-			[]string{"b3=" + otherText, "traceparent=" + traceparentText}, traceparentText, true, "",
+			[]string{"b3=" + otherText, "traceparent=" + traceparentText},
+			traceparentText, true, "",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -263,7 +275,7 @@ func TestRead_SplitTracestate(t *testing.T) {
 
 // valueContext is a context that cannot be compared.
 type valueContext struct {
-	context.Context
+	context.Context //nolint:containedctx // it is a context.
 
 	values map[any]any
 }
@@ -285,12 +297,12 @@ func TestExtract_IntoAContextThatCannotBeCompared(t *testing.T) {
 			if carrier["x-request-id"] != "" {
 				want = "r-1"
 			}
-			requireRequestID(t, name, got, want)
+			requireRequestID(got, t, name, want)
 			remote := propagation.Read(carrier, textAccessor{}, option)
-			requireRequestID(t, name+", Context", remote.Context(ctx), want)
+			requireRequestID(remote.Context(ctx), t, name+", Context", want)
 			started, span := propagation.Start(remote.Context(ctx), nil, "process", []propagation.Remote{remote}, propagation.WithUntrusted())
 			span.End()
-			requireRequestID(t, name+", untrusted", started, "own")
+			requireRequestID(started, t, name+", untrusted", "own")
 		}
 	}
 }

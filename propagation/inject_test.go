@@ -88,23 +88,21 @@ func stale() text {
 
 func TestInject_WithoutASpan(t *testing.T) {
 	t.Parallel()
-	onlyBaggage := cargo{"", "", "user=alice"}.context(t)
+	nothing, onlyBaggage := cargo{}, cargo{baggage: "user=alice"}
 	old := stale().without("traceparent") // Without a trace context.
 	for _, tt := range []struct {
 		name   string
-		ctx    context.Context
+		ctx    cargo
 		policy propagation.Policy
 		in     text
 		want   text
 	}{
-		{"nothing in ctx, by default", t.Context(), 0, stale(), stale()},
-		{"nothing in ctx, Replace", t.Context(), propagation.Replace, stale(), text{"tenant": "acme"}},
-		{"nothing in ctx, KeepExisting", t.Context(), propagation.KeepExisting, stale(), stale()},
-		{"nothing in ctx, an unknown policy", t.Context(), 99, stale(), stale()},
-		{"nothing in ctx, no trace context on the carrier", t.Context(), 0, old, old},
-		{"nothing in ctx, an empty carrier", t.Context(), 0, text{}, text{}},
-		{"a nil ctx, by default", nil, 0, stale(), stale()},
-		{"a nil ctx, Replace", nil, propagation.Replace, stale(), text{"tenant": "acme"}},
+		{"nothing in ctx, by default", nothing, 0, stale(), stale()},
+		{"nothing in ctx, Replace", nothing, propagation.Replace, stale(), text{"tenant": "acme"}},
+		{"nothing in ctx, KeepExisting", nothing, propagation.KeepExisting, stale(), stale()},
+		{"nothing in ctx, an unknown policy", nothing, 99, stale(), stale()},
+		{"nothing in ctx, no trace context on the carrier", nothing, 0, old, old},
+		{"nothing in ctx, an empty carrier", nothing, 0, text{}, text{}},
 		{"baggage, by default", onlyBaggage, 0, stale(), stale()},
 		{"baggage, Replace", onlyBaggage, propagation.Replace, stale(), text{"tenant": "acme", "baggage": "user=alice"}},
 		{"baggage, KeepExisting", onlyBaggage, propagation.KeepExisting, stale(), stale()},
@@ -113,18 +111,24 @@ func TestInject_WithoutASpan(t *testing.T) {
 		{"baggage, an empty carrier", onlyBaggage, 0, text{}, text{"baggage": "user=alice"}},
 		{
 			"baggage, a malformed trace context on the carrier", onlyBaggage, 0,
-			text{"traceparent": "00-", "waybill": waybillText}, text{"baggage": "user=alice"},
+			text{"traceparent": "00-", "waybill": waybillText},
+			text{"baggage": "user=alice"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for name, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
-				got := inject(tt.ctx, tt.in.without(), textAccessor{}, option, propagation.WithPolicy(tt.policy))
+				got := inject(tt.ctx.context(t), tt.in.without(), textAccessor{}, option, propagation.WithPolicy(tt.policy))
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
 			}
 		})
+	}
+	for policy, want := range map[propagation.Policy]text{0: stale(), propagation.Replace: {"tenant": "acme"}, propagation.KeepExisting: stale()} {
+		if diff := cmp.Diff(want, inject(nil, stale(), textAccessor{}, defaults, propagation.WithPolicy(policy))); diff != "" { //nolint:staticcheck // a nil ctx is documented.
+			t.Errorf("a nil ctx, policy %d (-want +got):\n%s", policy, diff)
+		}
 	}
 	if got := propagation.Map(t.Context(), defaults); got == nil || len(got) != 0 {
 		t.Errorf("Map without a span is %#v, want an empty map", got)

@@ -43,7 +43,7 @@ var withRequestID = map[string]propagation.Option{
 	"opaque":    propagation.WithPropagator(opaque{propagation.Compose(propagation.Default(), requestID{})}),
 }
 
-func requireRequestID(t *testing.T, name string, ctx context.Context, want any) {
+func requireRequestID(ctx context.Context, t *testing.T, name string, want any) {
 	t.Helper()
 	if got := ctx.Value(requestIDKey{}); got != want {
 		t.Errorf("%s: the request id is %v, want %v", name, got, want)
@@ -69,7 +69,7 @@ func TestRemote_KeepsWhatPropagatorsExtract(t *testing.T) {
 			for kind, ctx := range map[string]context.Context{
 				"Context": remote.Context(parent), "Extract": propagation.Extract(parent, carrier, textAccessor{}, option),
 			} {
-				requireRequestID(t, kind, ctx, "r-1")
+				requireRequestID(ctx, t, kind, "r-1")
 				requireBaggage(t, kind, baggage.FromContext(ctx).String(), "user=alice")
 				if sc := trace.SpanContextFromContext(ctx); !sc.Equal(spanContextOf(t, traceparentText, "a=1")) || !sc.IsRemote() {
 					t.Errorf("%s: the span context is %v", kind, sc)
@@ -113,7 +113,7 @@ func TestRemote_ContextKeepsTheValuesOfTheCaller(t *testing.T) {
 			"Context": propagation.Read(tt.carrier, textAccessor{}, option).Context(own),
 			"Extract": propagation.Extract(own, tt.carrier, textAccessor{}, option),
 		} {
-			requireRequestID(t, name+", "+kind, ctx, tt.id)
+			requireRequestID(ctx, t, name+", "+kind, tt.id)
 			requireBaggage(t, name+", "+kind, baggage.FromContext(ctx).String(), tt.baggage)
 			if got := trace.SpanContextFromContext(ctx).TraceID() == spanContextOf(t, otherText, "").TraceID(); got != tt.replaced {
 				t.Errorf("%s, %s: the span is replaced: %t, want %t", name, kind, got, tt.replaced)
@@ -150,7 +150,7 @@ func TestRemote_BaggageRulesApplyBesideOtherValues(t *testing.T) {
 			requireBaggage(t, name+", "+rule+", read", remote.Baggage().String(), tt.read)
 			ctx := remote.Context(ambient)
 			requireBaggage(t, name+", "+rule+", Context", baggage.FromContext(ctx).String(), tt.want)
-			requireRequestID(t, name+", "+rule, ctx, "r-1")
+			requireRequestID(ctx, t, name+", "+rule, "r-1")
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestStart_KeepsWhatPropagatorsExtract(t *testing.T) {
 			ambient := trace.SpanContextFromContext(ctx)
 			started, span := propagation.Start(ctx, tracer, "process", []propagation.Remote{remote}, tt.options...)
 			span.End()
-			requireRequestID(t, "started", started, tt.id)
+			requireRequestID(started, t, "started", tt.id)
 			if name := nameOf(recorder.Ended()[0].Parent(), ambient); name != tt.parent {
 				t.Errorf("the parent is %s, want %s", name, tt.parent)
 			}
@@ -213,50 +213,5 @@ func TestRemote_Unsent(t *testing.T) {
 	}
 	if zero := (propagation.Remote{}).Unsent(); !zero.Waybill().IsZero() || !errors.Is(zero.Err(), propagation.ErrAbsent) {
 		t.Errorf("the zero Remote becomes %v", zero)
-	}
-}
-
-func TestRemote_Latency(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
-	const year = 365 * 24 * time.Hour
-	waybill := func(total, hop time.Duration) text {
-		return text{"waybill": propagation.Waybill{Origin: now.Add(-total), Sent: now.Add(-hop), Hops: 1}.String()}
-	}
-	for _, tt := range []struct {
-		name    string
-		carrier text
-		opts    []propagation.Option
-		want    propagation.Latency
-		err     error
-	}{
-		{name: "none", carrier: text{"traceparent": traceparentText}, err: propagation.ErrAbsent},
-		{name: "malformed", carrier: text{"waybill": "00-"}, err: propagation.ErrAbsent},
-		{name: "usual", carrier: waybill(time.Hour, time.Second), want: propagation.Latency{Hop: time.Second, Total: time.Hour}},
-		{name: "now", carrier: waybill(0, 0)},
-		{name: "as old as may be", carrier: waybill(year, 0), want: propagation.Latency{Total: year}},
-		{name: "too old", carrier: waybill(year+time.Microsecond, 0), err: propagation.ErrImplausible},
-		{name: "sent too long ago", carrier: waybill(0, year+time.Microsecond), err: propagation.ErrImplausible},
-		{name: "of 1970", carrier: text{"waybill": "00-00000000000001-00000000000001-0001"}, err: propagation.ErrImplausible},
-		{name: "a clock ahead", carrier: waybill(-time.Second, -time.Minute), want: propagation.Latency{Skewed: true}},
-		{name: "the sender's clock ahead", carrier: waybill(time.Hour, -time.Minute), want: propagation.Latency{Total: time.Hour, Skewed: true}},
-		{name: "a day ahead", carrier: waybill(0, -24*time.Hour), want: propagation.Latency{Skewed: true}},
-		{name: "more than a day ahead", carrier: waybill(0, -25*time.Hour), err: propagation.ErrImplausible},
-		{name: "of the far future", carrier: text{"waybill": "00-ffffffffffffff-ffffffffffffff-0001"}, err: propagation.ErrImplausible},
-		{name: "older than the option", carrier: waybill(2*time.Hour, 0), opts: []propagation.Option{propagation.WithMaxWaybillAge(time.Hour)}, err: propagation.ErrImplausible},
-		{
-			name: "no limit", carrier: waybill(2*year, year), opts: []propagation.Option{propagation.WithMaxWaybillAge(time.Hour), propagation.WithMaxWaybillAge(0)},
-			want: propagation.Latency{Hop: year, Total: 2 * year},
-		},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			for name, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
-				got, err := propagation.Read(tt.carrier, textAccessor{}, append(tt.opts, option)...).Latency(now)
-				if !errors.Is(err, tt.err) || got != tt.want {
-					t.Errorf("%s: Latency() = %+v, %v, want %+v, %v", name, got, err, tt.want, tt.err)
-				}
-			}
-		})
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// maxLinks is how many links a span keeps by default.
+// maxLinks is the number of links a span keeps by default.
 // https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits
 const maxLinks = 128
 
-// linkCountKey is the attribute that says how many distinct contexts a span of
-// several remotes handles, of which at most 128 are links.
+// linkCountKey is the attribute with the number of distinct contexts that a span
+// of several remotes handles, of which at most 128 are links.
 const linkCountKey = attribute.Key("waybill.link_count")
 
 // StartOption configures how [Start] relates its span to the remotes. If an

@@ -10,7 +10,7 @@ import (
 )
 
 // A traceparent of version 00 is 2 digits of version, 32 of trace id, 16 of
-// span id and 2 of flags, with a dash between.
+// span id and 2 of flags, with a dash between them.
 // https://www.w3.org/TR/trace-context-2/#traceparent-header-field-values
 const (
 	traceparentLen = 55
@@ -86,8 +86,8 @@ func decodeHex[T ~string | ~[]byte](dst []byte, s T, from int) bool {
 	return bad <= 0x0f
 }
 
-// hexDigits holds the value of each lower-case hexadecimal digit, and 0xff for
-// every other byte.
+// hexDigits is the value of each lower-case hexadecimal digit, and 0xff for every
+// other byte.
 var hexDigits = func() (digits [256]byte) { //nolint:gochecknoglobals // constant.
 	for c := range digits {
 		digits[c] = 0xff

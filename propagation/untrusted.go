@@ -26,7 +26,7 @@ func untrusted(ctx context.Context, remotes []Remote, extracted bool) context.Co
 		ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
 	}
 	for i := range remotes {
-		ctx = remotes[i].hiddenIn(ctx)
+		ctx = remotes[i].hiddenIn(ctx) //nolint:fatcontext // only for what is found in it.
 	}
 	if IsUntrusted(ctx) {
 		return ctx

@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// Waybill is the time a flow's data set out and what happened to it since. It
-// travels under the one key "waybill" and makes the latency of a hop and of the
-// whole flow measurable in the process that receives the data, for each record,
-// sampled or not.
+// Waybill records when data entered the flow, when it was last sent, and how
+// many hops it has made. It is written under the one key "waybill" and makes the
+// latency of a hop and of the whole flow measurable in the process that receives
+// the data, for each record, sampled or not.
 //
-// The zero Waybill is that of data that has not travelled yet.
+// The zero Waybill describes data that has not been sent yet.
 type Waybill struct {
 	// Origin is when the data entered the flow. It is set once, by the first
-	// inject, unless a ctx already says it: see [ContextWithWaybill].
+	// injection in a span, or by [ContextWithWaybill].
 	Origin time.Time
-	// Sent is when the data was last put on a carrier.
+	// Sent is when the data was last written to a carrier.
 	Sent time.Time
-	// Hops is how often it was put on one; it stays at 65535 from there on.
+	// Hops is the number of times the data was sent, up to 65535.
 	Hops int
 }
 
 // The text of a waybill has a fixed width, like that of a traceparent: 2 digits
 // of version, 14 of Origin and 14 of Sent, both in microseconds since 1970, and
-// 4 of Hops, all in lower-case hexadecimal, with a dash between.
+// 4 of Hops, all in lower-case hexadecimal, with a dash between them.
 const (
 	waybillLen = 37
 
@@ -40,11 +40,11 @@ const (
 	maxMicros = 1<<56 - 1
 )
 
-// IsZero reports whether w says nothing.
+// IsZero reports whether w is the zero Waybill.
 func (w Waybill) IsZero() bool { return w == Waybill{} }
 
-// String returns the text that travels: 37 bytes, or "" when Origin or Sent is
-// before 1970 or after 4253, as those of the zero Waybill are.
+// String returns the text that is written: 37 bytes, or the empty string if
+// Origin or Sent is before 1970 or after 4253, as in the zero Waybill.
 func (w Waybill) String() string {
 	text, ok := w.appendText(make([]byte, 0, waybillLen))
 	if !ok {
@@ -53,8 +53,8 @@ func (w Waybill) String() string {
 	return string(text)
 }
 
-// ParseWaybill reads the text that travels. Its times are in UTC, in
-// microseconds. The error is a [*MalformedError].
+// ParseWaybill parses the text that [Waybill.String] returns. Times are in UTC,
+// in microseconds. The error is a [*MalformedError].
 func ParseWaybill(s string) (Waybill, error) {
 	w, malformed := parseWaybill(s)
 	if malformed != "" {
@@ -63,7 +63,7 @@ func ParseWaybill(s string) (Waybill, error) {
 	return w, nil
 }
 
-// departed returns the waybill of data that is put on a carrier at now.
+// departed returns the waybill of data that is sent at now.
 func (w Waybill) departed(now time.Time) Waybill {
 	if w.Origin.IsZero() {
 		w.Origin = now
@@ -80,7 +80,7 @@ func (w Waybill) unsent() Waybill {
 	return w
 }
 
-// appendText appends the text of w, or reports that it has none.
+// appendText appends the text of w, or reports false if it has none.
 func (w Waybill) appendText(dst []byte) ([]byte, bool) {
 	origin, sent := w.Origin.UnixMicro(), w.Sent.UnixMicro()
 	if origin <= 0 || origin > maxMicros || sent <= 0 || sent > maxMicros {
@@ -102,8 +102,8 @@ func appendMicros(dst []byte, micros int64) []byte {
 	return hex.AppendEncode(dst, b[1:])
 }
 
-// parseWaybill returns the waybill that s holds, or why it holds none. A later
-// version may add fields after a dash.
+// parseWaybill returns the waybill that s holds, or the reason why s is
+// malformed. A later version may add fields after a dash.
 func parseWaybill[T ~string | ~[]byte](s T) (w Waybill, malformed string) {
 	if len(s) < waybillLen {
 		return w, "shorter than 37 bytes"
@@ -138,8 +138,8 @@ func parseWaybill[T ~string | ~[]byte](s T) (w Waybill, malformed string) {
 	return w, ""
 }
 
-// waybillContext carries a waybill. Being a context of its own, it is one
-// allocation where a value in a context would be two.
+// waybillContext is a context with a waybill. It is one allocation where a value
+// in a context would be two.
 type waybillContext struct {
 	context.Context //nolint:containedctx // it is a context.
 
@@ -155,14 +155,14 @@ func (c *waybillContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// ContextWithWaybill returns a ctx that carries w, so that the next inject
-// continues it. Use it where data enters the flow with a time of its own:
-// Waybill{Origin: eventTime}.
+// ContextWithWaybill returns a copy of ctx with w, which the next injection
+// continues. Use it where data enters the flow with a time of its own,
+// Waybill{Origin: eventTime}, or without a span, Waybill{Origin: time.Now()}.
 func ContextWithWaybill(ctx context.Context, w Waybill) context.Context {
 	return &waybillContext{Context: orBackground(ctx), waybill: w}
 }
 
-// WaybillFromContext returns the waybill that ctx carries, or the zero one.
+// WaybillFromContext returns the waybill of ctx, or the zero Waybill.
 func WaybillFromContext(ctx context.Context) Waybill {
 	if ctx == nil {
 		return Waybill{}
@@ -173,16 +173,17 @@ func WaybillFromContext(ctx context.Context) Waybill {
 	return Waybill{}
 }
 
-// WaybillPropagator carries the [Waybill] as a [TextMapPropagator], so that it
-// composes with everyone else's instrumentation, HTTP included.
+// WaybillPropagator is the [TextMapPropagator] of the [Waybill]. It composes with
+// other instrumentation, that of HTTP included.
 //
-// Used directly, it injects when ctx has a valid span or a waybill. Malformed
-// values are ignored. The zero value is ready, and safe for concurrent use.
+// It injects a waybill if ctx has a valid span or a waybill. Malformed values are
+// ignored. The zero value is ready to use. WaybillPropagator is safe for
+// concurrent use.
 type WaybillPropagator struct{}
 
 var _ TextMapPropagator = WaybillPropagator{}
 
-// Inject sets the waybill that data leaving now travels with.
+// Inject sets the waybill of data that is sent now.
 func (WaybillPropagator) Inject(ctx context.Context, carrier TextMapCarrier) {
 	w := WaybillFromContext(ctx)
 	if w.IsZero() && !spanContext(ctx).IsValid() {
@@ -193,7 +194,8 @@ func (WaybillPropagator) Inject(ctx context.Context, carrier TextMapCarrier) {
 	}
 }
 
-// Extract returns a ctx with the waybill of carrier, or ctx if it holds none.
+// Extract returns a copy of ctx with the waybill of carrier, or ctx if it holds
+// none.
 func (WaybillPropagator) Extract(ctx context.Context, carrier TextMapCarrier) context.Context {
 	w, malformed := parseWaybill(carrier.Get(keyWaybill))
 	if malformed != "" {
@@ -202,5 +204,5 @@ func (WaybillPropagator) Extract(ctx context.Context, carrier TextMapCarrier) co
 	return ContextWithWaybill(ctx, w)
 }
 
-// Fields returns the one key a waybill travels under.
+// Fields returns the one key of a waybill.
 func (WaybillPropagator) Fields() []string { return []string{keyWaybill} }

@@ -259,9 +259,7 @@ func (m clearsLate) SetFields(fields propagation.Fields) {
 	if fields.Len() > 0 {
 		maps.DeleteFunc(m.MapCarrier, func(key, _ string) bool { return fields.Clears(key) })
 	}
-	for key, value := range fields.All() {
-		m.MapCarrier[key] = value
-	}
+	maps.Insert(m.MapCarrier, fields.All())
 }
 
 // editsValues writes to the values that it holds.

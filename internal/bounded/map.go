@@ -1,8 +1,8 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bounded holds sets that stop growing: what keeps a label that users
-// fill from becoming a leak.
+// Package bounded holds maps that stop growing, so that a label whose values come
+// from users does not become a leak.
 package bounded
 
 import (
@@ -11,19 +11,18 @@ import (
 	"sync/atomic"
 )
 
-// Map is a [Table] with keys of text.
+// Map is a [Table] with strings as keys.
 type Map[V any] = Table[string, V]
 
-// NewMap makes an empty Map that holds at most limit keys and makes their
-// values with create, which runs under a lock.
+// NewMap returns an empty Map of at most limit keys. It calls create, under a
+// lock, for the value of each.
 func NewMap[V any](limit int, create func(key string) V) *Map[V] { return NewTable(limit, create) }
 
-// Table makes one value for each of the first keys it sees, up to a limit, and
-// keeps them for good.
+// Table keeps one value for each of the first keys it is asked for, up to a
+// limit, and never removes one.
 //
-// Looking up a key it holds, or any key once it is full, takes no lock and
-// allocates nothing. It is safe for concurrent use and never holds more than
-// the limit, whatever arrives at once. It must not be copied.
+// Looking up a key that it holds, or any key once it is full, takes no lock and
+// allocates nothing. Table is safe for concurrent use and must not be copied.
 type Table[K comparable, V any] struct {
 	limit  int
 	create func(key K) V
@@ -32,16 +31,16 @@ type Table[K comparable, V any] struct {
 	values  atomic.Pointer[map[K]V] // Replaced as a whole; never written to.
 }
 
-// NewTable makes an empty Table that holds at most limit keys and makes their
-// values with create, which runs under a lock.
+// NewTable returns an empty Table of at most limit keys. It calls create, under a
+// lock, for the value of each.
 func NewTable[K comparable, V any](limit int, create func(key K) V) *Table[K, V] {
 	m := &Table[K, V]{limit: limit, create: create}
 	m.values.Store(&map[K]V{})
 	return m
 }
 
-// Get returns the value of key, made now if key is new.
-// It reports false, and returns the zero value, if key is new and m is full.
+// Get returns the value of key, which it creates if key is new. It returns the
+// zero value and false if key is new and m is full.
 func (m *Table[K, V]) Get(key K) (V, bool) {
 	values := *m.values.Load()
 	if value, ok := values[key]; ok || len(values) >= m.limit {
