@@ -489,3 +489,22 @@ func ExampleRemote_Unsent() {
 	fmt.Println(propagation.ReadTextMap(message, defaults).Waybill().Hops)
 	// Output: 1
 }
+
+// Data that has been under way for a minute, a second of it since it was sent.
+func ExampleRemote_Latency() {
+	now := time.Date(2024, 5, 17, 9, 30, 0, 0, time.UTC)
+	w := propagation.Waybill{Origin: now.Add(-time.Minute), Sent: now.Add(-time.Second), Hops: 3}
+	message := otelpropagation.MapCarrier{"waybill": w.String()}
+
+	latency, err := propagation.ReadTextMap(message, defaults).Latency(now)
+	fmt.Println(latency.Hop, latency.Total, err)
+	// Output: 1s 1m0s <nil>
+}
+
+func ExampleWithMaxWaybillAge() {
+	message := otelpropagation.MapCarrier{"waybill": "00-00000000000001-00000000000001-0001"} // Of 1970.
+
+	_, err := propagation.ReadTextMap(message, defaults, propagation.WithMaxWaybillAge(30*24*time.Hour)).Latency(time.Now())
+	fmt.Println(err)
+	// Output: the waybill holds a time that is not plausible
+}

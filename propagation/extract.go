@@ -37,6 +37,7 @@ func extract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *confi
 // read makes the zero Remote r what the carrier holds: a whole context or none,
 // so after a malformed trace context nothing else.
 func read[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
+	r.maxAge = cfg.maxAge
 	if cfg.codec.native {
 		readNative(r, carrier, getter, cfg)
 		return

@@ -5,6 +5,7 @@ package propagation
 
 import (
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/baggage"
 )
@@ -19,6 +20,7 @@ type config struct {
 	codec    *codec
 	policy   Policy
 	maxBytes int
+	maxAge   time.Duration // of a waybill; 0 means the default.
 	baggage  baggageRule
 }
 
@@ -107,6 +109,20 @@ func WithoutBaggage() Option { return baggageOption{restricted: true} }
 type baggageOption baggageRule
 
 func (o baggageOption) apply(cfg config) config { cfg.baggage = baggageRule(o); return cfg }
+
+// WithMaxWaybillAge sets how old the data of a waybill may be for
+// [Remote.Latency] to believe it. The default is 365 days; a value of 0 or less
+// means no limit.
+func WithMaxWaybillAge(d time.Duration) Option {
+	if d <= 0 {
+		d = noMaxAge
+	}
+	return maxAgeOption(d)
+}
+
+type maxAgeOption time.Duration
+
+func (o maxAgeOption) apply(cfg config) config { cfg.maxAge = time.Duration(o); return cfg }
 
 // baggageRule selects members of a baggage: all, unless it is restricted.
 type baggageRule struct {

@@ -7,14 +7,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// ErrAbsent is returned when a carrier holds no trace context.
+// ErrAbsent is returned when a carrier holds no trace context, or no waybill.
 var ErrAbsent = errors.New("the carrier holds no trace context")
+
+// ErrImplausible is returned when a waybill holds a time that is not believed.
+var ErrImplausible = errors.New("the waybill holds a time that is not plausible")
 
 // MalformedError reports a value that is not a valid trace context, or not a
 // valid waybill.
@@ -40,6 +44,7 @@ type Remote struct {
 	waybill     Waybill
 	err         error
 	conflict    bool
+	maxAge      time.Duration // of the waybill; 0 means the default.
 
 	// extracted is all that foreign propagators extracted, and nil if there is
 	// none.
@@ -65,6 +70,13 @@ func (r Remote) Err() error {
 		return ErrAbsent
 	}
 	return r.err
+}
+
+// IsEmpty reports whether there is nothing to continue: the carrier held neither
+// a span context nor baggage, a waybill or another value, or a malformed trace
+// context.
+func (r Remote) IsEmpty() bool {
+	return r.extracted == nil && r.waybill.IsZero() && !r.spanContext.IsValid() && r.baggage.Len() == 0
 }
 
 // Conflict reports whether the carrier held different trace contexts in several
@@ -132,6 +144,40 @@ func (r Remote) Unsent() Remote {
 	return r
 }
 
+// Latency is how long data took until it was received.
+type Latency struct {
+	Hop   time.Duration // since it was last sent.
+	Total time.Duration // since it entered the flow.
+	// Skewed reports whether a time is ahead of the receiver's clock; its
+	// duration is then 0.
+	Skewed bool
+}
+
+const (
+	defaultMaxAge = 365 * 24 * time.Hour
+	noMaxAge      = time.Duration(1<<63 - 1)
+	maxSkew       = 24 * time.Hour
+)
+
+// Latency returns how long data that is received at now took. The error is
+// [ErrAbsent] if the carrier held no waybill. It is [ErrImplausible] if data
+// entered the flow longer ago than [WithMaxWaybillAge], or a time is more than a
+// day ahead: a single such value would move an average far.
+func (r Remote) Latency(now time.Time) (Latency, error) {
+	if r.waybill.IsZero() {
+		return Latency{}, ErrAbsent
+	}
+	maxAge := r.maxAge
+	if maxAge == 0 {
+		maxAge = defaultMaxAge
+	}
+	hop, total := now.Sub(r.waybill.Sent), now.Sub(r.waybill.Origin)
+	if maxAge != noMaxAge && max(hop, total) > maxAge || min(hop, total) < -maxSkew {
+		return Latency{}, ErrImplausible
+	}
+	return Latency{Hop: max(hop, 0), Total: max(total, 0), Skewed: min(hop, total) < 0}, nil
+}
+
 // extraction is what propagators extracted from one carrier, in a context of
 // their own. Its address identifies it.
 type extraction struct {
@@ -155,11 +201,4 @@ func (c *extractedContext) Value(key any) any {
 		return value
 	}
 	return c.Context.Value(key)
-}
-
-// IsEmpty reports whether there is nothing to continue: the carrier held neither
-// a span context nor baggage, a waybill or anything else that is extracted, or a
-// malformed trace context.
-func (r Remote) IsEmpty() bool {
-	return r.extracted == nil && r.waybill.IsZero() && !r.spanContext.IsValid() && r.baggage.Len() == 0
 }

@@ -215,3 +215,74 @@ func TestRemote_Unsent(t *testing.T) {
 		t.Errorf("the zero Remote becomes %v", zero)
 	}
 }
+
+func TestRemote_Latency(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
+	const year = 365 * 24 * time.Hour
+	waybill := func(total, hop time.Duration) text {
+		return text{"waybill": propagation.Waybill{Origin: now.Add(-total), Sent: now.Add(-hop), Hops: 1}.String()}
+	}
+	for _, tt := range []struct {
+		name    string
+		carrier text
+		opts    []propagation.Option
+		want    propagation.Latency
+		err     error
+	}{
+		{name: "none", carrier: text{"traceparent": traceparentText}, err: propagation.ErrAbsent},
+		{name: "malformed", carrier: text{"waybill": "00-"}, err: propagation.ErrAbsent},
+		{name: "usual", carrier: waybill(time.Hour, time.Second), want: propagation.Latency{Hop: time.Second, Total: time.Hour}},
+		{name: "now", carrier: waybill(0, 0)},
+		{name: "as old as may be", carrier: waybill(year, 0), want: propagation.Latency{Total: year}},
+		{name: "too old", carrier: waybill(year+time.Microsecond, 0), err: propagation.ErrImplausible},
+		{name: "sent too long ago", carrier: waybill(0, year+time.Microsecond), err: propagation.ErrImplausible},
+		{name: "of 1970", carrier: text{"waybill": "00-00000000000001-00000000000001-0001"}, err: propagation.ErrImplausible},
+		{name: "a clock ahead", carrier: waybill(-time.Second, -time.Minute), want: propagation.Latency{Skewed: true}},
+		{name: "the sender's clock ahead", carrier: waybill(time.Hour, -time.Minute), want: propagation.Latency{Total: time.Hour, Skewed: true}},
+		{name: "a day ahead", carrier: waybill(0, -24*time.Hour), want: propagation.Latency{Skewed: true}},
+		{name: "more than a day ahead", carrier: waybill(0, -25*time.Hour), err: propagation.ErrImplausible},
+		{name: "of the far future", carrier: text{"waybill": "00-ffffffffffffff-ffffffffffffff-0001"}, err: propagation.ErrImplausible},
+		{name: "older than the option", carrier: waybill(2*time.Hour, 0), opts: []propagation.Option{propagation.WithMaxWaybillAge(time.Hour)}, err: propagation.ErrImplausible},
+		{
+			name: "no limit", carrier: waybill(2*year, year), opts: []propagation.Option{propagation.WithMaxWaybillAge(time.Hour), propagation.WithMaxWaybillAge(0)},
+			want: propagation.Latency{Hop: year, Total: 2 * year},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for name, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
+				got, err := propagation.Read(tt.carrier, textAccessor{}, append(tt.opts, option)...).Latency(now)
+				if !errors.Is(err, tt.err) || got != tt.want {
+					t.Errorf("%s: Latency() = %+v, %v, want %+v, %v", name, got, err, tt.want, tt.err)
+				}
+			}
+		})
+	}
+}
+
+func TestRemote_IsEmpty(t *testing.T) {
+	t.Parallel()
+	option := withRequestID["composite"]
+	for name, tt := range map[string]struct {
+		carrier text
+		want    bool
+	}{
+		"nothing":              {nil, true},
+		"other keys":           {text{"tenant": "acme"}, true},
+		"malformed":            {text{"traceparent": "00-", "x-request-id": "r-1"}, true},
+		"a trace context":      {text{"traceparent": traceparentText}, false},
+		"baggage":              {text{"baggage": "a=1"}, false},
+		"a waybill":            {text{"waybill": waybillText}, false},
+		"a value of a user's":  {text{"x-request-id": "r-1"}, false},
+		"a tracestate by self": {text{"tracestate": "a=1"}, true},
+	} {
+		remote := propagation.Read(tt.carrier, textAccessor{}, option)
+		if got := remote.IsEmpty(); got != tt.want {
+			t.Errorf("%s: IsEmpty() = %t, want %t", name, got, tt.want)
+		}
+		if ctx := t.Context(); (remote.Context(ctx) == ctx) != tt.want {
+			t.Errorf("%s: Context changed ctx: %t, want %t", name, tt.want, !tt.want)
+		}
+	}
+}
