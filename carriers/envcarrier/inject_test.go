@@ -90,7 +90,8 @@ func TestInject(t *testing.T) {
 			[]string{"PATH=/bin", "HOME=/root", "traceparent=kept", "WAYBILL=fixed"},
 		},
 		"without a span an inherited context keeps its own waybill": {
-			propagation.ContextWithWaybill(t.Context(), sentWaybill), []string{"TRACEPARENT=" + traceparent, "WAYBILL=old"},
+			propagation.ContextWithWaybill(t.Context(), sentWaybill),
+			[]string{"TRACEPARENT=" + traceparent, "WAYBILL=old"},
 			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(fixedWaybill{})), envcarrier.WithPassThrough()},
 			[]string{"TRACEPARENT=" + traceparent, "WAYBILL=old"},
 		},
@@ -104,7 +105,8 @@ func TestInject(t *testing.T) {
 			span, []string{"OT_BAGGAGE_USER=42"}, nil, []string{"OT_BAGGAGE_USER=42", "TRACEPARENT=" + traceparent},
 		},
 		"a value that no process can be started with is left out": {
-			span, []string{"OT_TRACER_TRACEID=1"},
+			span,
+			[]string{"OT_TRACER_TRACEID=1"},
 			[]envcarrier.Option{envcarrier.WithPropagation(propagation.WithPropagator(openTracing{value: "a\x00b"}))},
 			[]string{},
 		},

@@ -119,8 +119,8 @@ type pair struct{ key, value string }
 func encode(ctx context.Context, cfg config, safe func(key, value string) (string, bool)) encoded {
 	all := propagation.Encode(ctx, cfg.propagation...)
 	e := encoded{Fields: all}
-	for key, value := range all.All() {
-		value, ok := safe(key, value)
+	for key, original := range all.All() {
+		value, ok := safe(key, original)
 		if !ok {
 			e.Fields = e.Without(key)
 			continue

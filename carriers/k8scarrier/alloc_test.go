@@ -21,7 +21,7 @@ func TestAllocations(t *testing.T) {
 	for i := range env {
 		env[i] = literal("NAME_"+strconv.Itoa(i), "value")
 	}
-	with := k8scarrier.WithPropagator(propagation.Default())
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))
 	full := k8scarrier.InjectEnv(ctx, env, with)
 	for what, test := range map[string]struct {
 		limit float64

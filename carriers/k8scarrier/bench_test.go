@@ -36,7 +36,7 @@ func BenchmarkInjectEnv(b *testing.B) {
 		}
 	})
 	b.Run("Instrumented", func(b *testing.B) {
-		opt := k8scarrier.WithPropagator(propagation.TraceContext{})
+		opt := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 		b.ReportAllocs()
 		for b.Loop() {
 			k8scarrier.InjectEnv(ctx, env, opt)
@@ -46,7 +46,7 @@ func BenchmarkInjectEnv(b *testing.B) {
 
 func BenchmarkInjectPodTemplate(b *testing.B) {
 	ctx := spanContext(b)
-	opt := k8scarrier.WithPropagator(propagation.TraceContext{})
+	opt := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 	injected := template()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -58,7 +58,7 @@ func BenchmarkInjectPodTemplate(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	env := []corev1.EnvVar{literal("A", "1"), literal("B", "2"), literal("TRACEPARENT", traceparent)}
-	opt := k8scarrier.WithPropagator(propagation.TraceContext{})
+	opt := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 	b.ReportAllocs()
 	for b.Loop() {
 		k8scarrier.Read(env, opt)
@@ -91,6 +91,31 @@ func BenchmarkKeys_Growth(b *testing.B) {
 			b.SetBytes(int64(size))
 			for b.Loop() {
 				k8scarrier.EnvSetter{}.Keys(&env)
+			}
+		})
+	}
+}
+
+// Time grows in proportion to the annotations of an object, also if each of them
+// holds a context.
+func BenchmarkInjectPodTemplate_Growth(b *testing.B) {
+	ctx := spanContext(b)
+	opt := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
+	for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
+		hostile := template()
+		hostile.Annotations = map[string]string{}
+		for i := range size / 64 {
+			hostile.Annotations["example-"+strconv.Itoa(i)+"/traceparent"] = otherTraceparent
+		}
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			for b.Loop() {
+				b.StopTimer()
+				injected := hostile.DeepCopy()
+				b.StartTimer()
+				if err := k8scarrier.InjectPodTemplate(ctx, injected, opt); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

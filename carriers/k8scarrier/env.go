@@ -4,158 +4,30 @@
 package k8scarrier
 
 import (
-	"context"
-	"maps"
 	"slices"
+	"strings"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/waybill-go/waybill/propagation"
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
 
-// InjectEnv returns a copy of env, the environment of a container, with the
-// trace context of ctx in place of any that env holds.
-//
-// A variable that is there keeps its place, without its duplicates and without
-// its ValueFrom; a new one comes first, in order of the names, so that others
-// may refer to it. Each $ of a value is doubled, as kubelet halves it. Without a
-// valid span in ctx the copy is equal to env. The result shares no entry with
-// env, but what entries of the caller's point to.
-//
-// For a container with EnvFrom use [InjectPodTemplate], which masks what may
-// come from there.
-func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev1.EnvVar {
-	cfg := newConfig(opts)
-	cfg.annotations = false
-	p := pack(ctx, cfg)
-	if p.decideEnv(env, cfg) != write { //nolint:contextcheck // what is there is read without one.
-		return slices.Clone(env)
-	}
-	return merge(env, p.literals(env, nil))
-}
+// variables holds, by their names, the variables that are to stand in an
+// environment. Nil removes a variable.
+type variables map[string]*corev1.EnvVar
 
-// Extract returns ctx with the trace context that env holds in literal values,
-// or ctx itself if there is none or it is malformed. It is for a controller or
-// a test; a process reads its own environment with carriers/envcarrier.
-func Extract(ctx context.Context, env []corev1.EnvVar, opts ...Option) context.Context {
-	cfg := newConfig(opts)
-	return propagation.Extract(ctx, env, propagation.Getter[[]corev1.EnvVar](reader{}), cfg.forward[:]...)
-}
-
-// Read returns the trace context that env holds in literal values, with every $
-// as the process gets it.
-func Read(env []corev1.EnvVar, opts ...Option) propagation.Remote {
-	cfg := newConfig(opts)
-	return propagation.Read(env, propagation.Getter[[]corev1.EnvVar](reader{}), cfg.forward[:]...)
-}
-
-// reader reads an environment.
-type reader struct{}
-
-func (reader) Get(env []corev1.EnvVar, key string) string { return valueOf(env, envName(key)) }
-
-func (reader) Keys(env []corev1.EnvVar) []string {
-	var keys []string
-	seen := make(map[string]bool, len(env))
-	for _, entry := range env {
-		if entry.Name != "" && !seen[entry.Name] && envName(entry.Name) == entry.Name {
-			seen[entry.Name] = true
-			keys = append(keys, entry.Name)
-		}
-	}
-	return keys
-}
-
-// decision is what becomes of one environment.
-type decision int
-
-const (
-	write decision = iota
-	keep
-	conflict
-	nothing
-)
-
-// decide applies the policy to what is there: the value of each field, and
-// whether one comes from elsewhere.
-func (p *parcel) decide(held func(key string) string, elsewhere bool, cfg config) decision {
-	switch {
-	case p.empty() && cfg.policy == propagation.Replace:
-		return write
-	case p.empty():
-		return nothing
-	case cfg.policy == propagation.KeepExisting && (elsewhere || p.valid(held, cfg)):
-		return keep
-	case cfg.conflictFails && cfg.policy != propagation.Replace && (elsewhere || p.holdsAny(held) && !p.same(held)):
-		return conflict
-	default:
-		return write
-	}
-}
-
-// decideEnv applies the policy to env.
-func (p *parcel) decideEnv(env []corev1.EnvVar, cfg config) decision {
-	return p.decide(func(key string) string { return valueOf(env, envName(key)) }, p.elsewhere(env, cfg), cfg)
-}
-
-// elsewhere reports whether the value of a field comes from elsewhere, and not
-// from our annotations.
-func (p *parcel) elsewhere(env []corev1.EnvVar, cfg config) bool {
-	return slices.ContainsFunc(p.fields, func(field string) bool {
-		entry := lastOf(env, envName(field))
-		return entry != nil && entry.ValueFrom != nil && field != keyBaggage && !cfg.refers(entry, field)
-	})
-}
-
-// holdsAny reports whether a field but baggage has a value.
-func (p *parcel) holdsAny(held func(key string) string) bool {
-	return slices.ContainsFunc(p.fields, func(field string) bool { return field != keyBaggage && held(field) != "" })
-}
-
-// valid reports whether what is there is a valid context.
-func (*parcel) valid(held func(key string) string, cfg config) bool {
-	getter := propagation.GetterFunc[struct{}](func(_ struct{}, key string) string { return held(key) })
-	return propagation.Read(struct{}{}, propagation.Getter[struct{}](getter), cfg.forward[:]...).SpanContext().IsValid()
-}
-
-// literals returns the entries of p for env. A field without a value is
-// removed, or set to "" where envFrom could bring one.
-func (p *parcel) literals(env []corev1.EnvVar, envFrom []corev1.EnvFromSource) entries {
-	waybill := p.sentAs(func(key string) string { return valueOf(env, envName(key)) })
-	out := entries{}
-	for _, field := range p.fields {
-		name := envName(field)
-		value, ok := p.values[field]
-		if ok && field == keyWaybill {
-			value = waybill
-		}
-		if ok || len(envFrom) > 0 {
-			out[name] = literal(name, value)
-		} else {
-			out[name] = nil
-		}
-	}
-	return out
-}
-
-// literal returns a variable that a process gets value in.
-func literal(name, value string) *corev1.EnvVar {
-	return &corev1.EnvVar{Name: name, Value: escape(value)}
-}
-
-// entries holds by its name what is to stand in an environment; nil is none.
-type entries map[string]*corev1.EnvVar
-
-// merge returns a copy of env with the entries in it: each once, where its name
-// first was, or else at the front in order of the names.
-func merge(env []corev1.EnvVar, set entries) []corev1.EnvVar {
+// merge returns a copy of env with set in it. Each variable is there once, at the
+// place of its first entry, or else at the front, sorted by name.
+func merge(env []corev1.EnvVar, set variables) []corev1.EnvVar {
 	out := make([]corev1.EnvVar, 0, len(env)+len(set))
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		if set[name] != nil && lastOf(env, name) == nil {
-			out = append(out, *set[name])
+	for name, ours := range set {
+		if ours != nil && lastOf(env, name) == nil {
+			out = append(out, *ours)
 		}
 	}
-	placed := map[string]bool{}
+	slices.SortFunc(out, func(a, b corev1.EnvVar) int { return strings.Compare(a.Name, b.Name) })
+	var placed map[string]bool
 	for _, entry := range env {
 		ours, known := set[entry.Name]
 		switch {
@@ -163,6 +35,9 @@ func merge(env []corev1.EnvVar, set entries) []corev1.EnvVar {
 			out = append(out, entry)
 		case ours != nil && !placed[entry.Name]:
 			out = append(out, *ours)
+			if placed == nil {
+				placed = make(map[string]bool, len(set))
+			}
 			placed[entry.Name] = true
 		}
 	}
@@ -172,7 +47,43 @@ func merge(env []corev1.EnvVar, set entries) []corev1.EnvVar {
 	return out
 }
 
-// lastOf returns the entry that counts of those called name, or nil.
+// literal returns a variable with a value that kubelet does not expand.
+func literal(name, value string) *corev1.EnvVar {
+	return &corev1.EnvVar{Name: name, Value: escape(value)}
+}
+
+// fieldRef returns a variable with the value of a field of the pod. The version
+// is the one that the API server sets by default.
+func fieldRef(name, path string) *corev1.EnvVar {
+	return &corev1.EnvVar{
+		Name:      name,
+		ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}},
+	}
+}
+
+func annotationPath(key string) string { return "metadata.annotations['" + key + "']" }
+func labelPath(key string) string      { return "metadata.labels['" + key + "']" }
+
+// jobInfo returns the variables of [WithJobInfo]. A label or an annotation that a
+// pod does not have gives an empty value.
+// https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
+func jobInfo() variables {
+	set := variables{}
+	for name, path := range map[string]string{
+		"WAYBILL_JOB_NAME":      labelPath(batchv1.JobNameLabel),
+		"WAYBILL_JOB_UID":       labelPath(batchv1.ControllerUidLabel),
+		"WAYBILL_JOB_FAILURES":  annotationPath(batchv1.JobIndexFailureCountAnnotation),
+		"WAYBILL_POD_NAME":      "metadata.name",
+		"WAYBILL_POD_NAMESPACE": "metadata.namespace",
+		"WAYBILL_POD_UID":       "metadata.uid",
+	} {
+		set[name] = fieldRef(name, path)
+	}
+	return set
+}
+
+// lastOf returns the last entry called name, which is the one that counts, or
+// nil.
 func lastOf(env []corev1.EnvVar, name string) *corev1.EnvVar {
 	for i := range slices.Backward(env) {
 		if env[i].Name == name {
@@ -182,13 +93,32 @@ func lastOf(env []corev1.EnvVar, name string) *corev1.EnvVar {
 	return nil
 }
 
-// valueOf returns the literal value of name as a process gets it, or "". A value
-// that no process gets, because it is too long even when kubelet has halved its
-// dollars, is not looked at.
+// valueOf returns the literal value of name as a process gets it, or the empty
+// string. A value that no process gets, because it is too long even when kubelet
+// has halved its dollars, is not read.
 func valueOf(env []corev1.EnvVar, name string) string {
 	entry := lastOf(env, name)
 	if entry == nil || entry.ValueFrom != nil || len(entry.Value) > 2*maxEntry {
 		return ""
 	}
 	return unescape(entry.Value)
+}
+
+// envReader reads an environment.
+type envReader struct{}
+
+func (envReader) Get(env []corev1.EnvVar, key string) string {
+	return valueOf(env, envcarrier.Normalize(key))
+}
+
+func (envReader) Keys(env []corev1.EnvVar) []string {
+	var keys []string
+	seen := make(map[string]bool, len(env))
+	for _, entry := range env {
+		if entry.Name != "" && !seen[entry.Name] && envcarrier.Normalize(entry.Name) == entry.Name {
+			seen[entry.Name] = true
+			keys = append(keys, entry.Name)
+		}
+	}
+	return keys
 }

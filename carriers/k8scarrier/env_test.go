@@ -24,11 +24,11 @@ import (
 // w3c is a propagator without a waybill, so that results can be compared.
 var w3c = propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})
 
-func TestEnvSetterConforms(t *testing.T) {
+func TestEnvSetter_Conforms(t *testing.T) {
 	t.Parallel()
 	carriertest.RunAccessors(t, func() *[]corev1.EnvVar { return new([]corev1.EnvVar) }, k8scarrier.EnvSetter{}, k8scarrier.EnvSetter{},
 		carriertest.WithFoldedKeys(),
-		carriertest.WithLastValue(), // Rule 18.
+		carriertest.WithLastValue(),
 		carriertest.WithNil(
 			func() *[]corev1.EnvVar { return nil },
 			func() *[]corev1.EnvVar { return new([]corev1.EnvVar) },
@@ -45,7 +45,7 @@ func TestEnvSetterConforms(t *testing.T) {
 	)
 }
 
-func TestCarrierConforms(t *testing.T) {
+func TestCarrier_Conforms(t *testing.T) {
 	t.Parallel()
 	carriertest.Run(t, func() propagation.TextMapCarrier { return new(k8scarrier.Carrier) },
 		carriertest.WithFoldedKeys(),
@@ -69,8 +69,7 @@ func TestCarrierConforms(t *testing.T) {
 	)
 }
 
-// Rule 4.
-func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
+func TestCarrier_SetOfUnusableValues(t *testing.T) {
 	t.Parallel()
 	const limit = 128<<10 - 1 // with the name and "=".
 	fits := strings.Repeat("$", limit-len("STATE="))
@@ -85,7 +84,7 @@ func TestSetRefusesWhatNoProcessStartsWith(t *testing.T) {
 			carrier := k8scarrier.Carrier{literal("STATE", "old"), literal("OTHER", "stays")}
 			carrier.Set("state", test.value)
 			injected := k8scarrier.InjectEnv(spanContext(t), []corev1.EnvVar{literal("STATE", "old"), literal("OTHER", "stays")},
-				k8scarrier.WithPropagator(state(test.value)), k8scarrier.WithMaxBytes(0))
+				k8scarrier.WithPropagation(propagation.WithPropagator(state(test.value))), k8scarrier.WithPropagation(propagation.WithMaxBytes(0)))
 			for _, env := range [][]corev1.EnvVar{carrier, injected} {
 				if got := (k8scarrier.EnvSetter{}).Get(&env, "state"); got != test.want {
 					t.Errorf("it holds %.40q, want %.40q", got, test.want)
@@ -129,14 +128,12 @@ func TestInjectEnv(t *testing.T) {
 		opts []k8scarrier.Option
 		want []corev1.EnvVar
 	}{
-		// Rules 23 and 25.
 		"new ones come first, in order": {
 			withTracestate(t, withBaggage(t, span), "a=1"),
 			[]corev1.EnvVar{literal("OTHER", "$(TRACEPARENT)")},
-			[]k8scarrier.Option{k8scarrier.WithBaggage("user")},
+			[]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithBaggage("user"))},
 			[]corev1.EnvVar{literal("BAGGAGE", "user=42"), ours, literal("TRACESTATE", "a=1"), literal("OTHER", "$(TRACEPARENT)")},
 		},
-		// Rules 19 and 20.
 		"old ones keep their place, once": {
 			span,
 			[]corev1.EnvVar{
@@ -146,7 +143,6 @@ func TestInjectEnv(t *testing.T) {
 			nil,
 			[]corev1.EnvVar{literal("A", "1"), ours, literal("B", "2"), literal("C", "3"), literal("A", "twice")},
 		},
-		// Rule 40.
 		"what an operator manages stays as it is": {
 			span,
 			[]corev1.EnvVar{
@@ -160,7 +156,6 @@ func TestInjectEnv(t *testing.T) {
 				literal("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)"),
 			},
 		},
-		// Rule 21.
 		"a source is replaced": {
 			span, []corev1.EnvVar{secret("TRACEPARENT"), secret("KEPT")}, nil, []corev1.EnvVar{ours, secret("KEPT")},
 		},
@@ -180,12 +175,11 @@ func TestInjectEnv(t *testing.T) {
 			[]corev1.EnvVar{{Name: "TRACEPARENT", ValueFrom: &corev1.EnvVarSource{
 				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['tracing.k8s.io/traceparent']"},
 			}}},
-			[]k8scarrier.Option{k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]k8scarrier.Option{k8scarrier.WithAnnotations(""), k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting))},
 			[]corev1.EnvVar{{Name: "TRACEPARENT", ValueFrom: &corev1.EnvVarSource{
 				FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['tracing.k8s.io/traceparent']"},
 			}}},
 		},
-		// Rule 20.
 		"no span changes nothing": {
 			t.Context(),
 			[]corev1.EnvVar{literal("TRACEPARENT", "x"), literal("TRACEPARENT", "y")},
@@ -195,26 +189,25 @@ func TestInjectEnv(t *testing.T) {
 		"no span removes on demand": {
 			t.Context(),
 			[]corev1.EnvVar{literal("TRACEPARENT", "x"), literal("A", "1")},
-			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.Replace)},
+			[]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
 			[]corev1.EnvVar{literal("A", "1")},
 		},
 		"an existing one is kept on demand": {
 			span,
 			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent), literal("TRACESTATE", "old=1")},
-			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting))},
 			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent), literal("TRACESTATE", "old=1")},
 		},
 		"a malformed one is not kept": {
 			span,
 			[]corev1.EnvVar{literal("TRACEPARENT", "x")},
-			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting))},
 			[]corev1.EnvVar{ours},
 		},
-		// Rule 21.
 		"a source is kept on demand": {
 			span,
 			[]corev1.EnvVar{secret("TRACEPARENT")},
-			[]k8scarrier.Option{k8scarrier.WithPolicy(propagation.KeepExisting)},
+			[]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting))},
 			[]corev1.EnvVar{secret("TRACEPARENT")},
 		},
 		"a conflict changes nothing": {
@@ -226,21 +219,20 @@ func TestInjectEnv(t *testing.T) {
 		"there is no conflict where all is replaced": {
 			span,
 			[]corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)},
-			[]k8scarrier.Option{k8scarrier.WithErrorOnConflict(), k8scarrier.WithPolicy(propagation.Replace)},
+			[]k8scarrier.Option{k8scarrier.WithErrorOnConflict(), k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
 			[]corev1.EnvVar{ours},
 		},
-		// Rule 58.
 		"no baggage by default": {withBaggage(t, span), nil, nil, []corev1.EnvVar{ours}},
 		"no baggage after all": {
 			withBaggage(t, span), nil,
-			[]k8scarrier.Option{k8scarrier.WithBaggage("user"), k8scarrier.WithoutBaggage()},
+			[]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithBaggage("user")), k8scarrier.WithPropagation(propagation.WithoutBaggage())},
 			[]corev1.EnvVar{ours},
 		},
-		"at most so many bytes":  {withTracestate(t, span, "a=1"), nil, []k8scarrier.Option{k8scarrier.WithMaxBytes(70)}, []corev1.EnvVar{ours}},
+		"at most so many bytes":  {withTracestate(t, span, "a=1"), nil, []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithMaxBytes(70))}, []corev1.EnvVar{ours}},
 		"nothing at all":         {nil, nil, []k8scarrier.Option{nil}, nil},
 		"empty stays not nil":    {nil, []corev1.EnvVar{}, nil, []corev1.EnvVar{}},
 		"nil and a span":         {span, nil, nil, []corev1.EnvVar{ours}},
-		"all removed is not nil": {t.Context(), []corev1.EnvVar{literal("BAGGAGE", "")}, []k8scarrier.Option{k8scarrier.WithPolicy(propagation.Replace)}, []corev1.EnvVar{}},
+		"all removed is not nil": {t.Context(), []corev1.EnvVar{literal("BAGGAGE", "")}, []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))}, []corev1.EnvVar{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -248,12 +240,11 @@ func TestInjectEnv(t *testing.T) {
 			if test.env == nil {
 				env = nil
 			}
-			opts := append([]k8scarrier.Option{k8scarrier.WithPropagator(w3c)}, test.opts...)
+			opts := append([]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c))}, test.opts...)
 			got := k8scarrier.InjectEnv(test.ctx, env, opts...)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
-			// Rule 26.
 			again := k8scarrier.InjectEnv(test.ctx, got, opts...)
 			if diff := cmp.Diff(got, again); diff != "" {
 				t.Errorf("a second inject changed it (-first +second):\n%s", diff)
@@ -273,15 +264,13 @@ func TestInjectEnv(t *testing.T) {
 }
 
 // A waybill has the time of its inject, and yet a second inject of the same
-// context changes nothing. Rule 26.
-//
-//nolint:contextcheck // Read takes no context.
-func TestTheWaybillOfTheSameContextStays(t *testing.T) {
+// context changes nothing.
+func TestInjectEnv_SameContext(t *testing.T) {
 	t.Parallel()
-	with := k8scarrier.WithPropagator(propagation.Default())
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))
 	plain := withTracestate(t, spanContext(t), "a=$(1)")
 	hourAgo := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
-	travelled := func(hops int) context.Context {
+	sentBefore := func(hops int) context.Context {
 		return propagation.ContextWithWaybill(plain, propagation.Waybill{Origin: hourAgo.Add(-time.Hour), Hops: hops})
 	}
 	// sent returns what an inject an hour ago left, that of ctx but for its time.
@@ -301,10 +290,10 @@ func TestTheWaybillOfTheSameContextStays(t *testing.T) {
 		stays bool
 	}{
 		"the same context":         {plain, sent(plain), true},
-		"travelled data":           {travelled(3), sent(travelled(3)), true},
-		"data of another origin":   {travelled(0), sent(plain), false},
-		"data of another way":      {travelled(3), sent(travelled(4)), false},
-		"data that just set out":   {plain, sent(travelled(0)), false},
+		"data of some hops":        {sentBefore(3), sent(sentBefore(3)), true},
+		"data of another origin":   {sentBefore(0), sent(plain), false},
+		"data of another way":      {sentBefore(3), sent(sentBefore(4)), false},
+		"data of no hops":          {plain, sent(sentBefore(0)), false},
 		"another tracestate":       {withTracestate(t, plain, "a=2"), sent(plain), false},
 		"another sampling":         {trace.ContextWithSpanContext(plain, trace.SpanContextFromContext(plain).WithTraceFlags(0)), sent(plain), false},
 		"a waybill that is none":   {plain, append(sent(plain), literal("WAYBILL", "x")), false},
@@ -329,7 +318,7 @@ func TestTheWaybillOfTheSameContextStays(t *testing.T) {
 
 func TestExtract(t *testing.T) {
 	t.Parallel()
-	with := k8scarrier.WithPropagator(w3c)
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(w3c))
 	env := []corev1.EnvVar{
 		literal("TRACEPARENT", "x"), literal("TRACEPARENT", traceparent), literal("TRACESTATE", "a=$$(1)$$"), literal("BAGGAGE", "user=42"),
 	}
@@ -340,7 +329,7 @@ func TestExtract(t *testing.T) {
 	if remote := k8scarrier.Read(env, with); !remote.SpanContext().Equal(sc) || remote.Baggage().Len() != 0 {
 		t.Errorf("Read gives %+v, %s", remote.SpanContext(), remote.Baggage())
 	}
-	if got := k8scarrier.Read(env, with, k8scarrier.WithBaggage("user")).Baggage().String(); got != "user=42" {
+	if got := k8scarrier.Read(env, with, k8scarrier.WithPropagation(propagation.WithBaggage("user"))).Baggage().String(); got != "user=42" {
 		t.Errorf("baggage %q", got)
 	}
 	for name, env := range map[string][]corev1.EnvVar{"nil": nil, "a source": {secret("TRACEPARENT")}} {
@@ -353,7 +342,7 @@ func TestExtract(t *testing.T) {
 	}
 }
 
-func TestKeysAreNormalisedNames(t *testing.T) {
+func TestEnvSetter_KeysAreNormalizedNames(t *testing.T) {
 	t.Parallel()
 	env := []corev1.EnvVar{literal("TRACEPARENT", "1"), literal("lower", "2"), literal("TRACEPARENT", "3"), literal("A_1", "4"), literal("", "5"), literal("my.name", "6")}
 	if got, want := (k8scarrier.EnvSetter{}).Keys(&env), []string{"TRACEPARENT", "A_1"}; !slices.Equal(got, want) {

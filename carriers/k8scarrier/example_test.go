@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
@@ -26,7 +27,7 @@ func exampleContext() context.Context {
 }
 
 // traceContext leaves out the waybill, whose times would differ at each run.
-var traceContext = k8scarrier.WithPropagator(propagation.TraceContext{})
+var traceContext = k8scarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))
 
 func exampleJob() *batchv1.Job {
 	return &batchv1.Job{
@@ -49,11 +50,7 @@ func printEnv(env []corev1.EnvVar) {
 
 func ExampleNewJobs() {
 	clientset := fake.NewClientset() // kubernetes.NewForConfig(config)
-	jobs, err := k8scarrier.NewJobs(clientset.BatchV1().Jobs("default"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	jobs := k8scarrier.NewJobs(clientset.BatchV1().Jobs("default"))
 	created, err := jobs.Create(exampleContext(), exampleJob(), metav1.CreateOptions{})
 	if err != nil {
 		fmt.Println(err)
@@ -64,11 +61,7 @@ func ExampleNewJobs() {
 }
 
 func ExampleJobs_Create() {
-	jobs, err := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("default"), k8scarrier.WithJobInfo())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	jobs := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("default"), k8scarrier.WithJobInfo())
 	created, err := jobs.Create(exampleContext(), exampleJob(), metav1.CreateOptions{})
 	fmt.Println(created.Name, err)
 	// Output: nightly <nil>
@@ -99,7 +92,7 @@ func ExampleInjectPodTemplate() {
 func ExampleInjectObject() {
 	cron := &batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: exampleJob().Spec}}}
 	fmt.Println(k8scarrier.InjectObject(exampleContext(), cron))
-	// Output: the object is no Pod and no Job, so its runs are not one flow: *v1.CronJob
+	// Output: k8scarrier: the object starts many runs, which are not one flow: CronJob.batch
 }
 
 func ExampleInjectEnv() {
@@ -143,7 +136,7 @@ func Example_webhook() {
 	}
 	ctx := k8scarrier.ReadAnnotations(pod).Context(context.Background())
 	err := k8scarrier.InjectObject(ctx, pod, traceContext,
-		k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
+		k8scarrier.WithAnnotations(""), k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)))
 	printEnv(pod.Spec.Containers[0].Env)
 	fmt.Println(err)
 	// Output:
@@ -205,7 +198,7 @@ func ExampleWithErrorOnConflict() {
 	job := exampleJob()
 	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "TRACEPARENT", Value: "of an earlier run"}}
 	fmt.Println(k8scarrier.InjectJob(exampleContext(), job, k8scarrier.WithErrorOnConflict()))
-	// Output: the object holds another trace context: container "etl"
+	// Output: k8scarrier: the object holds another trace context: container "etl"
 }
 
 func ExampleWithJobInfo() {
@@ -225,50 +218,43 @@ func ExampleWithJobInfo() {
 	// <nil>
 }
 
-func ExampleWithBaggage() {
+func ExampleWithPropagation() {
 	env := []corev1.EnvVar{
 		{Name: "TRACEPARENT", Value: "00-01000000000000000000000000000000-0200000000000000-01"},
 		{Name: "BAGGAGE", Value: "tenant=7,user=42"},
 	}
-	fmt.Println(k8scarrier.Read(env, k8scarrier.WithBaggage("tenant")).Baggage())
+	tenant := k8scarrier.WithPropagation(propagation.WithBaggage("tenant"))
+	fmt.Println(k8scarrier.Read(env, tenant).Baggage())
 	// Output: tenant=7
 }
 
-func ExampleWithoutBaggage() {
-	env := []corev1.EnvVar{
-		{Name: "TRACEPARENT", Value: "00-01000000000000000000000000000000-0200000000000000-01"},
-		{Name: "BAGGAGE", Value: "tenant=7"},
-	}
-	options := []k8scarrier.Option{k8scarrier.WithBaggage("tenant")} // what a program always uses.
-	fmt.Println(k8scarrier.Read(env, append(options, k8scarrier.WithoutBaggage())...).Baggage().Len())
-	// Output: 0
+func ExampleWithPodTemplatePath() {
+	// An object of the dynamic client, of a kind that starts one run.
+	run := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "example.org/v1", "kind": "Run",
+		"spec": map[string]any{"pod": map[string]any{"spec": map[string]any{
+			"containers": []any{map[string]any{"name": "etl"}},
+		}}},
+	}}
+	fmt.Println(k8scarrier.InjectObject(exampleContext(), run))
+	fmt.Println(k8scarrier.InjectObject(exampleContext(), run, traceContext, k8scarrier.WithPodTemplatePath("spec", "pod")))
+	fmt.Println(run.Object["spec"])
+	// Output:
+	// k8scarrier: the kind of the object is not known: Run.example.org
+	// <nil>
+	// map[pod:map[spec:map[containers:[map[env:[map[name:TRACEPARENT value:00-01000000000000000000000000000000-0200000000000000-01]] name:etl]]]]]
 }
 
-func ExampleWithMaxBytes() {
-	// A traceparent takes 66 bytes with its key, a waybill up to 47.
-	printEnv(k8scarrier.InjectEnv(exampleContext(), nil, k8scarrier.WithMaxBytes(100)))
-	// Output: TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
-}
-
-func ExampleWithPolicy() {
-	env := []corev1.EnvVar{{Name: "TRACEPARENT", Value: "00-0a000000000000000000000000000000-0b00000000000000-01"}}
-	printEnv(k8scarrier.InjectEnv(exampleContext(), env, k8scarrier.WithPolicy(propagation.KeepExisting)))
-	// Output: TRACEPARENT=00-0a000000000000000000000000000000-0b00000000000000-01
-}
-
-func ExampleWithPropagator() {
-	env := k8scarrier.InjectEnv(exampleContext(), nil, k8scarrier.WithPropagator(propagation.TraceContext{}))
-	fmt.Println(len(env), env[0].Name)
-	// Output: 1 TRACEPARENT
+func ExampleWithErrorDescription() {
+	jobs := k8scarrier.NewJobs(fake.NewClientset(exampleJob()).BatchV1().Jobs(""), k8scarrier.WithErrorDescription(nil))
+	_, err := jobs.Create(exampleContext(), exampleJob(), metav1.CreateOptions{}) // whose span has the text of the error.
+	fmt.Println(err)
+	// Output: jobs.batch "nightly" already exists
 }
 
 func ExampleWithTracerProvider() {
 	clientset := fake.NewClientset() // kubernetes.NewForConfig(config)
-	jobs, err := k8scarrier.NewJobs(clientset.BatchV1().Jobs("default"), k8scarrier.WithTracerProvider(noop.NewTracerProvider()))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	jobs := k8scarrier.NewJobs(clientset.BatchV1().Jobs("default"), k8scarrier.WithTracerProvider(noop.NewTracerProvider()))
 	created, err := jobs.Create(exampleContext(), exampleJob(), metav1.CreateOptions{}) // without a span of its own.
 	fmt.Println(k8scarrier.Read(created.Spec.Template.Spec.Containers[0].Env).SpanContext().SpanID(), err)
 	// Output: 0200000000000000 <nil>

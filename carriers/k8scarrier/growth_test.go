@@ -13,14 +13,14 @@ import (
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
 )
 
-// Quadratic work on 4 MB would take minutes.
+// Quadratic work would take a minute.
 func TestUnescape_IsLinear(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	for _, piece := range []string{"$(", "$", "$$(", "$(A)", "$)(", "$($(", "$$$(", ")$("} {
-		k8scarrier.Unescape("$$" + strings.Repeat(piece, 4<<20/len(piece)))
+		k8scarrier.Unescape("$$" + strings.Repeat(piece, 1<<20/len(piece)))
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

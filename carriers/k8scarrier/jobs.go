@@ -6,148 +6,156 @@ package k8scarrier
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	batchv1 "k8s.io/api/batch/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	batchv1client "k8s.io/client-go/kubernetes/typed/batch/v1"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// ScopeName is the instrumentation scope of the spans of [Jobs], and Version
-// its version.
+// The instrumentation scope of the spans, and the semantic conventions that they
+// follow.
 const (
-	ScopeName = "github.com/waybill-go/waybill/carriers/k8scarrier"
-	Version   = "0.1.0"
+	scopeName = "github.com/waybill-go/waybill/carriers/k8scarrier"
+	version   = "0.1.0"
+	schemaURL = "https://opentelemetry.io/schemas/1.43.0"
 )
 
-// schemaURL identifies the semantic conventions of the spans.
-const schemaURL = "https://opentelemetry.io/schemas/1.43.0"
-
-// Attributes of the spans.
+// The attributes of the spans.
 // https://opentelemetry.io/docs/specs/semconv/resource/k8s/
 // https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
 const (
-	keyNamespace = attribute.Key("k8s.namespace.name")
-	keyJobName   = attribute.Key("k8s.job.name")
-	keyJobUID    = attribute.Key("k8s.job.uid")
-	keyErrorType = attribute.Key("error.type")
-	keyKept      = attribute.Key("waybill.context_kept")
-	keyDropped   = attribute.Key("waybill.context_dropped")
+	attrNamespace = attribute.Key("k8s.namespace.name")
+	attrJobName   = attribute.Key("k8s.job.name")
+	attrJobUID    = attribute.Key("k8s.job.uid")
+	attrErrorType = attribute.Key("error.type")
+	attrKept      = attribute.Key("waybill.context_kept")
+	attrDropped   = attribute.Key("waybill.context_dropped")
 )
 
-// Jobs is a client of Kubernetes Jobs whose Create starts a span and sends it
-// along, so that what runs in the Job continues it. All its other methods are
-// those of the client it was made from. It is safe for concurrent use if that
-// is.
+// Jobs is a client of Kubernetes Jobs. Its Create starts a span and injects the
+// context of it, so that the process in the Job continues the trace. All other
+// methods are those of the client that it was made from. Jobs is safe for
+// concurrent use if that client is.
 type Jobs struct {
 	batchv1client.JobInterface
 
-	cfg config
+	cfg jobsConfig
 }
 
-// Compile-time check that Jobs can stand in for the client.
 var _ batchv1client.JobInterface = (*Jobs)(nil)
 
-// NewJobs returns a client that creates its jobs with c, such as what
-// clientset.BatchV1().Jobs(namespace) returns. It is an error if c is nil.
-func NewJobs(c batchv1client.JobInterface, opts ...Option) (*Jobs, error) {
-	if c == nil {
-		return nil, errors.New("the client of jobs is nil")
+// NewJobs returns a client that creates Jobs with c, such as the result of
+// clientset.BatchV1().Jobs(namespace). If c is nil, every method that returns an
+// error returns [ErrNil].
+func NewJobs(c batchv1client.JobInterface, opts ...JobsOption) *Jobs {
+	if isNil(c) {
+		c = noClient{}
 	}
-	return &Jobs{JobInterface: c, cfg: newConfig(opts)}, nil
+	return &Jobs{JobInterface: c, cfg: newJobsConfig(opts)}
 }
 
 // Create creates a copy of job that carries the context of a new span, of the
-// kind producer, called "create job". The job that is given is not changed, and
-// the result is what the client returns. With [WithErrorOnConflict] it may be
-// [ErrConflict], and then nothing is created. A context that the annotations
-// have no room for is left out, and the Job created as it is.
+// kind producer, called "create job". It does not modify job. With
+// [WithErrorOnConflict] the error may be [ErrConflict], and then nothing is
+// created. For any other reason that the context cannot be injected, the Job is
+// created without it.
+//
+// The span's status is Error, and error.type is set, if the client returns an
+// error, unless ctx was canceled.
 func (j *Jobs) Create(ctx context.Context, job *batchv1.Job, opts metav1.CreateOptions) (created *batchv1.Job, err error) {
-	ctx, span := propagation.Start(ctx, j.tracer(), "create job", nil,
-		propagation.WithSpanOptions(trace.WithSpanKind(trace.SpanKindProducer)))
-	returned := false
-	defer func() { end(span, created, err, returned) }()
+	ctx, span := j.start(ctx)
+	outcome := observe.OutcomePanic // Until the client has returned.
+	defer func() { j.end(span, created, err, outcome) }()
 	job = job.DeepCopy()
 	if err = j.inject(ctx, span, job); err == nil {
 		created, err = j.JobInterface.Create(ctx, job, opts)
 	}
-	returned = true
+	outcome = observe.Classify(ctx, err)
 	return created, err
 }
 
-// inject puts the context of ctx into job, and on span what became of one that
-// was there, or of this one.
+// inject injects the context of ctx into job, and records on span if another
+// context was kept, or this one dropped.
 func (j *Jobs) inject(ctx context.Context, span trace.Span, job *batchv1.Job) error {
-	if job == nil {
-		return nil
-	}
-	kept, err := injectPod(ctx, &job.Spec.Template.ObjectMeta, &job.Spec.Template.Spec, j.cfg)
+	kept, err := injectJob(ctx, job, j.cfg.config)
 	switch {
-	case errors.Is(err, ErrTooLarge):
-		span.SetAttributes(keyDropped.Bool(true))
-		return nil
+	case errors.Is(err, ErrConflict):
+		return err
+	case err != nil && !errors.Is(err, ErrNil) && !errors.Is(err, ErrNoContext):
+		setAttributes(span, attrDropped.Bool(true))
 	case kept:
-		span.SetAttributes(keyKept.Bool(true))
+		setAttributes(span, attrKept.Bool(true))
 	}
-	return err
+	return nil
 }
 
-// tracer returns the tracer to use now, nil from a provider that panics.
-func (j *Jobs) tracer() trace.Tracer {
-	defer contain()
-	provider := j.cfg.provider
+// start starts the span of a Create, or one that does nothing if the tracer
+// provider, the tracer or the span panics.
+func (j *Jobs) start(ctx context.Context) (started context.Context, span trace.Span) {
+	const name = "create job"
+	defer func() {
+		if recover() != nil {
+			started, span = propagation.Start(ctx, noop.Tracer{}, name, nil) //nolint:fatcontext // set once, in place of the result.
+		}
+	}()
+	provider := j.cfg.tracerProvider
 	if provider == nil {
 		provider = otel.GetTracerProvider()
 	}
-	return provider.Tracer(ScopeName, trace.WithInstrumentationVersion(Version), trace.WithSchemaURL(schemaURL))
+	tracer := provider.Tracer(scopeName, trace.WithInstrumentationVersion(version), trace.WithSchemaURL(schemaURL))
+	started, span = propagation.Start(ctx, tracer, name, nil, propagation.WithSpanOptions(trace.WithSpanKind(trace.SpanKindProducer)))
+	span.SpanContext() // It must not panic later.
+	return started, span
 }
 
-// end ends the span of a Create that returned, or else panics.
-func end(span trace.Span, created *batchv1.Job, err error, returned bool) {
+// end ends the span of a Create.
+func (j *Jobs) end(span trace.Span, created *batchv1.Job, err error, outcome observe.Outcome) {
 	defer contain()
 	defer span.End()
-	switch {
-	case !returned:
-		fail(span, "panic")
-	case err != nil:
-		fail(span, errorType(err))
-	case created != nil:
-		span.SetAttributes(
-			keyNamespace.String(created.Namespace),
-			keyJobName.String(created.Name),
-			keyJobUID.String(string(created.UID)),
+	errorType := outcome.ErrorType(err)
+	if errorType != "" {
+		setAttributes(span, attrErrorType.String(errorType))
+	}
+	if outcome.IsError() {
+		span.SetStatus(codes.Error, j.description(err, errorType))
+	}
+	if outcome == observe.OutcomeSuccess && created != nil {
+		setAttributes(span,
+			attrNamespace.String(created.Namespace),
+			attrJobName.String(created.Name),
+			attrJobUID.String(string(created.UID)),
 		)
 	}
 }
 
-// contain keeps a panic of a provider or a span processor from the caller.
-func contain() { _ = recover() }
+// maxDescription is the length of the longest description of a status, in bytes.
+const maxDescription = 1 << 10
 
-func fail(span trace.Span, errorType string) {
-	span.SetStatus(codes.Error, errorType)
-	span.SetAttributes(keyErrorType.String(errorType))
-}
-
-// errorType names err by a word of a closed set: the reason of the API server,
-// or one of ours.
-func errorType(err error) string {
-	reason := apierrors.ReasonForError(err)
-	switch {
-	case reason != metav1.StatusReasonUnknown:
-		return string(reason)
-	case errors.Is(err, context.Canceled):
-		return "cancelled"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	case errors.Is(err, ErrConflict):
-		return "conflict"
-	default:
-		return "_OTHER"
+// description returns the text of the status for err: its type, unless
+// [WithErrorDescription] is given.
+func (j *Jobs) description(err error, errorType string) (text string) {
+	defer contain()
+	if text = errorType; j.cfg.describe != nil && err != nil {
+		described := j.cfg.describe(err)
+		text = strings.ToValidUTF8(described[:min(len(described), maxDescription)], "")
 	}
+	return text
 }
+
+func setAttributes(span trace.Span, attributes ...attribute.KeyValue) {
+	defer contain()
+	span.SetAttributes(attributes...)
+}
+
+// contain stops a panic of a provider, a span or a function of the user's. It must
+// be deferred directly.
+func contain() { _ = recover() }

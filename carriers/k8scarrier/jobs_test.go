@@ -6,11 +6,16 @@ package k8scarrier_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -20,7 +25,9 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	batchv1client "k8s.io/client-go/kubernetes/typed/batch/v1"
 
@@ -55,14 +62,11 @@ func onlySpan(t *testing.T, spans *tracetest.SpanRecorder) (sdktrace.ReadOnlySpa
 	return ended[0], attributes
 }
 
-func TestJobsCreate(t *testing.T) {
+func TestJobs_Create(t *testing.T) {
 	t.Parallel()
 	provider, spans := recorder()
-	jobs, err := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"),
-		k8scarrier.WithTracerProvider(provider), k8scarrier.WithPropagator(w3c))
-	if err != nil {
-		t.Fatal(err)
-	}
+	jobs := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"),
+		k8scarrier.WithTracerProvider(provider), k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	given := nightly()
 	created, err := jobs.Create(spanContext(t), given, metav1.CreateOptions{})
 	if err != nil {
@@ -77,7 +81,7 @@ func TestJobsCreate(t *testing.T) {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
 	scope := span.InstrumentationScope()
-	if scope.Name != k8scarrier.ScopeName || scope.Version != k8scarrier.Version || scope.SchemaURL != semconv.SchemaURL {
+	if scope.Name != "github.com/waybill-go/waybill/carriers/k8scarrier" || scope.Version != "0.1.0" || scope.SchemaURL != semconv.SchemaURL {
 		t.Errorf("scope %+v", scope)
 	}
 	stored, err := jobs.Get(t.Context(), "nightly", metav1.GetOptions{})
@@ -85,7 +89,7 @@ func TestJobsCreate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range containers(&stored.Spec.Template) {
-		if got := k8scarrier.Read(c.Env, k8scarrier.WithPropagator(w3c)).SpanContext(); got.SpanID() != span.SpanContext().SpanID() {
+		if got := k8scarrier.Read(c.Env, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))).SpanContext(); got.SpanID() != span.SpanContext().SpanID() {
 			t.Errorf("container %s has %v, want the context of the span", name, got)
 		}
 	}
@@ -97,30 +101,174 @@ func TestJobsCreate(t *testing.T) {
 	}
 }
 
-func TestJobsCreateFails(t *testing.T) {
+func TestJobs_CreateFails(t *testing.T) {
 	t.Parallel()
+	resource := schema.GroupResource{Group: "batch", Resource: "jobs"}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	expired, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	t.Cleanup(cancel)
 	for name, test := range map[string]struct {
-		client batchv1client.JobInterface
-		want   string
-		err    error
+		ctx       context.Context //nolint:containedctx // a row of a table.
+		client    batchv1client.JobInterface
+		errorType string
+		code      codes.Code
 	}{
-		"it is there":   {fake.NewClientset(nightly()).BatchV1().Jobs("etl"), "AlreadyExists", nil},
-		"cancelled":     {failing{err: context.Canceled}, "cancelled", context.Canceled},
-		"timeout":       {failing{err: context.DeadlineExceeded}, "timeout", context.DeadlineExceeded},
-		"anything else": {failing{err: errors.ErrUnsupported}, "_OTHER", errors.ErrUnsupported},
+		"the job is there":     {t.Context(), fake.NewClientset(nightly()).BatchV1().Jobs("etl"), "AlreadyExists", codes.Error},
+		"forbidden":            {t.Context(), failing{err: apierrors.NewForbidden(resource, "nightly", io.EOF)}, "Forbidden", codes.Error},
+		"wrapped":              {t.Context(), failing{err: fmt.Errorf("create: %w", apierrors.NewTooManyRequests("slow", 1))}, "TooManyRequests", codes.Error},
+		"no reason":            {t.Context(), failing{err: &apierrors.StatusError{}}, "*errors.StatusError", codes.Error},
+		"canceled":             {canceled, failing{err: context.Canceled}, "canceled", codes.Unset},
+		"canceled by the API":  {canceled, failing{err: fmt.Errorf("client: %w", context.Canceled)}, "canceled", codes.Unset},
+		"canceled by others":   {t.Context(), failing{err: context.Canceled}, "canceled", codes.Error},
+		"the deadline of ctx":  {expired, failing{err: context.DeadlineExceeded}, "timeout", codes.Error},
+		"a deadline of others": {t.Context(), failing{err: context.DeadlineExceeded}, "timeout", codes.Error},
+		"the end of a stream":  {t.Context(), failing{err: io.EOF}, "eof", codes.Error},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			jobs, spans := newJobs(t, test.client)
-			_, err := jobs.Create(t.Context(), nightly(), metav1.CreateOptions{})
-			if err == nil || test.err != nil && !errors.Is(err, test.err) {
-				t.Errorf("error %v", err)
+			if _, err := jobs.Create(test.ctx, nightly(), metav1.CreateOptions{}); err == nil {
+				t.Error("no error")
 			}
 			span, attributes := onlySpan(t, spans)
-			if span.Status().Code != codes.Error || attributes["error.type"] != test.want || len(attributes) != 1 {
-				t.Errorf("status %v, attributes %v", span.Status(), attributes)
+			if span.Status().Code != test.code || attributes["error.type"] != test.errorType || len(attributes) != 1 {
+				t.Errorf("status %v, attributes %v, want %v and %s", span.Status(), attributes, test.code, test.errorType)
 			}
 		})
+	}
+}
+
+func TestWithErrorDescription(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("no room for user 42")
+	for name, test := range map[string]struct {
+		describe func(error) string
+		want     string
+	}{
+		"nil":         {nil, failed.Error()},
+		"a function":  {func(err error) string { return strings.ReplaceAll(err.Error(), "42", "?") }, "no room for user ?"},
+		"a panic":     {func(error) string { panic("describe") }, "*errors.errorString"},
+		"binary":      {func(error) string { return "a\xffb" }, "ab"},
+		"a long text": {func(error) string { return strings.Repeat("\u00fc", 1<<20) }, strings.Repeat("\u00fc", 512)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			jobs, spans := newJobs(t, failing{err: failed}, k8scarrier.WithErrorDescription(test.describe))
+			if _, err := jobs.Create(t.Context(), nightly(), metav1.CreateOptions{}); !errors.Is(err, failed) {
+				t.Errorf("error %v, want %v", err, failed)
+			}
+			if span, _ := onlySpan(t, spans); span.Status().Description != test.want {
+				t.Errorf("description %.40q, want %.40q", span.Status().Description, test.want)
+			}
+		})
+	}
+}
+
+// brokenSpan is a span of which one method panics.
+type brokenSpan struct {
+	trace.Span
+
+	broken string
+}
+
+func (s brokenSpan) call(method string) {
+	if s.broken == method {
+		panic(method)
+	}
+}
+
+func (s brokenSpan) End(...trace.SpanEndOption)           { s.call("End") }
+func (s brokenSpan) SetAttributes(...attribute.KeyValue)  { s.call("SetAttributes") }
+func (s brokenSpan) SetStatus(codes.Code, string)         { s.call("SetStatus") }
+func (s brokenSpan) AddLink(trace.Link)                   { s.call("AddLink") }
+func (s brokenSpan) TracerProvider() trace.TracerProvider { s.call("TracerProvider"); return nil }
+
+func (s brokenSpan) IsRecording() bool {
+	s.call("IsRecording")
+	return true
+}
+
+func (s brokenSpan) SpanContext() trace.SpanContext {
+	s.call("SpanContext")
+	return trace.SpanContext{}
+}
+
+// brokenTracer is a tracer of broken spans.
+type brokenTracer struct {
+	embedded.Tracer
+
+	span brokenSpan
+}
+
+func (t brokenTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+	t.span.call("Start")
+	if t.span.broken == "nil span" {
+		return ctx, nil
+	}
+	return trace.ContextWithSpan(ctx, t.span), t.span
+}
+
+// brokenProvider is a provider of broken tracers.
+type brokenProvider struct {
+	embedded.TracerProvider
+
+	span brokenSpan
+}
+
+func (p brokenProvider) Tracer(string, ...trace.TracerOption) trace.Tracer {
+	p.span.call("Tracer")
+	if p.span.broken == "nil tracer" {
+		return nil
+	}
+	return brokenTracer{span: p.span}
+}
+
+// Telemetry changes neither the result nor the error.
+func TestJobs_HostileTelemetry(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []string{"Tracer", "nil tracer", "Start", "nil span", "End", "SetAttributes", "SetStatus", "IsRecording", "SpanContext", "TracerProvider"} {
+		for name, failed := range map[string]error{"success": nil, "failure": errors.ErrUnsupported} {
+			t.Run(broken+", "+name, func(t *testing.T) {
+				t.Parallel()
+				jobs := k8scarrier.NewJobs(failing{err: failed}, k8scarrier.WithTracerProvider(brokenProvider{span: brokenSpan{Span: noop.Span{}, broken: broken}}),
+					k8scarrier.WithAnnotations("not valid!"))
+				if _, err := jobs.Create(spanContext(t), nightly(), metav1.CreateOptions{}); !errors.Is(err, failed) {
+					t.Errorf("error %v, want %v", err, failed)
+				}
+			})
+		}
+	}
+}
+
+// Many goroutines create Jobs with one client.
+func TestJobs_ConcurrentSafe(t *testing.T) {
+	t.Parallel()
+	for _, goroutines := range []int{2, 16, 128} {
+		client := fake.NewClientset()
+		jobs, spans := newJobs(t, client.BatchV1().Jobs("etl"), k8scarrier.WithJobInfo())
+		shared := nightly()
+		var wg sync.WaitGroup
+		for n := range goroutines {
+			wg.Go(func() {
+				job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("job-%d", n)}, Spec: shared.Spec}
+				created, err := jobs.Create(spanContext(t), job, metav1.CreateOptions{})
+				if err != nil || k8scarrier.Read(created.Spec.Template.Spec.Containers[0].Env, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))).Err() != nil {
+					t.Errorf("created %v, error %v", created, err)
+				}
+			})
+		}
+		wg.Wait()
+		if diff := cmp.Diff(nightly(), shared); diff != "" {
+			t.Errorf("the spec that all share has changed:\n%s", diff)
+		}
+		ids := map[trace.SpanID]bool{}
+		for _, span := range spans.Ended() {
+			ids[span.SpanContext().SpanID()] = true
+		}
+		if len(ids) != goroutines {
+			t.Errorf("%d spans, want %d", len(ids), goroutines)
+		}
 	}
 }
 
@@ -133,16 +281,13 @@ func (panicking) OnEnd(sdktrace.ReadOnlySpan)                       { panic("end
 func (panicking) Shutdown(context.Context) error                    { return nil }
 func (panicking) ForceFlush(context.Context) error                  { return nil }
 
-func TestJobsCreateWithTelemetryThatPanics(t *testing.T) {
+func TestJobs_CreateWithTelemetryThatPanics(t *testing.T) {
 	t.Parallel()
 	for what, provider := range map[string]trace.TracerProvider{
 		"provider":  panicking{},
 		"processor": sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(panicking{})),
 	} {
-		jobs, err := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"), k8scarrier.WithTracerProvider(provider))
-		if err != nil {
-			t.Fatal(err)
-		}
+		jobs := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"), k8scarrier.WithTracerProvider(provider))
 		if created, err := jobs.Create(t.Context(), nightly(), metav1.CreateOptions{}); err != nil || created.Name != "nightly" {
 			t.Errorf("%s: %v, %v", what, created, err)
 		}
@@ -164,17 +309,14 @@ func (f failing) Create(context.Context, *batchv1.Job, metav1.CreateOptions) (*b
 	return nil, f.err
 }
 
-func newJobs(t *testing.T, client batchv1client.JobInterface, opts ...k8scarrier.Option) (*k8scarrier.Jobs, *tracetest.SpanRecorder) {
+func newJobs(t *testing.T, client batchv1client.JobInterface, opts ...k8scarrier.JobsOption) (*k8scarrier.Jobs, *tracetest.SpanRecorder) {
 	t.Helper()
 	provider, spans := recorder()
-	jobs, err := k8scarrier.NewJobs(client, append(opts, k8scarrier.WithTracerProvider(provider), k8scarrier.WithPropagator(w3c))...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	jobs := k8scarrier.NewJobs(client, append(opts, k8scarrier.WithTracerProvider(provider), k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))...)
 	return jobs, spans
 }
 
-func TestJobsCreatePanics(t *testing.T) {
+func TestJobs_CreatePanics(t *testing.T) {
 	t.Parallel()
 	jobs, spans := newJobs(t, failing{panic: "boom"})
 	defer func() {
@@ -188,8 +330,7 @@ func TestJobsCreatePanics(t *testing.T) {
 	_, _ = jobs.Create(t.Context(), nightly(), metav1.CreateOptions{})
 }
 
-// Rules 20 and 21.
-func TestJobsCreateWithAnotherContext(t *testing.T) {
+func TestJobs_CreateWithAnotherContext(t *testing.T) {
 	t.Parallel()
 	job := nightly()
 	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{secret("TRACEPARENT")}
@@ -203,7 +344,7 @@ func TestJobsCreateWithAnotherContext(t *testing.T) {
 		t.Errorf("attributes %v, calls %v", attributes, client.Actions())
 	}
 
-	jobs, spans = newJobs(t, client.BatchV1().Jobs("etl"), k8scarrier.WithPolicy(propagation.KeepExisting))
+	jobs, spans = newJobs(t, client.BatchV1().Jobs("etl"), k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)))
 	created, err := jobs.Create(t.Context(), job, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +357,8 @@ func TestJobsCreateWithAnotherContext(t *testing.T) {
 	}
 }
 
-// The Job is worth more than its context. Rule 29.
-func TestJobsCreateWithoutRoomForTheContext(t *testing.T) {
+// The Job is worth more than its context.
+func TestJobs_CreateWithoutRoom(t *testing.T) {
 	t.Parallel()
 	job := nightly()
 	job.Spec.Template.Annotations = map[string]string{"k": strings.Repeat("v", 256<<10-1)}
@@ -234,12 +375,12 @@ func TestJobsCreateWithoutRoomForTheContext(t *testing.T) {
 	}
 }
 
-func TestJobsCreateKeepsAnnotations(t *testing.T) {
+func TestJobs_CreateKeepsAnnotations(t *testing.T) {
 	t.Parallel()
 	job := nightly()
 	job.Spec.Template.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent}
 	jobs, spans := newJobs(t, fake.NewClientset().BatchV1().Jobs("etl"),
-		k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting))
+		k8scarrier.WithAnnotations(""), k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)))
 	created, err := jobs.Create(t.Context(), job, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -252,10 +393,29 @@ func TestJobsCreateKeepsAnnotations(t *testing.T) {
 	}
 }
 
-func TestJobsTakeWhateverTheyAreGiven(t *testing.T) {
+func TestJobs_NilArguments(t *testing.T) {
 	t.Parallel()
-	if jobs, err := k8scarrier.NewJobs(nil); err == nil || jobs != nil {
-		t.Errorf("of no client NewJobs makes %v, error %v", jobs, err)
+	var noClient *failing
+	for name, client := range map[string]batchv1client.JobInterface{"nil": nil, "a nil pointer": noClient} {
+		jobs := k8scarrier.NewJobs(client, nil)
+		ctx := t.Context()
+		_, create := jobs.Create(ctx, nightly(), metav1.CreateOptions{})
+		_, update := jobs.Update(ctx, nightly(), metav1.UpdateOptions{})
+		_, updateStatus := jobs.UpdateStatus(ctx, nightly(), metav1.UpdateOptions{})
+		_, get := jobs.Get(ctx, "nightly", metav1.GetOptions{})
+		_, list := jobs.List(ctx, metav1.ListOptions{})
+		_, watch := jobs.Watch(ctx, metav1.ListOptions{})
+		_, patch := jobs.Patch(ctx, "nightly", "", nil, metav1.PatchOptions{})
+		_, apply := jobs.Apply(ctx, nil, metav1.ApplyOptions{})
+		_, applyStatus := jobs.ApplyStatus(ctx, nil, metav1.ApplyOptions{})
+		for i, err := range []error{
+			create, update, updateStatus, get, list, watch, patch, apply, applyStatus,
+			jobs.Delete(ctx, "nightly", metav1.DeleteOptions{}), jobs.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
+		} {
+			if !errors.Is(err, k8scarrier.ErrNil) {
+				t.Errorf("%s: method %d: error %v, want %v", name, i, err, k8scarrier.ErrNil)
+			}
+		}
 	}
 	jobs, _ := newJobs(t, failing{err: errors.ErrUnsupported}, nil)
 	var none context.Context
@@ -266,23 +426,20 @@ func TestJobsTakeWhateverTheyAreGiven(t *testing.T) {
 
 // The global provider is asked at the time of the call, and only where no other
 // is given.
-func TestTracerProviderIsTheGivenOrTheGlobalOne(t *testing.T) {
+func TestWithTracerProvider_HostileGlobals(t *testing.T) {
 	before := otel.GetTracerProvider()
 	t.Cleanup(func() { otel.SetTracerProvider(before) })
-	unset, err := k8scarrier.NewJobs(failing{}, k8scarrier.WithTracerProvider(nil), k8scarrier.WithPropagator(w3c))
-	if err != nil {
-		t.Fatal(err)
-	}
+	unset := k8scarrier.NewJobs(failing{}, k8scarrier.WithTracerProvider(nil), k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	provider, spans := recorder()
 	otel.SetTracerProvider(provider)
-	if _, err = unset.Create(t.Context(), nightly(), metav1.CreateOptions{}); err != nil {
+	if _, err := unset.Create(t.Context(), nightly(), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	onlySpan(t, spans)
 
 	otel.SetTracerProvider(hostileProvider{t: t})
 	jobs, given := newJobs(t, failing{})
-	if _, err = jobs.Create(t.Context(), nightly(), metav1.CreateOptions{}); err != nil {
+	if _, err := jobs.Create(t.Context(), nightly(), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	onlySpan(t, given)

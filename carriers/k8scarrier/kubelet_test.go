@@ -18,7 +18,7 @@ import (
 // pod is what kubelet knows of a pod when it makes the environment of a
 // container: a model of what Kubernetes documents, for round trips.
 type pod struct {
-	envFrom     map[string]string // of all sources, and of services.
+	envFrom     map[string]string // Of all sources, and of services.
 	annotations map[string]string
 	labels      map[string]string
 }
@@ -29,7 +29,7 @@ var (
 	dollar        = regexp.MustCompile(`(?s)\$\$|\$\([^)]*\)`)
 )
 
-// start returns the environment that a process of the container gets. Rule 42.
+// start returns the environment that a process of the container gets.
 func (p pod) start(t testing.TB, c corev1.Container) map[string]string {
 	t.Helper()
 	known := map[string]string{}
@@ -78,8 +78,7 @@ func environ(values map[string]string) []string {
 	return list
 }
 
-// Rules 16 and 42.
-func FuzzValuesReachTheProcess(f *testing.F) {
+func FuzzEnvSetter_ValuesReachTheProcess(f *testing.F) {
 	for _, seed := range []string{
 		"a=1", "$", "$$", "$(FOO)", "$(FOO", "$$(FOO)", "a$$$(FOO)$", "$(TRACEPARENT)", "$(A$B)", "$\xc3\xa9", "$($$)", "($)", "\n$(\n)", "\xff",
 	} {
@@ -105,7 +104,7 @@ func FuzzValuesReachTheProcess(f *testing.F) {
 }
 
 // What others wrote is read as kubelet does where it knows no variable.
-func FuzzGetReadsAsKubeletDoes(f *testing.F) {
+func FuzzEnvSetter_GetReadsAsKubeletDoes(f *testing.F) {
 	for _, seed := range []string{"$$", "$$$", "$(FOO)", "$$(FOO)", "$(A$$B)", "$(", "a$(b$(c)", "$)$("} {
 		f.Add(seed)
 	}
@@ -117,8 +116,8 @@ func FuzzGetReadsAsKubeletDoes(f *testing.F) {
 	})
 }
 
-// Names are those of envcarrier, and valid in Kubernetes. Rule 15.
-func FuzzNames(f *testing.F) {
+// Names are those of envcarrier, and valid in Kubernetes.
+func FuzzEnvSetter_Names(f *testing.F) {
 	for _, seed := range []string{"", "traceparent", "x-b3-traceid", "0abc", "🧳", "Mój", "\xff", "A=B"} {
 		f.Add(seed)
 	}
@@ -132,9 +131,9 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// TestTheModel keeps the model honest with examples of the documentation.
+// TestExpand keeps the model honest with examples of the documentation.
 // https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
-func TestTheModel(t *testing.T) {
+func TestExpand(t *testing.T) {
 	t.Parallel()
 	known := map[string]string{"PROTOCOL": "https", "PORT": "80"}
 	for value, want := range map[string]string{

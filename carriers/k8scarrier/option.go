@@ -4,6 +4,8 @@
 package k8scarrier
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 
@@ -14,41 +16,50 @@ import (
 // container of a pod holds one.
 const maxBytes = 8 << 10
 
-// Option changes how a context is put on an object or taken off it. When one is
-// given twice the last counts, and a nil one does not count.
+// defaultPrefix is the prefix of annotations in KEP-5915.
+const defaultPrefix = "tracing.k8s.io"
+
+// defaults are the options of package propagation that apply unless others are
+// given.
+var defaults = []propagation.Option{
+	propagation.WithMaxBytes(maxBytes),
+	propagation.WithoutBaggage(),
+}
+
+// Option configures how a context is written to an object or read from one. If an
+// option is given more than once, the last one wins. Nil options are ignored.
+// Every Option is a [JobsOption] too. Options that do not apply to a function are
+// ignored.
 type Option interface {
+	JobsOption
 	apply(config) config
 }
 
-type config struct {
-	forward       [slots]propagation.Option // the options of propagation, each in its slot.
-	policy        propagation.Policy
-	conflictFails bool
-	selects       func(corev1.Container) bool
-	prefix        string // of annotation keys.
-	annotations   bool
-	jobInfo       bool
-	provider      trace.TracerProvider
+// JobsOption configures [Jobs]. If an option is given more than once, the last
+// one wins. Nil options are ignored.
+type JobsOption interface {
+	applyToJobs(jobsConfig) jobsConfig
 }
 
-const (
-	slotPolicy = iota
-	slotPropagator
-	slotMaxBytes
-	slotBaggage
-	slots
-)
+type config struct {
+	propagation   []propagation.Option // defaults, and those that were given.
+	conflictFails bool
+	selects       func(corev1.Container) bool
+	annotations   bool
+	prefix        string   // of annotations.
+	templatePath  []string // of an object of a kind that is not known.
+	jobInfo       bool
+}
+
+type jobsConfig struct {
+	config
+
+	tracerProvider trace.TracerProvider
+	describe       func(error) string // nil if errors are not described.
+}
 
 func newConfig(opts []Option) config {
-	cfg := config{
-		forward: [slots]propagation.Option{
-			// A parcel is empty; this makes it learn the fields of the propagator.
-			slotPolicy:   propagation.WithPolicy(propagation.Replace),
-			slotMaxBytes: propagation.WithMaxBytes(maxBytes),
-			slotBaggage:  propagation.WithoutBaggage(),
-		},
-		prefix: defaultPrefix,
-	}
+	cfg := config{propagation: defaults, prefix: defaultPrefix}
 	for _, o := range opts {
 		if o != nil {
 			cfg = o.apply(cfg)
@@ -57,97 +68,133 @@ func newConfig(opts []Option) config {
 	return cfg
 }
 
-type optionFunc func(config) config
-
-func (f optionFunc) apply(cfg config) config { return f(cfg) }
-
-// forward puts an option of propagation in its slot.
-func forward(slot int, value propagation.Option) Option {
-	return optionFunc(func(cfg config) config { cfg.forward[slot] = value; return cfg })
-}
-
-// WithPropagator uses p instead of the global propagator; nil means the global
-// one at the time of the call, or [propagation.Default] if that was never set.
-func WithPropagator(p propagation.TextMapPropagator) Option {
-	return forward(slotPropagator, propagation.WithPropagator(p))
-}
-
-// WithPolicy sets what happens to a context the object holds already. By
-// default, for the zero Policy, a span in ctx replaces it, and without one the
-// object stays as it is. [propagation.Replace] removes it then too.
-// [propagation.KeepExisting] leaves a container alone that holds a valid
-// context, or one whose value comes from elsewhere, and annotations that hold a
-// valid context; the environment refers to those then.
-func WithPolicy(p propagation.Policy) Option {
-	return optionFunc(func(cfg config) config { cfg.policy = p; return cfg })
-}
-
-// WithErrorOnConflict makes another context on the object an [ErrConflict], and
-// leaves the object as it is. [InjectEnv], which returns no error, then leaves
-// the environment as it is too. It has no effect with [propagation.Replace].
-func WithErrorOnConflict() Option {
-	return optionFunc(func(cfg config) config { cfg.conflictFails = true; return cfg })
-}
-
-// WithMaxBytes limits the context in each container to n bytes, names and
-// values added up: over it the baggage goes first, then the tracestate, then
-// the waybill, each whole. The default is 8 KiB. An n of 0 or less means no
-// limit.
-func WithMaxBytes(n int) Option {
-	return forward(slotMaxBytes, propagation.WithMaxBytes(n))
-}
-
-// WithBaggage lets the baggage members named keys pass, and no other, in both
-// directions. By default none passes: objects are stored, and read by whoever
-// may look at pods.
-func WithBaggage(keys ...string) Option {
-	return forward(slotBaggage, propagation.WithBaggage(keys...))
-}
-
-// WithoutBaggage lets no baggage pass, which is the default.
-func WithoutBaggage() Option {
-	return forward(slotBaggage, propagation.WithoutBaggage())
-}
-
-// WithContainers injects only into the containers and init containers for which
-// selects returns true. By default, and if selects is nil or panics, it is all
-// of them. A sidecar is an init container with a RestartPolicy.
-func WithContainers(selects func(corev1.Container) bool) Option {
-	return optionFunc(func(cfg config) config { cfg.selects = selects; return cfg })
-}
-
-// WithAnnotations puts the context in annotations of the pod, under
-// PREFIX/traceparent and so on, and makes the variables of the containers refer
-// to them. It suits a Job that is suspended at first: its annotations can be
-// changed until it starts. The default prefix, for "", is tracing.k8s.io.
-//
-// Over 256 KiB of annotations the baggage is left out first, then the
-// tracestate, then the waybill; with no room for the rest it is an
-// [ErrTooLarge].
-//
-// The prefix is also that of [InjectAnnotations] and [ReadAnnotations]. It has
-// no effect on [InjectEnv], which has no pod.
-func WithAnnotations(prefix string) Option {
-	return optionFunc(func(cfg config) config {
-		cfg.annotations, cfg.prefix = true, prefix
-		if prefix == "" {
-			cfg.prefix = defaultPrefix
+func newJobsConfig(opts []JobsOption) jobsConfig {
+	cfg := jobsConfig{config: newConfig(nil)}
+	for _, o := range opts {
+		if o != nil {
+			cfg = o.applyToJobs(cfg)
 		}
-		return cfg
-	})
+	}
+	return cfg
 }
 
-// WithJobInfo tells each container which Job, pod and attempt it is, in
-// variables that KubernetesJob of carriers/envcarrier reads: WAYBILL_JOB_NAME,
-// WAYBILL_JOB_UID, WAYBILL_JOB_FAILURES, WAYBILL_POD_NAME,
-// WAYBILL_POD_NAMESPACE and WAYBILL_POD_UID. They refer to fields of the pod,
-// so they are right for each pod of a Job. It has no effect on [InjectEnv].
+// option implements Option by a function.
+type option func(*config)
+
+func (o option) apply(cfg config) config {
+	o(&cfg)
+	return cfg
+}
+
+func (o option) applyToJobs(cfg jobsConfig) jobsConfig {
+	o(&cfg.config)
+	return cfg
+}
+
+// jobsOption implements JobsOption by a function.
+type jobsOption func(*jobsConfig)
+
+func (o jobsOption) applyToJobs(cfg jobsConfig) jobsConfig {
+	o(&cfg)
+	return cfg
+}
+
+// WithPropagation sets options of package propagation: the propagator, the
+// policy, the limit and the baggage. If it is given more than once, all of them
+// apply, in order.
+//
+// The defaults are a limit of 8 KiB, for each container, and no baggage, because
+// objects are stored, and read by whoever may see pods. With
+// [propagation.KeepExisting] a container that holds a valid context stays as it
+// is, also one that gets it by ValueFrom, and so do annotations that hold one.
+func WithPropagation(opts ...propagation.Option) Option {
+	return propagationOption{afterDefaults: slices.Concat(defaults, opts)}
+}
+
+// propagationOption holds the options that were given after the defaults, so
+// that one such option costs no allocation when it is applied.
+type propagationOption struct{ afterDefaults []propagation.Option }
+
+func (o propagationOption) apply(cfg config) config {
+	if len(cfg.propagation) == len(defaults) {
+		cfg.propagation = o.afterDefaults
+	} else {
+		cfg.propagation = slices.Concat(cfg.propagation, o.afterDefaults[len(defaults):])
+	}
+	return cfg
+}
+
+func (o propagationOption) applyToJobs(cfg jobsConfig) jobsConfig {
+	cfg.config = o.apply(cfg.config)
+	return cfg
+}
+
+// WithErrorOnConflict makes a function return [ErrConflict] if the object holds
+// another context, and leave the object unchanged. [InjectEnv], which returns no
+// error, leaves the environment unchanged. It has no effect with
+// [propagation.Replace].
+func WithErrorOnConflict() Option {
+	return option(func(cfg *config) { cfg.conflictFails = true })
+}
+
+// WithContainers selects the containers and init containers to inject into: those
+// for which selects returns true. If selects is nil or panics, a container is
+// selected. The default is all. A sidecar is an init container with a
+// RestartPolicy.
+//
+// A container that is not selected gets no context, but another context that it
+// holds in literal values is replaced.
+func WithContainers(selects func(corev1.Container) bool) Option {
+	return option(func(cfg *config) { cfg.selects = selects })
+}
+
+// WithAnnotations writes the context to annotations of the pod, called
+// PREFIX/traceparent and so on, and makes the variables of the containers refer
+// to them. Use it for a Job that is suspended at first: its annotations can be
+// changed until it starts. If prefix is empty, it is "tracing.k8s.io".
+//
+// An object has at most 256 KiB of annotations. Over that limit the baggage is
+// dropped first, then the tracestate, then the waybill. If there is no room for
+// the rest, the error is [ErrTooLarge].
+//
+// [InjectAnnotations] and [ReadAnnotations] use the prefix too. The option has no
+// effect on [InjectEnv], which has no pod.
+func WithAnnotations(prefix string) Option {
+	if prefix == "" {
+		prefix = defaultPrefix
+	}
+	return option(func(cfg *config) { cfg.annotations, cfg.prefix = true, prefix })
+}
+
+// WithPodTemplatePath sets the fields that lead to the pod template in an object
+// of the dynamic client, such as "spec", "template". [InjectObject] needs it for
+// kinds that it does not know. Use it for kinds whose objects start one run each.
+func WithPodTemplatePath(fields ...string) Option {
+	fields = slices.Clone(fields)
+	return option(func(cfg *config) { cfg.templatePath = fields })
+}
+
+// WithJobInfo tells each selected container its Job, pod and attempt, in
+// variables that envcarrier.KubernetesJob reads: WAYBILL_JOB_NAME,
+// WAYBILL_JOB_UID, WAYBILL_JOB_FAILURES, WAYBILL_POD_NAME, WAYBILL_POD_NAMESPACE
+// and WAYBILL_POD_UID. They refer to fields of the pod, so they are right for
+// each pod of a Job. It has no effect on [InjectEnv].
 func WithJobInfo() Option {
-	return optionFunc(func(cfg config) config { cfg.jobInfo = true; return cfg })
+	return option(func(cfg *config) { cfg.jobInfo = true })
 }
 
-// WithTracerProvider makes the spans of [Jobs] with p; nil means the global one
-// at the time of the call.
-func WithTracerProvider(p trace.TracerProvider) Option {
-	return optionFunc(func(cfg config) config { cfg.provider = p; return cfg })
+// WithTracerProvider sets the tracer provider of [Jobs]. If p is nil, the global
+// one at the time of the call is used.
+func WithTracerProvider(p trace.TracerProvider) JobsOption {
+	return jobsOption(func(cfg *jobsConfig) { cfg.tracerProvider = p })
+}
+
+// WithErrorDescription records the text that f returns for an error as the
+// description of the span's status. If f is nil, it is the text of the error. The
+// default is error.type alone, because the text of an error may hold data.
+func WithErrorDescription(f func(error) string) JobsOption {
+	if f == nil {
+		f = error.Error
+	}
+	return jobsOption(func(cfg *jobsConfig) { cfg.describe = f })
 }

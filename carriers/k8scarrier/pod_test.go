@@ -51,11 +51,10 @@ func TestInjectPodTemplate(t *testing.T) {
 	t.Parallel()
 	ours := literal("TRACEPARENT", traceparent)
 	injected := template()
-	if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagator(w3c)); err != nil {
+	if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))); err != nil {
 		t.Fatal(err)
 	}
 	all := containers(injected)
-	// Rules 22 and 24.
 	for name, want := range map[string][]corev1.EnvVar{
 		"init":    {ours},
 		"sidecar": {ours},
@@ -66,7 +65,7 @@ func TestInjectPodTemplate(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	// Rule 22: what the process gets.
+	// What the process gets.
 	stale := pod{envFrom: map[string]string{"TRACEPARENT": otherTraceparent, "TRACESTATE": "old=1", "BAGGAGE": "old=1"}}
 	remote := envcarrier.ReadFrom(environ(stale.start(t, all["from"])), envcarrier.WithPropagation(propagation.WithPropagator(w3c)), envcarrier.WithPropagation(propagation.WithBaggage("old")))
 	if sc := remote.SpanContext(); sc.TraceID().String() != traceparent[3:35] || sc.TraceState().Len() != 0 || remote.Baggage().Len() != 0 {
@@ -74,19 +73,18 @@ func TestInjectPodTemplate(t *testing.T) {
 	}
 }
 
-// Rules 25 and 26.
-func TestInjectIsIdempotent(t *testing.T) {
+func TestInjectPodTemplate_Repeated(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]k8scarrier.Option{
 		"values":      nil,
 		"annotations": {k8scarrier.WithAnnotations("")},
-		"all":         {k8scarrier.WithAnnotations("example.org"), k8scarrier.WithJobInfo(), k8scarrier.WithBaggage("user")},
+		"all":         {k8scarrier.WithAnnotations("example.org"), k8scarrier.WithJobInfo(), k8scarrier.WithPropagation(propagation.WithBaggage("user"))},
 		"fails":       {k8scarrier.WithErrorOnConflict()},
 		"refers":      {k8scarrier.WithErrorOnConflict(), k8scarrier.WithAnnotations("")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts = append(opts, k8scarrier.WithPropagator(propagation.Default()))
+			opts = append(opts, k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default())))
 			ctx := withTracestate(t, withBaggage(t, spanContext(t)), "a=1")
 			first := template()
 			first.Spec.Containers[0].Env = first.Spec.Containers[0].Env[:1]
@@ -112,42 +110,49 @@ func TestInjectIsIdempotent(t *testing.T) {
 	}
 }
 
-// Rule 26.
-func TestNothingToInjectInto(t *testing.T) {
+func TestInject_NothingToDo(t *testing.T) {
 	t.Parallel()
 	ctx := spanContext(t)
 	var noJob *batchv1.Job
 	var noPod *corev1.Pod
 	empty := &corev1.PodTemplateSpec{}
-	for name, err := range map[string]error{
-		"nil template":  k8scarrier.InjectPodTemplate(ctx, nil),
-		"no containers": k8scarrier.InjectPodTemplate(ctx, empty, k8scarrier.WithAnnotations(""), k8scarrier.WithJobInfo()),
-		"nil job":       k8scarrier.InjectJob(ctx, nil),
-		"nil object":    k8scarrier.InjectObject(ctx, nil),
-		"a nil job":     k8scarrier.InjectObject(ctx, noJob),
-		"a nil pod":     k8scarrier.InjectObject(ctx, noPod),
+	untouched := template()
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(w3c))
+	none := k8scarrier.WithContainers(func(corev1.Container) bool { return false })
+	for name, test := range map[string]struct{ got, want error }{
+		"nil template":             {k8scarrier.InjectPodTemplate(ctx, nil), k8scarrier.ErrNil},
+		"nil job":                  {k8scarrier.InjectJob(ctx, nil), k8scarrier.ErrNil},
+		"nil object":               {k8scarrier.InjectObject(ctx, nil), k8scarrier.ErrNil},
+		"a nil job":                {k8scarrier.InjectObject(ctx, noJob), k8scarrier.ErrNil},
+		"a nil pod":                {k8scarrier.InjectObject(ctx, noPod), k8scarrier.ErrNil},
+		"annotations of nil":       {k8scarrier.InjectAnnotations(ctx, nil), k8scarrier.ErrNil},
+		"annotations of a nil pod": {k8scarrier.InjectAnnotations(ctx, noPod), k8scarrier.ErrNil},
+		"no containers":            {k8scarrier.InjectPodTemplate(ctx, empty, k8scarrier.WithAnnotations(""), k8scarrier.WithJobInfo()), k8scarrier.ErrNoContainers},
+		"a job without containers": {k8scarrier.InjectJob(ctx, &batchv1.Job{}), k8scarrier.ErrNoContainers},
+		"no container is selected": {k8scarrier.InjectPodTemplate(ctx, untouched, with, none, k8scarrier.WithAnnotations("")), nil},
+		"no span":                  {k8scarrier.InjectPodTemplate(t.Context(), untouched, with), k8scarrier.ErrNoContext},
+		"no span, a job":           {k8scarrier.InjectJob(t.Context(), &batchv1.Job{Spec: batchv1.JobSpec{Template: *untouched}}, with), k8scarrier.ErrNoContext},
+		"no span and annotations":  {k8scarrier.InjectPodTemplate(t.Context(), untouched, with, k8scarrier.WithAnnotations("")), k8scarrier.ErrNoContext},
+		"no span for annotations":  {k8scarrier.InjectAnnotations(t.Context(), untouched, with), k8scarrier.ErrNoContext},
+		"a nil ctx":                {k8scarrier.InjectPodTemplate(nil, untouched, with), k8scarrier.ErrNoContext}, //nolint:staticcheck // it is what is tested.
+		"nothing to remove":        {k8scarrier.InjectAnnotations(t.Context(), &corev1.Pod{}, with, k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))), nil},
+		"no propagator":            {k8scarrier.InjectPodTemplate(ctx, untouched, k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Compose()))), k8scarrier.ErrNoContext},
 	} {
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
+		if !errors.Is(test.got, test.want) {
+			t.Errorf("%s: error %v, want %v", name, test.got, test.want)
 		}
+	}
+	if err := k8scarrier.InjectPodTemplate(ctx, untouched, with, k8scarrier.WithAnnotations("not valid!")); err == nil || !strings.Contains(err.Error(), "not valid!") {
+		t.Errorf("error %v for a prefix that is not valid", err)
 	}
 	if diff := cmp.Diff(&corev1.PodTemplateSpec{}, empty); diff != "" {
 		t.Errorf("a template without containers has changed:\n%s", diff)
 	}
-	// Rule 20.
-	untouched := template()
-	if err := k8scarrier.InjectPodTemplate(t.Context(), untouched, k8scarrier.WithPropagator(w3c)); err != nil {
-		t.Error(err)
-	}
-	if err := k8scarrier.InjectPodTemplate(t.Context(), untouched, k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("")); err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff(template(), untouched); diff != "" {
-		t.Errorf("without a span it has changed:\n%s", diff)
+	if diff := cmp.Diff(template().Spec, untouched.Spec); diff != "" || len(untouched.Annotations) > 0 {
+		t.Errorf("annotations %v, and the pod has changed:\n%s", untouched.Annotations, diff)
 	}
 }
 
-// Rule 24.
 func TestWithContainers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -162,12 +167,12 @@ func TestWithContainers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			injected := template()
-			if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagator(w3c), k8scarrier.WithContainers(test.selects)); err != nil {
+			if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithContainers(test.selects)); err != nil {
 				t.Fatal(err)
 			}
 			var got []string
 			for _, name := range []string{"from", "init", "main", "sidecar"} {
-				if k8scarrier.Read(containers(injected)[name].Env, k8scarrier.WithPropagator(w3c)).Err() == nil {
+				if k8scarrier.Read(containers(injected)[name].Env, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))).Err() == nil {
 					got = append(got, name)
 				}
 			}
@@ -178,8 +183,7 @@ func TestWithContainers(t *testing.T) {
 	}
 }
 
-// Rule 20.
-func TestConflictChangesNothing(t *testing.T) {
+func TestWithErrorOnConflict(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		opt    k8scarrier.Option
@@ -200,7 +204,7 @@ func TestConflictChangesNothing(t *testing.T) {
 			test.change(injected)
 			before := injected.DeepCopy()
 			err := k8scarrier.InjectPodTemplate(spanContext(t), injected,
-				k8scarrier.WithPropagator(w3c), k8scarrier.WithErrorOnConflict(), k8scarrier.WithJobInfo(), test.opt)
+				k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithErrorOnConflict(), k8scarrier.WithJobInfo(), test.opt)
 			if !errors.Is(err, k8scarrier.ErrConflict) {
 				t.Errorf("error %v", err)
 			}
@@ -211,7 +215,6 @@ func TestConflictChangesNothing(t *testing.T) {
 	}
 }
 
-// Rules 27 and 32.
 func TestInjectObject(t *testing.T) {
 	t.Parallel()
 	job := &batchv1.Job{
@@ -239,28 +242,27 @@ func TestInjectObject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := test.object.DeepCopyObject()
-			err := k8scarrier.InjectObject(spanContext(t), test.object, k8scarrier.WithPropagator(w3c))
+			err := k8scarrier.InjectObject(spanContext(t), test.object, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))
 			if !errors.Is(err, test.err) {
 				t.Errorf("error %v, want %v", err, test.err)
 			}
 			if test.err != nil && !cmp.Equal(before, test.object) {
 				t.Error("an object that was refused has changed")
 			}
-			if test.err == nil && k8scarrier.Read(test.spec.Containers[0].Env, k8scarrier.WithPropagator(w3c)).Err() != nil {
+			if test.err == nil && k8scarrier.Read(test.spec.Containers[0].Env, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))).Err() != nil {
 				t.Error("nothing was injected")
 			}
 		})
 	}
 }
 
-// Rules 17 and 30.
 func TestWithAnnotations(t *testing.T) {
 	t.Parallel()
 	ctx := withTracestate(t, spanContext(t), "a=$(FOO)$")
 	injected := template()
 	injected.Annotations = map[string]string{"kept": "yes", "example.org/baggage": "old=1"}
 	before := injected.Annotations
-	opts := []k8scarrier.Option{k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("example.org")}
+	opts := []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithAnnotations("example.org")}
 	if err := k8scarrier.InjectPodTemplate(ctx, injected, opts...); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +283,7 @@ func TestWithAnnotations(t *testing.T) {
 	if diff := cmp.Diff(wantEnv, main.Env); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
-	// What the process and a controller get, now and after a late change. Rule 28.
+	// What the process and a controller get, now and after a late change.
 	process := func() propagation.Remote {
 		return envcarrier.ReadFrom(environ(pod{annotations: injected.Annotations}.start(t, main)), envcarrier.WithPropagation(propagation.WithPropagator(w3c)))
 	}
@@ -295,7 +297,7 @@ func TestWithAnnotations(t *testing.T) {
 		t.Errorf("after a change the process reads %s", got)
 	}
 	// Removal, on demand.
-	if err := k8scarrier.InjectPodTemplate(t.Context(), injected, append(opts, k8scarrier.WithPolicy(propagation.Replace))...); err != nil {
+	if err := k8scarrier.InjectPodTemplate(t.Context(), injected, append(opts, k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace)))...); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]string{"kept": "yes"}, injected.Annotations); diff != "" {
@@ -307,13 +309,13 @@ func TestWithAnnotations(t *testing.T) {
 }
 
 // A webhook knows the context that is on the object, and brings it to the
-// process; it may be asked again. Rules 26 and 31.
-func TestAnnotationsAreKeptOnDemand(t *testing.T) {
+// process; it may be called again.
+func TestWithAnnotations_KeepExisting(t *testing.T) {
 	t.Parallel()
 	for name, ctx := range map[string]func(*corev1.PodTemplateSpec) context.Context{
 		"of another span": func(*corev1.PodTemplateSpec) context.Context { return spanContext(t) },
 		"of the webhook": func(on *corev1.PodTemplateSpec) context.Context {
-			return k8scarrier.ReadAnnotations(on, k8scarrier.WithPropagator(propagation.Default())).Context(t.Context())
+			return k8scarrier.ReadAnnotations(on, k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))).Context(t.Context())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +326,7 @@ func TestAnnotationsAreKeptOnDemand(t *testing.T) {
 			}
 			annotations := maps.Clone(injected.Annotations)
 			opts := []k8scarrier.Option{
-				k8scarrier.WithPropagator(propagation.Default()), k8scarrier.WithAnnotations(""), k8scarrier.WithPolicy(propagation.KeepExisting),
+				k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default())), k8scarrier.WithAnnotations(""), k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)),
 			}
 			if err := k8scarrier.InjectPodTemplate(ctx(injected), injected, opts...); err != nil {
 				t.Fatal(err)
@@ -347,8 +349,7 @@ func TestAnnotationsAreKeptOnDemand(t *testing.T) {
 	}
 }
 
-// A container with a context of its own is one with annotations too. Rule 21.
-func TestContainersAreKeptOnDemandWithAnnotations(t *testing.T) {
+func TestWithAnnotations_KeepExistingContainers(t *testing.T) {
 	t.Parallel()
 	for name, own := range map[string]corev1.EnvVar{
 		"a literal": literal("TRACEPARENT", otherTraceparent),
@@ -361,7 +362,7 @@ func TestContainersAreKeptOnDemandWithAnnotations(t *testing.T) {
 			t.Parallel()
 			injected := template()
 			injected.Spec.Containers[0].Env = []corev1.EnvVar{own}
-			opts := []k8scarrier.Option{k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("")}
+			opts := []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithAnnotations("")}
 			conflicting := injected.DeepCopy()
 			if err := k8scarrier.InjectPodTemplate(spanContext(t), conflicting, append(opts, k8scarrier.WithErrorOnConflict())...); !errors.Is(err, k8scarrier.ErrConflict) {
 				t.Errorf("error %v, want a conflict", err)
@@ -369,7 +370,7 @@ func TestContainersAreKeptOnDemandWithAnnotations(t *testing.T) {
 			if diff := cmp.Diff(injected, conflicting); diff != "" {
 				t.Errorf("a conflict changed it:\n%s", diff)
 			}
-			if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, append(opts, k8scarrier.WithPolicy(propagation.KeepExisting))...); err != nil {
+			if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, append(opts, k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)))...); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]corev1.EnvVar{own}, containers(injected)["main"].Env); diff != "" {
@@ -382,14 +383,9 @@ func TestContainersAreKeptOnDemandWithAnnotations(t *testing.T) {
 	}
 }
 
-// Rules 28 and 30.
 func TestInjectAnnotations(t *testing.T) {
 	t.Parallel()
-	var noPod *corev1.Pod
-	if err := errors.Join(k8scarrier.InjectAnnotations(spanContext(t), nil), k8scarrier.InjectAnnotations(spanContext(t), noPod)); err != nil {
-		t.Errorf("nil objects: %v", err)
-	}
-	opts := []k8scarrier.Option{k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations("example.org")}
+	opts := []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithAnnotations("example.org")}
 	// A Job that is suspended at first, and gets its context late.
 	job := &batchv1.Job{Spec: batchv1.JobSpec{Suspend: new(true), Template: *template()}}
 	if err := k8scarrier.InjectJob(withTracestate(t, spanContext(t), "a=1"), job, opts...); err != nil {
@@ -418,8 +414,8 @@ func TestInjectAnnotations(t *testing.T) {
 	}
 	// Without a span nothing changes, and on demand a conflict is an error.
 	after := job.DeepCopy()
-	if err := k8scarrier.InjectAnnotations(t.Context(), &job.Spec.Template, opts...); err != nil {
-		t.Error(err)
+	if err := k8scarrier.InjectAnnotations(t.Context(), &job.Spec.Template, opts...); !errors.Is(err, k8scarrier.ErrNoContext) {
+		t.Errorf("error %v, want %v", err, k8scarrier.ErrNoContext)
 	}
 	if err := k8scarrier.InjectAnnotations(spanContext(t), &job.Spec.Template, append(opts, k8scarrier.WithErrorOnConflict())...); !errors.Is(err, k8scarrier.ErrConflict) {
 		t.Errorf("error %v, want a conflict", err)
@@ -429,8 +425,7 @@ func TestInjectAnnotations(t *testing.T) {
 	}
 }
 
-// Rule 29.
-func TestAnnotationsHaveALimit(t *testing.T) {
+func TestWithAnnotations_Limit(t *testing.T) {
 	t.Parallel()
 	const limit = 256 << 10
 	const tracestate, members = "a=1", "user=42"
@@ -443,7 +438,7 @@ func TestAnnotationsHaveALimit(t *testing.T) {
 		injected.Annotations = map[string]string{"k": strings.Repeat("v", limit-room-1)}
 		before := injected.DeepCopy()
 		err := k8scarrier.InjectPodTemplate(ctx, injected,
-			k8scarrier.WithPropagator(w3c), k8scarrier.WithAnnotations(""), k8scarrier.WithBaggage("user"))
+			k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithAnnotations(""), k8scarrier.WithPropagation(propagation.WithBaggage("user")))
 		if errors.Is(err, k8scarrier.ErrTooLarge) != (want == 0) || len(injected.Annotations) != want+1 {
 			t.Errorf("room for %d bytes: error %v, %d annotations, want %d of ours", room, err, len(injected.Annotations), want)
 		}
@@ -453,22 +448,22 @@ func TestAnnotationsHaveALimit(t *testing.T) {
 	}
 }
 
-func TestReadAnnotationsOfNothing(t *testing.T) {
+func TestReadAnnotations_Nothing(t *testing.T) {
 	t.Parallel()
 	var noPod *corev1.Pod
 	for name, object := range map[string]metav1.Object{"nil": nil, "a nil pod": noPod, "no annotations": &corev1.Pod{}} {
-		if err := k8scarrier.ReadAnnotations(object, k8scarrier.WithPropagator(w3c)).Err(); !errors.Is(err, propagation.ErrAbsent) {
+		if err := k8scarrier.ReadAnnotations(object, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))).Err(); !errors.Is(err, propagation.ErrAbsent) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }
 
-// The variables are those that envcarrier reads. Rules 34, 38 and 41.
+// The variables are those that envcarrier reads.
 func TestWithJobInfo(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 	job := &batchv1.Job{Spec: batchv1.JobSpec{Template: *template()}}
 	// It does not depend on a span.
-	if err := k8scarrier.InjectJob(t.Context(), job, k8scarrier.WithPropagator(w3c), k8scarrier.WithJobInfo()); err != nil {
+	if err := k8scarrier.InjectJob(t.Context(), job, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithJobInfo()); err != nil {
 		t.Fatal(err)
 	}
 	started := pod{
@@ -489,10 +484,10 @@ func TestWithJobInfo(t *testing.T) {
 
 // The global propagator is used at the time of the call, and only where no
 // other is given.
-func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
+func TestWithPropagation_HostileGlobals(t *testing.T) {
 	ctx := spanContext(t)
 	setGlobalPropagator(t, mark{})
-	for _, opts := range [][]k8scarrier.Option{nil, {k8scarrier.WithPropagator(nil)}} {
+	for _, opts := range [][]k8scarrier.Option{nil, {k8scarrier.WithPropagation(propagation.WithPropagator(nil))}} {
 		got := k8scarrier.InjectEnv(ctx, nil, opts...)
 		got = slices.DeleteFunc(got, func(e corev1.EnvVar) bool { return e.Name == "WAYBILL" }) // It goes with every global propagator.
 		if diff := cmp.Diff([]corev1.EnvVar{literal("X_MARK", "here")}, got); diff != "" {
@@ -501,9 +496,9 @@ func TestPropagatorIsTheGivenOrTheGlobalOne(t *testing.T) {
 	}
 	setGlobalPropagator(t, hostile{t})
 	opts := []k8scarrier.Option{
-		k8scarrier.WithPropagator(w3c), k8scarrier.WithMaxBytes(200), k8scarrier.WithBaggage("a"), k8scarrier.WithoutBaggage(),
-		k8scarrier.WithPolicy(propagation.Replace), k8scarrier.WithErrorOnConflict(), k8scarrier.WithContainers(nil),
-		k8scarrier.WithJobInfo(), k8scarrier.WithAnnotations(""), k8scarrier.WithTracerProvider(nil), nil,
+		k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithPropagation(propagation.WithMaxBytes(200)), k8scarrier.WithPropagation(propagation.WithBaggage("a")), k8scarrier.WithPropagation(propagation.WithoutBaggage()),
+		k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace)), k8scarrier.WithErrorOnConflict(), k8scarrier.WithContainers(nil),
+		k8scarrier.WithJobInfo(), k8scarrier.WithAnnotations(""), k8scarrier.WithPodTemplatePath("spec"), nil,
 	}
 	env := k8scarrier.InjectEnv(ctx, nil, opts...)
 	injected := template()

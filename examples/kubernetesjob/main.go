@@ -38,7 +38,7 @@ func main() {
 	// Or wrap the client with k8scarrier.NewJobs, whose Create does this and
 	// starts a span.
 	if err := k8scarrier.InjectJob(ctx, job); err != nil {
-		log.Fatal(err)
+		log.Print(err) // The Job can be created without the context.
 	}
 	text, err := yaml.Marshal(job)
 	if err != nil {

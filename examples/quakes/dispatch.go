@@ -87,16 +87,12 @@ func newDispatcher(s *service) (*dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := k8scarrier.NewJobs(client, k8scarrier.WithJobInfo())
-	if err != nil {
-		return nil, err
-	}
 	return &dispatcher{
 		service:  s,
 		quakes:   s.db.Collection(collectionQuakes),
 		consumer: mongocarrier.NewConsumer(collectionQuakes, mongocarrier.WithObserver(s.metrics)),
 		stage:    stage,
-		jobs:     jobs,
+		jobs:     k8scarrier.NewJobs(client, k8scarrier.WithJobInfo()),
 	}, nil
 }
 

@@ -1,0 +1,266 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// The keys that are handled each in its own way.
+const (
+	keyTracestate = "tracestate"
+	keyBaggage    = "baggage"
+	keyWaybill    = "waybill"
+)
+
+// injection writes one context to the places of an object: the environments of
+// its containers, and annotations.
+type injection struct {
+	cfg    *config
+	fields propagation.Fields
+	keys   []string          // Of what is removed and set.
+	values map[string]string // By key; of what is set.
+}
+
+// newInjection returns the injection of what ctx holds, without values that do
+// not arrive unchanged.
+func newInjection(ctx context.Context, cfg *config) *injection {
+	fields := propagation.Encode(ctx, cfg.propagation...)
+	in := &injection{cfg: cfg, fields: fields}
+	if fields.IsEmpty() {
+		return in
+	}
+	in.keys = append(make([]string, 0, len(fields.Cleared())+fields.Len()), fields.Cleared()...)
+	in.values = make(map[string]string, fields.Len())
+	for key, value := range fields.All() {
+		if !slices.Contains(in.keys, key) {
+			in.keys = append(in.keys, key)
+		}
+		if !passable(envcarrier.Normalize(key), value) || cfg.annotations && !isAnnotationKey(annotationKey(cfg.prefix, key)) {
+			in.fields = in.fields.Without(key)
+			continue
+		}
+		in.values[key] = value
+	}
+	return in
+}
+
+// isAnnotationKey reports whether the API server accepts key as the key of an
+// annotation.
+func isAnnotationKey(key string) bool {
+	return len(validation.IsQualifiedName(strings.ToLower(key))) == 0
+}
+
+// hasValidPrefix reports whether the API server accepts annotations with the
+// prefix.
+func (cfg *config) hasValidPrefix() bool {
+	return isAnnotationKey(annotationKey(cfg.prefix, keyBaggage))
+}
+
+// place is where an object holds a context, or may hold one.
+type place struct {
+	get       func(key string) string
+	elsewhere bool // Reports whether a value comes from another object.
+}
+
+// inEnv returns the place in the environment of a container.
+func (in *injection) inEnv(env []corev1.EnvVar) place {
+	p := inLiterals(env)
+	p.elsewhere = slices.ContainsFunc(in.keys, func(key string) bool {
+		entry := lastOf(env, envcarrier.Normalize(key))
+		return entry != nil && entry.ValueFrom != nil && key != keyBaggage && !in.cfg.isReference(entry, key)
+	})
+	return p
+}
+
+// inLiterals returns the place in the literal values of an environment.
+func inLiterals(env []corev1.EnvVar) place {
+	return place{get: func(key string) string { return valueOf(env, envcarrier.Normalize(key)) }}
+}
+
+// inAnnotations returns the place in the annotations with a prefix.
+func inAnnotations(annotations map[string]string, prefix string) place {
+	return place{get: func(key string) string { return annotations[annotationKey(prefix, key)] }}
+}
+
+// isReference reports whether entry refers to the annotation of key.
+func (cfg *config) isReference(entry *corev1.EnvVar, key string) bool {
+	ref := entry.ValueFrom.FieldRef
+	return cfg.annotations && ref != nil && ref.FieldPath == annotationPath(annotationKey(cfg.prefix, key))
+}
+
+// decision is what becomes of one place.
+type decision int
+
+const (
+	write decision = iota
+	keep
+	conflict
+	skip // For a place that is not to be written to.
+)
+
+// decide applies the policy to a place.
+func (in *injection) decide(p place) decision {
+	switch {
+	case in.fields.KeepsExisting() && (p.elsewhere || in.isValid(p)):
+		return keep
+	case in.cfg.conflictFails && (p.elsewhere || in.holdsAnother(p)) && in.fields.Len() > 0 && !in.cfg.replaces():
+		return conflict
+	default:
+		return write
+	}
+}
+
+// replaces reports whether the policy is [propagation.Replace]: no other removes
+// anything for an empty context.
+func (cfg *config) replaces() bool {
+	empty := propagation.Encode(context.Context(nil), cfg.propagation...)
+	return !empty.IsEmpty() && !empty.KeepsExisting()
+}
+
+// isValid reports whether p holds a valid context.
+func (in *injection) isValid(p place) bool {
+	getter := propagation.GetterFunc[struct{}](func(_ struct{}, key string) string { return p.get(key) })
+	return propagation.Read(struct{}{}, propagation.Getter[struct{}](getter), in.cfg.propagation...).SpanContext().IsValid()
+}
+
+// holdsAnother reports whether p holds a context, or a part of one, that is not
+// the one that is written. Baggage alone is not a context.
+func (in *injection) holdsAnother(p place) bool {
+	return slices.ContainsFunc(in.keys, func(key string) bool { return key != keyBaggage && p.get(key) != "" }) && !in.isSame(p)
+}
+
+// isStale reports whether p holds anything that is not what is written.
+func (in *injection) isStale(p place) bool {
+	return slices.ContainsFunc(in.keys, func(key string) bool { return p.get(key) != "" }) && !in.isSame(p)
+}
+
+// isSame reports whether p holds the context that is written, except for the
+// waybill.
+func (in *injection) isSame(p place) bool {
+	return !slices.ContainsFunc(in.keys, func(key string) bool { return key != keyWaybill && p.get(key) != in.values[key] })
+}
+
+// reuseWaybill writes the waybill of the first of places that holds the same
+// context. A waybill has the time of its injection; by this a second injection of
+// one context changes nothing.
+func (in *injection) reuseWaybill(places ...place) {
+	now, err := propagation.ParseWaybill(in.values[keyWaybill])
+	if err != nil {
+		return
+	}
+	for _, p := range places {
+		before, err := propagation.ParseWaybill(p.get(keyWaybill))
+		if err != nil || before.Hops != now.Hops || !in.isSame(p) {
+			continue
+		}
+		areNew := now.Origin.Equal(now.Sent) && before.Origin.Equal(before.Sent)
+		if areNew || before.Origin.Equal(now.Origin) {
+			in.values[keyWaybill] = p.get(keyWaybill)
+			return
+		}
+	}
+}
+
+// literals returns the variables for a container. A field without a value is
+// removed, or set to the empty string if EnvFrom could bring one.
+func (in *injection) literals(c container) variables {
+	set := variables{}
+	for _, entry := range c.env {
+		if in.clearsBaggage(entry.Name) {
+			set[entry.Name] = nil
+		}
+	}
+	for _, key := range in.keys {
+		name := envcarrier.Normalize(key)
+		if value, ok := in.values[key]; ok || c.hasEnvFrom {
+			set[name] = literal(name, value)
+		} else if set[name] == nil {
+			set[name] = nil
+		}
+	}
+	return set
+}
+
+// references returns a variable for each field that refers to its annotation. One
+// for a field without a value masks what EnvFrom could bring, and gets the value
+// if it is set before the pod starts.
+func (in *injection) references() variables {
+	set := variables{}
+	for _, key := range in.keys {
+		if annotation := annotationKey(in.cfg.prefix, key); isAnnotationKey(annotation) {
+			name := envcarrier.Normalize(key)
+			set[name] = fieldRef(name, annotationPath(annotation))
+		}
+	}
+	return set
+}
+
+// clearsBaggage reports whether the variable called name is a member of a baggage
+// of OpenTracing that is removed.
+func (in *injection) clearsBaggage(name string) bool {
+	member, ok := strings.CutPrefix(name, "OT_BAGGAGE_")
+	return ok && in.fields.Clears("ot-baggage-"+member)
+}
+
+// annotate returns a copy of annotations in which fields are the only context
+// under each of prefixes.
+func (in *injection) annotate(annotations map[string]string, fields propagation.Fields, prefixes ...string) map[string]string {
+	out := make(map[string]string, len(annotations)+fields.Len())
+	isReplaced := make(map[string]bool, len(prefixes))
+	for _, prefix := range prefixes {
+		isReplaced[prefix] = true
+	}
+	for name, value := range annotations {
+		prefix, key, _ := strings.Cut(name, "/")
+		if !isReplaced[prefix] || !slices.Contains(in.keys, key) && !in.fields.Clears(key) {
+			out[name] = value
+		}
+	}
+	for i := range fields.Len() {
+		for _, prefix := range prefixes {
+			out[annotationKey(prefix, fields.Key(i))] = in.values[fields.Key(i)]
+		}
+	}
+	return out
+}
+
+// maxAnnotations is how many bytes the annotations of an object may have, keys
+// and values added up.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/
+const maxAnnotations = 256 << 10
+
+// haveRoom reports whether an object may have annotations.
+func haveRoom(annotations map[string]string) bool {
+	total := 0
+	for key, value := range annotations {
+		total += len(key) + len(value)
+	}
+	return total <= maxAnnotations
+}
+
+// fit reduces what is written to what fits into annotations. The error is
+// [ErrTooLarge].
+func (in *injection) fit(annotations map[string]string) error {
+	fitting := in.fields.ShrinkFunc(func(fields propagation.Fields) bool {
+		return haveRoom(in.annotate(annotations, fields, in.cfg.prefix))
+	})
+	if fitting.Len() == 0 && in.fields.Len() > 0 {
+		return ErrTooLarge
+	}
+	kept := make(map[string]string, fitting.Len())
+	for i := range fitting.Len() {
+		kept[fitting.Key(i)] = in.values[fitting.Key(i)]
+	}
+	in.fields, in.values = fitting, kept
+	return nil
+}

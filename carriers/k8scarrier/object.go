@@ -1,0 +1,233 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier
+
+import (
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// object is the part of a Kubernetes object that can hold a context.
+type object struct {
+	owner      metadata // Of the object around the pod template, or nil.
+	pod        metadata // Of the pod, whose containers can refer to it; or nil.
+	containers []container
+}
+
+// metadata is the part of the metadata of an object that can hold a context.
+type metadata interface {
+	GetAnnotations() map[string]string
+	SetAnnotations(annotations map[string]string)
+}
+
+// container is a container of a pod.
+type container struct {
+	name        string
+	isEphemeral bool
+	hasEnvFrom  bool
+	env         []corev1.EnvVar
+	spec        func() corev1.Container
+	// setEnv replaces the environment by merged, in which set has been merged.
+	setEnv func(merged []corev1.EnvVar, set variables)
+}
+
+// isSelected reports whether c is to be injected into.
+func (cfg *config) isSelected(c container) (selected bool) {
+	if c.isEphemeral {
+		return false
+	}
+	if cfg.selects == nil {
+		return true
+	}
+	defer func() {
+		if recover() != nil {
+			selected = true
+		}
+	}()
+	return cfg.selects(c.spec())
+}
+
+// objectOf returns the parts of an object. The error is [ErrLongLived] or
+// [ErrUnknownKind].
+func objectOf(o any, cfg *config) (object, error) {
+	switch o := o.(type) {
+	case *batchv1.Job:
+		return objectOfTemplate(&o.Spec.Template, o), nil
+	case *corev1.Pod:
+		return objectOfPod(o, &o.Spec), nil
+	case *corev1.PodTemplateSpec:
+		return objectOfTemplate(o, nil), nil
+	case *unstructured.Unstructured:
+		return objectOfUnstructured(o, cfg)
+	case runtime.Object:
+		if isLongLived(kindOf(o)) {
+			return object{}, ErrLongLived
+		}
+	}
+	return object{}, ErrUnknownKind
+}
+
+// kindOf returns the kind of an object: a typed one need not say it itself.
+func kindOf(o runtime.Object) schema.GroupKind {
+	if kinds, _, err := scheme.Scheme.ObjectKinds(o); err == nil && len(kinds) > 0 {
+		return kinds[0].GroupKind()
+	}
+	return o.GetObjectKind().GroupVersionKind().GroupKind()
+}
+
+// isLongLived reports whether objects of kind start many runs.
+func isLongLived(kind schema.GroupKind) bool {
+	switch kind.Group {
+	case "batch":
+		return kind.Kind == "CronJob"
+	case "apps", "extensions":
+		return true
+	case "":
+		return kind.Kind == "ReplicationController" || kind.Kind == "PodTemplate"
+	default:
+		return false
+	}
+}
+
+// objectOfTemplate returns the parts of a pod template and, if job is not nil, of
+// the Job around it.
+func objectOfTemplate(template *corev1.PodTemplateSpec, job *batchv1.Job) object {
+	o := objectOfPod(template, &template.Spec)
+	if job != nil {
+		o.owner = job
+	}
+	return o
+}
+
+func objectOfPod(pod metadata, spec *corev1.PodSpec) object {
+	o := object{pod: pod}
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			c := &list[i]
+			o.containers = append(o.containers, container{
+				name: c.Name, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env,
+				spec:   func() corev1.Container { return *c },
+				setEnv: func(merged []corev1.EnvVar, _ variables) { c.Env = merged },
+			})
+		}
+	}
+	for i := range spec.EphemeralContainers {
+		c := &spec.EphemeralContainers[i]
+		o.containers = append(o.containers, container{
+			name: c.Name, isEphemeral: true, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env,
+			setEnv: func(merged []corev1.EnvVar, _ variables) { c.Env = merged },
+		})
+	}
+	return o
+}
+
+// objectOfUnstructured returns the parts of an object of the dynamic client.
+func objectOfUnstructured(u *unstructured.Unstructured, cfg *config) (object, error) {
+	kind := u.GroupVersionKind().GroupKind()
+	switch {
+	case isLongLived(kind):
+		return object{}, ErrLongLived
+	case kind == schema.GroupKind{Kind: "Pod"}:
+		return objectOfPodFields(u.Object, u), nil
+	case kind == schema.GroupKind{Group: "batch", Kind: "Job"}:
+		return objectAround(u, "spec", "template"), nil
+	case len(cfg.templatePath) > 0:
+		return objectAround(u, cfg.templatePath...), nil
+	default:
+		return object{}, ErrUnknownKind
+	}
+}
+
+// objectAround returns the parts of an object that has a pod template under a
+// path. Without one, it has no containers.
+func objectAround(u *unstructured.Unstructured, path ...string) object {
+	field, _, _ := unstructured.NestedFieldNoCopy(u.Object, path...)
+	template, ok := field.(map[string]any)
+	if !ok {
+		return object{owner: u}
+	}
+	o := objectOfPodFields(template, &unstructured.Unstructured{Object: template})
+	o.owner = u
+	return o
+}
+
+// objectOfPodFields returns the parts of a pod or a pod template. What is not of
+// the type that it should be is left out.
+func objectOfPodFields(pod map[string]any, meta metadata) object {
+	o := object{pod: meta}
+	for _, list := range []string{"initContainers", "containers", "ephemeralContainers"} {
+		field, _, _ := unstructured.NestedFieldNoCopy(pod, "spec", list)
+		containers, _ := field.([]any)
+		for _, field := range containers {
+			if fields, ok := field.(map[string]any); ok {
+				o.containers = append(o.containers, containerOfFields(fields, list == "ephemeralContainers"))
+			}
+		}
+	}
+	return o
+}
+
+func containerOfFields(fields map[string]any, isEphemeral bool) container {
+	name, _ := fields["name"].(string)
+	envFrom, _ := fields["envFrom"].([]any)
+	entries, _ := fields["env"].([]any)
+	env := make([]corev1.EnvVar, len(entries))
+	for i := range entries {
+		env[i] = fromFields[corev1.EnvVar](entries[i])
+	}
+	return container{
+		name: name, isEphemeral: isEphemeral, hasEnvFrom: len(envFrom) > 0, env: env,
+		spec: func() corev1.Container { return fromFields[corev1.Container](fields) },
+		setEnv: func(merged []corev1.EnvVar, set variables) {
+			if fields["env"] = envFields(entries, env, merged, set); len(merged) == 0 {
+				delete(fields, "env")
+			}
+		},
+	}
+}
+
+// envFields returns merged as fields. The entries that are not in set stay as
+// they are in entries, because they may have fields that [corev1.EnvVar] has not.
+func envFields(entries []any, env, merged []corev1.EnvVar, set variables) []any {
+	out := make([]any, 0, len(merged))
+	next := 0
+	for i := range merged {
+		if _, ours := set[merged[i].Name]; ours {
+			out = append(out, toFields(&merged[i]))
+			continue
+		}
+		for {
+			_, ours := set[env[next].Name]
+			next++
+			if !ours {
+				break
+			}
+		}
+		out = append(out, entries[next-1])
+	}
+	return out
+}
+
+// fromFields returns fields as a T, or the zero T if they are of other types.
+func fromFields[T any](fields any) T {
+	var typed, none T
+	object, ok := fields.(map[string]any)
+	if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &typed) != nil {
+		return none
+	}
+	return typed
+}
+
+// toFields returns a variable as fields.
+func toFields(entry *corev1.EnvVar) map[string]any {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(entry)
+	if err != nil { // not possible for an EnvVar.
+		return map[string]any{"name": entry.Name}
+	}
+	return fields
+}

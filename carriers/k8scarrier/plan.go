@@ -1,0 +1,255 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// target is what an injection is to write to: the selected containers of an
+// object, and the annotations of one of its parts.
+type target struct {
+	object
+
+	isSelected    []bool // By container.
+	annotatePod   bool
+	annotateOwner bool
+}
+
+// part is a part of an object that has annotations.
+type part struct {
+	metadata
+
+	isTarget bool
+}
+
+// parts returns the parts of t that have annotations, those to write to first.
+func (t target) parts() []part {
+	var parts []part
+	if t.pod != nil {
+		parts = append(parts, part{metadata: t.pod, isTarget: t.annotatePod})
+	}
+	if t.owner != nil {
+		parts = append(parts, part{metadata: t.owner, isTarget: t.annotateOwner})
+	}
+	if t.annotateOwner {
+		slices.Reverse(parts)
+	}
+	return parts
+}
+
+// plan is what an injection changes in an object.
+type plan struct {
+	variables   []variables // By container; nil changes nothing.
+	annotations []annotations
+	kept        bool // Reports whether a context that was there is kept.
+}
+
+// annotations are the annotations that metadata is to have.
+type annotations struct {
+	of  metadata
+	set map[string]string
+}
+
+// into writes the context to t, and replaces another context in other places of
+// the object. It reports whether a context that was there was kept, and changes
+// nothing if it returns an error.
+func (in *injection) into(t target) (kept bool, err error) {
+	p, err := in.plan(t)
+	if err != nil {
+		return false, err
+	}
+	for i, c := range t.containers {
+		var info variables
+		if in.cfg.jobInfo && t.isSelected[i] {
+			info = jobInfo()
+		}
+		setEnv(c, p.variables[i], info)
+	}
+	for _, a := range p.annotations {
+		if !maps.Equal(a.of.GetAnnotations(), a.set) {
+			a.of.SetAnnotations(a.set)
+		}
+	}
+	return p.kept, nil
+}
+
+// plan returns what into changes. The error is [ErrConflict] or [ErrTooLarge].
+func (in *injection) plan(t target) (plan, error) {
+	p := plan{variables: make([]variables, len(t.containers))}
+	if in.fields.IsEmpty() {
+		return p, nil
+	}
+	decisions, err := in.decideAll(t)
+	if err != nil {
+		return plan{}, err
+	}
+	p.kept = slices.Contains(decisions.containers, keep) || decisions.annotations == keep
+	in.reuseWaybill(in.places(t)...)
+	for i, c := range t.containers {
+		switch {
+		case t.isSelected[i] && decisions.containers[i] == write && in.cfg.annotations && in.fields.Len() > 0:
+			p.variables[i] = in.references()
+		case t.isSelected[i] && decisions.containers[i] == write,
+			!t.isSelected[i] && !in.fields.KeepsExisting() && in.isStale(inLiterals(c.env)):
+			p.variables[i] = in.literals(c)
+		}
+	}
+	for _, part := range t.parts() {
+		p.annotations = append(p.annotations, annotations{of: part, set: in.annotated(part, decisions.annotations)})
+	}
+	return p, nil
+}
+
+// setEnv writes set, and then info, to the environment of c.
+func setEnv(c container, set, info variables) {
+	if len(set)+len(info) == 0 {
+		return
+	}
+	merged := merge(merge(c.env, set), info)
+	all := make(variables, len(set)+len(info))
+	maps.Copy(all, set)
+	maps.Copy(all, info)
+	c.setEnv(merged, all)
+}
+
+// decisions are those of an object.
+type decisions struct {
+	containers  []decision
+	annotations decision
+}
+
+// decideAll applies the policy to the places of t.
+func (in *injection) decideAll(t target) (decisions, error) {
+	d := decisions{containers: make([]decision, len(t.containers)), annotations: skip}
+	if parts := t.parts(); len(parts) > 0 && parts[0].isTarget {
+		before := parts[0].GetAnnotations()
+		if d.annotations = in.decide(inAnnotations(before, in.cfg.prefix)); d.annotations != keep {
+			if err := in.fit(before); err != nil {
+				return decisions{}, err
+			}
+			d.annotations = in.decide(inAnnotations(before, in.cfg.prefix)) // of what fits.
+		}
+		if d.annotations == conflict {
+			return decisions{}, fmt.Errorf("%w: annotations", ErrConflict)
+		}
+	}
+	for i, c := range t.containers {
+		if d.containers[i] = skip; t.isSelected[i] {
+			d.containers[i] = in.decide(in.inEnv(c.env))
+		}
+		if d.containers[i] == conflict || !t.isSelected[i] && in.decide(inLiterals(c.env)) == conflict {
+			return decisions{}, fmt.Errorf("%w: container %q", ErrConflict, c.name)
+		}
+	}
+	if in.decideOthers(t, &d) == conflict {
+		return decisions{}, fmt.Errorf("%w: annotations", ErrConflict)
+	}
+	return d, nil
+}
+
+// decideOthers applies the policy to annotations that are not written to. A
+// context that is to be kept in them keeps the context out of the whole object,
+// and so does one anywhere if what is written is not a trace context. Annotations
+// that no container is to refer to are not written.
+func (in *injection) decideOthers(t target, d *decisions) decision {
+	keepsAll := !in.fields.HasTraceContext() && (d.annotations == keep || slices.Contains(d.containers, keep))
+	for _, part := range t.parts() {
+		for _, prefix := range in.prefixes(part.GetAnnotations()) {
+			if part.isTarget && prefix == in.cfg.prefix {
+				continue
+			}
+			switch there := inAnnotations(part.GetAnnotations(), prefix); in.decide(there) {
+			case conflict:
+				return conflict
+			case keep:
+				keepsAll = keepsAll || !in.isSame(there)
+			default:
+			}
+		}
+	}
+	isReferred := !slices.Contains(t.isSelected, true) || slices.Contains(d.containers, write)
+	if d.annotations == write && (keepsAll || in.fields.KeepsExisting() && !isReferred) {
+		d.annotations = keep
+	}
+	if keepsAll {
+		for i := range d.containers {
+			if d.containers[i] == write {
+				d.containers[i] = keep
+			}
+		}
+	}
+	return write
+}
+
+// annotated returns the annotations that p is to have: with the context if it is
+// to be written there, and in place of another one.
+func (in *injection) annotated(p part, decided decision) map[string]string {
+	before := p.GetAnnotations()
+	var target, stale []string
+	for _, prefix := range in.prefixes(before) {
+		switch {
+		case p.isTarget && prefix == in.cfg.prefix:
+			if decided == write {
+				target = []string{prefix}
+			}
+		case !in.fields.KeepsExisting() && in.isStale(inAnnotations(before, prefix)):
+			stale = append(stale, prefix)
+		}
+	}
+	if len(target)+len(stale) == 0 {
+		return before
+	}
+	after := in.annotate(before, in.fields, append(target, stale...)...)
+	if len(stale) > 0 && !haveRoom(after) {
+		after = in.annotate(in.annotate(before, propagation.Fields{}, stale...), in.fields, target...)
+	}
+	return after
+}
+
+// places returns where t may hold the context, first where it is written to.
+func (in *injection) places(t target) []place {
+	var first, others []place
+	for _, part := range t.parts() {
+		for _, prefix := range in.prefixes(part.GetAnnotations()) {
+			p := inAnnotations(part.GetAnnotations(), prefix)
+			if part.isTarget && prefix == in.cfg.prefix {
+				first = append(first, p)
+			} else {
+				others = append(others, p)
+			}
+		}
+	}
+	for i, c := range t.containers {
+		if p := inLiterals(c.env); t.isSelected[i] {
+			first = append(first, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return append(first, others...)
+}
+
+// prefixes returns the prefixes under which annotations may hold a context: the
+// one of the options, and those under which there is a trace context. A baggage or
+// a waybill alone may be something else.
+func (in *injection) prefixes(annotations map[string]string) []string {
+	found := []string{in.cfg.prefix}
+	seen := map[string]bool{in.cfg.prefix: true}
+	for name := range annotations {
+		prefix, key, ok := strings.Cut(name, "/")
+		isContext := ok && key != keyBaggage && key != keyTracestate && key != keyWaybill && slices.Contains(in.keys, key)
+		if isContext && !seen[prefix] {
+			seen[prefix] = true
+			found = append(found, prefix)
+		}
+	}
+	slices.Sort(found[1:])
+	return found
+}

@@ -1,0 +1,363 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// jobWithAll returns a Job with containers of all kinds.
+func jobWithAll() *batchv1.Job {
+	job := &batchv1.Job{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{Name: "nightly"},
+		Spec:       batchv1.JobSpec{Template: *template()},
+	}
+	job.Spec.Template.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debug"}}}
+	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{literal("A", "1"), {Name: "NODE", ValueFrom: &corev1.EnvVarSource{
+		FieldRef: &corev1.ObjectFieldSelector{FieldPath: "spec.nodeName"},
+	}}}
+	return job
+}
+
+// spanOf returns a ctx with a span whose trace id is n everywhere, and with a
+// tracestate for every other n.
+func spanOf(t testing.TB, n byte) context.Context {
+	t.Helper()
+	sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{n}, SpanID: trace.SpanID{n}, TraceFlags: trace.FlagsSampled})
+	ctx := trace.ContextWithSpanContext(t.Context(), sc)
+	if n%2 == 1 {
+		ctx = withTracestate(t, ctx, fmt.Sprintf("s=%d", n))
+	}
+	return ctx
+}
+
+var (
+	traceIDs = regexp.MustCompile(`00-([0-9a-f]{32})-[0-9a-f]{16}-01`)
+	states   = regexp.MustCompile(`s=(\d+)`)
+	origins  = regexp.MustCompile(`00-[0-9a-z]+-[0-9a-z]+-\d{4}`)
+)
+
+// contexts returns the trace ids, tracestates and waybills that are anywhere in
+// an object, each once.
+func contexts(t testing.TB, object any) (ids, tracestates, waybills []string) {
+	t.Helper()
+	text, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := func(found []string) []string { slices.Sort(found); return slices.Compact(found) }
+	return once(traceIDs.FindAllString(string(text), -1)), once(states.FindAllString(string(text), -1)), once(origins.FindAllString(string(text), -1))
+}
+
+// steps are the ways to put a context on a Job.
+func steps() map[string]func(ctx context.Context, job *batchv1.Job) error {
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default()))
+	other := k8scarrier.WithAnnotations("example.org")
+	return map[string]func(ctx context.Context, job *batchv1.Job) error{
+		"literals": func(ctx context.Context, job *batchv1.Job) error { return k8scarrier.InjectJob(ctx, job, with) },
+		"literals of the template": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectPodTemplate(ctx, &job.Spec.Template, with)
+		},
+		"literals of one container": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectJob(ctx, job, with, only("main"))
+		},
+		"annotations": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectJob(ctx, job, with, k8scarrier.WithAnnotations(""))
+		},
+		"annotations of another": func(ctx context.Context, job *batchv1.Job) error { return k8scarrier.InjectJob(ctx, job, with, other) },
+		"annotations and one of all": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectJob(ctx, job, with, k8scarrier.WithAnnotations(""), only("init"))
+		},
+		"annotations of the Job": func(ctx context.Context, job *batchv1.Job) error { return k8scarrier.InjectAnnotations(ctx, job, with) },
+		"annotations of the pod": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectAnnotations(ctx, &job.Spec.Template, with)
+		},
+		"other annotations of the pod": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectAnnotations(ctx, &job.Spec.Template, with, other)
+		},
+		"an object": func(ctx context.Context, job *batchv1.Job) error { return k8scarrier.InjectObject(ctx, job, with) },
+	}
+}
+
+func only(name string) k8scarrier.Option {
+	return k8scarrier.WithContainers(func(c corev1.Container) bool { return c.Name == name })
+}
+
+// processes checks what the containers of a Job get.
+func processes(t *testing.T, job *batchv1.Job, want string) {
+	t.Helper()
+	for name, c := range containers(&job.Spec.Template) {
+		got := pod{annotations: job.Spec.Template.Annotations}.start(t, c)["TRACEPARENT"]
+		if got != "" && got != want {
+			t.Errorf("the process of %s gets %q, want %q", name, got, want)
+		}
+	}
+}
+
+// An object holds one context after any sequence of injections.
+func TestInjectJob_Sequences(t *testing.T) {
+	t.Parallel()
+	for first, inject1 := range steps() {
+		for second, inject2 := range steps() {
+			for _, third := range []string{"literals", "annotations of another", "annotations of the Job"} {
+				inject3 := steps()[third]
+				t.Run(first+", "+second+", "+third, func(t *testing.T) {
+					t.Parallel()
+					job := jobWithAll()
+					for n, inject := range []func(context.Context, *batchv1.Job) error{inject1, inject2, inject3} {
+						ctx := spanOf(t, byte(n+1))
+						if err := inject(ctx, job); err != nil {
+							t.Fatalf("injection %d: %v", n+1, err)
+						}
+						want := fmt.Sprintf("00-%032s-%016s-01", trace.TraceID{byte(n + 1)}, trace.SpanID{byte(n + 1)})
+						var object any = job
+						if name := []string{first, second, third}[n]; strings.Contains(name, "of the template") || strings.Contains(name, "of the pod") {
+							object = job.Spec.Template // which knows nothing of the Job around it.
+						}
+						ids, tracestates, waybills := contexts(t, object)
+						if !slices.Equal(ids, []string{want}) {
+							t.Errorf("after injection %d the object holds %q, want %q", n+1, ids, want)
+						}
+						if len(tracestates) != (n+1)%2 || len(waybills) != 1 {
+							t.Errorf("after injection %d it has tracestates %q and waybills %q", n+1, tracestates, waybills)
+						}
+						processes(t, job, want)
+						before := job.DeepCopy()
+						if err := inject(ctx, job); err != nil {
+							t.Errorf("injection %d, again: %v", n+1, err)
+						}
+						if !reflect.DeepEqual(before, job) {
+							t.Errorf("injection %d, again, changed the object:\n%s", n+1, cmp.Diff(before, job))
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// A context that is to be kept is kept in all of the object.
+func TestInjectJob_KeepExistingSequences(t *testing.T) {
+	t.Parallel()
+	keep := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), propagation.WithPolicy(propagation.KeepExisting))
+	second := map[string]func(ctx context.Context, job *batchv1.Job) error{
+		"literals": func(ctx context.Context, job *batchv1.Job) error { return k8scarrier.InjectJob(ctx, job, keep) },
+		"annotations": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectJob(ctx, job, keep, k8scarrier.WithAnnotations(""))
+		},
+		"annotations of another": func(ctx context.Context, job *batchv1.Job) error {
+			return k8scarrier.InjectJob(ctx, job, keep, k8scarrier.WithAnnotations("example.org"))
+		},
+	}
+	for name, inject1 := range steps() {
+		if strings.Contains(name, "one") || name == "annotations of the Job" {
+			continue // Containers have no context of their own, or not all.
+		}
+		for again, inject2 := range second {
+			t.Run(name+", "+again, func(t *testing.T) {
+				t.Parallel()
+				job := jobWithAll()
+				if err := errors.Join(inject1(spanOf(t, 1), job), inject2(spanOf(t, 2), job)); err != nil {
+					t.Fatal(err)
+				}
+				want := fmt.Sprintf("00-%032s-%016s-01", trace.TraceID{1}, trace.SpanID{1})
+				if ids, _, _ := contexts(t, job); !slices.Equal(ids, []string{want}) {
+					t.Errorf("the object holds %q, want %q", ids, want)
+				}
+				processes(t, job, want)
+			})
+		}
+	}
+}
+
+// A conflict is found wherever the other context is.
+func TestInjectJob_ConflictSequences(t *testing.T) {
+	t.Parallel()
+	with := []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithErrorOnConflict()}
+	for name, inject := range steps() {
+		for again, opts := range map[string][]k8scarrier.Option{
+			"literals": nil, "annotations": {k8scarrier.WithAnnotations("")}, "one container": {only("main")},
+		} {
+			t.Run(name+", "+again, func(t *testing.T) {
+				t.Parallel()
+				job := jobWithAll()
+				if err := inject(spanOf(t, 1), job); err != nil {
+					t.Fatal(err)
+				}
+				before := job.DeepCopy()
+				if err := k8scarrier.InjectJob(spanOf(t, 2), job, append(with, opts...)...); !errors.Is(err, k8scarrier.ErrConflict) {
+					t.Errorf("error %v, want %v", err, k8scarrier.ErrConflict)
+				}
+				if diff := cmp.Diff(before, job); diff != "" {
+					t.Errorf("a conflict changed the object:\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// An object of the dynamic client gets what a typed one gets, and keeps fields
+// that the types do not have.
+func TestInjectObject_Unstructured(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]k8scarrier.Option{
+		"literals":    nil,
+		"annotations": {k8scarrier.WithAnnotations("")},
+		"job info":    {k8scarrier.WithJobInfo(), only("main")},
+		"no context":  {k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
+	} {
+		for kind, typed := range map[string]runtime.Object{
+			"Job": jobWithAll(),
+			"Pod": &corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}, Spec: jobWithAll().Spec.Template.Spec},
+		} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				with := append([]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c))}, opts...)
+				dynamic := &unstructured.Unstructured{Object: fieldsOf(t, typed)}
+				for n := range 3 {
+					ctx := spanOf(t, byte(n+1))
+					if name == "no context" && n == 2 {
+						ctx = t.Context()
+					}
+					if err := errors.Join(k8scarrier.InjectObject(ctx, typed, with...), k8scarrier.InjectObject(ctx, dynamic, with...)); err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(fieldsOf(t, typed), dynamic.Object); diff != "" {
+						t.Errorf("injection %d (-typed +dynamic):\n%s", n+1, diff)
+					}
+				}
+			})
+		}
+	}
+}
+
+// fieldsOf returns an object as the dynamic client has it.
+func fieldsOf(t testing.TB, object any) map[string]any {
+	t.Helper()
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fields
+}
+
+func TestInjectObject_UnknownFields(t *testing.T) {
+	t.Parallel()
+	text := `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"n","future":1},"spec":{"future":[1],"template":{"spec":{"future":"x",
+		"containers":[{"name":"main","future":{"a":1},"env":[
+			{"name":"FILE","valueFrom":{"fileKeyRef":{"path":"p","key":"k"}},"future":2},
+			{"name":"TRACEPARENT","value":"old","future":3},
+			"malformed",
+			{"name":"TRACEPARENT","value":"older"},
+			{"name":5}
+		]}]}}}}`
+	job := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(text), &job.Object); err != nil {
+		t.Fatal(err)
+	}
+	if err := k8scarrier.InjectObject(spanContext(t), job, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(text, `"value":"old","future":3}`, `"value":"`+traceparent+`"}`, 1)
+	want = strings.Replace(want, `{"name":"TRACEPARENT","value":"older"},`, "", 1)
+	var wanted map[string]any
+	if err := json.Unmarshal([]byte(want), &wanted); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, job.Object); diff != "" {
+		t.Errorf("object (-want +got):\n%s", diff)
+	}
+}
+
+func TestInjectObject_Kinds(t *testing.T) {
+	t.Parallel()
+	const pod = `{"spec":{"containers":[{"name":"main"}]}}`
+	for name, test := range map[string]struct {
+		object string
+		opts   []k8scarrier.Option
+		err    error
+	}{
+		"a Job":             {object: `{"apiVersion":"batch/v1","kind":"Job","spec":{"template":` + pod + `}}`},
+		"a Pod":             {object: `{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"name":"main"}]}}`},
+		"a CronJob":         {object: `{"apiVersion":"batch/v1","kind":"CronJob","spec":{}}`, err: k8scarrier.ErrLongLived},
+		"a Deployment":      {object: `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrLongLived},
+		"a path of one":     {object: `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrLongLived},
+		"a one-shot kind":   {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, err: k8scarrier.ErrUnknownKind},
+		"with its path":     {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pod")}},
+		"with another path": {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrNoContainers},
+		"a Job of others":   {object: `{"apiVersion":"example.org/v1","kind":"Job","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrUnknownKind},
+		"an empty Job":      {object: `{"apiVersion":"batch/v1","kind":"Job"}`, err: k8scarrier.ErrNoContainers},
+		"a malformed Job":   {object: `{"apiVersion":"batch/v1","kind":"Job","spec":{"template":{"spec":{"containers":"x","initContainers":["y",1]}}}}`, err: k8scarrier.ErrNoContainers},
+		"a malformed Pod":   {object: `{"apiVersion":"v1","kind":"Pod","spec":5}`, err: k8scarrier.ErrNoContainers},
+		"nothing":           {object: `{}`, err: k8scarrier.ErrUnknownKind},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			object := &unstructured.Unstructured{}
+			if err := json.Unmarshal([]byte(test.object), &object.Object); err != nil {
+				t.Fatal(err)
+			}
+			before := object.DeepCopy()
+			err := k8scarrier.InjectObject(spanContext(t), object, append(test.opts, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))...)
+			if !errors.Is(err, test.err) {
+				t.Errorf("error %v, want %v", err, test.err)
+			}
+			if ids := len(traceIDs.FindAllString(fmt.Sprint(object), -1)); test.err == nil && !strings.Contains(fmt.Sprint(object), traceparent) {
+				t.Errorf("nothing was injected: %d trace ids in %v", ids, object)
+			}
+			if diff := cmp.Diff(before, object); test.err != nil && diff != "" {
+				t.Errorf("an object that was refused has changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// Any object of the dynamic client can be injected into without harm.
+func FuzzInjectObject(f *testing.F) {
+	f.Add(`{"apiVersion":"batch/v1","kind":"Job","spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"A"}]}]}}}}`)
+	f.Add(`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"tracing.k8s.io/traceparent":1}},"spec":{"containers":[{"env":[1,{"name":"TRACEPARENT","valueFrom":5}]}]}}`)
+	f.Add(`{"apiVersion":"v1","kind":"Pod","metadata":"x","spec":{"initContainers":[null,{"env":null}],"ephemeralContainers":[{"env":{}}]}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		object := &unstructured.Unstructured{}
+		if json.Unmarshal([]byte(text), &object.Object) != nil {
+			return
+		}
+		for _, opts := range [][]k8scarrier.Option{nil, {k8scarrier.WithAnnotations("")}, {k8scarrier.WithJobInfo()}} {
+			once := object.DeepCopy()
+			if k8scarrier.InjectObject(spanContext(t), once, append(opts, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))...) != nil {
+				if diff := cmp.Diff(object, once); diff != "" {
+					t.Errorf("an object that was refused has changed:\n%s", diff)
+				}
+				continue
+			}
+			twice := once.DeepCopy()
+			if err := k8scarrier.InjectObject(spanContext(t), twice, append(opts, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))...); err != nil {
+				t.Errorf("a second injection: %v", err)
+			}
+			if diff := cmp.Diff(once, twice); diff != "" {
+				t.Errorf("a second injection changed it:\n%s", diff)
+			}
+		}
+	})
+}
