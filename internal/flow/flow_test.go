@@ -79,6 +79,11 @@ var scenarios = map[string][]flow.Span{
 		span(2, 2, 0, "web PRODUCER send orders"),
 		span(3, 3, 0, "etl-job CONSUMER process orders", link(1, 1), link(2, 2)),
 	},
+	"fan-in-of-topics": {
+		span(1, 1, 0, "api PRODUCER send orders", kafka("orders-of-a-region")),
+		span(2, 2, 0, "web PRODUCER send orders"),
+		span(3, 3, 0, "job CONSUMER process orders", kafka("orders-of-a-region"), link(1, 1), link(2, 2)),
+	},
 	// A poller's own span stays the parent, and what it polled is linked.
 	"poller": {
 		span(2, 1, 0, "job INTERNAL poll"),
@@ -316,6 +321,56 @@ func TestTreeIsCut(t *testing.T) {
 	}
 	if flow.New(orders()).Tree(5) != flow.New(orders()).Tree(0) {
 		t.Error("a tree of 5 lines is cut to 5 lines")
+	}
+}
+
+func TestGraph_TreeIn(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		spans []flow.Span
+		width int
+		want  string
+	}{
+		"wide": {spans: orders(), width: 200, want: "" +
+			"api      POST /orders          SERVER   12ms\n" +
+			"api      └─ send orders        PRODUCER  2ms  kafka orders\n" +
+			"etl-job     └─ process orders  CONSUMER 40ms  kafka orders\n" +
+			"etl-job        ├─ extract      INTERNAL  2ms\n" +
+			"etl-job        └─ load         CLIENT    2ms  mongodb orders  ERROR duplicate key\n"},
+		"just wide enough": {spans: orders()[:3], width: 58, want: "" +
+			"api      POST /orders          SERVER   12ms\n" +
+			"api      └─ send orders        PRODUCER  2ms  kafka orders\n" +
+			"etl-job     └─ process orders  CONSUMER 40ms  kafka orders\n"},
+		"without kinds": {spans: orders()[:3], width: 57, want: "" +
+			"api      POST /orders          12ms\n" +
+			"api      └─ send orders         2ms  kafka orders\n" +
+			"etl-job     └─ process orders  40ms  kafka orders\n"},
+		"cut": {spans: orders(), width: 40, want: "" +
+			"api      POST /orders          12ms\n" +
+			"api      └─ send orders         2ms  ka…\n" +
+			"etl-job     └─ process orders  40ms  ka…\n" +
+			"etl-job        ├─ extract       2ms\n" +
+			"etl-job        └─ load          2ms  ER…\n"},
+		"longest duration": {spans: fanOut(5), width: 64, want: "" +
+			"ingest  ingest run                     2ms\n" +
+			"ingest  ├─ send quakes.raw             2ms  kafka quakes.raw\n" +
+			"clean   │  └─ process quakes.raw        0s  kafka quakes.raw\n" +
+			"clean   │     └─ send quakes.rejected  2ms  kafka quakes.reject…\n" +
+			"ingest  └─ send quakes.raw ×4          2ms  kafka quakes.raw\n" +
+			"clean      └─ process quakes.raw ×4    4ms  kafka quakes.raw\n" +
+			"clean         └─ load ×4               2ms\n"},
+		"link before channel": {spans: scenarios["fan-in-of-topics"], width: 64, want: "" +
+			"api  send orders        2ms  kafka orders-of-a-region\n" +
+			"job  └⇢ process orders  2ms  ⇢ api send orders, web send orders…\n" +
+			"web  send orders        2ms\n"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if d := cmp.Diff(tt.want, flow.New(tt.spans).TreeIn(tt.width)); d != "" {
+				t.Errorf("the tree of width %d (-want +got):\n%s", tt.width, d)
+			}
+		})
 	}
 }
 

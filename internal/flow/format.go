@@ -49,6 +49,24 @@ func clip(s string, limit int) string {
 	return string([]rune(s)[:limit-1]) + "…"
 }
 
+// widest returns the width of the longest line of text.
+func widest(text string) int {
+	width := 0
+	for line := range strings.Lines(text) {
+		width = max(width, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+	}
+	return width
+}
+
+// cut cuts the lines of text to width characters.
+func cut(text string, width int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(clip(strings.TrimSuffix(line, "\n"), width) + "\n")
+	}
+	return b.String()
+}
+
 // times returns " ×n" for n over 1.
 func times(n int) string {
 	if n == 1 {

@@ -30,11 +30,26 @@ const (
 // by start. A span whose line begins with ⇢ links to the span it is drawn under.
 // One whose line begins with ┄ does not, but a span below it does, and ends with
 // ⇢ and the name of its target. A flow in several pieces is drawn as numbered
-// trees. The tree ends after lines lines, and after 64 levels; the default of 0
-// or less means no limit.
-func (g *Graph) Tree(lines int) string {
+// trees.
+//
+// The tree ends after the given number of lines, and after 64 levels. A number of
+// 0 or less means no limit.
+func (g *Graph) Tree(lines int) string { return g.tree(lines, false) }
+
+// TreeIn draws the flow as [Graph.Tree] does, in lines of at most width columns. If
+// there is not enough room, it leaves out the kinds and all durations but the
+// longest, and cuts what is still too wide.
+func (g *Graph) TreeIn(width int) string {
+	tree := g.tree(0, false)
+	if widest(tree) > width {
+		tree = cut(g.tree(0, true), width)
+	}
+	return tree
+}
+
+func (g *Graph) tree(lines int, narrow bool) string {
 	blocks := g.fold(g.look)
-	t := &table{g: g, marks: g.marks()}
+	t := &table{g: g, marks: g.marks(), narrow: narrow}
 	for n, b := range blocks {
 		mark := ""
 		if len(g.pieces) > 1 {
@@ -76,9 +91,10 @@ type row struct{ mark, service, name, kind, took, note string }
 
 // table lays the lines of a tree out in columns.
 type table struct {
-	g     *Graph
-	marks map[int]string
-	rows  []row
+	g      *Graph
+	marks  map[int]string
+	narrow bool // Without kinds and shortest durations.
+	rows   []row
 }
 
 // add appends the lines of a group. branch leads to its own line; prefix is
@@ -89,7 +105,7 @@ func (t *table) add(gr *group, mark, branch, prefix string) {
 		mark:    mark,
 		service: clip(first.Service, maxService),
 		name:    branch + clip(first.Name, maxName) + times(len(gr.spans)),
-		kind:    strings.ToUpper(first.Kind.String()),
+		kind:    t.kind(first),
 		took:    t.took(gr.spans),
 		note:    t.note(gr),
 	})
@@ -110,6 +126,13 @@ func (b bond) branch() string {
 	return [...]string{bondParent: "─ ", bondLink: "⇢ ", bondLinkBelow: "┄ "}[b]
 }
 
+func (t *table) kind(s *Span) string {
+	if t.narrow {
+		return ""
+	}
+	return strings.ToUpper(s.Kind.String())
+}
+
 // took returns the duration of spans, or the shortest and the longest.
 func (t *table) took(spans []int) string {
 	var least, most time.Duration
@@ -124,7 +147,7 @@ func (t *table) took(spans []int) string {
 		}
 		least, most = min(least, d), max(most, d)
 	}
-	if short, long := duration(least), duration(most); short != long {
+	if short, long := duration(least), duration(most); short != long && !t.narrow {
 		return short + "–" + long
 	}
 	return duration(most)
@@ -132,12 +155,12 @@ func (t *table) took(spans []int) string {
 
 func (t *table) note(gr *group) string {
 	first := &t.g.spans[gr.spans[0]]
-	var notes []string
-	for _, note := range []string{clip(first.channel(), maxNote), t.failure(gr.spans), t.targets(gr), t.mark(gr.spans)} {
-		if note != "" {
-			notes = append(notes, note)
-		}
+	channel := clip(first.channel(), maxNote)
+	notes := []string{channel, t.failure(gr.spans), t.targets(gr), t.mark(gr.spans)}
+	if t.narrow {
+		notes = append(notes[1:], channel) // What is cut first comes last.
 	}
+	notes = slices.DeleteFunc(notes, func(note string) bool { return note == "" })
 	return strings.Join(notes, "  ")
 }
 
@@ -212,7 +235,11 @@ func (t *table) render(lines int) string {
 		if width.service != "" {
 			line = append(line, pad(r.service, width.service)+" ")
 		}
-		line = append(line, pad(r.name, width.name)+" ", pad(r.kind, width.kind), padLeft(r.took, width.took)+" ", r.note)
+		line = append(line, pad(r.name, width.name)+" ")
+		if width.kind != "" {
+			line = append(line, pad(r.kind, width.kind))
+		}
+		line = append(line, padLeft(r.took, width.took)+" ", r.note)
 		b.WriteString(strings.TrimRightFunc(strings.Join(line, " "), unicode.IsSpace))
 		b.WriteByte('\n')
 	}
