@@ -133,6 +133,7 @@ api-diff: ## Report where the exported API differs from its record
 
 .PHONY: demo
 demo: ## Run the demo on real data, with no server to install (ARGS="--workers 4")
+	@echo "== $@: compiling takes some minutes the first time"
 	$(call in,examples,go run ./quakes $(ARGS))
 
 .PHONY: demo-check

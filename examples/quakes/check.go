@@ -13,8 +13,8 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// check compares the metrics with what MongoDB and Kafka hold, and says whether
-// all spans are one flow.
+// check compares the metrics with what MongoDB and Kafka hold, and checks that all
+// spans form one flow.
 func (d *demo) check(ctx context.Context, t tally, graph *flow.Graph) error {
 	written, err := d.broker.written(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (d *demo) check(ctx context.Context, t tally, graph *flow.Graph) error {
 		err = errors.Join(err, fmt.Errorf("the spans are not one flow\n%s", graph.Explain()))
 	}
 	if err == nil {
-		fmt.Printf("Checked: the metrics say what Kafka and MongoDB hold, and all %s are one flow.\n", plural(len(graph.Spans()), "span"))
+		d.printf("Checked: the metrics say what Kafka and MongoDB hold, and all %s are one flow.\n", plural(len(graph.Spans()), "span"))
 	}
 	return err
 }

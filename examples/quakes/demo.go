@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -21,13 +19,14 @@ import (
 	"github.com/waybill-go/waybill/metrics"
 )
 
-// demo is the process that starts all others: it has the servers, sees that
-// the services begin and end in order, and tells what they did.
+// demo is the process that starts all others. It runs the servers, starts and ends
+// the services in order, and prints what they did.
 type demo struct {
 	flags
+	*console
 	*supervisor
 
-	id     string // Tells what this run leaves on servers from what others left.
+	id     string // Names what this run leaves on servers.
 	broker *kafkaAdmin
 	db     *mongo.Database
 	jobs   batchclient.JobInterface
@@ -35,61 +34,54 @@ type demo struct {
 	pushes *local.Pushes
 	served *metrics.Server // Nil unless a flag asks for it.
 
+	temporary bool // Reports whether out is a directory of our own.
+
 	began  time.Time
 	events int // How many there are in the catalogue.
 	screen *screen
 	over   map[string]bool // Which services have ended.
 }
 
-// errInterrupted is returned when the demo was stopped by Ctrl-C.
-var errInterrupted = errors.New("interrupted")
-
 // runDemo runs the demo until it ends or ctx does.
-func runDemo(ctx context.Context, f flags) error {
-	d := &demo{flags: f, id: time.Now().Format("20060102-150405"), began: time.Now(), over: map[string]bool{}}
+func runDemo(ctx context.Context, f flags, c *console) error {
+	d := &demo{
+		flags: f, console: c, id: time.Now().Format("20060102-150405"), began: time.Now(), over: map[string]bool{},
+	}
 	if err := d.makeDirectories(); err != nil {
 		return err
 	}
 	stopServers, err := d.startServers(ctx)
-	defer stopServers()
 	if err != nil {
-		return cmp.Or(interrupted(ctx), err)
+		stopServers()
+		d.discard()
+		return cmp.Or(context.Cause(ctx), err)
 	}
-	d.tellStart()
-	err = d.runServices(ctx)
-	ran, killed := d.stop()
-	if err != nil {
-		fmt.Println()
-		if ctx.Err() != nil {
-			d.tellStopped(ran, killed)
-		}
-		return cmp.Or(interrupted(ctx), err)
-	}
-	if err := d.tellResult(ctx); err != nil {
-		return cmp.Or(interrupted(ctx), err)
-	}
-	d.serveOn(ctx)
-	return nil
-}
-
-func interrupted(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	return nil
-}
-
-// makeDirectories makes the places for what the demo writes.
-func (d *demo) makeDirectories() (err error) {
-	if d.out == "" {
-		d.out, err = os.MkdirTemp("", "quakes-")
-	} else {
-		d.out, err = filepath.Abs(d.out)
-	}
-	for _, dir := range []string{"logs", "reports"} {
-		err = errors.Join(err, os.MkdirAll(filepath.Join(d.out, dir), 0o755))
+	err = d.serve(ctx)
+	stopServers()
+	if errors.Is(context.Cause(ctx), errNoReader) {
+		d.discard() // Nobody was told where it is.
 	}
 	return err
+}
+
+// serve runs the services on the servers, and prints what they did.
+func (d *demo) serve(ctx context.Context) error {
+	d.tellStart()
+	err := d.runServices(ctx)
+	ran, killed := d.stop()
+	if err == nil {
+		err = d.tellResult(ctx)
+	} else if ctx.Err() != nil {
+		d.tellStopped(ran, killed)
+	}
+	if err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	d.serveOn(ctx)
+	if errors.Is(context.Cause(ctx), errNoReader) {
+		return errNoReader
+	}
+	return nil
 }
 
 // runServices starts the services, and tells each to finish when those before
@@ -108,7 +100,7 @@ func (d *demo) runServices(ctx context.Context) error {
 		return err
 	}
 	// A group that still divides its partitions delivers some records twice.
-	if err = d.await(ctx, func() (bool, error) { return d.broker.ready(ctx, d.workers) }); err != nil {
+	if err = d.await(ctx, "the consumer group", func() (bool, error) { return d.broker.ready(ctx, d.workers) }); err != nil {
 		return err
 	}
 	ingest, err := d.service("ingest", "ingest")
@@ -118,7 +110,7 @@ func (d *demo) runServices(ctx context.Context) error {
 	if err := d.awaitEnd(ctx, "ingest", ingest); err != nil {
 		return err
 	}
-	if err := d.await(ctx, d.allCleaned); err != nil {
+	if err := d.await(ctx, "clean to read all messages", d.allCleaned); err != nil {
 		return err
 	}
 	finish(workers...)
@@ -129,7 +121,7 @@ func (d *demo) runServices(ctx context.Context) error {
 	if err := d.awaitEnd(ctx, "dispatch", dispatch); err != nil {
 		return err
 	}
-	return d.await(ctx, func() (bool, error) { return d.jobsEnded(ctx) })
+	return d.await(ctx, "the Jobs to end", func() (bool, error) { return d.jobsEnded(ctx) })
 }
 
 // service starts a service as the process called name.
@@ -140,13 +132,27 @@ func (d *demo) service(command, name string) (*process, error) {
 // tell makes a setting known to all services.
 func (d *demo) tell(name, value string) { d.env = append(d.env, name+"="+value) }
 
-// await asks until the answer is yes, a process has failed, or ctx ends, and
-// shows the progress meanwhile.
-func (d *demo) await(ctx context.Context, ask func() (bool, error)) error {
+// await asks until the answer is yes and shows the progress meanwhile. It returns
+// an error if a process fails or is silent, if nothing happens while it waits for
+// what, if the disk is full, or if ctx ends.
+func (d *demo) await(ctx context.Context, what string, ask func() (bool, error)) error {
+	last, since := d.progress(), time.Now()
 	for {
 		yes, err := ask()
 		d.showProgress()
-		if yes || err != nil {
+		if err != nil {
+			return d.cause(err)
+		}
+		if yes {
+			return nil
+		}
+		if now := d.progress(); now != last {
+			last, since = now, time.Now()
+		}
+		if time.Since(since) > 10*d.timeout {
+			return fmt.Errorf("nothing has happened for %v, waiting for %s; the logs are in %s", 10*d.timeout, what, d.logs)
+		}
+		if err := cmp.Or(d.traces.WriteErr(), d.logErr(), d.silent(d.timeout, d.pushes.LastPush)); err != nil {
 			return err
 		}
 		select {
@@ -159,9 +165,28 @@ func (d *demo) await(ctx context.Context, ask func() (bool, error)) error {
 	}
 }
 
+// cause returns the failure of a process if there is one by now, which says more
+// than what others see of it, or err.
+func (d *demo) cause(err error) error {
+	select {
+	case failure := <-d.failed:
+		return failure
+	case <-time.After(100 * time.Millisecond):
+		return err
+	}
+}
+
+// progress is different whenever something has happened.
+func (d *demo) progress() [6]int {
+	t := newTally(d.pushes)
+	return [...]int{
+		t.wrote("publish"), t.read("transform"), t.wrote("load"), t.wrote("dispatch"), t.runs("summarise"), t.runs("write"),
+	}
+}
+
 // awaitEnd waits until the processes of a service have ended.
 func (d *demo) awaitEnd(ctx context.Context, service string, processes ...*process) error {
-	return d.await(ctx, func() (bool, error) {
+	return d.await(ctx, service+" to end", func() (bool, error) {
 		ended, err := allEnded(processes...)
 		d.over[service] = ended
 		return ended, err

@@ -10,9 +10,11 @@
 //	assess    the Job: sums its batch up, starts a Databricks run with parameters
 //	report    the run: writes the report
 //
-// It needs no server: what is not given by a flag runs inside of it. See
-// [demo] for the order of things, and ingest.go, clean.go, dispatch.go,
-// assess.go and report.go for what a service has to do.
+// It needs no server: what is not given by a flag runs inside of it. Compiling it
+// takes some minutes the first time, in which "go run" prints nothing.
+//
+// [demo] has the order of things; ingest.go, clean.go, dispatch.go, assess.go and
+// report.go have what a service does.
 package main
 
 import (
@@ -24,6 +26,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 const usage = `quakes takes a week of earthquakes through five services and shows the one flow
@@ -32,10 +35,13 @@ they make. It needs no server: what no flag names runs inside of it.
 Usage: go -C examples run ./quakes [flags]
 
   --workers N          clean with N processes in one consumer group (default 2)
-  --out DIR            keep spans, metrics, reports and logs in DIR
-                       (default: a new directory for temporary files)
+  --out DIR            keep spans, metrics, reports and logs in DIR, in place of
+                       those of an earlier run (default: a new directory for
+                       temporary files)
   --metrics ADDR       serve the metrics of all processes at ADDR, such as :8000,
                        until Ctrl-C
+  --timeout D          end if a process is silent for D, or if nothing happens for
+                       ten times as long (default 1m)
 
 Servers of your own:
 
@@ -50,8 +56,9 @@ Servers of your own:
   --otlp URL           a trace backend that takes OTLP over HTTP, such as
                        http://localhost:4318
 
-Ctrl-C ends every process. The exit status is 0 when all went well, 1 when not,
-2 for a wrong flag, and 130 after Ctrl-C.
+Ctrl-C ends every process. The exit status is 0 if all went well, 1 if not, 2 for
+a wrong flag, 130 after Ctrl-C, and 141 if the reader of its output has gone. On
+a terminal it prints in color, unless NO_COLOR is set.
 `
 
 // flags are what the user asks for.
@@ -66,6 +73,7 @@ type flags struct {
 	databricks    string
 	databricksJob string
 	otlp          string
+	timeout       time.Duration
 }
 
 func main() {
@@ -85,18 +93,40 @@ func run(args []string) int {
 		fmt.Fprintf(os.Stderr, "quakes: %v. See --help.\n", err)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // A second Ctrl-C ends at once.
-	err = runDemo(ctx, f)
+	err = runInteractive(f)
 	switch {
 	case errors.Is(err, errInterrupted):
 		return 130
+	case errors.Is(err, errNoReader):
+		return 128 + int(syscall.SIGPIPE)
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "quakes: %v\n", err)
 		return 1
 	}
 	return 0
+}
+
+// errInterrupted and errNoReader are the causes of the end of the context.
+var (
+	errInterrupted = errors.New("interrupted")
+	errNoReader    = errors.New("nobody reads the output")
+)
+
+// runInteractive runs the demo until it ends, Ctrl-C, or the end of whoever reads
+// its output. A second Ctrl-C ends it at once.
+func runInteractive(f flags) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		cancel(errInterrupted)
+	}()
+	// Without this the process would end at once when "head" does, and leave files.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return runDemo(ctx, f, newConsole(os.Stdout, func() { cancel(errNoReader) }))
 }
 
 func parse(args []string) (flags, error) {
@@ -113,13 +143,25 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.databricks, "databricks", "", "")
 	set.StringVar(&f.databricksJob, "databricks-job", "1", "")
 	set.StringVar(&f.otlp, "otlp", "", "")
-	switch err := set.Parse(args); {
+	set.DurationVar(&f.timeout, "timeout", time.Minute, "")
+	err := set.Parse(args)
+	empty := ""
+	set.Visit(func(given *flag.Flag) {
+		if given.Value.String() == "" {
+			empty = given.Name
+		}
+	})
+	switch {
 	case err != nil:
 		return f, err
+	case empty != "":
+		return f, fmt.Errorf("--%s has no value", empty)
 	case set.NArg() > 0:
 		return f, fmt.Errorf("there is no argument %q", set.Arg(0))
 	case f.workers < 1 || f.workers > partitions:
 		return f, fmt.Errorf("--workers %d is not from 1 to %d, the number of partitions", f.workers, partitions)
+	case f.timeout <= 0:
+		return f, fmt.Errorf("--timeout %v is not more than 0", f.timeout)
 	}
 	return f, nil
 }

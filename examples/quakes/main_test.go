@@ -37,6 +37,7 @@ const events, quakes = 1707, 1654
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
+	leaveEarlierRun(t, out)
 	printed := program.Output(t, "--out", out)
 	t.Log("\n" + printed)
 
@@ -44,6 +45,8 @@ func TestDemo(t *testing.T) {
 		for _, want := range []string{
 			`(?m)^The flow: LINKED: one flow of [0-9,]+ spans, 5 services, [0-9]+ traces, joined by links$`,
 			`(?m)^clean .* process quakes.raw ×1,654 `,
+			`(?m)^  [0-9a-f]{32}  [0-9,]+ spans, from ingest quakes$`,
+			`(?m)^  [0-9a-f]{32}  [0-9]+ spans, from dispatch process quakes$`,
 			`(?m)^ingest +extract +– +1,707 +– `,
 			`(?m)^clean +transform +1,707 +1,654 +53 .*[0-9]m?s +[0-9.]+m?s$`,
 			`(?m)^clean +load +1,654 +1,654 `,
@@ -54,6 +57,9 @@ func TestDemo(t *testing.T) {
 				t.Errorf("nothing printed matches %s", want)
 			}
 		}
+	})
+	t.Run("replaces what an earlier run left", func(t *testing.T) {
+		testReplaced(t, out)
 	})
 	t.Run("records one connected flow", func(t *testing.T) {
 		testFlow(t, flowOf(readSpans(t, filepath.Join(out, spansFile))))
@@ -133,6 +139,46 @@ func testCounts(t *testing.T, metrics tally) {
 	want := map[string]int{"not an earthquake": 28, "above ground": 25}
 	if diff := cmp.Diff(want, metrics.rejected("transform")); diff != "" {
 		t.Errorf("rejected (-want +got):\n%s", diff)
+	}
+}
+
+// leaveEarlierRun leaves in dir what an earlier run does, and a file of its user.
+func leaveEarlierRun(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{spansFile, "logs/clean-9.log", "reports/assess-19700101-000000-1.md", "logs/notes.txt"} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("| of an earlier run | 100 |"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func testReplaced(t *testing.T, dir string) {
+	t.Helper()
+	for pattern, want := range map[string]int{
+		"logs/*.log":     4 + 2*3, // Of ingest, two of clean, dispatch, and of a pod and a run for each batch.
+		"reports/*.md":   3,
+		"logs/notes.txt": 1,
+	} {
+		files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+		if err != nil || len(files) != want {
+			t.Errorf("there are %d files %s, want %d: %v", len(files), pattern, want, files)
+		}
+	}
+}
+
+// requireEmpty fails the test if anything was left in dir.
+func requireEmpty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		t.Errorf("%s was left in the directory of temporary files", entry.Name())
 	}
 }
 
@@ -254,7 +300,7 @@ func TestCtrlCEndsEveryProcess(t *testing.T) {
 		t.Errorf("it says:\n%s", rest)
 	}
 	if left := running(t, file); len(left) > 0 {
-		t.Errorf("still running:\n%s", strings.Join(left, "\n"))
+		t.Errorf("still running: %v", left)
 	}
 }
 
@@ -268,7 +314,7 @@ func TestProcessesEndWhenTheirSupervisorIsKilled(t *testing.T) {
 	_ = cmd.Wait()
 	for end := time.Now().Add(30 * time.Second); len(running(t, file)) > 0; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("still running:\n%s", strings.Join(running(t, file), "\n"))
+			t.Fatalf("still running: %v", running(t, file))
 		}
 	}
 }
@@ -287,20 +333,22 @@ func TestMissingServersAreNamed(t *testing.T) {
 	} {
 		t.Run(flag.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(file, flag.name, flag.value, "--out", t.TempDir())
-			cmd.Env = append(os.Environ(), envDatabricksToken+"=secret")
+			temporary := t.TempDir()
+			cmd := exec.Command(file, flag.name, flag.value)
+			cmd.Env = append(os.Environ(), envDatabricksToken+"=secret", "TMPDIR="+temporary)
 			printed, _ := cmd.CombinedOutput()
 			if !strings.HasPrefix(string(printed), "quakes: "+flag.want) || cmd.ProcessState.ExitCode() != 1 {
 				t.Errorf("it ends with %d and says:\n%s", cmd.ProcessState.ExitCode(), printed)
 			}
+			requireEmpty(t, temporary)
 		})
 	}
 }
 
 // startDemo starts the demo and returns when the services are at work.
-func startDemo(t *testing.T, file string) (*exec.Cmd, *bufio.Reader) {
+func startDemo(t *testing.T, file string, args ...string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
-	cmd := exec.Command(file, "--out", t.TempDir())
+	cmd := exec.Command(file, append([]string{"--out", t.TempDir()}, args...)...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -315,22 +363,6 @@ func startDemo(t *testing.T, file string) (*exec.Cmd, *bufio.Reader) {
 		t.Fatalf("it ended before it was stopped:\n%s", read)
 	}
 	return cmd, printed
-}
-
-// running lists the processes of the program in file.
-func running(t *testing.T, file string) []string {
-	t.Helper()
-	list, err := exec.Command("ps", "-A", "-o", "pid=,stat=,args=").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for line := range strings.Lines(string(list)) {
-		if strings.Contains(line, file) && !strings.Contains(line, "defunct") {
-			found = append(found, strings.TrimSpace(line))
-		}
-	}
-	return found
 }
 
 func readSpans(t *testing.T, file string) []ptrace.Traces {

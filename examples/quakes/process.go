@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,16 +20,17 @@ import (
 const gracePeriod = 5 * time.Second
 
 // supervisor starts this program again, once for each service, and ends all
-// these processes when the demo does.
+// these processes when the demo ends.
 //
-// Each process is the head of a process group of its own, so that Ctrl-C
-// reaches only the supervisor, and gets a pipe as its standard input, which
-// closes even if the supervisor is killed.
+// Each process is the head of its own process group, so Ctrl-C reaches only the
+// supervisor. Its standard input is a pipe, which closes even if the supervisor
+// is killed.
 type supervisor struct {
-	logs string   // The directory of the log files.
-	env  []string // The environment of the services.
+	program string   // The file of this program.
+	logs    string   // The directory of the log files.
+	env     []string // The environment of the services.
 
-	failed chan error // Gets the first failure of a process.
+	failed chan error // Receives the first failure of a process.
 
 	mu        sync.Mutex
 	processes []*process
@@ -40,20 +39,22 @@ type supervisor struct {
 
 // process is one running service.
 type process struct {
-	name  string
-	log   string
-	cmd   *exec.Cmd
-	stdin io.Closer
-	ended chan struct{}
-	err   error // To be read after ended is closed.
+	name    string
+	log     *processLog
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	started time.Time
+	ended   chan struct{}
+	err     error // To be read after ended is closed.
 }
 
-func newSupervisor(logs string) *supervisor {
-	return &supervisor{logs: logs, failed: make(chan error, 1)}
+func newSupervisor(program, logs string) *supervisor {
+	return &supervisor{program: program, logs: logs, failed: make(chan error, 1)}
 }
 
-// launch is [local.Launch]: it starts this program with args and returns what
-// waits for its end. A nil env is that of the services.
+// launch is a [local.Launch]. It starts this program with args, and returns a
+// function that waits for its end. If env is nil, the environment of the services
+// is used.
 func (s *supervisor) launch(name string, args, env []string) (wait func() error, err error) {
 	if env == nil {
 		env = s.env
@@ -72,24 +73,20 @@ func (s *supervisor) start(name string, args, env []string) (*process, error) {
 	if s.stopping {
 		return nil, errStopping
 	}
-	self, err := os.Executable()
+	log, err := newProcessLog(filepath.Join(s.logs, name+".log"))
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(s.logs, name+".log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close() // The process has its own copy.
-
-	p := &process{name: name, log: log.Name(), cmd: exec.Command(self, args...), ended: make(chan struct{})}
+	p := &process{name: name, log: log, cmd: exec.Command(s.program, args...), started: time.Now(), ended: make(chan struct{})}
 	p.cmd.Env = append(slices.Clone(env), envInstance+"="+name, envSupervised+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = ownGroup()
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
+	p.cmd.WaitDelay = gracePeriod
+	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
+		err = p.cmd.Start()
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err != nil {
+		log.close()
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	s.processes = append(s.processes, p)
@@ -99,10 +96,12 @@ func (s *supervisor) start(name string, args, env []string) (*process, error) {
 
 var errStopping = errors.New("the demo is stopping")
 
-// wait waits for the end of p and tells of its failure.
+// wait waits for the end of p and reports its failure.
 func (s *supervisor) wait(p *process) {
-	if err := p.cmd.Wait(); err != nil {
-		p.err = fmt.Errorf("%s ended with %w\n%s\nIts log is %s", p.name, err, tail(p.log, 5), p.log)
+	err := p.cmd.Wait()
+	p.log.close()
+	if err != nil {
+		p.err = fmt.Errorf("%s ended with %w\n%s", p.name, err, p.log.end())
 	}
 	close(p.ended)
 	s.mu.Lock()
@@ -153,8 +152,38 @@ func allEnded(processes ...*process) (bool, error) {
 	return true, nil
 }
 
-// stop ends all processes that run, and lets no more start. It returns how many
-// ran, and how many of them had to be killed.
+// silent returns an error that names the first running process that has not been
+// heard of for longer than limit. It asks heard when it pushed its metrics last.
+func (s *supervisor) silent(limit time.Duration, heard func(process string) time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		last := p.started
+		if at := heard(p.name); at.After(last) {
+			last = at
+		}
+		if !p.hasEnded() && time.Since(last) > limit {
+			return fmt.Errorf("%s (process %d) has been silent for %v: it hangs or was stopped\n%s",
+				p.name, p.cmd.Process.Pid, limit, p.log.end())
+		}
+	}
+	return nil
+}
+
+// logErr returns the first error of a log that cannot be kept, or nil.
+func (s *supervisor) logErr() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.processes {
+		if err := p.log.writeErr(); err != nil {
+			return fmt.Errorf("the log of %s cannot be kept: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// stop ends all processes that run, and prevents others from being started. It
+// returns how many ran, and how many of them had to be killed.
 func (s *supervisor) stop() (ran, killed int) {
 	s.mu.Lock()
 	s.stopping = true
@@ -176,14 +205,4 @@ func (s *supervisor) stop() (ran, killed int) {
 		}
 	}
 	return len(running), killed
-}
-
-// tail returns the last n lines of a file, indented.
-func tail(file string, n int) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "  " + err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return "  " + strings.Join(lines[max(0, len(lines)-n):], "\n  ")
 }

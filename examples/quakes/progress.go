@@ -9,9 +9,9 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// tellStart says what is about to happen, and where.
+// tellStart prints what is about to happen, and where.
 func (d *demo) tellStart() {
-	fmt.Printf("A week of earthquakes, %s events, goes through five services, each a process of its own.\n", flow.Count(d.events))
+	d.printf("A week of earthquakes, %s events, goes through five services, each a process of its own.\n", flow.Count(d.events))
 	var inside []string
 	for _, server := range [][2]string{
 		{"Kafka", d.kafka}, {"MongoDB", d.mongo}, {"Kubernetes", d.kubeconfig}, {"Databricks", d.databricks},
@@ -21,10 +21,10 @@ func (d *demo) tellStart() {
 		}
 	}
 	if len(inside) > 0 {
-		fmt.Printf("Stand-ins for %s run in this one; --help tells how to use your own.\n", enumerate(inside))
+		d.printf("Stand-ins for %s run in this one; --help tells how to use your own.\n", enumerate(inside))
 	}
-	fmt.Println()
-	d.screen = newScreen("ingest", "clean", "dispatch", "assess", "report")
+	d.printf("\n")
+	d.screen = newScreen(d.console, "ingest", "clean", "dispatch", "assess", "report")
 }
 
 // showProgress shows how far the services are.
@@ -54,18 +54,18 @@ func (d *demo) showProgress() {
 	}
 }
 
-// tellStopped says what was done until the demo was stopped.
+// tellStopped prints what was done before the demo was stopped.
 func (d *demo) tellStopped(ran, killed int) {
-	d.showProgress()
 	t := newTally(d.pushes)
-	fmt.Printf("Stopped. %s ended", plural(ran, "process"))
+	byForce := ""
 	if killed > 0 {
-		fmt.Printf(", %d of them only when killed", killed)
+		byForce = fmt.Sprintf(", %d of them only when killed", killed)
 	}
-	fmt.Printf(". Until then %s of %s events were published,\n%s were loaded and %s rejected.\n", flow.Count(t.wrote("publish")), flow.Count(d.events),
+	d.printf("\nStopped. %s ended%s. Until then %s of %s events were published,\n%s were loaded and %s rejected.\n",
+		plural(ran, "process"), byForce, flow.Count(t.wrote("publish")), flow.Count(d.events),
 		flow.Count(t.wrote("load")), flow.Count(sumOf(t.rejected("transform"))))
 	if d.kafka != "" && d.mongo != "" {
-		fmt.Printf("What is left to do is in Kafka and in the database %s.\n", d.db.Name())
+		d.printf("What is left to do is in Kafka and in the database %s.\n", d.db.Name())
 	}
-	fmt.Printf("\nThe spans and the logs are in %s\n", d.out)
+	d.printf("\nThe spans and the logs are in %s\n", d.out)
 }

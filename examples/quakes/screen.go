@@ -5,37 +5,35 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"strings"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // screen shows how far the services are: on a terminal as a block of lines that
 // is drawn again and again, elsewhere as plain lines.
 type screen struct {
-	live  bool
+	*console
 	names []string
 	lines map[string]line
-	drawn int // How many lines the block on the terminal has.
+	drawn bool // Reports whether the block is on the terminal.
 }
 
 // line is what is shown of a service.
 type line struct {
 	text    string
 	done    bool
-	printed string    // What was last written of it as a plain line,
+	printed string    // The text that was last printed as a plain line,
 	shown   time.Time // and when.
 }
 
-// plainInterval is how often a line that changes is written anew.
+// plainInterval is how often a line that changes is printed again.
 const plainInterval = 5 * time.Second
 
-func newScreen(names ...string) *screen {
-	return &screen{live: term.IsTerminal(int(os.Stdout.Fd())), names: names, lines: map[string]line{}}
+func newScreen(c *console, names ...string) *screen {
+	return &screen{console: c, names: names, lines: map[string]line{}}
 }
 
-// set sets the text of a service. After the last one, which is done, it stays.
+// set sets the text of a service. After a text that is done, it does not change.
 func (s *screen) set(name string, fresh line) {
 	old := s.lines[name]
 	if old.done || old.text == fresh.text && !fresh.done {
@@ -46,7 +44,7 @@ func (s *screen) set(name string, fresh line) {
 		fresh.shown = time.Now()
 	}
 	if !s.live && fresh.text != old.printed && (fresh.done || time.Since(fresh.shown) >= plainInterval) {
-		fmt.Printf("  %-9s %s\n", name, fresh.text)
+		s.print(fmt.Sprintf("  %-9s %s\n", name, fresh.text))
 		fresh.printed, fresh.shown = fresh.text, time.Now()
 	}
 	s.lines[name] = fresh
@@ -57,20 +55,19 @@ func (s *screen) set(name string, fresh line) {
 
 // draw draws the block over the one before.
 func (s *screen) draw() {
-	if s.drawn > 0 {
-		fmt.Printf("\x1b[%dA", s.drawn)
-	}
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		width = 80
+	var b strings.Builder
+	if s.drawn {
+		fmt.Fprintf(&b, "\r\x1b[%dA", len(s.names))
 	}
 	for _, name := range s.names {
 		mark := " "
 		if s.lines[name].done {
-			mark = "✓"
+			mark = s.paint(green, "✓")
 		}
-		text := []rune(fmt.Sprintf("%s %-9s %s", mark, name, s.lines[name].text))
-		fmt.Printf("\x1b[2K%s\n", string(text[:min(len(text), width)]))
+		text := []rune(fmt.Sprintf("%-9s %s", name, s.lines[name].text))
+		text = text[:max(0, min(len(text), s.width-2))]
+		fmt.Fprintf(&b, "\x1b[2K%s %s\n", mark, string(text))
 	}
-	s.drawn = len(s.names)
+	s.print(b.String())
+	s.drawn = true
 }

@@ -31,7 +31,11 @@ func (d *demo) startServers(ctx context.Context) (stop func(), err error) {
 			stop()
 		}
 	}
-	d.supervisor = newSupervisor(filepath.Join(d.out, "logs"))
+	program, err := os.Executable()
+	if err != nil {
+		return stop, err
+	}
+	d.supervisor = newSupervisor(program, d.logsDir())
 	d.tell("PATH", os.Getenv("PATH"))
 	d.tell(envRun, d.id)
 	for _, start := range []func(context.Context) (func(), error){
@@ -153,7 +157,7 @@ func (d *demo) startDatabricks(ctx context.Context) (stop func(), err error) {
 	d.tell(envDatabricksHost, url)
 	d.tell(envDatabricksToken, token)
 	d.tell(envDatabricksJob, d.databricksJob)
-	d.tell(envReports, filepath.Join(d.out, "reports"))
+	d.tell(envReports, d.reportsDir())
 	return stop, nil
 }
 

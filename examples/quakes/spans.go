@@ -62,3 +62,28 @@ func spanOf(service string, span ptrace.Span) flow.Span {
 func idOf(traceID pcommon.TraceID, spanID pcommon.SpanID) flow.ID {
 	return flow.ID{Trace: trace.TraceID(traceID), Span: trace.SpanID(spanID)}
 }
+
+// traceOf is one trace of a flow.
+type traceOf struct {
+	id    trace.TraceID
+	spans int
+	first string // The service and the name of its first span.
+}
+
+// tracesOf returns the traces of a flow, in order of their start.
+func tracesOf(graph *flow.Graph) []traceOf {
+	var traces []traceOf
+	number := map[trace.TraceID]int{}
+	spans := graph.Spans()
+	for _, i := range graph.All() {
+		id := spans[i].ID.Trace
+		n, ok := number[id]
+		if !ok {
+			n = len(traces)
+			number[id] = n
+			traces = append(traces, traceOf{id: id, first: spans[i].Label()})
+		}
+		traces[n].spans++
+	}
+	return traces
+}

@@ -6,24 +6,18 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/waybill-go/waybill/internal/flow"
-)
-
-// What the demo leaves in its directory.
-const (
-	spansFile   = "spans.jsonl"
-	metricsFile = "metrics.txt"
-	flowFile    = "flow.txt"
 )
 
 // stageNames are the stages in the order of the flow.
@@ -41,21 +35,41 @@ var stageNames = []struct{ service, stage string }{
 func (d *demo) tellResult(ctx context.Context) error {
 	t := newTally(d.pushes)
 	graph := flowOf(d.traces.Received())
-	tree := graph.Tree(0)
-	fmt.Printf("\nThe flow: %s\n\n%s\n%s\n", graph.Summary(), tree, d.table(t))
+	d.printf("\nThe flow: %s\n\n", d.paint(bold, graph.Summary()))
+	d.print(d.paintTree(graph.TreeIn(d.width)) + "\n")
+	d.tellTraces(graph)
+	d.print(d.table(t) + "\n")
 	d.tellRejected(t)
 	checks := d.check(ctx, t, graph)
-	if err := errors.Join(d.writeMetrics(), os.WriteFile(filepath.Join(d.out, flowFile), []byte(tree), 0o644), d.traces.Err()); err != nil {
+	err := os.WriteFile(filepath.Join(d.out, flowFile), []byte(graph.Tree(0)), 0o644)
+	if err := errors.Join(d.writeMetrics(), err, d.traces.Err()); err != nil {
 		return err
 	}
 	d.tellFiles()
 	return checks
 }
 
-// table lays out what the metrics say of each stage.
+// maxTraces is how many traces are named.
+const maxTraces = 10
+
+// tellTraces prints the trace ids, by which the flow is found in a trace backend.
+func (d *demo) tellTraces(graph *flow.Graph) {
+	traces := tracesOf(graph)
+	d.printf("Its traces, by their ids:\n")
+	for _, t := range traces[:min(len(traces), maxTraces)] {
+		d.printf("  %s  %s, from %s\n", t.id, plural(t.spans, "span"), t.first)
+	}
+	if left := len(traces) - maxTraces; left > 0 {
+		d.printf("  and %s more\n", flow.Count(left))
+	}
+	d.printf("\n")
+}
+
+// table lays out what the metrics have of each stage.
 func (d *demo) table(t tally) string {
 	rows := [][]string{
-		{"service", "stage", "rows in", "rows out", "rejected", "time p50", "p95", "end to end p95", "in queue p95"},
+		{"", "", "rows", "rows", "", "time", "time", "end to", "in"},
+		{"service", "stage", "in", "out", "rejected", "p50", "p95", "end p95", "queue p95"},
 	}
 	for i, s := range stageNames {
 		labels := map[string]string{"stage": s.stage}
@@ -70,25 +84,36 @@ func (d *demo) table(t tally) string {
 			at(took, 0), at(took, 1), at(age, 0), at(queued, 0),
 		})
 	}
-	return layOut(rows)
+	lines := strings.SplitAfterN(layOut(rows), "\n", 3)
+	return d.paint(bold, strings.TrimSuffix(lines[0], "\n")) + "\n" + d.paint(bold, strings.TrimSuffix(lines[1], "\n")) + "\n" + lines[2]
 }
 
-// tellRejected says why events were rejected.
+// tellRejected prints why events were rejected.
 func (d *demo) tellRejected(t tally) {
 	rejected := t.rejected("transform")
 	var reasons []string
 	for _, reason := range slices.Sorted(maps.Keys(rejected)) {
 		reasons = append(reasons, flow.Count(rejected[reason])+" "+reason)
 	}
-	fmt.Printf("Rejected and forwarded to %s: %s.\n", topicRejected, strings.Join(reasons, ", "))
+	d.printf("Rejected and forwarded to %s: %s.\n", topicRejected, strings.Join(reasons, ", "))
 }
 
 // serveOn serves the metrics on until Ctrl-C, if they are served at all.
 func (d *demo) serveOn(ctx context.Context) {
 	if d.served != nil {
-		fmt.Printf("The metrics are still served at http://%s/metrics. Ctrl-C ends that.\n", d.served.Addr())
+		d.printf("The metrics are still served at http://%s/metrics. Ctrl-C ends that.\n", reachable(d.served.Addr()))
 		<-ctx.Done()
 	}
+}
+
+// reachable returns addr with the loopback address if it has no address of its own,
+// as ":8000" has none.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
 // writeMetrics writes the metrics of all processes to a file.
@@ -110,17 +135,17 @@ func (d *demo) writeMetrics() error {
 	return errors.Join(err, file.Close())
 }
 
-// tellFiles says where everything is.
+// tellFiles prints where everything is.
 func (d *demo) tellFiles() {
-	fmt.Printf("\nIn %s there are\n", d.out)
+	d.printf("\nIn %s there are\n", d.out)
 	for _, f := range [][2]string{
 		{spansFile, "the spans, in OTLP JSON"},
 		{metricsFile, "the metrics, in the format of Prometheus"},
 		{flowFile, "the flow above"},
-		{"reports/", "the reports"},
-		{"logs/", "what each process logged"},
+		{reportsDirectory + "/", "the reports"},
+		{logsDirectory + "/", "what each process logged"},
 	} {
-		fmt.Printf("  %-12s %s\n", f[0], f[1])
+		d.printf("  %-12s %s\n", f[0], f[1])
 	}
-	fmt.Printf("\nIt took %s.\n", time.Since(d.began).Round(100*time.Millisecond))
+	d.printf("\nIt took %s.\n", time.Since(d.began).Round(100*time.Millisecond))
 }

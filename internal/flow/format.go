@@ -58,11 +58,12 @@ func widest(text string) int {
 	return width
 }
 
-// cut cuts the lines of text to width characters.
+// cut cuts the lines of text to width characters. A note of which nothing is left is
+// removed.
 func cut(text string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		b.WriteString(clip(strings.TrimSuffix(line, "\n"), width) + "\n")
+		b.WriteString(strings.TrimSuffix(clip(strings.TrimSuffix(line, "\n"), width), "  …") + "\n")
 	}
 	return b.String()
 }

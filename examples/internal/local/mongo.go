@@ -8,12 +8,16 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
-// StartMongo starts a server that speaks MongoDB's protocol. It returns the
-// server's URI, and what stops it and forgets its data.
+// stopTimeout is how long a server may take to stop.
+const stopTimeout = 5 * time.Second
+
+// StartMongo starts a server that speaks MongoDB's protocol. It returns the URI of
+// the server, and a function that stops it and removes its data.
 func StartMongo() (uri string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "mongo-")
 	if err != nil {
@@ -26,6 +30,7 @@ func StartMongo() (uri string, stop func(), err error) {
 		SQLiteURL: "file:" + dir + "/",
 	})
 	if err != nil {
+		_ = os.RemoveAll(dir) // The error that is returned is the cause.
 		return "", nil, fmt.Errorf("start the MongoDB server: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -34,5 +39,13 @@ func StartMongo() (uri string, stop func(), err error) {
 		defer close(stopped)
 		_ = db.Run(ctx) // It returns no error.
 	}()
-	return db.MongoDBURI(), func() { cancel(); <-stopped; _ = os.RemoveAll(dir) }, nil
+	stop = func() {
+		cancel()
+		select {
+		case <-stopped:
+		case <-time.After(stopTimeout): // It waits for connections that do not end.
+		}
+		_ = os.RemoveAll(dir)
+	}
+	return db.MongoDBURI(), stop, nil
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -24,11 +25,12 @@ import (
 type Pushes struct {
 	mu     sync.Mutex
 	groups map[string]map[string]*dto.MetricFamily // By the path of the group, and by name.
+	times  map[string]time.Time                    // Of the last push, by the label process.
 }
 
 // StartPushes starts the server.
 func StartPushes() (p *Pushes, url string, stop func(), err error) {
-	p = &Pushes{groups: map[string]map[string]*dto.MetricFamily{}}
+	p = &Pushes{groups: map[string]map[string]*dto.MetricFamily{}, times: map[string]time.Time{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /metrics/job/{group...}", p.receive)
 	mux.HandleFunc("PUT /metrics/job/{group...}", p.receive)
@@ -64,9 +66,22 @@ func (p *Pushes) receive(w http.ResponseWriter, r *http.Request) {
 		p.groups[group] = map[string]*dto.MetricFamily{}
 	}
 	maps.Copy(p.groups[group], families) // A POST replaces the families of the same name.
+	for _, label := range labels {
+		if label.GetName() == "process" {
+			p.times[label.GetValue()] = time.Now()
+		}
+	}
 }
 
-// Gather returns all families, those of one name from several groups as one.
+// LastPush returns the time of the last push with the label process, or the zero
+// time.
+func (p *Pushes) LastPush(process string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.times[process]
+}
+
+// Gather returns all families. Families of several groups with one name are merged.
 func (p *Pushes) Gather() ([]*dto.MetricFamily, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

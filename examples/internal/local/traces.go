@@ -5,6 +5,8 @@ package local
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,14 +24,15 @@ import (
 type Traces struct {
 	forward string
 
-	mu      sync.Mutex
-	file    *os.File
-	traces  []ptrace.Traces
-	failure error
+	mu       sync.Mutex
+	file     *os.File
+	traces   []ptrace.Traces
+	writeErr error // Why the file is not complete.
+	sendErr  error // Why not all was forwarded.
 }
 
-// StartTraces starts the receiver. It writes to file, which it makes, and
-// forwards to the OTLP/HTTP endpoint forward, unless that is empty.
+// StartTraces starts the receiver. It creates file and writes to it, and forwards
+// to the OTLP/HTTP endpoint forward, unless that is empty.
 func StartTraces(file, forward string) (t *Traces, url string, stop func(), err error) {
 	f, err := os.Create(file)
 	if err != nil {
@@ -40,6 +43,7 @@ func StartTraces(file, forward string) (t *Traces, url string, stop func(), err 
 	mux.HandleFunc("POST /v1/traces", t.receive)
 	url, stopServer, err := serve(mux)
 	if err != nil {
+		_ = f.Close() // Nothing was written.
 		return nil, "", nil, err
 	}
 	return t, url, func() { stopServer(); _ = f.Close() }, nil
@@ -52,11 +56,18 @@ func (t *Traces) Received() []ptrace.Traces {
 	return slices.Clip(t.traces)
 }
 
-// Err returns why something could not be written or forwarded, or nil.
+// WriteErr returns the first error of the file, or nil.
+func (t *Traces) WriteErr() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.writeErr
+}
+
+// Err returns the first error of the file and of forwarding, or nil.
 func (t *Traces) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.failure
+	return errors.Join(t.writeErr, t.sendErr)
 }
 
 func (t *Traces) receive(w http.ResponseWriter, r *http.Request) {
@@ -69,29 +80,28 @@ func (t *Traces) receive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	err = t.keep(request.Traces())
-	if err == nil && t.forward != "" {
+	t.keep(request.Traces())
+	if t.forward != "" {
 		err = SendTraces(t.forward, body)
-	}
-	if err != nil {
 		t.mu.Lock()
-		t.failure = err
+		t.sendErr = cmp.Or(t.sendErr, err)
 		t.mu.Unlock()
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-// keep remembers traces and writes them to the file.
-func (t *Traces) keep(traces ptrace.Traces) error {
+// keep keeps traces and writes them to the file.
+func (t *Traces) keep(traces ptrace.Traces) {
 	line, err := (&ptrace.JSONMarshaler{}).MarshalTraces(traces)
-	if err != nil {
-		return err
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.traces = append(t.traces, traces)
-	_, err = t.file.Write(append(line, '\n'))
-	return err
+	if err == nil && t.writeErr == nil {
+		_, err = t.file.Write(append(line, '\n'))
+	}
+	if t.writeErr == nil && err != nil {
+		t.writeErr = fmt.Errorf("the spans cannot be kept: %w", err)
+	}
 }
 
 // SendTraces sends an OTLP request to an OTLP/HTTP endpoint.

@@ -6,19 +6,54 @@
 package program
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-// Build builds the program of the package under test and returns its file.
+// shared is the program that tests use which run at the same time.
+var shared struct {
+	sync.Mutex
+	dir   string
+	users int
+}
+
+// Build returns a file with the program of the package under test. The program is
+// built once for tests that run at the same time, and each gets a file of its own.
 func Build(t testing.TB) string {
 	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.users == 0 {
+		dir, err := os.MkdirTemp("", "program-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "program"), ".").CombinedOutput()
+		if err != nil {
+			_ = os.RemoveAll(dir)
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+		shared.dir = dir
+	}
+	shared.users++
+	t.Cleanup(release)
 	file := filepath.Join(t.TempDir(), "program")
-	if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := os.Link(filepath.Join(shared.dir, "program"), file); err != nil {
+		t.Fatal(err)
 	}
 	return file
+}
+
+// release removes the shared program when no test uses it.
+func release() {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.users--; shared.users == 0 {
+		_ = os.RemoveAll(shared.dir) // It is in a directory for temporary files.
+	}
 }
 
 // Output builds and runs the program of the package under test and returns what
