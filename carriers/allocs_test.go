@@ -30,20 +30,20 @@ func TestAllocations(t *testing.T) {
 		inject, read float64
 	}{
 		// Inject: the text of traceparent and waybill.
-		{"Map", func() carrier { return carriers.Map(injectedMap) }, 1, 0},
-		{"FoldedMap", func() carrier { return carriers.FoldedMap(injectedMap) }, 1, 0},
+		{name: "Map", carrier: func() carrier { return carriers.Map(injectedMap) }, inject: 1, read: 0},
+		{name: "FoldedMap", carrier: func() carrier { return carriers.FoldedMap(injectedMap) }, inject: 1, read: 0},
 		// And a box for each string.
-		{"AnyMap", func() carrier { return carriers.AnyMap(injectedAnyMap) }, 3, 0},
+		{name: "AnyMap", carrier: func() carrier { return carriers.AnyMap(injectedAnyMap) }, inject: 3, read: 0},
 		// And a list for each value.
-		{"MultiMap", func() carrier { return carriers.MultiMap(injectedMultiMap) }, 3, 0},
-		{"FoldedMultiMap", func() carrier { return carriers.FoldedMultiMap(injectedMultiMap) }, 3, 0},
+		{name: "MultiMap", carrier: func() carrier { return carriers.MultiMap(injectedMultiMap) }, inject: 3, read: 0},
+		{name: "FoldedMultiMap", carrier: func() carrier { return carriers.FoldedMultiMap(injectedMultiMap) }, inject: 3, read: 0},
 		// The bytes of each value.
-		{"BytesMap", func() carrier { return carriers.BytesMap(injectedBytesMap) }, 2, 0},
+		{name: "BytesMap", carrier: func() carrier { return carriers.BytesMap(injectedBytesMap) }, inject: 2, read: 0},
 		// And the new list.
-		{"Pairs", func() carrier { return (*carriers.Pairs[userProperty])(&list.user) }, 2, 0},
+		{name: "Pairs", carrier: func() carrier { return (*carriers.Pairs[userProperty])(&list.user) }, inject: 2, read: 0},
 		// A text is read whole by each call, and written once.
-		{"JSON", func() carrier { return json }, 10, 4},
-		{"Properties", func() carrier { return properties }, 7, 4},
+		{name: "JSON", carrier: func() carrier { return json }, inject: 10, read: 4},
+		{name: "Properties", carrier: func() carrier { return properties }, inject: 7, read: 4},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			propagation.InjectTextMap(ctx, tt.carrier(), propagator)

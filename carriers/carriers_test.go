@@ -23,8 +23,8 @@ type (
 	publish        struct{ User userProperties }
 )
 
-// TestNamedTypesConvert is about types more than about values.
-func TestNamedTypesConvert(t *testing.T) {
+// TestMap_NamedTypesConvert is about types more than about values.
+func TestMap_NamedTypesConvert(t *testing.T) {
 	t.Parallel()
 	header := natsHeader{}
 	carriers.MultiMap(header).Set("k", "v")
@@ -44,8 +44,7 @@ func TestNamedTypesConvert(t *testing.T) {
 	}
 }
 
-// Rule 41.
-func TestAnyMapReadsTextAndWritesStrings(t *testing.T) {
+func TestAnyMap_ReadsTextAndWritesStrings(t *testing.T) {
 	t.Parallel()
 	m := carriers.AnyMap{
 		"string": "a", "bytes": []byte("b"), "empty": "",
@@ -69,8 +68,7 @@ func TestAnyMapReadsTextAndWritesStrings(t *testing.T) {
 	}
 }
 
-// Rule 38.
-func TestFirstOfSeveralValues(t *testing.T) {
+func TestMultiMap_FirstOfSeveralValues(t *testing.T) {
 	t.Parallel()
 	values := []string{"", "1", "", "2"}
 	pairs := carriers.Pairs[carriers.Pair]{}
@@ -97,7 +95,7 @@ func TestFirstOfSeveralValues(t *testing.T) {
 	}
 }
 
-func TestSetReplacesTheListsOfAMapAndItsBytes(t *testing.T) {
+func TestMultiMap_SetReplacesTheValues(t *testing.T) {
 	t.Parallel()
 	multi := carriers.MultiMap{"k": {"old"}}
 	others := maps.Clone(multi)
@@ -114,19 +112,18 @@ func TestSetReplacesTheListsOfAMapAndItsBytes(t *testing.T) {
 	}
 }
 
-// Rule 39.
-func TestFoldedMaps(t *testing.T) {
+func TestFoldedMap_Spellings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		in   map[string]string
 		want string
 	}{
-		{"exact first", map[string]string{"TraceParent": "b", "traceparent": "a", "TRACEPARENT": "c"}, "a"},
-		{"other spelling", map[string]string{"Traceparent": "a"}, "a"},
-		{"first of other spellings", map[string]string{"Traceparent": "b", "TRACEPARENT": "a", "traceParent": "c"}, "a"},
-		{"absent", map[string]string{"tracestate": "a"}, ""},
-		{"nil", nil, ""},
+		{name: "exact first", in: map[string]string{"TraceParent": "b", "traceparent": "a", "TRACEPARENT": "c"}, want: "a"},
+		{name: "other spelling", in: map[string]string{"Traceparent": "a"}, want: "a"},
+		{name: "first of other spellings", in: map[string]string{"Traceparent": "b", "TRACEPARENT": "a", "traceParent": "c"}, want: "a"},
+		{name: "absent", in: map[string]string{"tracestate": "a"}, want: ""},
+		{name: "nil", in: nil, want: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +154,7 @@ func TestFoldedMaps(t *testing.T) {
 	}
 }
 
-func TestPairsKeepTheOrderOfOthers(t *testing.T) {
+func TestPairs_KeepTheOrderOfOthers(t *testing.T) {
 	t.Parallel()
 	p := carriers.Pairs[userProperty]{{"a", "1"}, {"k", "2"}, {"a", "3"}, {"k", "4"}, {"b", "5"}}
 	p.Set("k", "new")
@@ -173,7 +170,6 @@ func TestPairsKeepTheOrderOfOthers(t *testing.T) {
 	}
 }
 
-// Rule 40.
 func TestWithin(t *testing.T) {
 	t.Parallel()
 	inject := func(m map[string]int) {
@@ -186,13 +182,13 @@ func TestWithin(t *testing.T) {
 		want    map[string]int
 		fits    bool
 	}{
-		{"exactly fits", map[string]int{"a": 0}, 3, map[string]int{"a": 0, "traceparent": 1, "waybill": 1}, true},
-		{"one too many", map[string]int{"a": 0, "b": 0}, 3, map[string]int{"a": 0, "b": 0}, false},
-		{"existing keys count once", map[string]int{"a": 0, "traceparent": 0}, 3, map[string]int{"a": 0, "traceparent": 1, "waybill": 1}, true},
-		{"no half", map[string]int{"a": 0, "b": 0, "traceparent": 0}, 3, map[string]int{"a": 0, "b": 0, "traceparent": 0}, false},
-		{"full of others", map[string]int{"a": 0, "b": 0, "c": 0, "d": 0}, 3, map[string]int{"a": 0, "b": 0, "c": 0, "d": 0}, false},
-		{"no room", map[string]int{}, 0, map[string]int{}, false},
-		{"nil", nil, 3, nil, false},
+		{name: "exactly fits", in: map[string]int{"a": 0}, maxKeys: 3, want: map[string]int{"a": 0, "traceparent": 1, "waybill": 1}, fits: true},
+		{name: "one too many", in: map[string]int{"a": 0, "b": 0}, maxKeys: 3, want: map[string]int{"a": 0, "b": 0}, fits: false},
+		{name: "existing keys count once", in: map[string]int{"a": 0, "traceparent": 0}, maxKeys: 3, want: map[string]int{"a": 0, "traceparent": 1, "waybill": 1}, fits: true},
+		{name: "no half", in: map[string]int{"a": 0, "b": 0, "traceparent": 0}, maxKeys: 3, want: map[string]int{"a": 0, "b": 0, "traceparent": 0}, fits: false},
+		{name: "full of others", in: map[string]int{"a": 0, "b": 0, "c": 0, "d": 0}, maxKeys: 3, want: map[string]int{"a": 0, "b": 0, "c": 0, "d": 0}, fits: false},
+		{name: "no room", in: map[string]int{}, maxKeys: 0, want: map[string]int{}, fits: false},
+		{name: "nil", in: nil, maxKeys: 3, want: nil, fits: false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -209,7 +205,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-func TestWithinKeepsRemovals(t *testing.T) {
+func TestWithin_KeepsRemovals(t *testing.T) {
 	t.Parallel()
 	m := map[string]string{"tracestate": "old", "a": "1"}
 	if !carriers.Within(m, 2, func(m map[string]string) { delete(m, "tracestate"); m["traceparent"] = "new" }) {

@@ -88,7 +88,7 @@ func TestPairs(t *testing.T) {
 	})
 }
 
-func TestTextAsJSON(t *testing.T) {
+func TestText_JSON(t *testing.T) {
 	t.Parallel()
 	testText(t, carriers.JSON[string])
 	t.Run("bytes", func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestTextAsJSON(t *testing.T) {
 	})
 }
 
-func TestTextAsProperties(t *testing.T) {
+func TestText_Properties(t *testing.T) {
 	t.Parallel()
 	testText(t, carriers.Properties[string])
 	t.Run("bytes", func(t *testing.T) {

@@ -5,6 +5,7 @@ package carriers_test
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,8 +14,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // FuzzJSON compares with encoding/json, which decodes the whole text.
@@ -72,6 +76,39 @@ func requireMap(t *testing.T, text, after string, want map[string]any) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%q became %q (-want +got):\n%s", text, after, diff)
 	}
+}
+
+// FuzzText_SetFields compares with Set and Delete, key by key.
+func FuzzText_SetFields(f *testing.F) {
+	for _, seed := range []string{"", "null", "{}", `{"a":1,"traceparent":"old","Baggage":"x","traceparent":7}`, `{"tracestate":"x"}`, "[1]", `{"a":"\ud800"}`} {
+		f.Add(seed, "a=1", "user=alice")
+	}
+	for _, seed := range []string{"#c\na=1\n", "traceparent=1\nTRACESTATE:2\nbaggage", "a\\\n b", "k=\\", "=\n"} {
+		f.Add(seed, "", "user=alice,tier=gold")
+	}
+	f.Fuzz(func(t *testing.T, text, tracestate, members string) {
+		state, _ := trace.ParseTraceState(tracestate)
+		b, _ := baggage.Parse(members)
+		sc := trace.SpanContextFromContext(exampleContext()).WithTraceState(state)
+		ctx := baggage.ContextWithBaggage(trace.ContextWithSpanContext(t.Context(), sc), b)
+		fields := propagation.Encode(ctx, propagation.WithPropagator(propagation.Compose(propagation.TraceContext{}, propagation.Baggage{})))
+		for name, bind := range map[string]func(*string) *carriers.Text[string]{"JSON": carriers.JSON[string], "Properties": carriers.Properties[string]} {
+			whole, stepwise := text, text
+			bind(&whole).SetFields(fields)
+			for _, key := range bind(&stepwise).Keys() {
+				if fields.Clears(key) && fields.Value(key) == "" || fields.Clears(key) && key != strings.ToLower(key) {
+					bind(&stepwise).Delete(key)
+				}
+			}
+			for key, value := range fields.All() {
+				bind(&stepwise).Set(key, value)
+			}
+			got, want := maps.Collect(bind(&whole).All()), maps.Collect(bind(&stepwise).All())
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %q became %q and %q (-want +got):\n%s", name, text, stepwise, whole, diff)
+			}
+		}
+	})
 }
 
 // FuzzProperties compares with an oracle made of regular expressions.

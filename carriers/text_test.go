@@ -11,27 +11,27 @@ import (
 	"github.com/waybill-go/waybill/carriers"
 )
 
-func TestJSONKeepsTheBytesOfOthers(t *testing.T) {
+func TestJSON_KeepsTheBytesOfOthers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, in, set, deleted string }{
-		{"empty", "", `{"k":"v"}`, ""},
-		{"blank", " \n", `{"k":"v"}`, " \n"},
-		{"null", "null", `{"k":"v"}`, "null"},
-		{"object", "{}", `{"k":"v"}`, "{}"},
-		{"blank object", "{ \n }", "{\"k\":\"v\" \n }", "{ \n }"},
-		{"after others", `{"a": 1.50, "b": {"k": "inner"} }`, `{"a": 1.50, "b": {"k": "inner"},"k":"v" }`, `{"a": 1.50, "b": {"k": "inner"} }`},
-		{"in its place", `{"a":1, "k" : "old" ,"b":2}`, `{"a":1, "k":"v" ,"b":2}`, `{"a":1 ,"b":2}`},
-		{"first", `{ "k":"old", "b":2}`, `{ "k":"v", "b":2}`, `{ "b":2}`},
-		{"last", `{"a":1, "k":"old"}`, `{"a":1, "k":"v"}`, `{"a":1}`},
-		{"only", `{"k":"old"}`, `{"k":"v"}`, `{}`},
-		{"repeated", `{"k":"1","a":1,"k":"2","k":3}`, `{"k":"v","a":1}`, `{"a":1}`},
-		{"of another type", `{"k":{"x":[1]},"a":1}`, `{"k":"v","a":1}`, `{"a":1}`},
-		{"escaped key", `{"\u006b":"old"}`, `{"k":"v"}`, `{}`},
-		{"large number", `{"n":12345678901234567890.0e+9}`, `{"n":12345678901234567890.0e+9,"k":"v"}`, `{"n":12345678901234567890.0e+9}`},
-		{"invalid", `{"a":1,}`, `{"a":1,}`, `{"a":1,}`},
-		{"list", `["k"]`, `["k"]`, `["k"]`},
-		{"text", `"k"`, `"k"`, `"k"`},
-		{"two objects", `{} {}`, `{} {}`, `{} {}`},
+		{name: "empty", in: "", set: `{"k":"v"}`, deleted: ""},
+		{name: "blank", in: " \n", set: `{"k":"v"}`, deleted: " \n"},
+		{name: "null", in: "null", set: `{"k":"v"}`, deleted: "null"},
+		{name: "object", in: "{}", set: `{"k":"v"}`, deleted: "{}"},
+		{name: "blank object", in: "{ \n }", set: "{\"k\":\"v\" \n }", deleted: "{ \n }"},
+		{name: "after others", in: `{"a": 1.50, "b": {"k": "inner"} }`, set: `{"a": 1.50, "b": {"k": "inner"},"k":"v" }`, deleted: `{"a": 1.50, "b": {"k": "inner"} }`},
+		{name: "in its place", in: `{"a":1, "k" : "old" ,"b":2}`, set: `{"a":1, "k":"v" ,"b":2}`, deleted: `{"a":1 ,"b":2}`},
+		{name: "first", in: `{ "k":"old", "b":2}`, set: `{ "k":"v", "b":2}`, deleted: `{ "b":2}`},
+		{name: "last", in: `{"a":1, "k":"old"}`, set: `{"a":1, "k":"v"}`, deleted: `{"a":1}`},
+		{name: "only", in: `{"k":"old"}`, set: `{"k":"v"}`, deleted: `{}`},
+		{name: "repeated", in: `{"k":"1","a":1,"k":"2","k":3}`, set: `{"k":"v","a":1}`, deleted: `{"a":1}`},
+		{name: "of another type", in: `{"k":{"x":[1]},"a":1}`, set: `{"k":"v","a":1}`, deleted: `{"a":1}`},
+		{name: "escaped key", in: `{"\u006b":"old"}`, set: `{"k":"v"}`, deleted: `{}`},
+		{name: "large number", in: `{"n":12345678901234567890.0e+9}`, set: `{"n":12345678901234567890.0e+9,"k":"v"}`, deleted: `{"n":12345678901234567890.0e+9}`},
+		{name: "invalid", in: `{"a":1,}`, set: `{"a":1,}`, deleted: `{"a":1,}`},
+		{name: "list", in: `["k"]`, set: `["k"]`, deleted: `["k"]`},
+		{name: "text", in: `"k"`, set: `"k"`, deleted: `"k"`},
+		{name: "two objects", in: `{} {}`, set: `{} {}`, deleted: `{} {}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestJSONKeepsTheBytesOfOthers(t *testing.T) {
 	}
 }
 
-func TestJSONReads(t *testing.T) {
+func TestJSON_Reads(t *testing.T) {
 	t.Parallel()
 	text := `{"a":"1","n":7,"l":["x"],"o":{"k":"inner"},"e":"","a":"\u00fc","z":null}`
 	for key, want := range map[string]string{"a": "ü", "n": "", "l": "", "o": "", "k": "", "e": "", "z": "", "absent": ""} {
@@ -62,36 +62,36 @@ func TestJSONReads(t *testing.T) {
 	}
 }
 
-// Rule 13. The texts are what java.util.Properties reads and writes.
-func TestPropertiesRead(t *testing.T) {
+// The texts are what java.util.Properties reads and writes.
+func TestProperties_Reads(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, in string
 		want     map[string]string
 	}{
-		{"empty", "", map[string]string{}},
+		{name: "empty", in: "", want: map[string]string{}},
 		{
-			"stored by Java", "#Mon Sep 29 10:15:00 UTC 2025\ntraceparent=00-0af7-01\ntracestate=vendor\\=1\n",
-			map[string]string{"traceparent": "00-0af7-01", "tracestate": "vendor=1"},
+			name: "stored by Java", in: "#Mon Sep 29 10:15:00 UTC 2025\ntraceparent=00-0af7-01\ntracestate=vendor\\=1\n",
+			want: map[string]string{"traceparent": "00-0af7-01", "tracestate": "vendor=1"},
 		},
-		{"separators", "a=1\nb:2\nc 3\nd\t=\t4\ne  5 6 \n", map[string]string{"a": "1", "b": "2", "c": "3", "d": "4", "e": "5 6 "}},
-		{"one separator only", "a==1\nb = = 2\nc :: 3\n", map[string]string{"a": "=1", "b": "= 2", "c": ": 3"}},
-		{"line ends", "a=1\rb=2\r\nc=3\n\n\r\nd=4", map[string]string{"a": "1", "b": "2", "c": "3", "d": "4"}},
-		{"comments", "#a=1\n  !b=2\nc=3#not\n # d=4 \\\ne=5", map[string]string{"c": "3#not", "e": "5"}},
-		{"no value", "a\nb=\nc:", map[string]string{"a": "", "b": "", "c": ""}},
-		{"indent", "  a=1\n\t\fb=2", map[string]string{"a": "1", "b": "2"}},
-		{"continued", "a=1,\\\n   2,\\\r\n\t3\nb=4", map[string]string{"a": "1,2,3", "b": "4"}},
-		{"continued by nothing", "a=1\\\n\nb=2", map[string]string{"a": "1", "b": "2"}},
-		{"continued by a sign", "a=1\\\n#2", map[string]string{"a": "1#2"}},
-		{"continued key", "tra\\\n ceparent=1", map[string]string{"traceparent": "1"}},
-		{"not continued", "a=1\\\\\nb=2", map[string]string{"a": "1\\", "b": "2"}},
-		{"open end", "a=1\\", map[string]string{"a": "1"}},
-		{"escapes", "a\\ b\\=c\\:=\\t\\n\\r\\f\\\\\\q\\ ", map[string]string{"a b=c:": "\t\n\r\f\\q "}},
-		{"unicode", "k=gr\\u00FC\\u00dfe \\ud83e\\uddfe ü", map[string]string{"k": "grüße 🧾 ü"}},
-		{"half a pair", "k=\\ud83e", map[string]string{"k": "\uFFFD"}},
-		{"malformed unicode", "a=\\u12\nb=\\u00zz\n\\u1=c\nd=1", map[string]string{"a": "", "b": "", "d": "1"}},
-		{"the last counts", "a=1\na=2", map[string]string{"a": "2"}},
-		{"no name", "=1\n:2", map[string]string{"": "2"}},
+		{name: "separators", in: "a=1\nb:2\nc 3\nd\t=\t4\ne  5 6 \n", want: map[string]string{"a": "1", "b": "2", "c": "3", "d": "4", "e": "5 6 "}},
+		{name: "one separator only", in: "a==1\nb = = 2\nc :: 3\n", want: map[string]string{"a": "=1", "b": "= 2", "c": ": 3"}},
+		{name: "line ends", in: "a=1\rb=2\r\nc=3\n\n\r\nd=4", want: map[string]string{"a": "1", "b": "2", "c": "3", "d": "4"}},
+		{name: "comments", in: "#a=1\n  !b=2\nc=3#not\n # d=4 \\\ne=5", want: map[string]string{"c": "3#not", "e": "5"}},
+		{name: "no value", in: "a\nb=\nc:", want: map[string]string{"a": "", "b": "", "c": ""}},
+		{name: "indent", in: "  a=1\n\t\fb=2", want: map[string]string{"a": "1", "b": "2"}},
+		{name: "continued", in: "a=1,\\\n   2,\\\r\n\t3\nb=4", want: map[string]string{"a": "1,2,3", "b": "4"}},
+		{name: "continued by nothing", in: "a=1\\\n\nb=2", want: map[string]string{"a": "1", "b": "2"}},
+		{name: "continued by a sign", in: "a=1\\\n#2", want: map[string]string{"a": "1#2"}},
+		{name: "continued key", in: "tra\\\n ceparent=1", want: map[string]string{"traceparent": "1"}},
+		{name: "not continued", in: "a=1\\\\\nb=2", want: map[string]string{"a": "1\\", "b": "2"}},
+		{name: "open end", in: "a=1\\", want: map[string]string{"a": "1"}},
+		{name: "escapes", in: "a\\ b\\=c\\:=\\t\\n\\r\\f\\\\\\q\\ ", want: map[string]string{"a b=c:": "\t\n\r\f\\q "}},
+		{name: "unicode", in: "k=gr\\u00FC\\u00dfe \\ud83e\\uddfe ü", want: map[string]string{"k": "grüße 🧾 ü"}},
+		{name: "half a pair", in: "k=\\ud83e", want: map[string]string{"k": "\uFFFD"}},
+		{name: "malformed unicode", in: "a=\\u12\nb=\\u00zz\n\\u1=c\nd=1", want: map[string]string{"a": "", "b": "", "d": "1"}},
+		{name: "the last counts", in: "a=1\na=2", want: map[string]string{"a": "2"}},
+		{name: "no name", in: "=1\n:2", want: map[string]string{"": "2"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,20 +117,19 @@ func TestPropertiesRead(t *testing.T) {
 	}
 }
 
-// Rule 13.
-func TestPropertiesKeepTheBytesOfOthers(t *testing.T) {
+func TestProperties_KeepsTheBytesOfOthers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, in, set, deleted string }{
-		{"empty", "", "k=v\n", ""},
-		{"after others", "a = 1\n", "a = 1\nk=v\n", "a = 1\n"},
-		{"after no line end", "a = 1", "a = 1\nk=v\n", "a = 1"},
-		{"after a comment", "#note \\", "#note \\\nk=v\n", "#note \\"},
-		{"in its place", "#note\n  k : old\nb=2\n", "#note\n  k=v\nb=2\n", "#note\n  b=2\n"},
-		{"continued", "k=\\\n  old\nb=2\n", "k=v\nb=2\n", "b=2\n"},
-		{"repeated", "k=1\na=1\nk=2\nk", "k=v\na=1\n", "a=1\n"},
-		{"after an open end", "a=1\\", "a=1\\\n\nk=v\n", "a=1\\"},
-		{"after a continued end", "a=1\\\n", "a=1\\\n\n\nk=v\n", "a=1\\\n"},
-		{"malformed others", "a=\\u1\n", "a=\\u1\nk=v\n", "a=\\u1\n"},
+		{name: "empty", in: "", set: "k=v\n", deleted: ""},
+		{name: "after others", in: "a = 1\n", set: "a = 1\nk=v\n", deleted: "a = 1\n"},
+		{name: "after no line end", in: "a = 1", set: "a = 1\nk=v\n", deleted: "a = 1"},
+		{name: "after a comment", in: "#note \\", set: "#note \\\nk=v\n", deleted: "#note \\"},
+		{name: "in its place", in: "#note\n  k : old\nb=2\n", set: "#note\n  k=v\nb=2\n", deleted: "#note\n  b=2\n"},
+		{name: "continued", in: "k=\\\n  old\nb=2\n", set: "k=v\nb=2\n", deleted: "b=2\n"},
+		{name: "repeated", in: "k=1\na=1\nk=2\nk", set: "k=v\na=1\n", deleted: "a=1\n"},
+		{name: "after an open end", in: "a=1\\", set: "a=1\\\n\nk=v\n", deleted: "a=1\\"},
+		{name: "after a continued end", in: "a=1\\\n", set: "a=1\\\n\n\nk=v\n", deleted: "a=1\\\n"},
+		{name: "malformed others", in: "a=\\u1\n", set: "a=\\u1\nk=v\n", deleted: "a=\\u1\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -148,15 +147,14 @@ func TestPropertiesKeepTheBytesOfOthers(t *testing.T) {
 	}
 }
 
-// Rule 13.
-func TestPropertiesWritten(t *testing.T) {
+func TestProperties_Writes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ key, value, want string }{
-		{"tracestate", "vendor=1,other=#2:3!", "tracestate=vendor=1,other=#2:3!\n"},
-		{"k", "  two spaces ", "k=\\  two spaces \n"},
-		{"#a !b=c:d", "", "\\#a\\ \\!b\\=c\\:d=\n"},
-		{"k", "a\\b\tc\nd\re\ff", "k=a\\\\b\\tc\\nd\\re\\ff\n"},
-		{"k", "ü🧾\x00\x7f", "k=\\u00fc\\ud83e\\uddfe\\u0000\\u007f\n"},
+		{key: "tracestate", value: "vendor=1,other=#2:3!", want: "tracestate=vendor=1,other=#2:3!\n"},
+		{key: "k", value: "  two spaces ", want: "k=\\  two spaces \n"},
+		{key: "#a !b=c:d", value: "", want: "\\#a\\ \\!b\\=c\\:d=\n"},
+		{key: "k", value: "a\\b\tc\nd\re\ff", want: "k=a\\\\b\\tc\\nd\\re\\ff\n"},
+		{key: "k", value: "ü🧾\x00\x7f", want: "k=\\u00fc\\ud83e\\uddfe\\u0000\\u007f\n"},
 	} {
 		var text string
 		carriers.Properties(&text).Set(tt.key, tt.value)
@@ -166,8 +164,8 @@ func TestPropertiesWritten(t *testing.T) {
 	}
 }
 
-// Rule 11: a value of other bytes is refused, not changed.
-func TestTextRefusesWhatIsNotUTF8(t *testing.T) {
+// A value of other bytes is refused, not changed.
+func TestText_RefusesInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	for name, bind := range map[string]func(*string) *carriers.Text[string]{
 		"JSON": carriers.JSON[string], "Properties": carriers.Properties[string],

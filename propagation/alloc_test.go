@@ -107,20 +107,20 @@ func (a fixedAccessor) SetFields(f *fixed, fields propagation.Fields) {
 // TestAllocations pins the heap allocations of one call with Default and a
 // sampled span.
 func TestAllocations(t *testing.T) {
-	ctx, empty := cargo{traceparent: traceparentText}.context(t), t.Context()
+	ctx, empty := contents{traceparent: traceparentText}.context(t), t.Context()
 	all := kinds(defaults)
 	for name, want := range map[string]struct{ inject, extract, read float64 }{
 		// Inject: the text of traceparent and waybill, or nothing with a
 		// FieldsSetter. Extract: the span context twice, and the waybill.
-		"accessor of text":  {1, 3, 0},
-		"functions":         {1, 3, 0},
-		"map":               {1, 3, 0},
-		"memory of its own": {0, 3, 0},
+		"accessor of text":  {inject: 1, extract: 3, read: 0},
+		"functions":         {inject: 1, extract: 3, read: 0},
+		"map":               {inject: 1, extract: 3, read: 0},
+		"memory of its own": {inject: 0, extract: 3, read: 0},
 		// And the copy that the carrier makes of each of the two values.
-		"accessor of bytes": {2, 3, 0},
-		"own methods":       {2, 3, 0},
+		"accessor of bytes": {inject: 2, extract: 3, read: 0},
+		"own methods":       {inject: 2, extract: 3, read: 0},
 		// And a list for each value.
-		"header": {3, 3, 0},
+		"header": {inject: 3, extract: 3, read: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			call := all[name]
@@ -141,7 +141,7 @@ func requireAllocations(t *testing.T, name string, want float64, f func()) {
 }
 
 // Nothing is written or read, and nothing allocated, where nothing is.
-func TestAllocationsOfAbsentContexts(t *testing.T) {
+func TestAllocations_AbsentContexts(t *testing.T) {
 	ctx := t.Context()
 	for name, call := range kinds(defaults) {
 		requireAllocations(t, name+", extract", 0, func() { call.extract(ctx) })
@@ -150,8 +150,8 @@ func TestAllocationsOfAbsentContexts(t *testing.T) {
 }
 
 // Encode allocates nothing for what ctx holds as text or in numbers.
-func TestAllocationsOfEncode(t *testing.T) {
-	ctx := propagation.ContextWithWaybill(cargo{traceparent: traceparentText}.context(t), remotes["a"].Waybill())
+func TestAllocations_Encode(t *testing.T) {
+	ctx := propagation.ContextWithWaybill(contents{traceparent: traceparentText}.context(t), remotes["a"].Waybill())
 	buf := make([]byte, 0, 1024)
 	for name, ctx := range map[string]context.Context{"a span": ctx, "no span": propagation.ContextWithWaybill(t.Context(), remotes["a"].Waybill()), "nothing": t.Context()} {
 		requireAllocations(t, name, 0, func() {

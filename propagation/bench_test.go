@@ -17,7 +17,7 @@ import (
 
 func BenchmarkInject(b *testing.B) {
 	for name, ctx := range map[string]context.Context{
-		"trace": cargo{traceparent: traceparentText}.context(b), "all": full(b), "none": b.Context(),
+		"trace": contents{traceparent: traceparentText}.context(b), "all": full(b), "none": b.Context(),
 	} {
 		own, carrier, headers := text{}, otelpropagation.MapCarrier{}, &list{}
 		run(b, name+"/waybill", func() { propagation.Inject(ctx, own, textAccessor{}, w3c) })

@@ -86,7 +86,7 @@ func TestRead_LeavesOutLongValues(t *testing.T) {
 	for _, tt := range []struct {
 		length int
 		want   bool
-	}{{longest, true}, {longest + 1, false}, {4 << 20, false}} {
+	}{{length: longest, want: true}, {length: longest + 1, want: false}, {length: 4 << 20, want: false}} {
 		carrier := text{"traceparent": traceparentText, "x-request-id": repeated(tt.length), "tracestate": "a=1" + strings.Repeat(",", tt.length-3)}
 		remote := propagation.Read(carrier, textAccessor{}, withRequestID["composite"])
 		if got := remote.Context(t.Context()).Value(requestIDKey{}) != nil; got != tt.want || remote.Err() != nil {

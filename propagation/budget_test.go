@@ -65,8 +65,8 @@ func (c text) size() int {
 	return n
 }
 
-// FuzzWaybillRoundTrip writes any waybill and reads it again.
-func FuzzWaybillRoundTrip(f *testing.F) {
+// FuzzWaybill_RoundTrip writes any waybill and reads it again.
+func FuzzWaybill_RoundTrip(f *testing.F) {
 	for _, micros := range []int64{math.MinInt64, -1, 0, 1, 1_700_000_000_000_000, 1<<56 - 1, 1 << 56, math.MaxInt64} {
 		f.Add(micros, int64(1), 0)
 		f.Add(int64(1), micros, math.MaxInt)

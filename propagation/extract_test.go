@@ -22,31 +22,31 @@ import (
 // malformed are values under traceparent that are none, and why. Secret, which
 // two of them hold, must show nowhere.
 var malformed = map[string]struct{ value, reason string }{
-	"short":              {"00-secret", "shorter than 55 bytes"},
-	"one byte short":     {traceparentText[:54], "shorter than 55 bytes"},
-	"upper case":         {strings.ToUpper(traceparentText), "a digit is not lower-case hexadecimal"},
-	"over-long":          {traceparentText + "0", "longer than the 55 bytes of version 00"},
-	"very long":          {traceparentText + repeated(1<<20), "longer than the 55 bytes of version 00"},
-	"with a secret":      {traceparentText + "-secret", "longer than the 55 bytes of version 00"},
-	"trailing dash":      {traceparentText + "-", "longer than the 55 bytes of version 00"},
-	"zero trace id":      {"00-00000000000000000000000000000000-b7ad6b7169203331-01", "the trace id is all zeros"},
-	"zero span id":       {"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "the span id is all zeros"},
-	"all zero":           {"00-00000000000000000000000000000000-0000000000000000-00", "the trace id is all zeros"},
-	"duplicated":         {traceparentText + "," + traceparentText, "longer than the 55 bytes of version 00"},
-	"version ff":         {"ff" + traceparentText[2:], "version ff is forbidden"},
-	"later, no dash":     {"01" + traceparentText[2:] + ".x", "no dash after the flags of a later version"},
-	"reserved flag":      {traceparentText[:53] + "09", "a flag is set that version 00 reserves"},
-	"other dividers":     {strings.ReplaceAll(traceparentText, "-", "_"), "the fields are not divided by dashes at the fixed places"},
-	"binary":             {repeated(20) + "\x00\xff\xfe" + repeated(32), "the fields are not divided by dashes at the fixed places"},
-	"binary digits":      {"00-" + "\x00\x01\x02\x03" + traceparentText[7:], "a digit is not lower-case hexadecimal"},
-	"space around":       {" " + traceparentText + " ", "the fields are not divided by dashes at the fixed places"},
-	"space after":        {traceparentText + " ", "longer than the 55 bytes of version 00"},
-	"digits of another":  {"00-٠af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01", "a digit is not lower-case hexadecimal"},
-	"sign before digits": {"00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a digit is not lower-case hexadecimal"},
+	"short":              {value: "00-secret", reason: "shorter than 55 bytes"},
+	"one byte short":     {value: traceparentText[:54], reason: "shorter than 55 bytes"},
+	"upper case":         {value: strings.ToUpper(traceparentText), reason: "a digit is not lower-case hexadecimal"},
+	"over-long":          {value: traceparentText + "0", reason: "longer than the 55 bytes of version 00"},
+	"very long":          {value: traceparentText + repeated(1<<20), reason: "longer than the 55 bytes of version 00"},
+	"with a secret":      {value: traceparentText + "-secret", reason: "longer than the 55 bytes of version 00"},
+	"trailing dash":      {value: traceparentText + "-", reason: "longer than the 55 bytes of version 00"},
+	"zero trace id":      {value: "00-00000000000000000000000000000000-b7ad6b7169203331-01", reason: "the trace id is all zeros"},
+	"zero span id":       {value: "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", reason: "the span id is all zeros"},
+	"all zero":           {value: "00-00000000000000000000000000000000-0000000000000000-00", reason: "the trace id is all zeros"},
+	"duplicated":         {value: traceparentText + "," + traceparentText, reason: "longer than the 55 bytes of version 00"},
+	"version ff":         {value: "ff" + traceparentText[2:], reason: "version ff is forbidden"},
+	"later, no dash":     {value: "01" + traceparentText[2:] + ".x", reason: "no dash after the flags of a later version"},
+	"reserved flag":      {value: traceparentText[:53] + "09", reason: "a flag is set that version 00 reserves"},
+	"other dividers":     {value: strings.ReplaceAll(traceparentText, "-", "_"), reason: "the fields are not divided by dashes at the fixed places"},
+	"binary":             {value: repeated(20) + "\x00\xff\xfe" + repeated(32), reason: "the fields are not divided by dashes at the fixed places"},
+	"binary digits":      {value: "00-" + "\x00\x01\x02\x03" + traceparentText[7:], reason: "a digit is not lower-case hexadecimal"},
+	"space around":       {value: " " + traceparentText + " ", reason: "the fields are not divided by dashes at the fixed places"},
+	"space after":        {value: traceparentText + " ", reason: "longer than the 55 bytes of version 00"},
+	"digits of another":  {value: "00-٠af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01", reason: "a digit is not lower-case hexadecimal"},
+	"sign before digits": {value: "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", reason: "a digit is not lower-case hexadecimal"},
 }
 
-// Rule 15. It is not parallel, because it must see what is logged.
-func TestMalformedContextsChangeNothing(t *testing.T) {
+// It is not parallel, because it must see what is logged.
+func TestRead_MalformedContexts(t *testing.T) {
 	failOnLog(t)
 	for name, tt := range malformed {
 		t.Run(name, func(t *testing.T) {
@@ -113,12 +113,12 @@ func readers(carrier text, opts ...propagation.Option) map[string]func(context.C
 	}
 }
 
-func TestExtractReadsWhatOpenTelemetryWould(t *testing.T) {
+func TestExtract_ReadsWhatOpenTelemetryWould(t *testing.T) {
 	t.Parallel()
 	carrier := text{"traceparent": traceparentText, "tracestate": "a=1,b=2", "baggage": "user=alice,tier=gold", "waybill": waybillText}
 	want := spanContextOf(t, traceparentText, "a=1,b=2")
 	type key struct{}
-	parent, cancel := context.WithCancel(context.WithValue(cargo{otherText, "old=1", "old=1"}.context(t), key{}, "value"))
+	parent, cancel := context.WithCancel(context.WithValue(contents{otherText, "old=1", "old=1"}.context(t), key{}, "value"))
 	for kind, read := range readers(carrier) {
 		got, remote := read(parent)
 		for _, ctx := range []context.Context{got, remote.Context(parent)} {
@@ -145,7 +145,7 @@ func TestExtractReadsWhatOpenTelemetryWould(t *testing.T) {
 	cancel()
 }
 
-func TestAbsentContexts(t *testing.T) {
+func TestRead_AbsentContexts(t *testing.T) {
 	t.Parallel()
 	ctx := full(t)
 	for name, carrier := range map[string]text{
@@ -168,9 +168,9 @@ func TestAbsentContexts(t *testing.T) {
 	}
 }
 
-func TestBaggageAndWaybillTravelAlone(t *testing.T) {
+func TestRead_BaggageAndWaybillAlone(t *testing.T) {
 	t.Parallel()
-	ctx := cargo{traceparent: traceparentText}.context(t)
+	ctx := contents{traceparent: traceparentText}.context(t)
 	for kind, read := range readers(text{"baggage": "user=alice", "waybill": waybillText}) {
 		got, remote := read(ctx)
 		if !errors.Is(remote.Err(), propagation.ErrAbsent) {
@@ -186,7 +186,7 @@ func TestBaggageAndWaybillTravelAlone(t *testing.T) {
 }
 
 // It is not parallel, because it must see what is logged.
-func TestMalformedCompanionsAreLeftOut(t *testing.T) {
+func TestRead_MalformedCompanions(t *testing.T) {
 	failOnLog(t)
 	for name, carrier := range map[string]text{
 		"tracestate": {"tracestate": "a=1,A=2"},
@@ -208,7 +208,7 @@ func TestMalformedCompanionsAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestExtractFromNothing(t *testing.T) {
+func TestExtract_NilCarriers(t *testing.T) {
 	t.Parallel()
 	ctx := full(t)
 	for _, option := range []propagation.Option{defaults, propagation.WithPropagator(opaque{propagation.Default()})} {
@@ -248,7 +248,7 @@ func TestExtractFromNothing(t *testing.T) {
 	}
 }
 
-func TestTheZeroRemoteIsThatOfAnEmptyCarrier(t *testing.T) {
+func TestRemote_Zero(t *testing.T) {
 	t.Parallel()
 	var remote propagation.Remote
 	ctx := full(t)
@@ -263,7 +263,7 @@ func TestTheZeroRemoteIsThatOfAnEmptyCarrier(t *testing.T) {
 	}
 }
 
-func TestLinkHasTheAttributes(t *testing.T) {
+func TestRemote_Link(t *testing.T) {
 	t.Parallel()
 	remote := propagation.Read(text{"traceparent": traceparentText}, textAccessor{}, defaults)
 	link := remote.Link(attribute.Int("offset", 7))
@@ -272,8 +272,7 @@ func TestLinkHasTheAttributes(t *testing.T) {
 	}
 }
 
-// Rule 19.
-func TestRemoteKeepsNothingOfTheCarrier(t *testing.T) {
+func TestRemote_RetainsNothingOfTheCarrier(t *testing.T) {
 	t.Parallel()
 	carrier := list{
 		{"traceparent", []byte(traceparentText)},
@@ -293,8 +292,7 @@ func TestRemoteKeepsNothingOfTheCarrier(t *testing.T) {
 	}
 }
 
-// Rule 38.
-func TestRepeatedBaggageIsMerged(t *testing.T) {
+func TestRead_RepeatedBaggage(t *testing.T) {
 	t.Parallel()
 	carrier := list{
 		{"traceparent", []byte(traceparentText)},
@@ -336,7 +334,7 @@ func (searching) Extract(ctx context.Context, carrier propagation.TextMapCarrier
 
 func (searching) Fields() []string { return []string{"x-parent"} }
 
-func TestPropagatorsThatSearchForKeysFindThem(t *testing.T) {
+func TestRead_PropagatorsThatSearchForKeys(t *testing.T) {
 	t.Parallel()
 	option := propagation.WithPropagator(searching{})
 	carrier := text{"tenant": "acme", "x-parent": traceparentText}
@@ -350,7 +348,7 @@ func TestPropagatorsThatSearchForKeysFindThem(t *testing.T) {
 	}
 }
 
-func TestWhyAnotherFormatWasRefused(t *testing.T) {
+func TestRemote_ErrOfAnotherFormat(t *testing.T) {
 	t.Parallel()
 	b3like := renamed{"b3"}
 	for _, tt := range []struct {
@@ -359,13 +357,13 @@ func TestWhyAnotherFormatWasRefused(t *testing.T) {
 		carrier    text
 		want       string
 	}{
-		{"absent", b3like, text{"tenant": "acme"}, "the carrier holds no trace context"},
-		{"malformed", b3like, text{"b3": "secret"}, "malformed b3: the propagator did not accept it"},
-		{"malformed W3C", opaque{propagation.TraceContext{}}, text{"traceparent": "secret"}, "malformed traceparent: shorter than 55 bytes"},
-		{"companions only", opaque{propagation.Default()}, text{"tracestate": "a=1", "baggage": "a=1", "waybill": waybillText}, "the carrier holds no trace context"},
-		{"a decision of B3 alone", b3like, text{"b3": "0"}, "the carrier holds no trace context"},
-		{"a field of its own", renamed{"x-tenant"}, text{"x-tenant": "acme"}, "the carrier holds no trace context"},
-		{"what only it takes", opaque{propagation.TraceContext{}}, text{"traceparent": traceparentText + "-"}, "<nil>"},
+		{name: "absent", propagator: b3like, carrier: text{"tenant": "acme"}, want: "the carrier holds no trace context"},
+		{name: "malformed", propagator: b3like, carrier: text{"b3": "secret"}, want: "malformed b3: the propagator did not accept it"},
+		{name: "malformed W3C", propagator: opaque{propagation.TraceContext{}}, carrier: text{"traceparent": "secret"}, want: "malformed traceparent: shorter than 55 bytes"},
+		{name: "companions only", propagator: opaque{propagation.Default()}, carrier: text{"tracestate": "a=1", "baggage": "a=1", "waybill": waybillText}, want: "the carrier holds no trace context"},
+		{name: "a decision of B3 alone", propagator: b3like, carrier: text{"b3": "0"}, want: "the carrier holds no trace context"},
+		{name: "a field of its own", propagator: renamed{"x-tenant"}, carrier: text{"x-tenant": "acme"}, want: "the carrier holds no trace context"},
+		{name: "what only it takes", propagator: opaque{propagation.TraceContext{}}, carrier: text{"traceparent": traceparentText + "-"}, want: "<nil>"},
 	} {
 		remote := propagation.Read(tt.carrier, textAccessor{}, propagation.WithPropagator(tt.propagator))
 		got := "<nil>"
@@ -390,7 +388,7 @@ func (tenancy) Extract(ctx context.Context, carrier propagation.TextMapCarrier) 
 	return context.WithValue(ctx, tenantKey{}, carrier.Get("x-tenant"))
 }
 
-func TestWhatAPropagatorOfTheUserExtractsNeedsNoSpan(t *testing.T) {
+func TestExtract_ValuesWithoutASpan(t *testing.T) {
 	t.Parallel()
 	option := propagation.WithPropagator(otelpropagation.NewCompositeTextMapPropagator(propagation.Default(), tenancy{}))
 	for kind, read := range readers(text{"x-tenant": "acme", "baggage": "a=1"}, option) {
@@ -423,7 +421,7 @@ func (p renamed) Extract(ctx context.Context, carrier propagation.TextMapCarrier
 
 func (p renamed) Fields() []string { return []string{p.key} }
 
-func TestOtherFormatsKeepTheOrdinaryPromises(t *testing.T) {
+func TestInject_AnotherFormat(t *testing.T) {
 	t.Parallel()
 	option := propagation.WithPropagator(renamed{"b3"})
 	got := inject(full(t), text{"b3": "old", "tenant": "acme"}, textAccessor{}, option)
@@ -460,7 +458,7 @@ type forgetful struct{ renamed }
 
 func (forgetful) Extract(context.Context, propagation.TextMapCarrier) context.Context { return nil }
 
-func TestPropagatorsThatFailChangeNothing(t *testing.T) {
+func TestInject_PropagatorsThatFail(t *testing.T) {
 	t.Parallel()
 	option := propagation.WithPropagator(hostile{renamed{"b3"}})
 	for _, budget := range []int{0, 1000} {
@@ -484,7 +482,7 @@ func TestPropagatorsThatFailChangeNothing(t *testing.T) {
 	}
 }
 
-func TestReadOfATimeIsExact(t *testing.T) {
+func TestRead_TimesAreExact(t *testing.T) {
 	t.Parallel()
 	origin := time.Date(2024, 5, 17, 9, 30, 1, 123456789, time.FixedZone("", 3600))
 	ctx := propagation.ContextWithWaybill(full(t), propagation.Waybill{Origin: origin})

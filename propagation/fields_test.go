@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -157,7 +158,7 @@ func TestEncode_WritesNoHalfContextOfAnotherFormat(t *testing.T) {
 // waybillAndBaggage is a context without a span.
 func waybillAndBaggage(t testing.TB) context.Context {
 	t.Helper()
-	return propagation.ContextWithWaybill(cargo{baggage: "user=alice"}.context(t), remotes["a"].Waybill())
+	return propagation.ContextWithWaybill(contents{baggage: "user=alice"}.context(t), remotes["a"].Waybill())
 }
 
 func TestFields_Shrink(t *testing.T) {
@@ -167,19 +168,19 @@ func TestFields_Shrink(t *testing.T) {
 		opts  propagation.Option
 		order [][]string // The keys that are left, step by step.
 	}{
-		"native": {full, defaults, [][]string{
+		"native": {ctx: full, opts: defaults, order: [][]string{
 			{"baggage", "traceparent", "tracestate", "waybill"}, {"traceparent", "tracestate", "waybill"}, {"traceparent", "waybill"}, {"traceparent"}, nil,
 		}},
-		"not native": {full, notNative, [][]string{
+		"not native": {ctx: full, opts: notNative, order: [][]string{
 			{"baggage", "traceparent", "tracestate", "waybill"}, {"traceparent", "tracestate", "waybill"}, {"traceparent", "waybill"}, {"traceparent"}, nil,
 		}},
 		"baggage in keys of its own": {
-			cargo{traceparentText, "a=1", "user=alice,tier=gold"}.context, propagation.WithPropagator(openTracing{}),
-			[][]string{{"ot-baggage-tier", "ot-baggage-user", "traceparent", "tracestate"}, {"traceparent", "tracestate"}, {"traceparent"}, nil},
+			ctx: contents{traceparentText, "a=1", "user=alice,tier=gold"}.context, opts: propagation.WithPropagator(openTracing{}),
+			order: [][]string{{"ot-baggage-tier", "ot-baggage-user", "traceparent", "tracestate"}, {"traceparent", "tracestate"}, {"traceparent"}, nil},
 		},
 		"without a span": {
-			waybillAndBaggage, defaults,
-			[][]string{{"baggage", "waybill"}, {"waybill"}, nil},
+			ctx: waybillAndBaggage, opts: defaults,
+			order: [][]string{{"baggage", "waybill"}, {"waybill"}, nil},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +218,7 @@ func TestFields_Shrink(t *testing.T) {
 
 func TestFields_ShrinkLeavesCopiesAlone(t *testing.T) {
 	t.Parallel()
-	ctx := cargo{traceparentText, "a=1", "user=alice,tier=gold"}.context(t)
+	ctx := contents{traceparentText, "a=1", "user=alice,tier=gold"}.context(t)
 	for name, option := range map[string]propagation.Option{"native": defaults, "another format": propagation.WithPropagator(openTracing{})} {
 		f := propagation.Encode(ctx, option)
 		before := held(t, f)
@@ -252,15 +253,15 @@ func TestFields_Clears(t *testing.T) {
 		key    string
 		want   bool
 	}{
-		{"a field", propagation.Encode(full(t), defaults), "tracestate", true},
-		{"another spelling", propagation.Encode(full(t), defaults), "TraceState", true},
-		{"the user's", propagation.Encode(full(t), defaults), "tenant", false},
-		{"empty", propagation.Encode(full(t), defaults), "", false},
-		{"another format", propagation.Encode(full(t), defaults), "b3", false},
-		{"old baggage of OpenTracing", propagation.Encode(full(t), propagation.WithPropagator(openTracing{})), "OT-Baggage-Old", true},
-		{"no member of it", propagation.Encode(full(t), propagation.WithPropagator(openTracing{})), "ot-baggage-", false},
-		{"not a field, but written", propagation.Encode(full(t), propagation.WithPropagator(halfB3{})), "X-Request-ID", true},
-		{"the zero Fields", propagation.Fields{}, "traceparent", false},
+		{name: "a field", fields: propagation.Encode(full(t), defaults), key: "tracestate", want: true},
+		{name: "another spelling", fields: propagation.Encode(full(t), defaults), key: "TraceState", want: true},
+		{name: "the user's", fields: propagation.Encode(full(t), defaults), key: "tenant", want: false},
+		{name: "empty", fields: propagation.Encode(full(t), defaults), key: "", want: false},
+		{name: "another format", fields: propagation.Encode(full(t), defaults), key: "b3", want: false},
+		{name: "old baggage of OpenTracing", fields: propagation.Encode(full(t), propagation.WithPropagator(openTracing{})), key: "OT-Baggage-Old", want: true},
+		{name: "no member of it", fields: propagation.Encode(full(t), propagation.WithPropagator(openTracing{})), key: "ot-baggage-", want: false},
+		{name: "not a field, but written", fields: propagation.Encode(full(t), propagation.WithPropagator(halfB3{})), key: "X-Request-ID", want: true},
+		{name: "the zero Fields", fields: propagation.Fields{}, key: "traceparent", want: false},
 	} {
 		if got := tt.fields.Clears(tt.key); got != tt.want {
 			t.Errorf("%s: Clears(%q) = %t, want %t", tt.name, tt.key, got, tt.want)
@@ -286,7 +287,7 @@ func TestEncode_LongTracestate(t *testing.T) {
 		half := (n - 5) / 2
 		state := "a=" + repeated(half) + ",b=" + repeated(n-5-half)
 		for format, option := range map[string]propagation.Option{"native": defaults, "not native": notNative} {
-			f := propagation.Encode(cargo{traceparentText, state, ""}.context(t), option)
+			f := propagation.Encode(contents{traceparentText, state, ""}.context(t), option)
 			if written := f.Value("tracestate") == state; written != want || f.IsReduced() == want || f.Value("traceparent") == "" {
 				t.Errorf("%s: a tracestate of %d bytes is written: %t, want %t", format, n, written, want)
 			}
@@ -306,5 +307,45 @@ func TestIsContextKey(t *testing.T) {
 		if got := propagation.IsContextKey(key); got != want {
 			t.Errorf("IsContextKey(%q) = %t, want %t", key, got, want)
 		}
+	}
+}
+
+// Fields and a Remote are values that goroutines share.
+func TestFields_ConcurrentUse(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 16, 128} {
+		option := withRequestID["composite"]
+		ctx := context.WithValue(full(t), requestIDKey{}, "r-1")
+		fields := propagation.Encode(ctx, option)
+		remote := propagation.Read(text(maps.Collect(fields.All())), textAccessor{}, option)
+		var workers sync.WaitGroup
+		for range n {
+			workers.Go(func() {
+				carrier := stale()
+				textAccessor{}.apply(carrier, fields.Without("baggage").Shrink(200))
+				if carrier["traceparent"] != traceparentText || carrier["baggage"] != "" || carrier["x-request-id"] != "r-1" {
+					t.Errorf("the carrier is %v", carrier)
+				}
+				if fields.ShrinkFunc(func(f propagation.Fields) bool { return f.Len() < 2 }).Len() > 1 {
+					t.Error("the fields are not reduced")
+				}
+				again := propagation.Encode(remote.Context(t.Context()), option)
+				if again.Value("x-request-id") != "r-1" || again.Value("traceparent") != traceparentText {
+					t.Errorf("what is sent on is %v", maps.Collect(again.All()))
+				}
+				started, span := propagation.Start(t.Context(), nil, "process", []propagation.Remote{remote}, propagation.WithUntrusted())
+				span.End()
+				requireRequestID(started, t, "untrusted", nil)
+			})
+		}
+		workers.Wait()
+	}
+}
+
+// apply writes fields as a carrier does.
+func (a textAccessor) apply(c text, fields propagation.Fields) {
+	maps.DeleteFunc(c, func(key, _ string) bool { return fields.Clears(key) })
+	for key, value := range fields.All() {
+		a.Set(c, key, value)
 	}
 }

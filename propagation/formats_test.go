@@ -75,67 +75,67 @@ func TestRead_TheNewestFormatWins(t *testing.T) {
 		conflict   bool
 		flag       string // of the format that was read.
 	}{
-		{"one", propagation.Compose(propagation.Default(), b3), []string{"traceparent=" + traceparentText}, traceparentText, false, ""},
-		{"the other", propagation.Compose(propagation.Default(), b3), []string{"b3=" + otherText}, otherText, false, "b3"},
+		{name: "one", propagator: propagation.Compose(propagation.Default(), b3), headers: []string{"traceparent=" + traceparentText}, want: traceparentText},
+		{name: "the other", propagator: propagation.Compose(propagation.Default(), b3), headers: []string{"b3=" + otherText}, want: otherText, flag: "b3"},
 		{
-			"a newer traceparent", propagation.Compose(propagation.Default(), b3),
-			[]string{"b3=" + otherText, "app=1", "traceparent=" + traceparentText},
-			traceparentText, true, "",
+			name: "a newer traceparent", propagator: propagation.Compose(propagation.Default(), b3),
+			headers: []string{"b3=" + otherText, "app=1", "traceparent=" + traceparentText},
+			want:    traceparentText, conflict: true,
 		},
 		{
-			"a newer traceparent, listed last", propagation.Compose(b3, propagation.Default()),
-			[]string{"b3=" + otherText, "traceparent=" + traceparentText},
-			traceparentText, true, "",
+			name: "a newer traceparent, listed last", propagator: propagation.Compose(b3, propagation.Default()),
+			headers: []string{"b3=" + otherText, "traceparent=" + traceparentText},
+			want:    traceparentText, conflict: true,
 		},
 		{
-			"a newer b3", propagation.Compose(propagation.Default(), b3),
-			[]string{"traceparent=" + traceparentText, "b3=" + otherText},
-			otherText, true, "b3",
+			name: "a newer b3", propagator: propagation.Compose(propagation.Default(), b3),
+			headers: []string{"traceparent=" + traceparentText, "b3=" + otherText},
+			want:    otherText, conflict: true, flag: "b3",
 		},
 		{
-			"a newer b3, listed first", propagation.Compose(b3, propagation.Default()),
-			[]string{"traceparent=" + traceparentText, "b3=" + otherText},
-			otherText, true, "b3",
+			name: "a newer b3, listed first", propagator: propagation.Compose(b3, propagation.Default()),
+			headers: []string{"traceparent=" + traceparentText, "b3=" + otherText},
+			want:    otherText, conflict: true, flag: "b3",
 		},
 		{
-			"three formats, the newest in the middle", propagation.Compose(propagation.Default(), b3, jaeger),
-			[]string{"uber-trace-id=" + third, "traceparent=" + traceparentText, "b3=" + otherText},
-			otherText, true, "b3",
+			name: "three formats, the newest in the middle", propagator: propagation.Compose(propagation.Default(), b3, jaeger),
+			headers: []string{"uber-trace-id=" + third, "traceparent=" + traceparentText, "b3=" + otherText},
+			want:    otherText, conflict: true, flag: "b3",
 		},
 		{
-			"three formats, the newest first", propagation.Compose(propagation.Default(), b3, jaeger),
-			[]string{"uber-trace-id=" + third, "b3=" + otherText, "traceparent=" + traceparentText},
-			traceparentText, true, "",
+			name: "three formats, the newest first", propagator: propagation.Compose(propagation.Default(), b3, jaeger),
+			headers: []string{"uber-trace-id=" + third, "b3=" + otherText, "traceparent=" + traceparentText},
+			want:    traceparentText, conflict: true,
 		},
 		{
-			"one context in two formats", propagation.Compose(propagation.Default(), b3),
-			[]string{"traceparent=" + traceparentText, "b3=" + traceparentText},
-			traceparentText, false, "b3",
+			name: "one context in two formats", propagator: propagation.Compose(propagation.Default(), b3),
+			headers: []string{"traceparent=" + traceparentText, "b3=" + traceparentText},
+			want:    traceparentText, flag: "b3",
 		},
 		{
-			"one context again, newer than another", propagation.Compose(propagation.Default(), jaeger, b3),
-			[]string{"b3=" + otherText, "traceparent=" + traceparentText, "uber-trace-id=" + traceparentText},
-			traceparentText, true, "",
+			name: "one context again, newer than another", propagator: propagation.Compose(propagation.Default(), jaeger, b3),
+			headers: []string{"b3=" + otherText, "traceparent=" + traceparentText, "uber-trace-id=" + traceparentText},
+			want:    traceparentText, conflict: true,
 		},
 		{
-			"a newer baggage counts for none", propagation.Compose(propagation.Default(), b3),
-			[]string{"traceparent=" + traceparentText, "b3=" + otherText, "baggage=a=1", "tracestate=x=1", "waybill=" + waybillText},
-			otherText, true, "b3",
+			name: "a newer baggage counts for none", propagator: propagation.Compose(propagation.Default(), b3),
+			headers: []string{"traceparent=" + traceparentText, "b3=" + otherText, "baggage=a=1", "tracestate=x=1", "waybill=" + waybillText},
+			want:    otherText, conflict: true, flag: "b3",
 		},
 		{
-			"a newer value that is malformed", propagation.Compose(propagation.Default(), b3),
-			[]string{"b3=" + otherText, "traceparent=00-"},
-			otherText, false, "b3",
+			name: "a newer value that is malformed", propagator: propagation.Compose(propagation.Default(), b3),
+			headers: []string{"b3=" + otherText, "traceparent=00-"},
+			want:    otherText, flag: "b3",
 		},
 		{
-			"an older value that is malformed", propagation.Compose(propagation.Default(), b3),
-			[]string{"b3=secret", "traceparent=" + traceparentText},
-			traceparentText, false, "",
+			name: "an older value that is malformed", propagator: propagation.Compose(propagation.Default(), b3),
+			headers: []string{"b3=secret", "traceparent=" + traceparentText},
+			want:    traceparentText,
 		},
 		{
-			"opaque formats", propagation.Compose(opaque{propagation.TraceContext{}}, b3),
-			[]string{"b3=" + otherText, "traceparent=" + traceparentText},
-			traceparentText, true, "",
+			name: "opaque formats", propagator: propagation.Compose(opaque{propagation.TraceContext{}}, b3),
+			headers: []string{"b3=" + otherText, "traceparent=" + traceparentText},
+			want:    traceparentText, conflict: true,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,8 +181,8 @@ func TestRead_WithoutAnOrderTheLastFormatWins(t *testing.T) {
 		propagator propagation.TextMapPropagator
 		want       string
 	}{
-		"b3 last":            {propagation.Compose(propagation.Default(), renamed{"b3"}), otherText},
-		"trace context last": {propagation.Compose(renamed{"b3"}, propagation.Default()), traceparentText},
+		"b3 last":            {propagator: propagation.Compose(propagation.Default(), renamed{"b3"}), want: otherText},
+		"trace context last": {propagator: propagation.Compose(renamed{"b3"}, propagation.Default()), want: traceparentText},
 	} {
 		remote := propagation.Read(carrier, textAccessor{}, propagation.WithPropagator(tt.propagator))
 		theirs := trace.SpanContextFromContext(tt.propagator.Extract(t.Context(), &orderedList{ownList{list{
@@ -201,9 +201,9 @@ func TestEncode_OfTwoFormatsWithOneKeyTheLastWins(t *testing.T) {
 		propagator propagation.TextMapPropagator
 		want       string
 	}{
-		"theirs last": {propagation.Compose(propagation.Default(), fixed), "mine"},
-		"ours last":   {propagation.Compose(fixed, propagation.Default()), traceparentText},
-		"two of them": {propagation.Compose(fixed, constant{"traceparent", "other"}), "other"},
+		"theirs last": {propagator: propagation.Compose(propagation.Default(), fixed), want: "mine"},
+		"ours last":   {propagator: propagation.Compose(fixed, propagation.Default()), want: traceparentText},
+		"two of them": {propagator: propagation.Compose(fixed, constant{"traceparent", "other"}), want: "other"},
 	} {
 		f := propagation.Encode(full(t), propagation.WithPropagator(tt.propagator))
 		n := 0
@@ -248,15 +248,15 @@ func TestRead_SplitTracestate(t *testing.T) {
 		headers list
 		want    string
 	}{
-		{"one", list{{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1,b=2")}}, "a=1,b=2"},
-		{"two", list{{"tracestate", []byte("a=1")}, {"traceparent", []byte(traceparentText)}, {"tracestate", []byte("b=2")}}, "a=1,b=2"},
-		{"three, with an empty one", list{
+		{name: "one", headers: list{{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1,b=2")}}, want: "a=1,b=2"},
+		{name: "two", headers: list{{"tracestate", []byte("a=1")}, {"traceparent", []byte(traceparentText)}, {"tracestate", []byte("b=2")}}, want: "a=1,b=2"},
+		{name: "three, with an empty one", headers: list{
 			{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1")}, {"tracestate", nil}, {"tracestate", []byte("b=2 , c=3")},
-		}, "a=1,b=2,c=3"},
-		{"with a key twice", list{{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1")}, {"tracestate", []byte("a=2")}}, ""},
-		{"of two contexts", list{
+		}, want: "a=1,b=2,c=3"},
+		{name: "with a key twice", headers: list{{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1")}, {"tracestate", []byte("a=2")}}, want: ""},
+		{name: "of two contexts", headers: list{
 			{"traceparent", []byte(traceparentText)}, {"tracestate", []byte("a=1")}, {"traceparent", []byte(traceparentText)}, {"tracestate", []byte("b=2")},
-		}, "a=1"}, // As Get returns the first of both.
+		}, want: "a=1"}, // As Get returns the first of both.
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -305,4 +305,40 @@ func TestExtract_IntoAContextThatCannotBeCompared(t *testing.T) {
 			requireRequestID(started, t, name+", untrusted", "own")
 		}
 	}
+}
+
+// FuzzRead_Formats reads headers of several formats in any order: Extract and
+// Read agree, and what is read was there.
+func FuzzRead_Formats(f *testing.F) {
+	for _, seed := range []string{
+		"", "traceparent=" + traceparentText, "b3=" + otherText + "\ntraceparent=" + traceparentText, "traceparent=00-\nb3=" + otherText,
+		"x-request-id=r\nbaggage=a=1\nwaybill=" + waybillText, "uber-trace-id=" + traceparentText + "\nb3=\ntraceparent=" + traceparentText,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, lines string) {
+		var headers list
+		for line := range strings.SplitSeq(lines, "\n") {
+			key, value, _ := strings.Cut(line, "=")
+			headers = append(headers, header{key, []byte(value)})
+		}
+		for _, p := range []propagation.TextMapPropagator{
+			propagation.Compose(propagation.Default(), flagged{renamed{"b3"}}, renamed{"uber-trace-id"}, requestID{}),
+			propagation.Compose(requestID{}, renamed{"uber-trace-id"}, flagged{renamed{"b3"}}, opaque{propagation.Default()}),
+		} {
+			option := propagation.WithPropagator(p)
+			for _, ctx := range []context.Context{t.Context(), full(t)} {
+				remote := propagation.Read(&headers, ordered{}, option)
+				want := propagation.Extract(ctx, &headers, ordered{}, option)
+				got := remote.Context(ctx)
+				requireSame(want, got, t, "Context")
+				if got.Value(requestIDKey{}) != want.Value(requestIDKey{}) || got.Value(flagKey{"b3"}) != want.Value(flagKey{"b3"}) {
+					t.Errorf("Extract and Read differ in the values they find")
+				}
+				if remote.Err() == nil && !strings.Contains(lines, remote.SpanContext().TraceID().String()) {
+					t.Errorf("read %v, which is not there", remote.SpanContext().TraceID())
+				}
+			}
+		}
+	})
 }

@@ -46,7 +46,7 @@ func failOnLog(t *testing.T) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { t.Errorf("an error was reported: %v", err) }))
 }
 
-func TestWithoutAGlobalPropagatorNothingIsLost(t *testing.T) {
+func TestInject_WithoutAGlobalPropagator(t *testing.T) {
 	touchGlobals(t)
 	if withoutGlobals.Err() != nil || withoutGlobals.Waybill().Hops != 1 {
 		t.Errorf("before any was set: %v, %v", withoutGlobals.Err(), withoutGlobals.Waybill())
@@ -68,23 +68,23 @@ func TestWithoutAGlobalPropagatorNothingIsLost(t *testing.T) {
 	}
 }
 
-func TestTheGlobalPropagatorIsReadAtTheTimeOfTheCall(t *testing.T) {
+func TestInject_ReadsTheGlobalPropagatorAtTheTimeOfTheCall(t *testing.T) {
 	touchGlobals(t)
 	option := propagation.WithPropagator(nil)
 	for _, tt := range []struct {
 		propagator propagation.TextMapPropagator
 		want       []string
 	}{
-		{renamed{"one"}, []string{"one", "waybill"}},
-		{renamed{"two"}, []string{"two", "waybill"}},
-		{&renamed{"three"}, []string{"three", "waybill"}},
-		{&renamed{"four"}, []string{"four", "waybill"}},
-		{propagation.Compose(renamed{"five"}, propagation.Baggage{}), []string{"baggage", "five", "waybill"}},
-		{propagation.Compose(renamed{"six"}, propagation.Baggage{}), []string{"baggage", "six", "waybill"}},
-		{uncomparable{renamed{"seven"}, nil}, []string{"seven", "waybill"}},
-		{uncomparable{renamed{"eight"}, nil}, []string{"eight", "waybill"}},
-		{propagation.TraceContext{}, []string{"traceparent", "tracestate", "waybill"}},
-		{propagation.Compose(), []string{"baggage", "traceparent", "tracestate", "waybill"}},
+		{propagator: renamed{"one"}, want: []string{"one", "waybill"}},
+		{propagator: renamed{"two"}, want: []string{"two", "waybill"}},
+		{propagator: &renamed{"three"}, want: []string{"three", "waybill"}},
+		{propagator: &renamed{"four"}, want: []string{"four", "waybill"}},
+		{propagator: propagation.Compose(renamed{"five"}, propagation.Baggage{}), want: []string{"baggage", "five", "waybill"}},
+		{propagator: propagation.Compose(renamed{"six"}, propagation.Baggage{}), want: []string{"baggage", "six", "waybill"}},
+		{propagator: uncomparable{renamed{"seven"}, nil}, want: []string{"seven", "waybill"}},
+		{propagator: uncomparable{renamed{"eight"}, nil}, want: []string{"eight", "waybill"}},
+		{propagator: propagation.TraceContext{}, want: []string{"traceparent", "tracestate", "waybill"}},
+		{propagator: propagation.Compose(), want: []string{"baggage", "traceparent", "tracestate", "waybill"}},
 	} {
 		otel.SetTextMapPropagator(tt.propagator)
 		for range 2 {
@@ -132,7 +132,7 @@ func (f forbidden) Tracer(string, ...trace.TracerOption) trace.Tracer {
 	return nil
 }
 
-func TestOptionsLeaveTheGlobalsAlone(t *testing.T) {
+func TestOptions_LeaveTheGlobalsAlone(t *testing.T) {
 	touchGlobals(t)
 	ctx := full(t)
 	otel.SetTextMapPropagator(forbidden{t: t})
@@ -175,7 +175,7 @@ func TestOptionsLeaveTheGlobalsAlone(t *testing.T) {
 }
 
 // It says most with -race.
-func TestTheGlobalPropagatorMayChangeAtAnyTime(t *testing.T) {
+func TestInject_TheGlobalPropagatorMayChangeAtAnyTime(t *testing.T) {
 	touchGlobals(t)
 	ctx := full(t)
 	var workers sync.WaitGroup

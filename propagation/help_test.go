@@ -37,11 +37,11 @@ func spanContextOf(t testing.TB, traceparent, tracestate string) trace.SpanConte
 	return sc
 }
 
-// cargo is what a test context carries.
-type cargo struct{ traceparent, tracestate, baggage string }
+// contents is what a context of a test holds.
+type contents struct{ traceparent, tracestate, baggage string }
 
-// context returns a ctx that carries c.
-func (c cargo) context(t testing.TB) context.Context {
+// context returns a ctx with c.
+func (c contents) context(t testing.TB) context.Context {
 	t.Helper()
 	ctx := t.Context()
 	if c.traceparent != "" {
@@ -65,7 +65,7 @@ func baggageOf(t testing.TB, text string) baggage.Baggage {
 // full is a context with all that the default propagator carries.
 func full(t testing.TB) context.Context {
 	t.Helper()
-	return cargo{traceparentText, "vendor=1", "user=alice"}.context(t)
+	return contents{traceparentText, "vendor=1", "user=alice"}.context(t)
 }
 
 // opaque hides what a propagator is made of, so that it is called through the

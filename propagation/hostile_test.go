@@ -88,7 +88,7 @@ var hostilePropagators = map[string]propagation.TextMapPropagator{
 
 // What a propagator of others does is contained, and does not keep the formats
 // beside it from being written and read.
-func TestHostilePropagators(t *testing.T) {
+func TestInject_HostilePropagators(t *testing.T) {
 	touchGlobals(t)
 	for name, p := range hostilePropagators {
 		t.Run(name, func(t *testing.T) {

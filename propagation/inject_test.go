@@ -16,7 +16,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-func TestInjectWritesWhatOpenTelemetryWould(t *testing.T) {
+func TestInject_WritesWhatOpenTelemetryWould(t *testing.T) {
 	t.Parallel()
 	for _, traceparent := range []string{
 		traceparentText, otherText,
@@ -25,7 +25,7 @@ func TestInjectWritesWhatOpenTelemetryWould(t *testing.T) {
 	} {
 		for _, tracestate := range []string{"", "a=1", "a=1,b@c=2"} {
 			for _, members := range []string{"", "user=alice", "user=al%20ice;ttl=5"} {
-				ctx := cargo{traceparent, tracestate, members}.context(t)
+				ctx := contents{traceparent, tracestate, members}.context(t)
 				want := otelpropagation.MapCarrier{}
 				otelpropagation.TraceContext{}.Inject(ctx, want)
 				otelpropagation.Baggage{}.Inject(ctx, want)
@@ -71,9 +71,9 @@ func injectTextMap(ctx context.Context, opts ...propagation.Option) text {
 	return text(carrier)
 }
 
-func TestBaggageOfOneContextIsOneText(t *testing.T) {
+func TestInject_BaggageIsInOrder(t *testing.T) {
 	t.Parallel()
-	ctx := cargo{traceparentText, "", "c=3,a=1,b=2,d=4,e=5"}.context(t)
+	ctx := contents{traceparentText, "", "c=3,a=1,b=2,d=4,e=5"}.context(t)
 	for range 50 {
 		if got := propagation.Map(ctx, defaults)["baggage"]; got != "a=1,b=2,c=3,d=4,e=5" {
 			t.Fatalf("the baggage is %q", got)
@@ -88,31 +88,31 @@ func stale() text {
 
 func TestInject_WithoutASpan(t *testing.T) {
 	t.Parallel()
-	nothing, onlyBaggage := cargo{}, cargo{baggage: "user=alice"}
+	nothing, onlyBaggage := contents{}, contents{baggage: "user=alice"}
 	old := stale().without("traceparent") // Without a trace context.
 	for _, tt := range []struct {
 		name   string
-		ctx    cargo
+		ctx    contents
 		policy propagation.Policy
 		in     text
 		want   text
 	}{
-		{"nothing in ctx, by default", nothing, 0, stale(), stale()},
-		{"nothing in ctx, Replace", nothing, propagation.Replace, stale(), text{"tenant": "acme"}},
-		{"nothing in ctx, KeepExisting", nothing, propagation.KeepExisting, stale(), stale()},
-		{"nothing in ctx, an unknown policy", nothing, 99, stale(), stale()},
-		{"nothing in ctx, no trace context on the carrier", nothing, 0, old, old},
-		{"nothing in ctx, an empty carrier", nothing, 0, text{}, text{}},
-		{"baggage, by default", onlyBaggage, 0, stale(), stale()},
-		{"baggage, Replace", onlyBaggage, propagation.Replace, stale(), text{"tenant": "acme", "baggage": "user=alice"}},
-		{"baggage, KeepExisting", onlyBaggage, propagation.KeepExisting, stale(), stale()},
-		{"baggage, an unknown policy", onlyBaggage, 99, stale(), stale()},
-		{"baggage, no trace context on the carrier", onlyBaggage, 0, old, text{"tenant": "acme", "baggage": "user=alice"}},
-		{"baggage, an empty carrier", onlyBaggage, 0, text{}, text{"baggage": "user=alice"}},
+		{name: "nothing in ctx, by default", ctx: nothing, policy: 0, in: stale(), want: stale()},
+		{name: "nothing in ctx, Replace", ctx: nothing, policy: propagation.Replace, in: stale(), want: text{"tenant": "acme"}},
+		{name: "nothing in ctx, KeepExisting", ctx: nothing, policy: propagation.KeepExisting, in: stale(), want: stale()},
+		{name: "nothing in ctx, an unknown policy", ctx: nothing, policy: 99, in: stale(), want: stale()},
+		{name: "nothing in ctx, no trace context on the carrier", ctx: nothing, policy: 0, in: old, want: old},
+		{name: "nothing in ctx, an empty carrier", ctx: nothing, policy: 0, in: text{}, want: text{}},
+		{name: "baggage, by default", ctx: onlyBaggage, policy: 0, in: stale(), want: stale()},
+		{name: "baggage, Replace", ctx: onlyBaggage, policy: propagation.Replace, in: stale(), want: text{"tenant": "acme", "baggage": "user=alice"}},
+		{name: "baggage, KeepExisting", ctx: onlyBaggage, policy: propagation.KeepExisting, in: stale(), want: stale()},
+		{name: "baggage, an unknown policy", ctx: onlyBaggage, policy: 99, in: stale(), want: stale()},
+		{name: "baggage, no trace context on the carrier", ctx: onlyBaggage, policy: 0, in: old, want: text{"tenant": "acme", "baggage": "user=alice"}},
+		{name: "baggage, an empty carrier", ctx: onlyBaggage, policy: 0, in: text{}, want: text{"baggage": "user=alice"}},
 		{
-			"baggage, a malformed trace context on the carrier", onlyBaggage, 0,
-			text{"traceparent": "00-", "waybill": waybillText},
-			text{"baggage": "user=alice"},
+			name: "baggage, a malformed trace context on the carrier", ctx: onlyBaggage, policy: 0,
+			in:   text{"traceparent": "00-", "waybill": waybillText},
+			want: text{"baggage": "user=alice"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,9 +156,9 @@ func TestInject_WaybillWithoutASpan(t *testing.T) {
 	}
 }
 
-func TestPolicies(t *testing.T) {
+func TestWithPolicy(t *testing.T) {
 	t.Parallel()
-	ctx := cargo{traceparent: traceparentText}.context(t)
+	ctx := contents{traceparent: traceparentText}.context(t)
 	replaced := text{"traceparent": traceparentText, "tenant": "acme"}
 	for _, tt := range []struct {
 		name   string
@@ -166,13 +166,13 @@ func TestPolicies(t *testing.T) {
 		in     text
 		want   text
 	}{
-		{"by default", 0, stale(), replaced},
-		{"unknown", -1, stale(), replaced},
-		{"Replace", propagation.Replace, stale(), replaced},
-		{"KeepExisting", propagation.KeepExisting, stale(), stale().without("waybill")},
-		{"KeepExisting on an empty carrier", propagation.KeepExisting, text{"tenant": "acme"}, replaced},
-		{"KeepExisting of a malformed one", propagation.KeepExisting, text{"traceparent": "00-0", "tracestate": "old=1", "tenant": "acme"}, replaced},
-		{"KeepExisting of a half one", propagation.KeepExisting, text{"tracestate": "old=1", "baggage": "old=1", "tenant": "acme"}, replaced},
+		{name: "by default", policy: 0, in: stale(), want: replaced},
+		{name: "unknown", policy: -1, in: stale(), want: replaced},
+		{name: "Replace", policy: propagation.Replace, in: stale(), want: replaced},
+		{name: "KeepExisting", policy: propagation.KeepExisting, in: stale(), want: stale().without("waybill")},
+		{name: "KeepExisting on an empty carrier", policy: propagation.KeepExisting, in: text{"tenant": "acme"}, want: replaced},
+		{name: "KeepExisting of a malformed one", policy: propagation.KeepExisting, in: text{"traceparent": "00-0", "tracestate": "old=1", "tenant": "acme"}, want: replaced},
+		{name: "KeepExisting of a half one", policy: propagation.KeepExisting, in: text{"tracestate": "old=1", "baggage": "old=1", "tenant": "acme"}, want: replaced},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,18 +194,17 @@ func TestPolicies(t *testing.T) {
 	})
 }
 
-// Rule 3.
-func TestInjectClearsByTheBestMeans(t *testing.T) {
+func TestInject_ClearsByTheBestMeans(t *testing.T) {
 	t.Parallel()
-	ctx := cargo{traceparent: traceparentText}.context(t)
+	ctx := contents{traceparent: traceparentText}.context(t)
 	for _, tt := range []struct {
 		name   string
 		setter propagation.Setter[text]
 		want   text
 	}{
-		{"Deleter", textAccessor{}, text{"traceparent": traceparentText, "tenant": "acme"}},
-		{"Getter", getSet{}, text{"traceparent": traceparentText, "tracestate": "", "baggage": "", "tenant": "acme"}},
-		{"neither", setOnly, text{"traceparent": traceparentText, "tracestate": "old=1", "baggage": "old=1", "tenant": "acme"}},
+		{name: "Deleter", setter: textAccessor{}, want: text{"traceparent": traceparentText, "tenant": "acme"}},
+		{name: "Getter", setter: getSet{}, want: text{"traceparent": traceparentText, "tracestate": "", "baggage": "", "tenant": "acme"}},
+		{name: "neither", setter: setOnly, want: text{"traceparent": traceparentText, "tracestate": "old=1", "baggage": "old=1", "tenant": "acme"}},
 	} {
 		for name, option := range map[string]propagation.Option{
 			"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()}),
@@ -235,10 +234,10 @@ func (p openTracing) Inject(ctx context.Context, carrier propagation.TextMapCarr
 
 func (p openTracing) Fields() []string { return []string{"traceparent", "ot-tracer-traceid"} }
 
-func TestInjectClearsTheBaggageOfOpenTracing(t *testing.T) {
+func TestInject_ClearsTheBaggageOfOpenTracing(t *testing.T) {
 	t.Parallel()
 	old := text{"ot-baggage-old": "1", "OT-Baggage-Older": "2", "ot-baggage": "user's", "tenant": "acme"}
-	ctx := cargo{traceparentText, "", "user=alice"}.context(t)
+	ctx := contents{traceparentText, "", "user=alice"}.context(t)
 	want := text{"traceparent": traceparentText, "ot-baggage-user": "alice", "ot-baggage": "user's", "tenant": "acme"}
 	if diff := cmp.Diff(want, inject(ctx, old.without(), textAccessor{}, propagation.WithPropagator(openTracing{}))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -268,19 +267,19 @@ func TestWithMaxBytes(t *testing.T) {
 		maxBytes int
 		want     []string
 	}{
-		{-1, all},
-		{0, all},
-		{1 << 30, all},
-		{traceparent + waybill + tracestate + members + 1, all},
-		{traceparent + waybill + tracestate + members, all},
-		{traceparent + waybill + tracestate + members - 1, []string{"traceparent", "tracestate", "waybill"}},
-		{traceparent + waybill + tracestate, []string{"traceparent", "tracestate", "waybill"}},
-		{traceparent + waybill + tracestate - 1, []string{"traceparent", "waybill"}},
-		{traceparent + waybill, []string{"traceparent", "waybill"}},
-		{traceparent + waybill - 1, []string{"traceparent"}},
-		{traceparent, []string{"traceparent"}},
-		{traceparent - 1, nil},
-		{1, nil},
+		{maxBytes: -1, want: all},
+		{maxBytes: 0, want: all},
+		{maxBytes: 1 << 30, want: all},
+		{maxBytes: traceparent + waybill + tracestate + members + 1, want: all},
+		{maxBytes: traceparent + waybill + tracestate + members, want: all},
+		{maxBytes: traceparent + waybill + tracestate + members - 1, want: []string{"traceparent", "tracestate", "waybill"}},
+		{maxBytes: traceparent + waybill + tracestate, want: []string{"traceparent", "tracestate", "waybill"}},
+		{maxBytes: traceparent + waybill + tracestate - 1, want: []string{"traceparent", "waybill"}},
+		{maxBytes: traceparent + waybill, want: []string{"traceparent", "waybill"}},
+		{maxBytes: traceparent + waybill - 1, want: []string{"traceparent"}},
+		{maxBytes: traceparent, want: []string{"traceparent"}},
+		{maxBytes: traceparent - 1, want: nil},
+		{maxBytes: 1, want: nil},
 	} {
 		for name, option := range map[string]propagation.Option{
 			"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()}),
@@ -303,9 +302,9 @@ func TestWithMaxBytes(t *testing.T) {
 	}
 }
 
-func TestWithMaxBytesOfOtherFormats(t *testing.T) {
+func TestWithMaxBytes_OtherFormats(t *testing.T) {
 	t.Parallel()
-	ctx := cargo{traceparentText, "", "user=alice,tier=gold"}.context(t)
+	ctx := contents{traceparentText, "", "user=alice,tier=gold"}.context(t)
 	const trace, members = len("traceparent") + 55, 2*len("ot-baggage-") + len("useralice") + len("tiergold")
 	for maxBytes, want := range map[int]int{trace + members: 3, trace + members - 1: 1, trace: 1, trace - 1: 0} {
 		got := inject(ctx, text{}, textAccessor{}, propagation.WithPropagator(openTracing{}), propagation.WithMaxBytes(maxBytes))
@@ -315,8 +314,7 @@ func TestWithMaxBytesOfOtherFormats(t *testing.T) {
 	}
 }
 
-// Rule 45.
-func TestBaggageRules(t *testing.T) {
+func TestWithBaggage(t *testing.T) {
 	t.Parallel()
 	const members = "user=alice,tier=gold,secret=x"
 	for _, tt := range []struct {
@@ -324,20 +322,20 @@ func TestBaggageRules(t *testing.T) {
 		options []propagation.Option
 		want    string
 	}{
-		{"all by default", nil, "secret=x,tier=gold,user=alice"},
-		{"one", []propagation.Option{propagation.WithBaggage("tier")}, "tier=gold"},
-		{"two, and an absent one", []propagation.Option{propagation.WithBaggage("user", "tier", "absent")}, "tier=gold,user=alice"},
-		{"a key twice", []propagation.Option{propagation.WithBaggage("user", "user")}, "user=alice"},
-		{"keys keep their case", []propagation.Option{propagation.WithBaggage("User")}, ""},
-		{"an empty key", []propagation.Option{propagation.WithBaggage("")}, ""},
-		{"no key", []propagation.Option{propagation.WithBaggage()}, ""},
-		{"none", []propagation.Option{propagation.WithoutBaggage()}, ""},
-		{"the last counts", []propagation.Option{propagation.WithoutBaggage(), propagation.WithBaggage("user"), nil}, "user=alice"},
-		{"the last counts too", []propagation.Option{propagation.WithBaggage("user"), propagation.WithoutBaggage()}, ""},
+		{name: "all by default", options: nil, want: "secret=x,tier=gold,user=alice"},
+		{name: "one", options: []propagation.Option{propagation.WithBaggage("tier")}, want: "tier=gold"},
+		{name: "two, and an absent one", options: []propagation.Option{propagation.WithBaggage("user", "tier", "absent")}, want: "tier=gold,user=alice"},
+		{name: "a key twice", options: []propagation.Option{propagation.WithBaggage("user", "user")}, want: "user=alice"},
+		{name: "keys keep their case", options: []propagation.Option{propagation.WithBaggage("User")}, want: ""},
+		{name: "an empty key", options: []propagation.Option{propagation.WithBaggage("")}, want: ""},
+		{name: "no key", options: []propagation.Option{propagation.WithBaggage()}, want: ""},
+		{name: "none", options: []propagation.Option{propagation.WithoutBaggage()}, want: ""},
+		{name: "the last counts", options: []propagation.Option{propagation.WithoutBaggage(), propagation.WithBaggage("user"), nil}, want: "user=alice"},
+		{name: "the last counts too", options: []propagation.Option{propagation.WithBaggage("user"), propagation.WithoutBaggage()}, want: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ctx := cargo{traceparentText, "", members}.context(t)
+			ctx := contents{traceparentText, "", members}.context(t)
 			for name, option := range map[string]propagation.Option{
 				"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()}),
 			} {
@@ -351,7 +349,7 @@ func TestBaggageRules(t *testing.T) {
 				requireBaggage(t, name+", extracted", baggage.FromContext(extracted).String(), tt.want)
 
 				// What ctx has already stays, if none comes.
-				ambient := cargo{"", "", "ambient=1"}.context(t)
+				ambient := contents{"", "", "ambient=1"}.context(t)
 				want := tt.want
 				if want == "" {
 					want = "ambient=1"
@@ -383,18 +381,18 @@ func sortedMembers(t *testing.T, text string) []string {
 	return members
 }
 
-func TestWithBaggageKeepsItsOwnKeys(t *testing.T) {
+func TestWithBaggage_KeepsItsOwnKeys(t *testing.T) {
 	t.Parallel()
 	keys := []string{"user"}
 	option := propagation.WithBaggage(keys...)
 	keys[0] = "secret"
-	got := inject(cargo{traceparentText, "", "user=alice,secret=x"}.context(t), text{}, textAccessor{}, defaults, option)
+	got := inject(contents{traceparentText, "", "user=alice,secret=x"}.context(t), text{}, textAccessor{}, defaults, option)
 	if got["baggage"] != "user=alice" {
 		t.Errorf("the baggage is %q", got["baggage"])
 	}
 }
 
-func TestInjectOnNothing(t *testing.T) {
+func TestInject_NilCarriers(t *testing.T) {
 	t.Parallel()
 	ctx := full(t)
 	propagation.Inject[text](ctx, text{}, nil, defaults)
@@ -415,7 +413,7 @@ func TestInjectOnNothing(t *testing.T) {
 	}
 }
 
-func TestAPropagatorWithoutFieldsCarriesNothing(t *testing.T) {
+func TestWithPropagator_WithoutFields(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]propagation.TextMapPropagator{
 		"composite of none": propagation.Compose(), "composite of nil": propagation.Compose(nil, nil), "opaque": opaque{propagation.Compose()},

@@ -48,10 +48,10 @@ func (m multi) joined() otelpropagation.MapCarrier {
 	return one
 }
 
-// FuzzExtractAgainstOpenTelemetry compares all that is read of any three
+// FuzzExtract compares all that is read of any three
 // values. What differs, by promise, is a version 00 with a dash at its end, and
 // that nothing is read beside a malformed traceparent.
-func FuzzExtractAgainstOpenTelemetry(f *testing.F) {
+func FuzzExtract(f *testing.F) {
 	for _, traceparent := range []string{"", traceparentText, otherText, "00-0", "cc" + traceparentText[2:] + "-x", traceparentText + "-"} {
 		for _, tracestate := range []string{
 			"", "a=1", "a=1,b@c=2", "a=1,a=2", "A=1", " a=1 ,, b=2\t", "a", "=", "a=1,", strings.Repeat("a=1,", 40), "a=" + repeated(257), "\xff=1",
@@ -67,7 +67,7 @@ func FuzzExtractAgainstOpenTelemetry(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, traceparent, tracestate, first, second string) {
-		ambient := cargo{"00-" + w3cTraceID + "-1234567890123456-01", "", "ambient=1"}.context(t)
+		ambient := contents{"00-" + w3cTraceID + "-1234567890123456-01", "", "ambient=1"}.context(t)
 		m := multi{"traceparent": {traceparent}, "tracestate": {tracestate}, "baggage": {first, second}}
 		if second == "" {
 			m["baggage"] = m["baggage"][:1]
@@ -75,16 +75,18 @@ func FuzzExtractAgainstOpenTelemetry(f *testing.F) {
 		malformed := traceparent != "" && !trace.SpanContextFromContext(openTelemetry.Extract(t.Context(), m)).IsValid() ||
 			len(traceparent) == 56 && strings.HasPrefix(traceparent, "00") && strings.HasSuffix(traceparent, "-")
 		for name, c := range m.carriers() {
-			for _, ctx := range []context.Context{t.Context(), ambient} {
-				got := propagation.ExtractTextMap(ctx, c, defaults)
-				if malformed {
-					if got != ctx {
-						t.Errorf("%s: the malformed %q changed the context", name, traceparent)
+			for kind, option := range map[string]propagation.Option{"native": defaults, "mixed": withRequestID["composite"]} {
+				for _, ctx := range []context.Context{t.Context(), ambient} {
+					got := propagation.ExtractTextMap(ctx, c, option)
+					if malformed {
+						if got != ctx {
+							t.Errorf("%s, %s: the malformed %q changed the context", name, kind, traceparent)
+						}
+						continue
 					}
-					continue
+					requireSame(openTelemetry.Extract(ctx, c), got, t, name+", "+kind)
+					requireSame(openTelemetry.Extract(ctx, c), propagation.ReadTextMap(c, option).Context(ctx), t, name+", "+kind+", read")
 				}
-				requireSame(openTelemetry.Extract(ctx, c), got, t, name)
-				requireSame(openTelemetry.Extract(ctx, c), propagation.ReadTextMap(c, defaults).Context(ctx), t, name+", read")
 			}
 		}
 	})
@@ -114,9 +116,9 @@ func membersOf(ctx context.Context) map[string]string {
 	return members
 }
 
-// FuzzInjectAgainstOpenTelemetry compares all that is written of any context
+// FuzzInject compares all that is written of any context
 // that can be made.
-func FuzzInjectAgainstOpenTelemetry(f *testing.F) {
+func FuzzInject(f *testing.F) {
 	id := []byte("0123456789abcdef")
 	f.Add(id, id[:8], byte(1), "a=1", "user", "alice", "tier", "gold;x")
 	f.Add(id, id[:8], byte(0xff), "a=1,b@c=2", "ключ", "значение", "k", "%,;=\\\" ")

@@ -103,11 +103,11 @@ func TestRemote_ContextKeepsTheValuesOfTheCaller(t *testing.T) {
 		baggage  string
 		replaced bool
 	}{
-		"all":                    {text{"traceparent": otherText, "baggage": "user=bob", "x-request-id": "r-1"}, "r-1", "user=bob", true},
-		"a trace context":        {text{"traceparent": otherText}, "own", "user=alice", true},
-		"an id":                  {text{"x-request-id": "r-1"}, "r-1", "user=alice", false},
-		"nothing":                {text{"tenant": "acme"}, "own", "user=alice", false},
-		"a malformed one and id": {text{"traceparent": "00-", "x-request-id": "r-1"}, "own", "user=alice", false},
+		"all":                    {carrier: text{"traceparent": otherText, "baggage": "user=bob", "x-request-id": "r-1"}, id: "r-1", baggage: "user=bob", replaced: true},
+		"a trace context":        {carrier: text{"traceparent": otherText}, id: "own", baggage: "user=alice", replaced: true},
+		"an id":                  {carrier: text{"x-request-id": "r-1"}, id: "r-1", baggage: "user=alice", replaced: false},
+		"nothing":                {carrier: text{"tenant": "acme"}, id: "own", baggage: "user=alice", replaced: false},
+		"a malformed one and id": {carrier: text{"traceparent": "00-", "x-request-id": "r-1"}, id: "own", baggage: "user=alice", replaced: false},
 	} {
 		for kind, ctx := range map[string]context.Context{
 			"Context": propagation.Read(tt.carrier, textAccessor{}, option).Context(own),
@@ -136,15 +136,15 @@ func TestRemote_ContextKeepsTheValuesOfTheCaller(t *testing.T) {
 func TestRemote_BaggageRulesApplyBesideOtherValues(t *testing.T) {
 	t.Parallel()
 	carrier := text{"traceparent": traceparentText, "baggage": "user=alice,secret=x", "x-request-id": "r-1"}
-	ambient := cargo{baggage: "ambient=1"}.context(t)
+	ambient := contents{baggage: "ambient=1"}.context(t)
 	for name, option := range withRequestID {
 		for rule, tt := range map[string]struct {
 			option     propagation.Option
 			read, want string
 		}{
-			"all":  {nil, "user=alice,secret=x", "user=alice,secret=x"},
-			"one":  {propagation.WithBaggage("user"), "user=alice", "user=alice"},
-			"none": {propagation.WithoutBaggage(), "", "ambient=1"},
+			"all":  {option: nil, read: "user=alice,secret=x", want: "user=alice,secret=x"},
+			"one":  {option: propagation.WithBaggage("user"), read: "user=alice", want: "user=alice"},
+			"none": {option: propagation.WithoutBaggage(), read: "", want: "ambient=1"},
 		} {
 			remote := propagation.Read(carrier, textAccessor{}, option, tt.option)
 			requireBaggage(t, name+", "+rule+", read", remote.Baggage().String(), tt.read)
@@ -268,14 +268,14 @@ func TestRemote_IsEmpty(t *testing.T) {
 		carrier text
 		want    bool
 	}{
-		"nothing":              {nil, true},
-		"other keys":           {text{"tenant": "acme"}, true},
-		"malformed":            {text{"traceparent": "00-", "x-request-id": "r-1"}, true},
-		"a trace context":      {text{"traceparent": traceparentText}, false},
-		"baggage":              {text{"baggage": "a=1"}, false},
-		"a waybill":            {text{"waybill": waybillText}, false},
-		"a value of a user's":  {text{"x-request-id": "r-1"}, false},
-		"a tracestate by self": {text{"tracestate": "a=1"}, true},
+		"nothing":              {carrier: nil, want: true},
+		"other keys":           {carrier: text{"tenant": "acme"}, want: true},
+		"malformed":            {carrier: text{"traceparent": "00-", "x-request-id": "r-1"}, want: true},
+		"a trace context":      {carrier: text{"traceparent": traceparentText}, want: false},
+		"baggage":              {carrier: text{"baggage": "a=1"}, want: false},
+		"a waybill":            {carrier: text{"waybill": waybillText}, want: false},
+		"a value of a user's":  {carrier: text{"x-request-id": "r-1"}, want: false},
+		"a tracestate by self": {carrier: text{"tracestate": "a=1"}, want: true},
 	} {
 		remote := propagation.Read(tt.carrier, textAccessor{}, option)
 		if got := remote.IsEmpty(); got != tt.want {

@@ -78,8 +78,7 @@ func nameOf(sc, ambient trace.SpanContext) string {
 	}
 }
 
-// Rule 35. Rule 38.
-func TestStartRelatesToRemotes(t *testing.T) {
+func TestStart_ParentAndLinks(t *testing.T) {
 	t.Parallel()
 	none, ambientSpan := false, true
 	var (
@@ -105,54 +104,54 @@ func TestStartRelatesToRemotes(t *testing.T) {
 		links   string
 		count   int // of several remotes.
 	}{
-		{"one", none, []string{"a"}, usual, "a", "a", 0},
-		{"one", ambientSpan, []string{"a"}, usual, "ambient", "a", 0},
-		{"one", none, []string{"a"}, asParent, "a", "a", 0},
-		{"one", ambientSpan, []string{"a"}, asParent, "a", "a ambient", 0},
-		{"one", none, []string{"a"}, asLink, "none", "a", 0},
-		{"one", ambientSpan, []string{"a"}, asLink, "none", "a ambient", 0},
-		{"the last option counts", ambientSpan, []string{"a"}, last, "a", "a ambient", 0},
-		{"the last option counts", ambientSpan, []string{"a"}, lastLink, "none", "a ambient", 0},
+		{name: "one", ambient: none, remotes: []string{"a"}, options: usual, parent: "a", links: "a"},
+		{name: "one", ambient: ambientSpan, remotes: []string{"a"}, options: usual, parent: "ambient", links: "a"},
+		{name: "one", ambient: none, remotes: []string{"a"}, options: asParent, parent: "a", links: "a"},
+		{name: "one", ambient: ambientSpan, remotes: []string{"a"}, options: asParent, parent: "a", links: "a ambient"},
+		{name: "one", ambient: none, remotes: []string{"a"}, options: asLink, parent: "none", links: "a"},
+		{name: "one", ambient: ambientSpan, remotes: []string{"a"}, options: asLink, parent: "none", links: "a ambient"},
+		{name: "the last option counts", ambient: ambientSpan, remotes: []string{"a"}, options: last, parent: "a", links: "a ambient"},
+		{name: "the last option counts", ambient: ambientSpan, remotes: []string{"a"}, options: lastLink, parent: "none", links: "a ambient"},
 
-		{"untrusted", none, []string{"a"}, untrusted, "none", "a", 0},
-		{"untrusted", ambientSpan, []string{"a"}, untrusted, "ambient", "a", 0},
-		{"untrusted, whatever else is said", none, []string{"a"}, both, "none", "a", 0},
-		{"untrusted, whatever else is said", ambientSpan, []string{"a"}, both, "ambient", "a", 0},
+		{name: "untrusted", ambient: none, remotes: []string{"a"}, options: untrusted, parent: "none", links: "a"},
+		{name: "untrusted", ambient: ambientSpan, remotes: []string{"a"}, options: untrusted, parent: "ambient", links: "a"},
+		{name: "untrusted, whatever else is said", ambient: none, remotes: []string{"a"}, options: both, parent: "none", links: "a"},
+		{name: "untrusted, whatever else is said", ambient: ambientSpan, remotes: []string{"a"}, options: both, parent: "ambient", links: "a"},
 
-		{"too old", none, []string{"a"}, nanosec, "none", "a", 0},
-		{"too old", ambientSpan, []string{"a"}, nanosec, "ambient", "a", 0},
-		{"too old, whatever else is said", none, []string{"a"}, oldParent, "none", "a", 0},
-		{"too old, whatever else is said", ambientSpan, []string{"a"}, oldParent, "ambient", "a", 0},
-		{"young enough", none, []string{"a"}, longAge, "a", "a", 0},
-		{"without an age", none, []string{"b"}, nanosec, "b", "b", 0},
-		{"no limit of age", none, []string{"a"}, zeroAge, "a", "a", 0},
-		{"no limit of age", none, []string{"a"}, negative, "a", "a", 0},
+		{name: "too old", ambient: none, remotes: []string{"a"}, options: nanosec, parent: "none", links: "a"},
+		{name: "too old", ambient: ambientSpan, remotes: []string{"a"}, options: nanosec, parent: "ambient", links: "a"},
+		{name: "too old, whatever else is said", ambient: none, remotes: []string{"a"}, options: oldParent, parent: "none", links: "a"},
+		{name: "too old, whatever else is said", ambient: ambientSpan, remotes: []string{"a"}, options: oldParent, parent: "ambient", links: "a"},
+		{name: "young enough", ambient: none, remotes: []string{"a"}, options: longAge, parent: "a", links: "a"},
+		{name: "without an age", ambient: none, remotes: []string{"b"}, options: nanosec, parent: "b", links: "b"},
+		{name: "no limit of age", ambient: none, remotes: []string{"a"}, options: zeroAge, parent: "a", links: "a"},
+		{name: "no limit of age", ambient: none, remotes: []string{"a"}, options: negative, parent: "a", links: "a"},
 
-		{"several", none, []string{"a", "b"}, usual, "none", "a b", 2},
-		{"several", ambientSpan, []string{"a", "b"}, usual, "ambient", "a b", 2},
-		{"several", none, []string{"b", "a"}, asParent, "none", "b a", 2},
-		{"several", ambientSpan, []string{"a", "b"}, asParent, "ambient", "a b", 2},
-		{"several", none, []string{"a", "b"}, asLink, "none", "a b", 2},
-		{"several", ambientSpan, []string{"a", "b"}, asLink, "none", "a b ambient", 2},
-		{"several, untrusted", ambientSpan, []string{"a", "b"}, untrusted, "ambient", "a b", 2},
-		{"two spans of one trace", none, []string{"a", "sibling"}, asParent, "none", "a sibling", 2},
-		{"each once", none, []string{"a", "b", "same as a", "b", "empty", "malformed"}, usual, "none", "a b", 2},
+		{name: "several", ambient: none, remotes: []string{"a", "b"}, options: usual, parent: "none", links: "a b", count: 2},
+		{name: "several", ambient: ambientSpan, remotes: []string{"a", "b"}, options: usual, parent: "ambient", links: "a b", count: 2},
+		{name: "several", ambient: none, remotes: []string{"b", "a"}, options: asParent, parent: "none", links: "b a", count: 2},
+		{name: "several", ambient: ambientSpan, remotes: []string{"a", "b"}, options: asParent, parent: "ambient", links: "a b", count: 2},
+		{name: "several", ambient: none, remotes: []string{"a", "b"}, options: asLink, parent: "none", links: "a b", count: 2},
+		{name: "several", ambient: ambientSpan, remotes: []string{"a", "b"}, options: asLink, parent: "none", links: "a b ambient", count: 2},
+		{name: "several, untrusted", ambient: ambientSpan, remotes: []string{"a", "b"}, options: untrusted, parent: "ambient", links: "a b", count: 2},
+		{name: "two spans of one trace", ambient: none, remotes: []string{"a", "sibling"}, options: asParent, parent: "none", links: "a sibling", count: 2},
+		{name: "each once", ambient: none, remotes: []string{"a", "b", "same as a", "b", "empty", "malformed"}, options: usual, parent: "none", links: "a b", count: 2},
 
-		{"several of one context", none, []string{"a", "same as a"}, usual, "none", "a", 1},
-		{"several of one context", ambientSpan, []string{"a", "same as a"}, usual, "ambient", "a", 1},
-		{"several of one context", none, []string{"a", "same as a", "empty"}, asParent, "a", "a", 1},
-		{"several of one context", ambientSpan, []string{"empty", "a", "a"}, asParent, "a", "a ambient", 1},
-		{"several of one context, untrusted", none, []string{"a", "a"}, both, "none", "a", 1},
-		{"several of one context, too old", none, []string{"a", "a"}, oldParent, "none", "a", 1},
+		{name: "several of one context", ambient: none, remotes: []string{"a", "same as a"}, options: usual, parent: "none", links: "a", count: 1},
+		{name: "several of one context", ambient: ambientSpan, remotes: []string{"a", "same as a"}, options: usual, parent: "ambient", links: "a", count: 1},
+		{name: "several of one context", ambient: none, remotes: []string{"a", "same as a", "empty"}, options: asParent, parent: "a", links: "a", count: 1},
+		{name: "several of one context", ambient: ambientSpan, remotes: []string{"empty", "a", "a"}, options: asParent, parent: "a", links: "a ambient", count: 1},
+		{name: "several of one context, untrusted", ambient: none, remotes: []string{"a", "a"}, options: both, parent: "none", links: "a", count: 1},
+		{name: "several of one context, too old", ambient: none, remotes: []string{"a", "a"}, options: oldParent, parent: "none", links: "a", count: 1},
 
-		{"nothing", none, nil, usual, "none", "", 0},
-		{"nothing", ambientSpan, nil, usual, "ambient", "", 0},
-		{"nothing", none, nil, asParent, "none", "", 0},
-		{"nothing", ambientSpan, nil, asParent, "ambient", "", 0},
-		{"nothing", ambientSpan, nil, asLink, "none", "ambient", 0},
-		{"empty", none, []string{"empty"}, usual, "none", "", 0},
-		{"empty", ambientSpan, []string{"malformed"}, asParent, "ambient", "", 0},
-		{"all empty", ambientSpan, []string{"empty", "malformed"}, asParent, "ambient", "", 0},
+		{name: "nothing", ambient: none, remotes: nil, options: usual, parent: "none", links: ""},
+		{name: "nothing", ambient: ambientSpan, remotes: nil, options: usual, parent: "ambient", links: ""},
+		{name: "nothing", ambient: none, remotes: nil, options: asParent, parent: "none", links: ""},
+		{name: "nothing", ambient: ambientSpan, remotes: nil, options: asParent, parent: "ambient", links: ""},
+		{name: "nothing", ambient: ambientSpan, remotes: nil, options: asLink, parent: "none", links: "ambient"},
+		{name: "empty", ambient: none, remotes: []string{"empty"}, options: usual, parent: "none", links: ""},
+		{name: "empty", ambient: ambientSpan, remotes: []string{"malformed"}, options: asParent, parent: "ambient", links: ""},
+		{name: "all empty", ambient: ambientSpan, remotes: []string{"empty", "malformed"}, options: asParent, parent: "ambient", links: ""},
 	} {
 		t.Run(fmt.Sprint(tt.name, " ambient=", tt.ambient, " ", strings.Join(tt.remotes, "+")), func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +215,7 @@ func requireCount(t *testing.T, span sdktrace.ReadOnlySpan, want int) {
 }
 
 // A handler extracts and starts; the context it extracted is no ambient span.
-func TestStartInAContextOfTheSameCarrier(t *testing.T) {
+func TestStart_InAContextOfTheSameCarrier(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
@@ -225,12 +224,12 @@ func TestStartInAContextOfTheSameCarrier(t *testing.T) {
 		parent  string
 		links   string
 	}{
-		{"by default", []string{"a"}, nil, "a", "a"},
-		{"AsParent", []string{"a"}, propagation.AsParent(), "a", "a"},
-		{"AsLink", []string{"a"}, propagation.AsLink(), "none", "a"},
-		{"untrusted", []string{"a"}, propagation.WithUntrusted(), "none", "a"},
-		{"too old", []string{"a"}, propagation.WithMaxAge(1), "none", "a"},
-		{"of one of several", []string{"b", "a"}, nil, "none", "b a"},
+		{name: "by default", remotes: []string{"a"}, parent: "a", links: "a"},
+		{name: "AsParent", remotes: []string{"a"}, option: propagation.AsParent(), parent: "a", links: "a"},
+		{name: "AsLink", remotes: []string{"a"}, option: propagation.AsLink(), parent: "none", links: "a"},
+		{name: "untrusted", remotes: []string{"a"}, option: propagation.WithUntrusted(), parent: "none", links: "a"},
+		{name: "too old", remotes: []string{"a"}, option: propagation.WithMaxAge(1), parent: "none", links: "a"},
+		{name: "of one of several", remotes: []string{"b", "a"}, parent: "none", links: "b a"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -244,14 +243,14 @@ func TestStartInAContextOfTheSameCarrier(t *testing.T) {
 			}
 			requireLinks(t, got, trace.SpanContext{}, tt.links)
 			if tt.name == "untrusted" && baggage.FromContext(started).Len() != 0 {
-				t.Errorf("the baggage of the stranger is there: %s", baggage.FromContext(started))
+				t.Errorf("the untrusted baggage is there: %s", baggage.FromContext(started))
 			}
 		})
 	}
 }
 
 // What is sent and handled under one live span, as in one process, stays below it.
-func TestALiveSpanStaysTheParentOfWhatItSent(t *testing.T) {
+func TestStart_ALiveSpanStaysTheParentOfWhatItSent(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -259,11 +258,11 @@ func TestALiveSpanStaysTheParentOfWhatItSent(t *testing.T) {
 		option propagation.StartOption
 		child  bool
 	}{
-		{"by default", 1, nil, true},
-		{"of several", 3, nil, true},
-		{"AsParent", 1, propagation.AsParent(), true},
-		{"untrusted", 1, propagation.WithUntrusted(), true},
-		{"AsLink", 1, propagation.AsLink(), false},
+		{name: "by default", count: 1, child: true},
+		{name: "of several", count: 3, child: true},
+		{name: "AsParent", count: 1, option: propagation.AsParent(), child: true},
+		{name: "untrusted", count: 1, option: propagation.WithUntrusted(), child: true},
+		{name: "AsLink", count: 1, option: propagation.AsLink(), child: false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -283,7 +282,7 @@ func TestALiveSpanStaysTheParentOfWhatItSent(t *testing.T) {
 	}
 }
 
-func TestWithMaxAgeCountsFromTheLastHop(t *testing.T) {
+func TestWithMaxAge_CountsFromTheLastHop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := propagation.ContextWithWaybill(full(t), propagation.Waybill{Origin: time.Now().Add(-time.Hour)})
@@ -308,7 +307,7 @@ func TestWithMaxAgeCountsFromTheLastHop(t *testing.T) {
 	})
 }
 
-func TestStartKeepsWhatTheRemoteCarries(t *testing.T) {
+func TestStart_BaggageAndWaybill(t *testing.T) {
 	t.Parallel()
 	older := remoteOf(text{"waybill": "00-00000000000001-0123456789abcf-0001"})
 	resent := remoteOf(text{"waybill": "00-0123456789abcf-00000000000002-0009"})
@@ -320,27 +319,27 @@ func TestStartKeepsWhatTheRemoteCarries(t *testing.T) {
 		baggage string
 		waybill string
 	}{
-		{"one", named("a"), nil, "from=a", waybillText},
-		{"one as a link", named("a"), propagation.AsLink(), "from=a", waybillText},
-		{"one without a waybill", named("b"), nil, "from=b", "00-00000000000009-00000000000009-0009"},
-		{"one without a span", []propagation.Remote{remoteOf(text{"baggage": "from=c", "waybill": waybillText})}, nil, "from=c", waybillText},
-		{"untrusted", named("a"), propagation.WithUntrusted(), "from=here", "00-00000000000009-00000000000009-0009"},
-		{"empty", named("empty"), nil, "from=here", "00-00000000000009-00000000000009-0009"},
-		{"none", nil, nil, "from=here", "00-00000000000009-00000000000009-0009"},
-		{"several", named("a", "b"), nil, "from=here", waybillText},
-		{"several of one context", named("a", "a"), propagation.AsParent(), "from=here", waybillText},
-		{"several without a waybill", named("b", "empty"), nil, "from=here", "00-00000000000009-00000000000009-0009"},
+		{name: "one", remotes: named("a"), baggage: "from=a", waybill: waybillText},
+		{name: "one as a link", remotes: named("a"), option: propagation.AsLink(), baggage: "from=a", waybill: waybillText},
+		{name: "one without a waybill", remotes: named("b"), baggage: "from=b", waybill: "00-00000000000009-00000000000009-0009"},
+		{name: "one without a span", remotes: []propagation.Remote{remoteOf(text{"baggage": "from=c", "waybill": waybillText})}, baggage: "from=c", waybill: waybillText},
+		{name: "untrusted", remotes: named("a"), option: propagation.WithUntrusted(), baggage: "from=here", waybill: "00-00000000000009-00000000000009-0009"},
+		{name: "empty", remotes: named("empty"), baggage: "from=here", waybill: "00-00000000000009-00000000000009-0009"},
+		{name: "none", remotes: nil, baggage: "from=here", waybill: "00-00000000000009-00000000000009-0009"},
+		{name: "several", remotes: named("a", "b"), baggage: "from=here", waybill: waybillText},
+		{name: "several of one context", remotes: named("a", "a"), option: propagation.AsParent(), baggage: "from=here", waybill: waybillText},
+		{name: "several without a waybill", remotes: named("b", "empty"), baggage: "from=here", waybill: "00-00000000000009-00000000000009-0009"},
 		{
-			"the oldest times and the most hops", append(named("b", "a"), older, resent), nil,
-			"from=here", "00-00000000000001-00000000000002-0009",
+			name: "the oldest times and the most hops", remotes: append(named("b", "a"), older, resent),
+			baggage: "from=here", waybill: "00-00000000000001-00000000000002-0009",
 		},
 		{
-			"in any order", append([]propagation.Remote{resent, older}, named("a")...), propagation.AsLink(),
-			"from=here", "00-00000000000001-00000000000002-0009",
+			name: "in any order", remotes: append([]propagation.Remote{resent, older}, named("a")...), option: propagation.AsLink(),
+			baggage: "from=here", waybill: "00-00000000000001-00000000000002-0009",
 		},
 		{
-			"several, untrusted", append([]propagation.Remote{resent, older}, named("a")...), propagation.WithUntrusted(),
-			"from=here", "00-00000000000009-00000000000009-0009",
+			name: "several, untrusted", remotes: append([]propagation.Remote{resent, older}, named("a")...), option: propagation.WithUntrusted(),
+			baggage: "from=here", waybill: "00-00000000000009-00000000000009-0009",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -349,7 +348,7 @@ func TestStartKeepsWhatTheRemoteCarries(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithCancel(context.WithValue(cargo{baggage: "from=here"}.context(t), key{}, "value"))
+			ctx, cancel := context.WithCancel(context.WithValue(contents{baggage: "from=here"}.context(t), key{}, "value"))
 			ctx = propagation.ContextWithWaybill(ctx, here)
 			tracer, _ := tracer()
 			started, span := propagation.Start(ctx, tracer, "process", tt.remotes, tt.option)
@@ -368,15 +367,15 @@ func TestStartKeepsWhatTheRemoteCarries(t *testing.T) {
 	}
 }
 
-func TestTracestateIsOnlyThatOfATrustedParent(t *testing.T) {
+func TestStart_Tracestate(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		option     propagation.StartOption
 		span, link string
 	}{
-		{nil, "vendor=a", "vendor=a"},
-		{propagation.AsLink(), "", "vendor=a"},
-		{propagation.WithUntrusted(), "", ""},
+		{option: nil, span: "vendor=a", link: "vendor=a"},
+		{option: propagation.AsLink(), span: "", link: "vendor=a"},
+		{option: propagation.WithUntrusted(), span: "", link: ""},
 	} {
 		tracer, recorder := tracer()
 		_, span := propagation.Start(t.Context(), tracer, "process", named("a"), tt.option)
@@ -400,8 +399,7 @@ func many(n int) []propagation.Remote {
 	return list
 }
 
-// Rule 42.
-func TestLinksAreChosenEvenly(t *testing.T) {
+func TestStart_LinksAreChosenEvenly(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		remotes int
@@ -409,15 +407,15 @@ func TestLinksAreChosenEvenly(t *testing.T) {
 		want    int // links to remotes.
 		step    int // the largest distance of two that follow each other.
 	}{
-		{2, true, 2, 1},
-		{127, true, 127, 1},
-		{128, false, 128, 1},
-		{128, true, 127, 2},
-		{129, false, 128, 2},
-		{256, false, 128, 2},
-		{1000, false, 128, 8},
-		{1000, true, 127, 8},
-		{10_000, false, 128, 79},
+		{remotes: 2, ambient: true, want: 2, step: 1},
+		{remotes: 127, ambient: true, want: 127, step: 1},
+		{remotes: 128, ambient: false, want: 128, step: 1},
+		{remotes: 128, ambient: true, want: 127, step: 2},
+		{remotes: 129, ambient: false, want: 128, step: 2},
+		{remotes: 256, ambient: false, want: 128, step: 2},
+		{remotes: 1000, ambient: false, want: 128, step: 8},
+		{remotes: 1000, ambient: true, want: 127, step: 8},
+		{remotes: 10_000, ambient: false, want: 128, step: 79},
 	} {
 		tracer, recorder := tracer()
 		ctx := t.Context()
@@ -464,11 +462,11 @@ func TestWithLinkAttributes(t *testing.T) {
 		attributes func(int) []attribute.KeyValue
 		want       string
 	}{
-		{"nil", nil, "a[] b[] ambient[]"},
-		{"of the index", offset, "a[1] b[4] ambient[]"},
-		{"that are nil", func(int) []attribute.KeyValue { return nil }, "a[] b[] ambient[]"},
-		{"that panic", func(int) []attribute.KeyValue { panic("no") }, "a[] b[] ambient[]"},
-		{"of which one panics", func(i int) []attribute.KeyValue { return offset([]int{9, 8, 7, 6}[i]) }, "a[8] b[] ambient[]"},
+		{name: "nil", attributes: nil, want: "a[] b[] ambient[]"},
+		{name: "of the index", attributes: offset, want: "a[1] b[4] ambient[]"},
+		{name: "that are nil", attributes: func(int) []attribute.KeyValue { return nil }, want: "a[] b[] ambient[]"},
+		{name: "that panic", attributes: func(int) []attribute.KeyValue { panic("no") }, want: "a[] b[] ambient[]"},
+		{name: "of which one panics", attributes: func(i int) []attribute.KeyValue { return offset([]int{9, 8, 7, 6}[i]) }, want: "a[8] b[] ambient[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -532,8 +530,7 @@ func parentBased() sdktrace.TracerProviderOption {
 	return sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))
 }
 
-// Rule 35.
-func TestSamplingFollowsTheParentOnly(t *testing.T) {
+func TestStart_SamplingFollowsTheParentOnly(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
@@ -541,11 +538,11 @@ func TestSamplingFollowsTheParentOnly(t *testing.T) {
 		option  propagation.StartOption
 		want    bool
 	}{
-		{"a sampled parent", []string{"a"}, nil, true},
-		{"an unsampled parent", []string{"b"}, nil, false},
-		{"a sampled link", []string{"a"}, propagation.AsLink(), false},
-		{"an untrusted one", []string{"a"}, propagation.WithUntrusted(), false},
-		{"several", []string{"a", "sibling"}, nil, false},
+		{name: "a sampled parent", remotes: []string{"a"}, want: true},
+		{name: "an unsampled parent", remotes: []string{"b"}, want: false},
+		{name: "a sampled link", remotes: []string{"a"}, option: propagation.AsLink(), want: false},
+		{name: "an untrusted one", remotes: []string{"a"}, option: propagation.WithUntrusted(), want: false},
+		{name: "several", remotes: []string{"a", "sibling"}, want: false},
 	} {
 		tracer, recorder := tracer(parentBased())
 		ctx, span := propagation.Start(t.Context(), tracer, "process", named(tt.remotes...), tt.option)
@@ -554,7 +551,7 @@ func TestSamplingFollowsTheParentOnly(t *testing.T) {
 			t.Errorf("%s makes the span sampled: %t, want %t", tt.name, got, tt.want)
 		}
 		if !trace.SpanContextFromContext(ctx).IsValid() || propagation.Map(ctx, defaults)["traceparent"] == "" {
-			t.Errorf("%s: a context that is not sampled travels too", tt.name)
+			t.Errorf("%s: a context that is not sampled is written too", tt.name)
 		}
 	}
 }
@@ -569,8 +566,8 @@ func (s *linkSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sampl
 
 func (*linkSampler) Description() string { return "links" }
 
-// Rule 34 of what a sampler sees: links are known when the span starts.
-func TestSamplersSeeTheLinks(t *testing.T) {
+// Links are known when the span starts.
+func TestStart_SamplersSeeTheLinks(t *testing.T) {
 	t.Parallel()
 	sampler := &linkSampler{}
 	tracer, _ := tracer(sdktrace.WithSampler(sampler))
@@ -599,7 +596,7 @@ func (h *hostileTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStar
 	return h.f(ctx)
 }
 
-func TestStartSurvivesHostileTracers(t *testing.T) {
+func TestStart_HostileTracers(t *testing.T) {
 	t.Parallel()
 	panicking, _ := tracer(sdktrace.WithSampler(panickingSampler{}))
 	for name, hostile := range map[string]trace.Tracer{
@@ -637,19 +634,19 @@ func TestStartSurvivesHostileTracers(t *testing.T) {
 	}
 }
 
-func TestAStrangerIsNotPassedOnWithoutAnSDK(t *testing.T) {
+func TestStart_UntrustedWithoutAnSDK(t *testing.T) {
 	t.Parallel()
 	ctx := remotes["a"].Context(t.Context())
 	for name, silent := range map[string]trace.Tracer{"nil": nil, "noop": noop.Tracer{}} {
 		started, span := propagation.Start(ctx, silent, "process", named("a"), propagation.WithUntrusted())
 		span.End()
 		if carried := propagation.Map(started, defaults); len(carried) != 0 {
-			t.Errorf("%s: the context of the stranger goes on: %v", name, carried)
+			t.Errorf("%s: the untrusted context is written: %v", name, carried)
 		}
 	}
 }
 
-func TestStartWithANilContext(t *testing.T) {
+func TestStart_NilContext(t *testing.T) {
 	t.Parallel()
 	tracer, recorder := tracer()
 	started, span := propagation.Start(nil, tracer, "process", named("a"), nil) //nolint:staticcheck // a nil ctx is documented.
@@ -663,7 +660,7 @@ func TestStartWithANilContext(t *testing.T) {
 	span.End()
 }
 
-func TestStartChangesNoRemote(t *testing.T) {
+func TestStart_DoesNotModifyRemotes(t *testing.T) {
 	t.Parallel()
 	list := named("a", "b", "a", "empty")
 	tracer, _ := tracer()

@@ -79,7 +79,7 @@ func textMaps(values text) map[string]struct {
 }
 
 // What Inject promises holds for TextMapCarriers of every kind.
-func TestInjectTextMapKeepsThePromises(t *testing.T) {
+func TestInjectTextMap_EveryKind(t *testing.T) {
 	t.Parallel()
 	ctx := full(t)
 	foreign := propagation.WithPropagator(opaque{propagation.Default()})
@@ -90,16 +90,16 @@ func TestInjectTextMapKeepsThePromises(t *testing.T) {
 		options []propagation.Option
 		want    text
 	}{
-		{"replaces", stale(), []propagation.Option{defaults}, written},
-		{"replaces, not native", stale(), []propagation.Option{foreign}, written},
-		{"clears", stale(), []propagation.Option{defaults, propagation.WithoutBaggage()}, written.without("baggage")},
-		{"keeps", stale(), []propagation.Option{defaults, propagation.WithPolicy(propagation.KeepExisting)}, stale().without("waybill")},
-		{"keeps, not native", stale(), []propagation.Option{foreign, propagation.WithPolicy(propagation.KeepExisting)}, stale().without("waybill")},
+		{name: "replaces", in: stale(), options: []propagation.Option{defaults}, want: written},
+		{name: "replaces, not native", in: stale(), options: []propagation.Option{foreign}, want: written},
+		{name: "clears", in: stale(), options: []propagation.Option{defaults, propagation.WithoutBaggage()}, want: written.without("baggage")},
+		{name: "keeps", in: stale(), options: []propagation.Option{defaults, propagation.WithPolicy(propagation.KeepExisting)}, want: stale().without("waybill")},
+		{name: "keeps, not native", in: stale(), options: []propagation.Option{foreign, propagation.WithPolicy(propagation.KeepExisting)}, want: stale().without("waybill")},
 		{
-			"clears the baggage of OpenTracing",
-			text{"ot-baggage-old": "1", "tenant": "acme"},
-			[]propagation.Option{propagation.WithPropagator(openTracing{})},
-			text{"traceparent": traceparentText, "tracestate": "vendor=1", "ot-baggage-user": "alice", "tenant": "acme"},
+			name:    "clears the baggage of OpenTracing",
+			in:      text{"ot-baggage-old": "1", "tenant": "acme"},
+			options: []propagation.Option{propagation.WithPropagator(openTracing{})},
+			want:    text{"traceparent": traceparentText, "tracestate": "vendor=1", "ot-baggage-user": "alice", "tenant": "acme"},
 		},
 	} {
 		for kind, c := range textMaps(tt.in) {
@@ -112,7 +112,7 @@ func TestInjectTextMapKeepsThePromises(t *testing.T) {
 }
 
 // What is read does not depend on which methods a carrier has.
-func TestReadTextMapOfEveryKind(t *testing.T) {
+func TestReadTextMap_EveryKind(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]propagation.Option{"native": defaults, "not native": propagation.WithPropagator(opaque{propagation.Default()})} {
 		for kind, c := range textMaps(stale()) {

@@ -29,7 +29,7 @@ func TestStart_UntrustedGoesNoFurtherThanALink(t *testing.T) {
 	} {
 		remote := propagation.Read(carrier, textAccessor{}, option)
 		native := propagation.Read(carrier, textAccessor{}, defaults)
-		trusted := cargo{baggage: "ours=1"}.context(t)
+		trusted := contents{baggage: "ours=1"}.context(t)
 		for ctxName, ctx := range map[string]context.Context{
 			"unrelated":                 trusted,
 			"of the remote":             remote.Context(trusted),
@@ -88,7 +88,7 @@ func TestStart_UntrustedKeepsWhatIsOurs(t *testing.T) {
 	remote := propagation.Read(carrier, textAccessor{}, option)
 	tracer, recorder := tracer()
 
-	own := context.WithValue(cargo{baggage: "ours=1"}.context(t), requestIDKey{}, "own")
+	own := context.WithValue(contents{baggage: "ours=1"}.context(t), requestIDKey{}, "own")
 	own = propagation.ContextWithWaybill(own, propagation.Waybill{Origin: remote.Waybill().Sent, Hops: 7})
 	own, ambient := tracer.Start(own, "ambient")
 	defer ambient.End()

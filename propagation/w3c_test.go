@@ -23,66 +23,66 @@ const (
 	w3cParent  = "traceparent: 00-12345678901234567890123456789012-1234567890123456-00\r\n"
 )
 
-// TestW3CTraceparent has the cases of the test suite of the recommendation, by
+// TestRead_W3CTraceparent has the cases of the test suite of the recommendation, by
 // the names they have there, as HTTP headers.
 // https://github.com/w3c/trace-context/blob/main/test/test.py
-func TestW3CTraceparent(t *testing.T) {
+func TestRead_W3CTraceparent(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		header string
 		valid  bool
 	}{
-		{"both_traceparent_and_tracestate_missing", "", false},
-		{"traceparent_included_tracestate_missing", "traceparent: " + w3cValid, true},
-		{"traceparent_duplicated", "traceparent: 00-12345678901234567890123456789011-1234567890123456-01\r\ntraceparent: " + w3cValid, false},
-		{"traceparent_header_name", "trace-parent: " + w3cValid, false},
-		{"traceparent_header_name", "trace.parent: " + w3cValid, false},
-		{"traceparent_header_name_valid_casing", "TraceParent: " + w3cValid, true},
-		{"traceparent_header_name_valid_casing", "TrAcEpArEnT: " + w3cValid, true},
-		{"traceparent_header_name_valid_casing", "TRACEPARENT: " + w3cValid, true},
-		{"traceparent_version_0x00", "traceparent: " + w3cValid + ".", false},
-		{"traceparent_version_0x00", "traceparent: " + w3cValid + "-what-the-future-will-be-like", false},
-		{"traceparent_version_0xcc", "traceparent: cc" + w3cValid[2:], true},
-		{"traceparent_version_0xcc", "traceparent: cc" + w3cValid[2:] + "-what-the-future-will-be-like", true},
-		{"traceparent_version_0xcc", "traceparent: cc" + w3cValid[2:] + ".what-the-future-will-be-like", false},
-		{"traceparent_version_0xff", "traceparent: ff" + w3cValid[2:], false},
-		{"traceparent_version_illegal_characters", "traceparent: .0" + w3cValid[2:], false},
-		{"traceparent_version_illegal_characters", "traceparent: 0." + w3cValid[2:], false},
-		{"traceparent_version_too_long", "traceparent: 000" + w3cValid[2:], false},
-		{"traceparent_version_too_long", "traceparent: 0000" + w3cValid[2:], false},
-		{"traceparent_version_too_short", "traceparent: 0" + w3cValid[2:], false},
-		{"traceparent_trace_id_all_zero", "traceparent: 00-00000000000000000000000000000000-1234567890123456-01", false},
-		{"traceparent_trace_id_illegal_characters", "traceparent: 00-.2345678901234567890123456789012-1234567890123456-01", false},
-		{"traceparent_trace_id_illegal_characters", "traceparent: 00-1234567890123456789012345678901.-1234567890123456-01", false},
-		{"traceparent_trace_id_too_long", "traceparent: 00-123456789012345678901234567890123-1234567890123456-01", false},
-		{"traceparent_trace_id_too_short", "traceparent: 00-1234567890123456789012345678901-1234567890123456-01", false},
-		{"traceparent_parent_id_all_zero", "traceparent: 00-12345678901234567890123456789012-0000000000000000-01", false},
-		{"traceparent_parent_id_illegal_characters", "traceparent: 00-12345678901234567890123456789012-.234567890123456-01", false},
-		{"traceparent_parent_id_illegal_characters", "traceparent: 00-12345678901234567890123456789012-123456789012345.-01", false},
-		{"traceparent_parent_id_too_long", "traceparent: 00-12345678901234567890123456789012-12345678901234567-01", false},
-		{"traceparent_parent_id_too_short", "traceparent: 00-12345678901234567890123456789012-123456789012345-01", false},
-		{"traceparent_trace_flags_illegal_characters", "traceparent: 00-12345678901234567890123456789012-1234567890123456-.0", false},
-		{"traceparent_trace_flags_illegal_characters", "traceparent: 00-12345678901234567890123456789012-1234567890123456-0.", false},
-		{"traceparent_trace_flags_too_long", "traceparent: 00-12345678901234567890123456789012-1234567890123456-001", false},
-		{"traceparent_trace_flags_too_short", "traceparent: 00-12345678901234567890123456789012-1234567890123456-1", false},
-		{"traceparent_ows_handling", "traceparent:  " + w3cValid, true},
-		{"traceparent_ows_handling", "traceparent: \t" + w3cValid, true},
-		{"traceparent_ows_handling", "traceparent: " + w3cValid + " ", true},
-		{"traceparent_ows_handling", "traceparent: " + w3cValid + "\t", true},
-		{"traceparent_ows_handling", "traceparent: \t " + w3cValid + " \t", true},
-		{"multiple_requests_with_illegal_traceparent", "traceparent: 00-00000000000000000000000000000000-1234567890123456-01", false},
+		{name: "both_traceparent_and_tracestate_missing", header: "", valid: false},
+		{name: "traceparent_included_tracestate_missing", header: "traceparent: " + w3cValid, valid: true},
+		{name: "traceparent_duplicated", header: "traceparent: 00-12345678901234567890123456789011-1234567890123456-01\r\ntraceparent: " + w3cValid, valid: false},
+		{name: "traceparent_header_name", header: "trace-parent: " + w3cValid, valid: false},
+		{name: "traceparent_header_name", header: "trace.parent: " + w3cValid, valid: false},
+		{name: "traceparent_header_name_valid_casing", header: "TraceParent: " + w3cValid, valid: true},
+		{name: "traceparent_header_name_valid_casing", header: "TrAcEpArEnT: " + w3cValid, valid: true},
+		{name: "traceparent_header_name_valid_casing", header: "TRACEPARENT: " + w3cValid, valid: true},
+		{name: "traceparent_version_0x00", header: "traceparent: " + w3cValid + ".", valid: false},
+		{name: "traceparent_version_0x00", header: "traceparent: " + w3cValid + "-what-the-future-will-be-like", valid: false},
+		{name: "traceparent_version_0xcc", header: "traceparent: cc" + w3cValid[2:], valid: true},
+		{name: "traceparent_version_0xcc", header: "traceparent: cc" + w3cValid[2:] + "-what-the-future-will-be-like", valid: true},
+		{name: "traceparent_version_0xcc", header: "traceparent: cc" + w3cValid[2:] + ".what-the-future-will-be-like", valid: false},
+		{name: "traceparent_version_0xff", header: "traceparent: ff" + w3cValid[2:], valid: false},
+		{name: "traceparent_version_illegal_characters", header: "traceparent: .0" + w3cValid[2:], valid: false},
+		{name: "traceparent_version_illegal_characters", header: "traceparent: 0." + w3cValid[2:], valid: false},
+		{name: "traceparent_version_too_long", header: "traceparent: 000" + w3cValid[2:], valid: false},
+		{name: "traceparent_version_too_long", header: "traceparent: 0000" + w3cValid[2:], valid: false},
+		{name: "traceparent_version_too_short", header: "traceparent: 0" + w3cValid[2:], valid: false},
+		{name: "traceparent_trace_id_all_zero", header: "traceparent: 00-00000000000000000000000000000000-1234567890123456-01", valid: false},
+		{name: "traceparent_trace_id_illegal_characters", header: "traceparent: 00-.2345678901234567890123456789012-1234567890123456-01", valid: false},
+		{name: "traceparent_trace_id_illegal_characters", header: "traceparent: 00-1234567890123456789012345678901.-1234567890123456-01", valid: false},
+		{name: "traceparent_trace_id_too_long", header: "traceparent: 00-123456789012345678901234567890123-1234567890123456-01", valid: false},
+		{name: "traceparent_trace_id_too_short", header: "traceparent: 00-1234567890123456789012345678901-1234567890123456-01", valid: false},
+		{name: "traceparent_parent_id_all_zero", header: "traceparent: 00-12345678901234567890123456789012-0000000000000000-01", valid: false},
+		{name: "traceparent_parent_id_illegal_characters", header: "traceparent: 00-12345678901234567890123456789012-.234567890123456-01", valid: false},
+		{name: "traceparent_parent_id_illegal_characters", header: "traceparent: 00-12345678901234567890123456789012-123456789012345.-01", valid: false},
+		{name: "traceparent_parent_id_too_long", header: "traceparent: 00-12345678901234567890123456789012-12345678901234567-01", valid: false},
+		{name: "traceparent_parent_id_too_short", header: "traceparent: 00-12345678901234567890123456789012-123456789012345-01", valid: false},
+		{name: "traceparent_trace_flags_illegal_characters", header: "traceparent: 00-12345678901234567890123456789012-1234567890123456-.0", valid: false},
+		{name: "traceparent_trace_flags_illegal_characters", header: "traceparent: 00-12345678901234567890123456789012-1234567890123456-0.", valid: false},
+		{name: "traceparent_trace_flags_too_long", header: "traceparent: 00-12345678901234567890123456789012-1234567890123456-001", valid: false},
+		{name: "traceparent_trace_flags_too_short", header: "traceparent: 00-12345678901234567890123456789012-1234567890123456-1", valid: false},
+		{name: "traceparent_ows_handling", header: "traceparent:  " + w3cValid, valid: true},
+		{name: "traceparent_ows_handling", header: "traceparent: \t" + w3cValid, valid: true},
+		{name: "traceparent_ows_handling", header: "traceparent: " + w3cValid + " ", valid: true},
+		{name: "traceparent_ows_handling", header: "traceparent: " + w3cValid + "\t", valid: true},
+		{name: "traceparent_ows_handling", header: "traceparent: \t " + w3cValid + " \t", valid: true},
+		{name: "multiple_requests_with_illegal_traceparent", header: "traceparent: 00-00000000000000000000000000000000-1234567890123456-01", valid: false},
 
 		// What the suite does not ask, and the recommendation says.
-		{"upper case", "traceparent: 00-1234567890ABCDEF7890123456789012-1234567890123456-01", false},
-		{"upper-case version", "traceparent: CC" + w3cValid[2:], false},
-		{"random flag", "traceparent: 00-12345678901234567890123456789012-1234567890123456-03", true},
-		{"reserved flag of version 00", "traceparent: 00-12345678901234567890123456789012-1234567890123456-04", false},
-		{"reserved flag of a later version", "traceparent: 01-12345678901234567890123456789012-1234567890123456-ff", true},
-		{"trailing dash of version 00", "traceparent: " + w3cValid + "-", false},
-		{"trailing dash of a later version", "traceparent: cc" + w3cValid[2:] + "-", true},
-		{"missing parts", "traceparent: 00-12345678901234567890123456789012", false},
-		{"other delimiters", "traceparent: 00_12345678901234567890123456789012_1234567890123456_01", false},
+		{name: "upper case", header: "traceparent: 00-1234567890ABCDEF7890123456789012-1234567890123456-01", valid: false},
+		{name: "upper-case version", header: "traceparent: CC" + w3cValid[2:], valid: false},
+		{name: "random flag", header: "traceparent: 00-12345678901234567890123456789012-1234567890123456-03", valid: true},
+		{name: "reserved flag of version 00", header: "traceparent: 00-12345678901234567890123456789012-1234567890123456-04", valid: false},
+		{name: "reserved flag of a later version", header: "traceparent: 01-12345678901234567890123456789012-1234567890123456-ff", valid: true},
+		{name: "trailing dash of version 00", header: "traceparent: " + w3cValid + "-", valid: false},
+		{name: "trailing dash of a later version", header: "traceparent: cc" + w3cValid[2:] + "-", valid: true},
+		{name: "missing parts", header: "traceparent: 00-12345678901234567890123456789012", valid: false},
+		{name: "other delimiters", header: "traceparent: 00_12345678901234567890123456789012_1234567890123456_01", valid: false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -110,8 +110,8 @@ func TestW3CTraceparent(t *testing.T) {
 	}
 }
 
-// TestW3CTracestate has the other cases of the test suite.
-func TestW3CTracestate(t *testing.T) {
+// TestRead_W3CTracestate has the other cases of the test suite.
+func TestRead_W3CTracestate(t *testing.T) {
 	t.Parallel()
 	var letters, value strings.Builder
 	for c := 'a'; c <= 'z'; c++ {
@@ -129,55 +129,55 @@ func TestW3CTracestate(t *testing.T) {
 		header string
 		want   string
 	}{
-		{"tracestate_included_traceparent_included", line + "foo=1,bar=2", "foo=1,bar=2"},
-		{"tracestate_header_name", "trace-state: foo=1", ""},
-		{"tracestate_header_name", "trace.state: foo=1", ""},
-		{"tracestate_header_name_valid_casing", "TraceState: foo=1", "foo=1"},
-		{"tracestate_header_name_valid_casing", "TrAcEsTaTe: foo=1", "foo=1"},
-		{"tracestate_header_name_valid_casing", "TRACESTATE: foo=1", "foo=1"},
-		{"tracestate_empty_header", line, ""},
-		{"tracestate_empty_header", line + "foo=1\r\n" + line, "foo=1"},
-		{"tracestate_empty_header", line + "\r\n" + line + "foo=1", "foo=1"},
+		{name: "tracestate_included_traceparent_included", header: line + "foo=1,bar=2", want: "foo=1,bar=2"},
+		{name: "tracestate_header_name", header: "trace-state: foo=1", want: ""},
+		{name: "tracestate_header_name", header: "trace.state: foo=1", want: ""},
+		{name: "tracestate_header_name_valid_casing", header: "TraceState: foo=1", want: "foo=1"},
+		{name: "tracestate_header_name_valid_casing", header: "TrAcEsTaTe: foo=1", want: "foo=1"},
+		{name: "tracestate_header_name_valid_casing", header: "TRACESTATE: foo=1", want: "foo=1"},
+		{name: "tracestate_empty_header", header: line, want: ""},
+		{name: "tracestate_empty_header", header: line + "foo=1\r\n" + line, want: "foo=1"},
+		{name: "tracestate_empty_header", header: line + "\r\n" + line + "foo=1", want: "foo=1"},
 		{
-			"tracestate_multiple_headers_different_keys", line + "foo=1,bar=2\r\n" + line + "rojo=1,congo=2\r\n" + line + "baz=3",
-			"foo=1,bar=2,rojo=1,congo=2,baz=3",
+			name: "tracestate_multiple_headers_different_keys", header: line + "foo=1,bar=2\r\n" + line + "rojo=1,congo=2\r\n" + line + "baz=3",
+			want: "foo=1,bar=2,rojo=1,congo=2,baz=3",
 		},
-		{"tracestate_duplicated_keys", line + "foo=1,foo=1", ""},
-		{"tracestate_duplicated_keys", line + "foo=1,foo=2", ""},
-		{"tracestate_duplicated_keys", line + "foo=1\r\n" + line + "foo=1", ""},
-		{"tracestate_duplicated_keys", line + "foo=1\r\n" + line + "foo=2", ""},
-		{"tracestate_all_allowed_characters", line + key + "=" + value.String(), key + "=" + value.String()},
-		{"tracestate_all_allowed_characters", line + key + "@a-z0-9_-*/=" + value.String(), key + "@a-z0-9_-*/=" + value.String()},
-		{"tracestate_ows_handling", line + "foo=1 \t , \t bar=2, \t baz=3", "foo=1,bar=2,baz=3"},
-		{"tracestate_ows_handling", line + "foo=1\t \t,\t \tbar=2,\t \tbaz=3", "foo=1,bar=2,baz=3"},
-		{"tracestate_ows_handling", line + " foo=1", "foo=1"},
-		{"tracestate_ows_handling", line + "\tfoo=1", "foo=1"},
-		{"tracestate_ows_handling", line + "foo=1 ", "foo=1"},
-		{"tracestate_ows_handling", line + "foo=1\t", "foo=1"},
-		{"tracestate_ows_handling", line + "\t foo=1 \t", "foo=1"},
-		{"tracestate_key_illegal_characters", line + "foo =1", ""},
-		{"tracestate_key_illegal_characters", line + "FOO=1", ""},
-		{"tracestate_key_illegal_characters", line + "foo.bar=1", ""},
-		{"tracestate_key_illegal_vendor_format", line + "foo@=1,bar=2", ""},
-		{"tracestate_key_illegal_vendor_format", line + "@foo=1,bar=2", ""},
-		{"tracestate_key_illegal_vendor_format", line + "foo@@bar=1,bar=2", ""},
-		{"tracestate_key_illegal_vendor_format", line + "foo@bar@baz=1,bar=2", ""},
+		{name: "tracestate_duplicated_keys", header: line + "foo=1,foo=1", want: ""},
+		{name: "tracestate_duplicated_keys", header: line + "foo=1,foo=2", want: ""},
+		{name: "tracestate_duplicated_keys", header: line + "foo=1\r\n" + line + "foo=1", want: ""},
+		{name: "tracestate_duplicated_keys", header: line + "foo=1\r\n" + line + "foo=2", want: ""},
+		{name: "tracestate_all_allowed_characters", header: line + key + "=" + value.String(), want: key + "=" + value.String()},
+		{name: "tracestate_all_allowed_characters", header: line + key + "@a-z0-9_-*/=" + value.String(), want: key + "@a-z0-9_-*/=" + value.String()},
+		{name: "tracestate_ows_handling", header: line + "foo=1 \t , \t bar=2, \t baz=3", want: "foo=1,bar=2,baz=3"},
+		{name: "tracestate_ows_handling", header: line + "foo=1\t \t,\t \tbar=2,\t \tbaz=3", want: "foo=1,bar=2,baz=3"},
+		{name: "tracestate_ows_handling", header: line + " foo=1", want: "foo=1"},
+		{name: "tracestate_ows_handling", header: line + "\tfoo=1", want: "foo=1"},
+		{name: "tracestate_ows_handling", header: line + "foo=1 ", want: "foo=1"},
+		{name: "tracestate_ows_handling", header: line + "foo=1\t", want: "foo=1"},
+		{name: "tracestate_ows_handling", header: line + "\t foo=1 \t", want: "foo=1"},
+		{name: "tracestate_key_illegal_characters", header: line + "foo =1", want: ""},
+		{name: "tracestate_key_illegal_characters", header: line + "FOO=1", want: ""},
+		{name: "tracestate_key_illegal_characters", header: line + "foo.bar=1", want: ""},
+		{name: "tracestate_key_illegal_vendor_format", header: line + "foo@=1,bar=2", want: ""},
+		{name: "tracestate_key_illegal_vendor_format", header: line + "@foo=1,bar=2", want: ""},
+		{name: "tracestate_key_illegal_vendor_format", header: line + "foo@@bar=1,bar=2", want: ""},
+		{name: "tracestate_key_illegal_vendor_format", header: line + "foo@bar@baz=1,bar=2", want: ""},
 		{
-			"tracestate_member_count_limit", line + numbered(1, 10) + "\r\n" + line + numbered(11, 20) + "\r\n" + line + numbered(21, 32),
-			numbered(1, 32),
+			name: "tracestate_member_count_limit", header: line + numbered(1, 10) + "\r\n" + line + numbered(11, 20) + "\r\n" + line + numbered(21, 32),
+			want: numbered(1, 32),
 		},
 		{
-			"tracestate_member_count_limit", line + numbered(1, 10) + "\r\n" + line + numbered(11, 20) + "\r\n" + line + numbered(21, 33),
-			"",
+			name: "tracestate_member_count_limit", header: line + numbered(1, 10) + "\r\n" + line + numbered(11, 20) + "\r\n" + line + numbered(21, 33),
+			want: "",
 		},
-		{"tracestate_key_length_limit", line + "foo=1\r\n" + line + strings.Repeat("z", 256) + "=1", "foo=1," + strings.Repeat("z", 256) + "=1"},
-		{"tracestate_key_length_limit", line + "foo=1\r\n" + line + strings.Repeat("z", 257) + "=1", ""},
+		{name: "tracestate_key_length_limit", header: line + "foo=1\r\n" + line + strings.Repeat("z", 256) + "=1", want: "foo=1," + strings.Repeat("z", 256) + "=1"},
+		{name: "tracestate_key_length_limit", header: line + "foo=1\r\n" + line + strings.Repeat("z", 257) + "=1", want: ""},
 		{
-			"tracestate_key_length_limit", line + "foo=1\r\n" + line + strings.Repeat("t", 241) + "@" + strings.Repeat("v", 14) + "=1",
-			"foo=1," + strings.Repeat("t", 241) + "@" + strings.Repeat("v", 14) + "=1",
+			name: "tracestate_key_length_limit", header: line + "foo=1\r\n" + line + strings.Repeat("t", 241) + "@" + strings.Repeat("v", 14) + "=1",
+			want: "foo=1," + strings.Repeat("t", 241) + "@" + strings.Repeat("v", 14) + "=1",
 		},
-		{"tracestate_key_length_limit", line + "foo=1\r\n" + line + strings.Repeat("t", 242) + "@v=1", ""},
-		{"tracestate_key_length_limit", line + "foo=1\r\n" + line + "t@" + strings.Repeat("v", 15) + "=1", ""},
+		{name: "tracestate_key_length_limit", header: line + "foo=1\r\n" + line + strings.Repeat("t", 242) + "@v=1", want: ""},
+		{name: "tracestate_key_length_limit", header: line + "foo=1\r\n" + line + "t@" + strings.Repeat("v", 15) + "=1", want: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -220,9 +220,9 @@ func httpHeader(t *testing.T, header string) otelpropagation.HeaderCarrier {
 	return otelpropagation.HeaderCarrier(request.Header)
 }
 
-// FuzzTraceparent compares with OpenTelemetry's propagator, which takes the
+// FuzzRead_Traceparent compares with OpenTelemetry's propagator, which takes the
 // same but for a version 00 with a dash at its end.
-func FuzzTraceparent(f *testing.F) {
+func FuzzRead_Traceparent(f *testing.F) {
 	for _, seed := range []string{
 		"", w3cValid, traceparentText, otherText, w3cValid + "-", "cc" + w3cValid[2:] + "-x", "cc" + w3cValid[2:] + "x", "ff" + w3cValid[2:],
 		strings.ToUpper(traceparentText), "01" + w3cValid[2:53] + "ff", "00" + w3cValid[2:53] + "04", strings.ReplaceAll(w3cValid, "-", "_"),

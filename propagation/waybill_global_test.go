@@ -89,10 +89,10 @@ func TestInject_AnExplicitPropagatorIsExactlyThatOne(t *testing.T) {
 		propagator propagation.TextMapPropagator
 		want       []string
 	}{
-		"trace context":     {propagation.TraceContext{}, []string{"traceparent", "tracestate"}},
-		"ordinary":          {openTelemetry, []string{"baggage", "traceparent", "tracestate"}},
-		"ordinary, wrapped": {&wrapped{openTelemetry}, []string{"baggage", "traceparent", "tracestate"}},
-		"another format":    {renamed{"b3"}, []string{"b3"}},
+		"trace context":     {propagator: propagation.TraceContext{}, want: []string{"traceparent", "tracestate"}},
+		"ordinary":          {propagator: openTelemetry, want: []string{"baggage", "traceparent", "tracestate"}},
+		"ordinary, wrapped": {propagator: &wrapped{openTelemetry}, want: []string{"baggage", "traceparent", "tracestate"}},
+		"another format":    {propagator: renamed{"b3"}, want: []string{"b3"}},
 	} {
 		option := propagation.WithPropagator(tt.propagator)
 		got := textAccessor{}.Keys(text(propagation.Map(full(t), option)))

@@ -22,7 +22,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-func TestWaybillText(t *testing.T) {
+func TestWaybill_String(t *testing.T) {
 	t.Parallel()
 	first, last := time.UnixMicro(1).UTC(), time.UnixMicro(1<<56-1).UTC()
 	at := time.Date(2024, 5, 17, 9, 30, 0, 123456000, time.UTC)
@@ -31,18 +31,18 @@ func TestWaybillText(t *testing.T) {
 		waybill propagation.Waybill
 		want    string
 	}{
-		{"zero", propagation.Waybill{}, ""},
-		{"usual", propagation.Waybill{Origin: at, Sent: at.Add(time.Second), Hops: 3}, "00-" + fourteen(at) + "-" + fourteen(at.Add(time.Second)) + "-0003"},
-		{"first and last", propagation.Waybill{Origin: first, Sent: last, Hops: 0}, "00-00000000000001-ffffffffffffff-0000"},
-		{"most hops", propagation.Waybill{Origin: first, Sent: first, Hops: 65535}, "00-00000000000001-00000000000001-ffff"},
-		{"more hops", propagation.Waybill{Origin: first, Sent: first, Hops: math.MaxInt}, "00-00000000000001-00000000000001-ffff"},
-		{"negative hops", propagation.Waybill{Origin: first, Sent: first, Hops: -1}, "00-00000000000001-00000000000001-0000"},
-		{"origin in 1970", propagation.Waybill{Origin: time.Unix(0, 0), Sent: at}, ""},
-		{"origin before 1970", propagation.Waybill{Origin: first.Add(-time.Hour), Sent: at}, ""},
-		{"origin too late", propagation.Waybill{Origin: last.Add(time.Microsecond), Sent: at}, ""},
-		{"sent before 1970", propagation.Waybill{Origin: at, Sent: first.Add(-time.Hour)}, ""},
-		{"sent too late", propagation.Waybill{Origin: at, Sent: last.Add(time.Microsecond)}, ""},
-		{"never sent", propagation.Waybill{Origin: at}, ""},
+		{name: "zero", waybill: propagation.Waybill{}, want: ""},
+		{name: "usual", waybill: propagation.Waybill{Origin: at, Sent: at.Add(time.Second), Hops: 3}, want: "00-" + fourteen(at) + "-" + fourteen(at.Add(time.Second)) + "-0003"},
+		{name: "first and last", waybill: propagation.Waybill{Origin: first, Sent: last, Hops: 0}, want: "00-00000000000001-ffffffffffffff-0000"},
+		{name: "most hops", waybill: propagation.Waybill{Origin: first, Sent: first, Hops: 65535}, want: "00-00000000000001-00000000000001-ffff"},
+		{name: "more hops", waybill: propagation.Waybill{Origin: first, Sent: first, Hops: math.MaxInt}, want: "00-00000000000001-00000000000001-ffff"},
+		{name: "negative hops", waybill: propagation.Waybill{Origin: first, Sent: first, Hops: -1}, want: "00-00000000000001-00000000000001-0000"},
+		{name: "origin in 1970", waybill: propagation.Waybill{Origin: time.Unix(0, 0), Sent: at}, want: ""},
+		{name: "origin before 1970", waybill: propagation.Waybill{Origin: first.Add(-time.Hour), Sent: at}, want: ""},
+		{name: "origin too late", waybill: propagation.Waybill{Origin: last.Add(time.Microsecond), Sent: at}, want: ""},
+		{name: "sent before 1970", waybill: propagation.Waybill{Origin: at, Sent: first.Add(-time.Hour)}, want: ""},
+		{name: "sent too late", waybill: propagation.Waybill{Origin: at, Sent: last.Add(time.Microsecond)}, want: ""},
+		{name: "never sent", waybill: propagation.Waybill{Origin: at}, want: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,22 +71,22 @@ func fourteen(at time.Time) string {
 	return strings.Repeat("0", 14-len(digits)) + digits
 }
 
-func TestParseWaybillRefuses(t *testing.T) {
+func TestParseWaybill_Malformed(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, reason string }{
-		"empty":             {"", "shorter than 37 bytes"},
-		"short":             {waybillText[:36], "shorter than 37 bytes"},
-		"long":              {waybillText + "0", "longer than the 37 bytes of version 00"},
-		"version 00 dash":   {waybillText + "-", "longer than the 37 bytes of version 00"},
-		"version ff":        {"ff" + waybillText[2:], "version ff is forbidden"},
-		"later, no dash":    {"01" + waybillText[2:] + "x", "no dash after the hops of a later version"},
-		"upper case":        {strings.ToUpper(waybillText), "a digit is not lower-case hexadecimal"},
-		"not a digit":       {"00-0123456789abcg-0123456789abce-0002", "a digit is not lower-case hexadecimal"},
-		"other dividers":    {strings.ReplaceAll(waybillText, "-", ":"), "the fields are not divided by dashes at the fixed places"},
-		"zero origin":       {"00-00000000000000-0123456789abce-0002", "a time is zero"},
-		"zero sent":         {"00-0123456789abcd-00000000000000-0002", "a time is zero"},
-		"binary":            {repeated(10) + "\x00\xff" + repeated(25), "the fields are not divided by dashes at the fixed places"},
-		"dashes for digits": {strings.Repeat("-", 37), "a digit is not lower-case hexadecimal"},
+		"empty":             {text: "", reason: "shorter than 37 bytes"},
+		"short":             {text: waybillText[:36], reason: "shorter than 37 bytes"},
+		"long":              {text: waybillText + "0", reason: "longer than the 37 bytes of version 00"},
+		"version 00 dash":   {text: waybillText + "-", reason: "longer than the 37 bytes of version 00"},
+		"version ff":        {text: "ff" + waybillText[2:], reason: "version ff is forbidden"},
+		"later, no dash":    {text: "01" + waybillText[2:] + "x", reason: "no dash after the hops of a later version"},
+		"upper case":        {text: strings.ToUpper(waybillText), reason: "a digit is not lower-case hexadecimal"},
+		"not a digit":       {text: "00-0123456789abcg-0123456789abce-0002", reason: "a digit is not lower-case hexadecimal"},
+		"other dividers":    {text: strings.ReplaceAll(waybillText, "-", ":"), reason: "the fields are not divided by dashes at the fixed places"},
+		"zero origin":       {text: "00-00000000000000-0123456789abce-0002", reason: "a time is zero"},
+		"zero sent":         {text: "00-0123456789abcd-00000000000000-0002", reason: "a time is zero"},
+		"binary":            {text: repeated(10) + "\x00\xff" + repeated(25), reason: "the fields are not divided by dashes at the fixed places"},
+		"dashes for digits": {text: strings.Repeat("-", 37), reason: "a digit is not lower-case hexadecimal"},
 	} {
 		w, err := propagation.ParseWaybill(tt.text)
 		var why *propagation.MalformedError
@@ -96,7 +96,7 @@ func TestParseWaybillRefuses(t *testing.T) {
 	}
 }
 
-func TestParseWaybillOfALaterVersion(t *testing.T) {
+func TestParseWaybill_LaterVersion(t *testing.T) {
 	t.Parallel()
 	want, err := propagation.ParseWaybill(waybillText)
 	if err != nil {
@@ -157,10 +157,10 @@ func hop(ctx context.Context, t *testing.T) context.Context {
 	return propagation.Extract(t.Context(), text(carrier), textAccessor{}, defaults)
 }
 
-func TestWaybillOverSeveralHops(t *testing.T) {
+func TestWaybill_SeveralHops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ctx := cargo{traceparent: traceparentText}.context(t)
+		ctx := contents{traceparent: traceparentText}.context(t)
 		start := micros(time.Now())
 		for i := 1; i <= 3; i++ {
 			sent := micros(time.Now())
@@ -174,7 +174,7 @@ func TestWaybillOverSeveralHops(t *testing.T) {
 	})
 }
 
-func TestHopsStayAtTheirMost(t *testing.T) {
+func TestWaybill_HopsStayAtTheirMost(t *testing.T) {
 	t.Parallel()
 	for before, after := range map[int]int{-5: 1, 0: 1, 65533: 65534, 65534: 65535, 65535: 65535, math.MaxInt: 65535} {
 		ctx := propagation.ContextWithWaybill(full(t), propagation.Waybill{Origin: time.Now(), Hops: before})
@@ -184,7 +184,7 @@ func TestHopsStayAtTheirMost(t *testing.T) {
 	}
 }
 
-func TestOriginOfTheDataIsKept(t *testing.T) {
+func TestContextWithWaybill_KeepsTheOrigin(t *testing.T) {
 	t.Parallel()
 	event := time.Date(2001, 2, 3, 4, 5, 6, 7000, time.UTC)
 	ctx := propagation.ContextWithWaybill(full(t), propagation.Waybill{Origin: event})
@@ -206,7 +206,7 @@ func TestOriginOfTheDataIsKept(t *testing.T) {
 	}
 }
 
-func TestWaybillOfAContext(t *testing.T) {
+func TestWaybillFromContext(t *testing.T) {
 	t.Parallel()
 	w := propagation.Waybill{Origin: time.Unix(1, 0), Hops: 3}
 	if got := propagation.WaybillFromContext(nil); !got.IsZero() { //nolint:staticcheck // a nil ctx is documented.
@@ -227,7 +227,7 @@ func TestWaybillOfAContext(t *testing.T) {
 	}
 }
 
-func TestWaybillPropagatorByItself(t *testing.T) {
+func TestWaybillPropagator(t *testing.T) {
 	t.Parallel()
 	p := propagation.WaybillPropagator{}
 	withWaybill := propagation.ContextWithWaybill(t.Context(), propagation.Waybill{Origin: time.Unix(1, 0), Hops: 4})
@@ -252,9 +252,9 @@ func TestWaybillPropagatorByItself(t *testing.T) {
 	}
 }
 
-// TestWaybillTravelsOverHTTP composes it with the propagators of a service
+// TestWaybillPropagator_OverHTTP composes it with the propagators of a service
 // that knows nothing of this package but its propagator.
-func TestWaybillTravelsOverHTTP(t *testing.T) {
+func TestWaybillPropagator_OverHTTP(t *testing.T) {
 	t.Parallel()
 	composite := otelpropagation.NewCompositeTextMapPropagator(
 		otelpropagation.TraceContext{}, otelpropagation.Baggage{}, propagation.WaybillPropagator{})
@@ -287,7 +287,7 @@ func TestWaybillTravelsOverHTTP(t *testing.T) {
 	}
 }
 
-func TestDefaultIsTheThreeFormats(t *testing.T) {
+func TestDefault(t *testing.T) {
 	t.Parallel()
 	fields := propagation.Default().Fields()
 	for _, key := range []string{"traceparent", "tracestate", "baggage", "waybill"} {
@@ -300,7 +300,7 @@ func TestDefaultIsTheThreeFormats(t *testing.T) {
 	}
 }
 
-func TestComposeLeavesOutNil(t *testing.T) {
+func TestCompose_IgnoresNil(t *testing.T) {
 	t.Parallel()
 	p := propagation.Compose(nil, propagation.TraceContext{}, nil, propagation.Compose(propagation.WaybillPropagator{}, nil))
 	got := propagation.Map(full(t), propagation.WithPropagator(p))

@@ -18,9 +18,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// TestOpenTelemetryCarriersPass also proves that no rule asks for more than
+// TestRun_OpenTelemetryCarriersPass also proves that no rule asks for more than
 // OpenTelemetry's own carriers do.
-func TestOpenTelemetryCarriersPass(t *testing.T) {
+func TestRun_OpenTelemetryCarriersPass(t *testing.T) {
 	t.Parallel()
 	t.Run("map", func(t *testing.T) {
 		t.Parallel()
@@ -33,8 +33,8 @@ func TestOpenTelemetryCarriersPass(t *testing.T) {
 	})
 }
 
-// TestEachBrokenCarrierFailsItsRule breaks one promise at a time.
-func TestEachBrokenCarrierFailsItsRule(t *testing.T) {
+// TestRun_EachBrokenCarrierFailsItsRule breaks one promise at a time.
+func TestRun_EachBrokenCarrierFailsItsRule(t *testing.T) {
 	t.Parallel()
 	proven := map[string]bool{}
 	for _, tt := range brokenCarriers {
@@ -65,9 +65,9 @@ func TestEachBrokenCarrierFailsItsRule(t *testing.T) {
 	}
 }
 
-// TestEachBrokenAccessorFailsItsRule reads and writes the same carriers by a
+// TestRunAccessors_EachBrokenCarrierFailsItsRule reads and writes the same carriers by a
 // Getter and a Setter.
-func TestEachBrokenAccessorFailsItsRule(t *testing.T) {
+func TestRunAccessors_EachBrokenCarrierFailsItsRule(t *testing.T) {
 	t.Parallel()
 	for _, tt := range brokenCarriers {
 		t.Run(tt.rule+"/"+tt.name, func(t *testing.T) {
@@ -141,8 +141,8 @@ func (fieldsMethods) SetFields(c propagation.TextMapCarrier, fields propagation.
 	}).SetFields(fields)
 }
 
-// TestIntactCarriersPass runs the carriers that the broken ones are made of.
-func TestIntactCarriersPass(t *testing.T) {
+// TestRun_IntactCarriersPass runs the carriers that the broken ones are made of.
+func TestRun_IntactCarriersPass(t *testing.T) {
 	t.Parallel()
 	t.Run("list", func(t *testing.T) {
 		t.Parallel()
@@ -167,7 +167,7 @@ func TestIntactCarriersPass(t *testing.T) {
 	})
 }
 
-func TestAllRulesRunOnACarrierThatHasEverything(t *testing.T) {
+func TestRun_AllRules(t *testing.T) {
 	t.Parallel()
 	_, ran := carriertest.Failures(t, func() propagation.TextMapCarrier { return &list{} }, listOptions(list{})...)
 	_, ranBytes := carriertest.Failures(t, func() propagation.TextMapCarrier { return byteMap{} })
@@ -178,7 +178,7 @@ func TestAllRulesRunOnACarrierThatHasEverything(t *testing.T) {
 	}
 }
 
-func TestOptionsSwitchRulesOff(t *testing.T) {
+func TestRun_OptionsDisableRules(t *testing.T) {
 	t.Parallel()
 	_, ran := carriertest.Failures(t, func() propagation.TextMapCarrier { return otelpropagation.MapCarrier{} },
 		carriertest.WithoutNonASCII(),
@@ -196,7 +196,7 @@ func TestOptionsSwitchRulesOff(t *testing.T) {
 	}
 }
 
-func TestWithMaxBytesKeepsToTheLimit(t *testing.T) {
+func TestWithMaxBytes(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{4095, 4096} {
 		failed, _ := carriertest.Failures(t, func() propagation.TextMapCarrier { return limited{byteMap{}, 4096} },
@@ -214,7 +214,7 @@ func TestWithMaxBytesKeepsToTheLimit(t *testing.T) {
 	}
 }
 
-func TestOptionsOfAnotherCarrierTypeAreRefused(t *testing.T) {
+func TestRun_OptionsOfAnotherType(t *testing.T) {
 	t.Parallel()
 	newCarrier := func() propagation.TextMapCarrier { return &list{} }
 	type other = map[string]string
@@ -248,11 +248,11 @@ func TestOptionsOfAnotherCarrierTypeAreRefused(t *testing.T) {
 	}
 }
 
-// TestRunFailsTheTest runs the suite as users do, in a process of its own,
+// TestRun_FailsTheTest runs the suite as users do, in a process of its own,
 // because a failure of a subtest is a failure of its parent.
-func TestRunFailsTheTest(t *testing.T) {
+func TestRun_FailsTheTest(t *testing.T) {
 	t.Parallel()
-	command := exec.Command(os.Args[0], "-test.run=^TestBrokenInAProcessOfItsOwn$", "-test.v")
+	command := exec.Command(os.Args[0], "-test.run=^TestRun_BrokenInAProcessOfItsOwn$", "-test.v")
 	command.Env = append(os.Environ(), processOfItsOwn+"=1")
 	out, err := command.CombinedOutput()
 	if err == nil {
@@ -269,9 +269,9 @@ func TestRunFailsTheTest(t *testing.T) {
 
 const processOfItsOwn = "CARRIERTEST_PROCESS_OF_ITS_OWN"
 
-func TestBrokenInAProcessOfItsOwn(t *testing.T) {
+func TestRun_BrokenInAProcessOfItsOwn(t *testing.T) {
 	if os.Getenv(processOfItsOwn) == "" {
-		return // TestRunFailsTheTest runs it.
+		return // TestRun_FailsTheTest runs it.
 	}
 	canonical := func() propagation.TextMapCarrier { return otelpropagation.HeaderCarrier{} }
 	carriertest.Run(t, canonical)

@@ -12,7 +12,7 @@ import (
 	"github.com/waybill-go/waybill/internal/bounded"
 )
 
-func TestMapMakesEachValueOnce(t *testing.T) {
+func TestMap_CreatesEachValueOnce(t *testing.T) {
 	t.Parallel()
 	made := 0
 	m := bounded.NewMap(2, func(key string) string { made++; return "value of " + key })
@@ -26,7 +26,7 @@ func TestMapMakesEachValueOnce(t *testing.T) {
 	}
 }
 
-func TestFullMapKeepsWhatItHasAndTakesNoMore(t *testing.T) {
+func TestMap_Full(t *testing.T) {
 	t.Parallel()
 	m := bounded.NewMap(1, func(key string) string { return key })
 	m.Get("a")
@@ -42,7 +42,7 @@ func TestFullMapKeepsWhatItHasAndTakesNoMore(t *testing.T) {
 }
 
 // R25: the first sight of many keys at once does not exceed the limit.
-func TestLimitHoldsWhenAllKeysComeAtOnce(t *testing.T) {
+func TestMap_LimitUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	const limit = 10
 	var made atomic.Int64
@@ -66,7 +66,7 @@ func TestLimitHoldsWhenAllKeysComeAtOnce(t *testing.T) {
 	}
 }
 
-func TestMapSurvivesAPanicOfCreate(t *testing.T) {
+func TestMap_PanicOfCreate(t *testing.T) {
 	t.Parallel()
 	fail := true
 	m := bounded.NewMap(1, func(string) int {

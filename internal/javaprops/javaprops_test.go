@@ -67,14 +67,14 @@ func TestParse_Offsets(t *testing.T) {
 func TestLine(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ key, value, want string }{
-		{"k", "plain", "k=plain\n"},
-		{"k", "  leading", "k=\\  leading\n"},
-		{"k", "", "k=\n"},
-		{"", "v", "=v\n"},
-		{"a b", `back\slash`, `a\ b=back\\slash` + "\n"},
-		{"#!:=", "#!:=", `\#\!\:\==#!:=` + "\n"},
-		{"k", "\r\n\t\f", `k=\r\n\t\f` + "\n"},
-		{"ü", "🧾", `\u00fc=\ud83e\uddfe` + "\n"},
+		{key: "k", value: "plain", want: "k=plain\n"},
+		{key: "k", value: "  leading", want: "k=\\  leading\n"},
+		{key: "k", value: "", want: "k=\n"},
+		{key: "", value: "v", want: "=v\n"},
+		{key: "a b", value: `back\slash`, want: `a\ b=back\\slash` + "\n"},
+		{key: "#!:=", value: "#!:=", want: `\#\!\:\==#!:=` + "\n"},
+		{key: "k", value: "\r\n\t\f", want: `k=\r\n\t\f` + "\n"},
+		{key: "ü", value: "🧾", want: `\u00fc=\ud83e\uddfe` + "\n"},
 	} {
 		got := javaprops.Line(tt.key, tt.value)
 		if got != tt.want {

@@ -14,9 +14,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// TestAllocationsOfOtherFormats compares with the same propagator on the same
+// TestAllocations_OtherFormats compares with the same propagator on the same
 // map: the way through the options may cost one allocation, for the adapter.
-func TestAllocationsOfOtherFormats(t *testing.T) {
+func TestAllocations_OtherFormats(t *testing.T) {
 	for format, propagator := range formats {
 		option := propagation.WithPropagator(propagator)
 		for _, ctx := range contexts(t) {

@@ -69,8 +69,7 @@ var media = map[string]medium{
 	"environment": {newCarrier: func() propagation.TextMapCarrier { return new(envcarrier.Carrier) }, normalises: true},
 }
 
-// Rule 43.
-func TestEveryFormatOverEveryCarrier(t *testing.T) {
+func TestInject_EveryFormatOverEveryCarrier(t *testing.T) {
 	t.Parallel()
 	for format, propagator := range formats {
 		for name, medium := range media {
@@ -97,9 +96,9 @@ func TestEveryFormatOverEveryCarrier(t *testing.T) {
 	}
 }
 
-// TestWhatOthersWriteIsRead is about carriers that OpenTelemetry's propagators
+// TestExtract_WhatOthersWrite is about carriers that OpenTelemetry's propagators
 // wrote to themselves.
-func TestWhatOthersWriteIsRead(t *testing.T) {
+func TestExtract_WhatOthersWrite(t *testing.T) {
 	t.Parallel()
 	for format, propagator := range formats {
 		for name, medium := range media {

@@ -36,13 +36,13 @@ func TestRead_KeepsTheDebugFlag(t *testing.T) {
 		carrier    map[string]string
 		key, want  string
 	}{
-		"b3 single": {b3.New(), map[string]string{"b3": traceID + "-" + spanID + "-d"}, "b3", "-d"},
+		"b3 single": {propagator: b3.New(), carrier: map[string]string{"b3": traceID + "-" + spanID + "-d"}, key: "b3", want: "-d"},
 		"b3 multi": {
-			b3.New(b3.WithInjectEncoding(b3.B3MultipleHeader)),
-			map[string]string{"x-b3-traceid": traceID, "x-b3-spanid": spanID, "x-b3-flags": "1"}, "x-b3-flags", "1",
+			propagator: b3.New(b3.WithInjectEncoding(b3.B3MultipleHeader)),
+			carrier:    map[string]string{"x-b3-traceid": traceID, "x-b3-spanid": spanID, "x-b3-flags": "1"}, key: "x-b3-flags", want: "1",
 		},
-		"jaeger":    {jaeger.Jaeger{}, map[string]string{"uber-trace-id": traceID + ":" + spanID + ":0:3"}, "uber-trace-id", ":3"},
-		"composite": {propagation.Compose(propagation.Default(), b3.New()), map[string]string{"b3": traceID + "-" + spanID + "-d"}, "b3", "-d"},
+		"jaeger":    {propagator: jaeger.Jaeger{}, carrier: map[string]string{"uber-trace-id": traceID + ":" + spanID + ":0:3"}, key: "uber-trace-id", want: ":3"},
+		"composite": {propagator: propagation.Compose(propagation.Default(), b3.New()), carrier: map[string]string{"b3": traceID + "-" + spanID + "-d"}, key: "b3", want: "-d"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,14 +115,14 @@ func TestRead_TheNewestOfRealFormatsWins(t *testing.T) {
 		want       string
 		conflict   bool
 	}{
-		"a stale B3 first":     {propagation.Compose(propagation.Default(), b3.New()), append(slices.Clone(old), traceparent), traceID, true},
-		"B3 is the newer":      {propagation.Compose(propagation.Default(), b3.New()), append(headers{traceparent}, old...), otherID, true},
-		"B3 listed first":      {propagation.Compose(b3.New(), propagation.Default()), append(slices.Clone(old), traceparent), traceID, true},
-		"B3 alone":             {propagation.Compose(propagation.Default(), b3.New()), old, otherID, false},
-		"a stale X-Ray":        {propagation.Compose(propagation.Default(), xray.Propagator{}), headers{{"X-Amzn-Trace-Id", "Root=1-5e000000-000000004b00000000000002;Parent=1f00000000000001;Sampled=1"}, traceparent}, traceID, true},
-		"a stale Jaeger":       {propagation.Compose(propagation.Default(), jaeger.Jaeger{}), headers{{"uber-trace-id", otherID + ":" + spanID + ":0:1"}, traceparent}, traceID, true},
-		"a stale OpenTracing":  {propagation.Compose(propagation.Default(), ot.OT{}), headers{{"ot-tracer-traceid", otherID[16:]}, {"ot-tracer-spanid", spanID}, {"ot-tracer-sampled", "true"}, traceparent}, traceID, true},
-		"B3 of the same trace": {propagation.Compose(propagation.Default(), b3.New()), headers{traceparent, {"b3", traceID + "-" + spanID + "-1"}}, traceID, false},
+		"a stale B3 first":     {propagator: propagation.Compose(propagation.Default(), b3.New()), headers: append(slices.Clone(old), traceparent), want: traceID, conflict: true},
+		"B3 is the newer":      {propagator: propagation.Compose(propagation.Default(), b3.New()), headers: append(headers{traceparent}, old...), want: otherID, conflict: true},
+		"B3 listed first":      {propagator: propagation.Compose(b3.New(), propagation.Default()), headers: append(slices.Clone(old), traceparent), want: traceID, conflict: true},
+		"B3 alone":             {propagator: propagation.Compose(propagation.Default(), b3.New()), headers: old, want: otherID},
+		"a stale X-Ray":        {propagator: propagation.Compose(propagation.Default(), xray.Propagator{}), headers: headers{{"X-Amzn-Trace-Id", "Root=1-5e000000-000000004b00000000000002;Parent=1f00000000000001;Sampled=1"}, traceparent}, want: traceID, conflict: true},
+		"a stale Jaeger":       {propagator: propagation.Compose(propagation.Default(), jaeger.Jaeger{}), headers: headers{{"uber-trace-id", otherID + ":" + spanID + ":0:1"}, traceparent}, want: traceID, conflict: true},
+		"a stale OpenTracing":  {propagator: propagation.Compose(propagation.Default(), ot.OT{}), headers: headers{{"ot-tracer-traceid", otherID[16:]}, {"ot-tracer-spanid", spanID}, {"ot-tracer-sampled", "true"}, traceparent}, want: traceID, conflict: true},
+		"B3 of the same trace": {propagator: propagation.Compose(propagation.Default(), b3.New()), headers: headers{traceparent, {"b3", traceID + "-" + spanID + "-1"}}, want: traceID},
 	} {
 		option := propagation.WithPropagator(tt.propagator)
 		remote := propagation.ReadTextMap(tt.headers, option)
