@@ -58,13 +58,10 @@ func NewRaw[R ~[]byte](doc *R, opts ...Option) *Carrier {
 		return &Carrier{}
 	}
 	c := &Carrier{cfg: newConfig(opts)}
-	c.load = func() any {
-		e, _ := descend(element{kind: typeDocument, value: *doc}, c.cfg.field)
-		return e.content()
-	}
+	c.load = func() any { return valueRaw(*doc, c.cfg.field) }
 	c.store = func(parent string, e *edit) {
 		raw := e.raw()
-		*doc, _ = raw.apply(*doc, parent)
+		*doc, _ = raw.rewritten(*doc, parent)
 	}
 	return c
 }

@@ -65,13 +65,13 @@ func ReadChangeEvent[R ~[]byte](event R, opts ...Option) (propagation.Remote, Co
 	full, before := document(event, "fullDocument"), document(event, "fullDocumentBeforeChange")
 	switch operation(event) {
 	case "insert":
-		return found(readRaw(full, &cfg), ContextSourceWritten)
+		return fromSource(readRaw(full, &cfg), ContextSourceWritten)
 	case "replace":
 		remote := readRaw(full, &cfg)
 		if before != nil && isSame(remote, readRaw(before, &cfg)) {
-			return found(remote, ContextSourceCreation)
+			return fromSource(remote, ContextSourceCreation)
 		}
-		return found(remote, ContextSourceWritten)
+		return fromSource(remote, ContextSourceWritten)
 	case "update":
 		if remote := readWritten(event, full, &cfg); isPresent(remote) {
 			return remote, ContextSourceWritten
@@ -79,16 +79,16 @@ func ReadChangeEvent[R ~[]byte](event R, opts ...Option) (propagation.Remote, Co
 		if remote := readRaw(full, &cfg); isPresent(remote) {
 			return remote, ContextSourceCreation
 		}
-		return found(readRaw(before, &cfg), ContextSourcePreImage)
+		return fromSource(readRaw(before, &cfg), ContextSourcePreImage)
 	case "delete":
-		return found(readRaw(before, &cfg), ContextSourcePreImage)
+		return fromSource(readRaw(before, &cfg), ContextSourcePreImage)
 	default:
 		return propagation.Remote{}, ContextSourceNone
 	}
 }
 
-// found returns s if there is a context.
-func found(remote propagation.Remote, s ContextSource) (propagation.Remote, ContextSource) {
+// fromSource returns s if there is a context.
+func fromSource(remote propagation.Remote, s ContextSource) (propagation.Remote, ContextSource) {
 	if !isPresent(remote) {
 		s = ContextSourceNone
 	}

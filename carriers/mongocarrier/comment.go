@@ -66,11 +66,7 @@ func CommentDocument(ctx context.Context, comment any, opts ...propagation.Optio
 	if r.load(comment); r.get(keyTraceparent) != "" {
 		return comment
 	}
-	all := make([]elem, len(entries))
-	for i, e := range entries {
-		all[i] = elem{escapeKey(e.key), storable(e.value)}
-	}
-	document, _ := editValue(comment, "", &edit{isFlat: true, all: all})
+	document, _ := editValue(comment, "", &edit{isFlat: true, all: elemsOf(entries)})
 	return document
 }
 

@@ -118,3 +118,9 @@ func valueM(doc map[string]any, path string) any {
 	name, rest, _ := strings.Cut(path, ".")
 	return lookup(doc[name], rest)
 }
+
+// valueRaw returns the value at path in doc.
+func valueRaw(doc []byte, path string) any {
+	e, _ := descend(element{kind: typeDocument, value: doc}, path)
+	return e.content()
+}

@@ -23,6 +23,8 @@ func FuzzInjectRaw(f *testing.F) {
 	f.Add([]byte(encode(f, order())), "meta.trace", 1)
 	f.Add([]byte(encode(f, order())), "meta", 2)
 	f.Add([]byte(encode(f, append(order(), E{"_otel", D{{"traceparent", traceparentB}}}))), "_otel", 0)
+	f.Add([]byte(encode(f, D{{"_otel", []any{[]any{"traceparent", traceparentB}, D{{"key", "b3"}, {"value", "x"}}}}})), "_otel", 0)
+	f.Add([]byte(encode(f, D{{"", D{{"", D{}}}}, {"_otel_extra", D{{"b3", "x"}}}})), "a.b", 1)
 	f.Add([]byte{5, 0, 0, 0, 0}, "a.b.c", 0)
 	f.Add([]byte{5, 0, 0, 0, 1}, "", 0)
 	ctx := spanCtx(f, traceparentA)
@@ -38,6 +40,9 @@ func FuzzInjectRaw(f *testing.F) {
 		want, wantErr := decode(whole)
 		mongocarrier.ReadRaw(Raw(doc), opts...)
 		mongocarrier.ReadChangeEvent(Raw(doc), opts...)
+		mongocarrier.ReadRaw(Raw(doc), append(opts, using(searching{}))...)
+		mongocarrier.ReadM(M{"_otel": RawValue{0x04, doc}, "meta": Raw(doc)}, opts...)
+		mongocarrier.NewRaw((*Raw)(&doc), opts...).Keys()
 		mongocarrier.IsOnlyContext(Raw(doc), opts...)
 		if !bytes.Equal(doc, before) {
 			t.Fatal("reading writes")
@@ -80,6 +85,7 @@ func FuzzProperties(f *testing.F) {
 	f.Add("traceparent", traceparentA)
 	f.Add(" #!:=\\", "\n\r\t\f \\u0041")
 	f.Add("", " ")
+	f.Add("{", "0")
 	f.Fuzz(func(t *testing.T, key, value string) {
 		if value == "" || !isText(key) || !isText(value) {
 			return

@@ -6,22 +6,15 @@ package mongocarrier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
-	"unicode/utf8"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/propagation"
 )
-
-// Elem is an element of an ordered document: bson.E of both drivers.
-type Elem interface {
-	~struct {
-		Key   string
-		Value any
-	}
-}
 
 // InjectD returns a copy of an ordered document with the context of ctx. A
 // context that is already there is replaced where it stands; otherwise the new
@@ -177,7 +170,7 @@ func (w *writing) edit(cfg *config) (e edit, parent string) {
 	case cfg.form == FormFlat:
 		e.clears = w.fields
 		if w.isSet() {
-			e.all = elemsOf(w.field())
+			e.all = elemsOf(w.field().entries())
 		}
 	case w.isSet():
 		e.value = valueOf(w.field(), cfg.form)
@@ -193,16 +186,6 @@ func (cfg *config) newEdit() (parent string, e edit) {
 	return parent, e
 }
 
-// elemsOf returns f as elements of a document.
-func elemsOf(f *Field) []elem {
-	entries := f.entries()
-	all := make([]elem, len(entries))
-	for i, at := range entries {
-		all[i] = elem{escapeKey(at.key), storable(at.value)}
-	}
-	return all
-}
-
 // valueOf returns f as the value of an element.
 func valueOf(f *Field, form Form) any {
 	switch {
@@ -212,18 +195,22 @@ func valueOf(f *Field, form Form) any {
 		return f // A pointer to a struct is a document to both drivers, and costs nothing more.
 	}
 	sub := make(map[string]any)
-	for _, at := range elemsOf(f) {
-		sub[at.Key] = at.Value
+	for _, at := range f.entries() {
+		sub[escapeKey(at.key)] = storable(at.value)
 	}
 	return sub
 }
 
-// storable returns value as BSON can hold it: bytes if it is not UTF-8.
-func storable(value string) any {
-	if utf8.ValidString(value) {
-		return value
+// paths returns what is set, by the path of each field.
+func (w *writing) paths(cfg *config) map[string]any {
+	if cfg.form != FormFlat {
+		return map[string]any{cfg.field: valueOf(w.field(), cfg.form)}
 	}
-	return []byte(value)
+	fields := make(map[string]any)
+	for _, at := range w.field().entries() {
+		fields[cfg.join(escapeKey(at.key))] = storable(at.value)
+	}
+	return fields
 }
 
 // editRaw returns doc with what is written.
@@ -251,14 +238,14 @@ func (w *writing) editRaw(doc []byte, cfg *config) ([]byte, error) {
 	return e.write(doc, parent)
 }
 
-// write is apply, in the memory of doc if that has room and may be written to.
+// write is rewritten, in the memory of doc if that has room and may be written to.
 func (e *rawEdit) write(doc []byte, path string) ([]byte, error) {
 	if !e.inPlace {
-		return e.apply(doc, path)
+		return e.rewritten(doc, path)
 	}
 	work := newBuffer()
 	defer work.release()
-	made, err := e.appendTo(work.bytes, doc, path)
+	made, err := e.appendRewritten(work.bytes, doc, path)
 	if err != nil || !e.changed {
 		return made, err
 	}
@@ -284,4 +271,30 @@ func (b *buffer) release() {
 		b.bytes = b.bytes[:0]
 		buffers.Put(b)
 	}
+}
+
+// What keeps a context out of a document is reported once a process, because
+// the next document has the same trouble.
+var (
+	tooLarge sync.Once //nolint:gochecknoglobals // once a process.
+	blocked  sync.Once //nolint:gochecknoglobals // once a process.
+	conflict sync.Once //nolint:gochecknoglobals // once a process.
+)
+
+var errConflict = errors.New("the fields of the creation and of the last writer overlap, so the last writer is left out")
+
+func reportTooLarge() {
+	tooLarge.Do(func() { report(errTooLarge) })
+}
+
+func reportBlocked(path string) {
+	blocked.Do(func() { report(fmt.Errorf("%w: %q", errBlocked, path)) })
+}
+
+func reportConflict(path string) {
+	conflict.Do(func() { report(fmt.Errorf("%w: %q", errConflict, path)) })
+}
+
+func report(err error) {
+	otel.Handle(fmt.Errorf("mongocarrier: a document was left without a context: %w", err))
 }

@@ -62,17 +62,20 @@ func (cfg *config) cleared() propagation.Fields {
 	return propagation.Encode(emptyContext, cfg.replacing()...)
 }
 
+// clearedNames returns the names of the fields that cleared clears, as far as
+// the propagator names its keys.
+func (cfg *config) clearedNames() []string {
+	var names []string
+	cleared := cfg.cleared()
+	for _, key := range cleared.Cleared() {
+		names = append(names, escapeKey(key))
+	}
+	return names
+}
+
 // replacing returns the options of a context that replaces every other one.
 func (cfg *config) replacing() []propagation.Option {
 	return append(cfg.context[:len(cfg.context):len(cfg.context)], propagation.WithPolicy(propagation.Replace))
-}
-
-// withoutBaggage are the options of a context that does not carry baggage.
-var withoutBaggage = []propagation.Option{propagation.WithoutBaggage()} //nolint:gochecknoglobals // constant.
-
-// contextOptions returns opts after the defaults.
-func contextOptions(opts []propagation.Option) []propagation.Option {
-	return append(append(make([]propagation.Option, 0, 8), withoutBaggage...), opts...)
 }
 
 // WithPropagation sets what a context holds and which one is kept: the

@@ -74,9 +74,6 @@ type bytesGetter struct{ textGetter }
 
 func (bytesGetter) GetBytes(r *reader, key string) []byte { return r.getRaw(r.raw, key) }
 
-// maxDepth is how many pointers and texts a value is wrapped in at most.
-const maxDepth = 8
-
 // load makes r read value.
 func (r *reader) load(value any) {
 	if r.depth++; r.depth > maxDepth {
@@ -149,8 +146,8 @@ func (r *reader) loadValue(v reflect.Value) {
 // loadStruct makes r read a struct: a Field by whatever name, a value that a
 // decoder has left as bytes, or one with fields for the keys of a context.
 func (r *reader) loadStruct(v reflect.Value) {
-	if v.Type().ConvertibleTo(fieldType) {
-		f, _ := reflect.TypeAssert[Field](v.Convert(fieldType))
+	if field := reflect.TypeFor[Field](); v.Type().ConvertibleTo(field) {
+		f, _ := reflect.TypeAssert[Field](v.Convert(field))
 		r.value = &f
 		return
 	}
@@ -163,6 +160,36 @@ func (r *reader) loadStruct(v reflect.Value) {
 		values[name] = value
 	}
 	r.value = values
+}
+
+// pairs returns a list of pairs as a map: of lists with a key and a value, or of
+// documents with the fields key and value. The last value of a key wins.
+func pairs(list reflect.Value) any {
+	values := make(map[string]string)
+	for i := range min(list.Len(), maxKeys) {
+		key, value := pair(list.Index(i))
+		if key != "" && value != "" {
+			values[escapeKey(key)] = value
+		}
+	}
+	return values
+}
+
+func pair(item reflect.Value) (key, value string) {
+	if item.Kind() == reflect.Interface {
+		item = item.Elem()
+	}
+	if !item.IsValid() || !item.CanInterface() {
+		return "", ""
+	}
+	if k := item.Kind(); (k == reflect.Slice || k == reflect.Array) && !isBytes(item.Type()) && !isList(item.Type()) {
+		if item.Len() != 2 {
+			return "", ""
+		}
+		return textOf(item.Index(0).Interface()), textOf(item.Index(1).Interface())
+	}
+	doc := item.Interface()
+	return textOf(child(doc, "key")), textOf(child(doc, "value"))
 }
 
 // get returns the value under key.

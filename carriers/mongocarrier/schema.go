@@ -13,10 +13,9 @@ import "strings"
 // document again without its context: the error is the caller's.
 func JSONSchemaProperties(opts ...Option) map[string]any {
 	cfg := newConfig(opts)
-	cleared := cfg.cleared()
 	fields := make(map[string]any)
-	for _, key := range cleared.Cleared() {
-		fields[escapeKey(key)] = map[string]any{"bsonType": "string"}
+	for _, name := range cfg.clearedNames() {
+		fields[name] = map[string]any{"bsonType": "string"}
 	}
 	parent, leaf := cfg.place()
 	switch cfg.form {

@@ -26,7 +26,7 @@ type Stream interface {
 // is valid until the next one, as the Current of the cursor is. If stream or
 // current is nil, there are no documents.
 func Documents[R ~[]byte](ctx context.Context, stream Stream, current func() R, opts ...Option) iter.Seq2[context.Context, R] {
-	return each(ctx, stream, current, func(doc R) context.Context { return ExtractRaw(ctx, doc, opts...) })
+	return withContexts(ctx, stream, current, func(doc R) context.Context { return ExtractRaw(ctx, doc, opts...) })
 }
 
 // ChangeEvents returns an iterator over the events of a change stream, each with
@@ -34,7 +34,7 @@ func Documents[R ~[]byte](ctx context.Context, stream Stream, current func() R, 
 // elsewhere is not added; see [ReadChangeEvent] and [WithContextSource]. The rest
 // is as for [Documents].
 func ChangeEvents[R ~[]byte](ctx context.Context, stream Stream, current func() R, opts ...Option) iter.Seq2[context.Context, R] {
-	return each(ctx, stream, current, func(event R) context.Context {
+	return withContexts(ctx, stream, current, func(event R) context.Context {
 		if remote, source := ReadChangeEvent(event, opts...); source == ContextSourceWritten {
 			return remote.Context(ctx)
 		}
@@ -42,7 +42,7 @@ func ChangeEvents[R ~[]byte](ctx context.Context, stream Stream, current func() 
 	})
 }
 
-func each[R ~[]byte](ctx context.Context, stream Stream, current func() R, extract func(R) context.Context) iter.Seq2[context.Context, R] {
+func withContexts[R ~[]byte](ctx context.Context, stream Stream, current func() R, extract func(R) context.Context) iter.Seq2[context.Context, R] {
 	return func(yield func(context.Context, R) bool) {
 		for stream != nil && current != nil && stream.Next(ctx) {
 			if doc := current(); !yield(extract(doc), doc) { //nolint:contextcheck // it is that of the iterator.

@@ -27,7 +27,7 @@ func StripM[M ~map[string]any](doc M, opts ...Option) M {
 func StripRaw[R ~[]byte](doc R, opts ...Option) R {
 	e, parent := newStrip(opts)
 	raw := e.raw()
-	stripped, _ := raw.apply(doc, parent)
+	stripped, _ := raw.rewritten(doc, parent)
 	return stripped
 }
 

@@ -26,12 +26,9 @@ func parseText(text string) any {
 	if len(text) > maxText {
 		return nil
 	}
+	var value any
 	switch {
-	case isJSON(text):
-		var value any
-		if err := json.Unmarshal([]byte(text), &value); err != nil {
-			return nil
-		}
+	case isJSON(text) && json.Unmarshal([]byte(text), &value) == nil:
 		return value
 	case strings.ContainsAny(text, "=: \t\r\n"):
 		values := make(map[string]string)

@@ -3,10 +3,7 @@
 
 package mongocarrier
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Mode says which context an update writes. The zero Mode writes none.
 type Mode int
@@ -22,8 +19,6 @@ const (
 	// that of the last writer in the field of [WithLastWriterField].
 	ModeBoth
 )
-
-var errConflict = errors.New("the fields of the creation and of the last writer overlap, so the last writer is left out")
 
 // SetFields returns the fields that put the context of ctx into an update, for
 // its operators $setOnInsert and $set: add them to those of the update. A map
@@ -72,18 +67,6 @@ func (w *writing) mayOverwrite() bool {
 	return w.fields.HasTraceContext() || !w.fields.KeepsExisting()
 }
 
-// paths returns what is set, by the path of each field.
-func (w *writing) paths(cfg *config) map[string]any {
-	if cfg.form != FormFlat {
-		return map[string]any{cfg.field: valueOf(w.field(), cfg.form)}
-	}
-	fields := make(map[string]any)
-	for _, at := range elemsOf(w.field()) {
-		fields[cfg.join(at.Key)] = at.Value
-	}
-	return fields
-}
-
 // overwrite returns paths for a document that may have a context already: with
 // null for the fields of a flat one that would be left of it.
 func (w *writing) overwrite(cfg *config) map[string]any {
@@ -92,8 +75,8 @@ func (w *writing) overwrite(cfg *config) map[string]any {
 	}
 	fields := w.paths(cfg)
 	if cfg.form == FormFlat {
-		for _, key := range w.fields.Cleared() {
-			if path := cfg.join(escapeKey(key)); fields[path] == nil {
+		for _, name := range cfg.clearedNames() {
+			if path := cfg.join(name); fields[path] == nil {
 				fields[path] = nil
 			}
 		}
@@ -133,9 +116,8 @@ func PipelineStage(ctx context.Context, mode Mode, opts ...Option) (stage map[st
 // lacks from another context.
 func (cfg *config) isAbsent() any {
 	var first any
-	cleared := cfg.cleared()
-	for _, key := range cleared.Cleared() {
-		first = map[string]any{"$ifNull": []any{"$" + cfg.join(escapeKey(key)), first}}
+	for _, name := range cfg.clearedNames() {
+		first = map[string]any{"$ifNull": []any{"$" + cfg.join(name), first}}
 	}
 	return map[string]any{"$eq": []any{first, nil}}
 }

@@ -19,7 +19,6 @@ var (
 	anyMap    = reflect.TypeFor[map[string]any]()    //nolint:gochecknoglobals // constant.
 	textMap   = reflect.TypeFor[map[string]string]() //nolint:gochecknoglobals // constant.
 	elemType  = reflect.TypeFor[elem]()              //nolint:gochecknoglobals // constant.
-	fieldType = reflect.TypeFor[Field]()             //nolint:gochecknoglobals // constant.
 	bytesType = reflect.TypeFor[[]byte]()            //nolint:gochecknoglobals // constant.
 )
 
@@ -70,35 +69,8 @@ func mapOf(m reflect.Value) any {
 	return values
 }
 
-// pairs returns a list of pairs as a map: of lists with a key and a value, or of
-// documents with the fields key and value. The last value of a key wins.
-func pairs(list reflect.Value) any {
-	values := make(map[string]string)
-	for i := range min(list.Len(), maxKeys) {
-		key, value := pair(list.Index(i))
-		if key != "" && value != "" {
-			values[escapeKey(key)] = value
-		}
-	}
-	return values
-}
-
-func pair(item reflect.Value) (key, value string) {
-	if item.Kind() == reflect.Interface {
-		item = item.Elem()
-	}
-	if !item.IsValid() || !item.CanInterface() {
-		return "", ""
-	}
-	if k := item.Kind(); (k == reflect.Slice || k == reflect.Array) && !isBytes(item.Type()) && !isList(item.Type()) {
-		if item.Len() != 2 {
-			return "", ""
-		}
-		return textOf(item.Index(0).Interface()), textOf(item.Index(1).Interface())
-	}
-	doc := item.Interface()
-	return textOf(child(doc, "key")), textOf(child(doc, "value"))
-}
+// maxDepth is how many pointers and texts a value is wrapped in at most.
+const maxDepth = 8
 
 // lookup returns the value at path in a document of any shape.
 func lookup(doc any, path string) any {
