@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -106,7 +107,7 @@ func TestConsumer_TextOfUsersIsCleaned(t *testing.T) {
 	stub := f.Wait(time.Second).Spans()[0]
 	texts := []string{stub.Name, stub.Status.Description}
 	for _, a := range stub.Attributes {
-		texts = append(texts, a.Value.Emit())
+		texts = append(texts, a.Value.String())
 	}
 	for _, text := range texts {
 		if len(text) > 2048 || strings.ToValidUTF8(text, "?") != text {
@@ -221,10 +222,10 @@ func TestConsumer_OptionsOfACall(t *testing.T) {
 		if span.Name != "process orders" {
 			continue
 		}
-		roots = append(roots, fmt.Sprint(!span.Parent.IsValid()))
+		roots = append(roots, strconv.FormatBool(!span.Parent.IsValid()))
 		for _, a := range span.Attributes {
 			if a.Key == "waybill.document.attempt" {
-				attempts = append(attempts, a.Value.Emit())
+				attempts = append(attempts, a.Value.String())
 			}
 		}
 	}

@@ -291,7 +291,7 @@ func (e *rawEdit) rewrite(dst, doc []byte, path string) (_ []byte, err error) {
 		case at.kind != typeDocument:
 			return nil, errBlocked
 		default:
-			if _, err := documentLen(at.value); err != nil {
+			if _, err = documentLen(at.value); err != nil {
 				return nil, err
 			}
 			dst = append(dst, doc[copied:at.to-len(at.value)]...)

@@ -140,7 +140,7 @@ func (f *Field) get(key string) string {
 		return *own
 	}
 	for _, more := range [...]map[string]string{f.Others, f.Extra} {
-		if value := getByName(more, key, true); value != "" {
+		if value, _ := getByName(more, key); value != "" {
 			return value
 		}
 	}
@@ -354,24 +354,28 @@ func lower(c byte) byte {
 	return c
 }
 
-// getByName returns the value in m under the name of key. Unless exact is true,
-// one in another case is taken if there is none in the same.
-func getByName[V any](m map[string]V, key string, exact bool) (value V) {
+// getByName returns the value in m under the name of key.
+func getByName[V any](m map[string]V, key string) (value V, ok bool) {
 	if len(m) == 0 {
-		return value
+		return value, false
 	}
-	n := nameOf(key)
-	if value, ok := m[n.escaped]; ok {
-		return value
+	if value, ok = m[escapeKey(key)]; !ok {
+		value, ok = m[key]
 	}
-	if value, ok := m[key]; ok || exact {
-		return value
-	}
-	first := ""
+	return value, ok
+}
+
+// getLike returns the value in m under the name of key in any case. If there are
+// several, it is always the same one.
+func getLike[V any](m map[string]V, key string) (value V) {
+	n, first, ok := nameOf(key), "", false
 	for name := range m {
-		if n.isLike(name) && (first == "" || name < first) { // Always the same one.
-			first = name
+		if n.isLike(name) && (!ok || name < first) {
+			first, ok = name, true
 		}
 	}
-	return m[first]
+	if ok {
+		value = m[first]
+	}
+	return value
 }

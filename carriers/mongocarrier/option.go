@@ -5,6 +5,7 @@ package mongocarrier
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -75,7 +76,7 @@ func (cfg *config) clearedNames() []string {
 
 // replacing returns the options of a context that replaces every other one.
 func (cfg *config) replacing() []propagation.Option {
-	return append(cfg.context[:len(cfg.context):len(cfg.context)], propagation.WithPolicy(propagation.Replace))
+	return append(slices.Clip(cfg.context), propagation.WithPolicy(propagation.Replace))
 }
 
 // WithPropagation sets what a context holds and which one is kept: the

@@ -5,6 +5,7 @@ package mongocarrier
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -155,11 +156,7 @@ func (r *reader) loadStruct(v reflect.Value) {
 		r.loadElement(e)
 		return
 	}
-	values := make(map[string]any)
-	for name, value := range structFields(v) {
-		values[name] = value
-	}
-	r.value = values
+	r.value = maps.Collect(structFields(v))
 }
 
 // pairs returns a list of pairs as a map: of lists with a key and a value, or of
@@ -206,9 +203,9 @@ func (r *reader) get(key string) string {
 	case *Field:
 		text = value.get(key)
 	case map[string]string:
-		text = getByName(value, key, r.exact)
+		text = getFromMap(r, value, key)
 	case map[string]any:
-		text = textOf(getByName(value, key, r.exact))
+		text = textOf(getFromMap(r, value, key))
 		if text == "" {
 			text = r.getExtra(value[extraField], key)
 		}
@@ -252,6 +249,15 @@ func (e element) shortText() []byte {
 		return text
 	}
 	return nil
+}
+
+// getFromMap returns the value under key in an unordered document.
+func getFromMap[V any](r *reader, m map[string]V, key string) V {
+	value, ok := getByName(m, key)
+	if !ok && !r.exact {
+		value = getLike(m, key)
+	}
+	return value
 }
 
 // getFromList returns the text under key in an ordered document.

@@ -155,7 +155,7 @@ func TestSetFields_IdentityOfADocument(t *testing.T) {
 func TestJSONSchemaProperties(t *testing.T) {
 	t.Parallel()
 	text := map[string]any{"bsonType": "string"}
-	context := map[string]any{"traceparent": text, "tracestate": text}
+	keys := map[string]any{"traceparent": text, "tracestate": text}
 	object := func(properties map[string]any) map[string]any {
 		return map[string]any{"bsonType": "object", "properties": properties}
 	}
@@ -163,13 +163,13 @@ func TestJSONSchemaProperties(t *testing.T) {
 		opts []mongocarrier.Option
 		want map[string]any
 	}{
-		"default": {nil, map[string]any{"_otel": object(context)}},
+		"default": {nil, map[string]any{"_otel": object(keys)}},
 		"nested": {
 			[]mongocarrier.Option{mongocarrier.WithField("a.b.c")},
-			map[string]any{"a": object(map[string]any{"b": object(map[string]any{"c": object(context)})})},
+			map[string]any{"a": object(map[string]any{"b": object(map[string]any{"c": object(keys)})})},
 		},
-		"flat":        {[]mongocarrier.Option{mongocarrier.WithForm(mongocarrier.FormFlat)}, context},
-		"flat nested": {[]mongocarrier.Option{mongocarrier.WithForm(mongocarrier.FormFlat), mongocarrier.WithField("a")}, map[string]any{"a": object(context)}},
+		"flat":        {[]mongocarrier.Option{mongocarrier.WithForm(mongocarrier.FormFlat)}, keys},
+		"flat nested": {[]mongocarrier.Option{mongocarrier.WithForm(mongocarrier.FormFlat), mongocarrier.WithField("a")}, map[string]any{"a": object(keys)}},
 		"properties":  {[]mongocarrier.Option{mongocarrier.WithForm(mongocarrier.FormProperties)}, map[string]any{"tracingspancontext": text}},
 	} {
 		if diff := cmp.Diff(c.want, mongocarrier.JSONSchemaProperties(append(c.opts, w3c())...)); diff != "" {
@@ -226,17 +226,18 @@ func evaluate(t *testing.T, doc M, expression any) (any, bool) {
 	return expression, true
 }
 
-// set returns doc after the stage.
+// set returns doc after the stage. As on a server, all expressions are evaluated
+// for the document before the stage.
 func set(t *testing.T, doc M, stage map[string]any) M {
 	t.Helper()
-	after := M(maps.Clone(doc))
+	after := maps.Clone(doc)
 	for path, expression := range stage["$set"].(map[string]any) {
 		value, ok := evaluate(t, doc, expression)
 		outer, name, nested := strings.Cut(path, ".")
 		target := after
 		if nested {
 			inner, _ := after[outer].(M)
-			target = M(maps.Clone(inner))
+			target = maps.Clone(inner)
 			if target == nil {
 				target = M{}
 			}

@@ -162,7 +162,7 @@ func TestField_DecodesWhatInjectWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got named
-			if err := codec.unmarshal(raw, &got); err != nil {
+			if err = codec.unmarshal(raw, &got); err != nil {
 				t.Fatalf("%s, %s: %v", format, codec.name, err)
 			}
 			requireWhole(t, format+", "+codec.name, got.Trace.Remote(only...))
@@ -171,7 +171,7 @@ func TestField_DecodesWhatInjectWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			var again mongocarrier.Field
-			if err := json.Unmarshal(text, &again); err != nil {
+			if err = json.Unmarshal(text, &again); err != nil {
 				t.Fatal(err)
 			}
 			requireWhole(t, format+", "+codec.name+", JSON", again.Remote(only...))
