@@ -153,36 +153,45 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	if len(h.groups) > 0 {
 		flat = h.ungrouped(record)
 	}
-	attrs = slices.DeleteFunc(attrs, func(a slog.Attr) bool { return h.hasKey(flat, a.Key) })
+	for _, key := range h.keys {
+		attrs = withoutKey(attrs, key)
+	}
+	flat.Attrs(func(a slog.Attr) bool {
+		attrs = without(attrs, a)
+		return len(attrs) > 0
+	})
 	flat.AddAttrs(attrs...)
 	return h.root.Handle(ctx, flat)
 }
 
-// hasKey reports whether record has an attribute with this key at its top level.
-func (h *logHandler) hasKey(record slog.Record, key string) bool {
-	if slices.Contains(h.keys, key) {
-		return true
+// without removes from attrs those that have the key of a, or of an attribute of
+// a if that is a group without a name, whose attributes are at the same level.
+func without(attrs []slog.Attr, a slog.Attr) []slog.Attr {
+	if !isInline(a) {
+		return withoutKey(attrs, a.Key)
 	}
-	found := false
-	record.Attrs(func(a slog.Attr) bool {
-		found = hasKey(a, key)
-		return !found
-	})
-	return found
+	for _, inner := range a.Value.Group() {
+		attrs = without(attrs, inner)
+	}
+	return attrs
 }
 
-// hasKey reports whether a, or an attribute of a group without a name, has key.
-func hasKey(a slog.Attr, key string) bool {
-	if a.Key == "" && a.Value.Kind() == slog.KindGroup {
-		return slices.ContainsFunc(a.Value.Group(), func(a slog.Attr) bool { return hasKey(a, key) })
+func withoutKey(attrs []slog.Attr, key string) []slog.Attr {
+	for i := range attrs {
+		if attrs[i].Key == key {
+			return slices.Delete(attrs, i, i+1)
+		}
 	}
-	return a.Key == key
+	return attrs
 }
+
+// isInline reports whether a is a group without a name.
+func isInline(a slog.Attr) bool { return a.Key == "" && a.Value.Kind() == slog.KindGroup }
 
 // appendKeys appends the keys that attrs have at the top level.
 func appendKeys(keys []string, attrs []slog.Attr) []string {
 	for _, a := range attrs {
-		if a.Key == "" && a.Value.Kind() == slog.KindGroup {
+		if isInline(a) {
 			keys = appendKeys(keys, a.Value.Group())
 		} else {
 			keys = append(keys, a.Key)
