@@ -12,7 +12,6 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -64,15 +63,16 @@ func (s *Stage) begin(ctx context.Context, opts []trace.SpanStartOption) *call {
 	if !s.withoutSpans {
 		c.startSpan(opts)
 	}
-	c.live = isLive(c.Context)
-	s.start(c)
+	c.start()
 	c.started = time.Now()
 	return c
 }
 
-func isLive(ctx context.Context) bool {
-	defer safe.Contain() // A context that panics here panics in the function, too.
-	return ctx.Err() == nil
+// start notes whether the context is live, and notifies the observer.
+func (c *call) start() {
+	defer c.run.stage.contain(observe.DropPanic)
+	c.run.stage.runs.Started(c)
+	c.live = c.Context.Err() == nil
 }
 
 // end records how the function ended. It must be deferred directly: a panic of

@@ -54,11 +54,6 @@ func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, 
 	return o, nil
 }
 
-func (o *observer) start(ctx context.Context) {
-	defer o.contain(observe.DropPanic)
-	o.runs.Started(ctx)
-}
-
 func (o *observer) finish(ctx context.Context, end observe.RunEnd) {
 	defer o.contain(observe.DropPanic)
 	o.runs.Ended(ctx, end)
