@@ -111,10 +111,10 @@ func Example_stage() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cleanRow = stages.Wrap(clean, cleanRow) // the same type as before
+	measured := stages.Wrap(clean, cleanRow) // a function of the same type
 
-	fmt.Println(cleanRow(ctx, "42"))
-	fmt.Println(cleanRow(ctx, ""))
+	fmt.Println(measured(ctx, "42"))
+	fmt.Println(measured(ctx, ""))
 	// Output:
 	// 2 <nil>
 	// 0 invalid
