@@ -46,6 +46,7 @@ type caller struct {
 func callers() []caller {
 	return []caller{
 		{plainCalls, startOpenTelemetry, plainSend},
+		{byHand, startOpenTelemetry, handSend},
 		{"waybill", startOpenTelemetry, waybillSend},
 		{"otel-kafka-konsumer", startOpenTelemetry, konsumerSend},
 		{"dd-trace-go", startDatadogRequest, datadogSend},
@@ -55,7 +56,8 @@ func callers() []caller {
 }
 
 // callNotes say what the figures of the table are, and what is in them.
-const callNotes = `The first row is kafka-go alone; the others are what a library adds to it in the same round.
+const callNotes = `The first row is kafka-go alone; the others are what is added to it in the same round. The row "by hand" is
+the same span with the same attributes through the API of OpenTelemetry, ended in the Completion.
 Each records one PRODUCER span and writes its context. The span is a child of the caller's, except with
 otelsarama, which takes no context and starts a trace. None records metrics; waybill would with a meter
 provider. The partition and offset on the span are those that the broker assigned with waybill, kotel and

@@ -38,6 +38,8 @@ func main() {
 		tasks := callTasks()
 		printTable("Send a message in a span", cells(tasks), addedCosts(tasks, *rounds), formatCost)
 		fmt.Print("\n" + callNotes)
+		tasks = processTasks()
+		printTable("Handle a message in a span", cells(tasks), costs(tasks, *rounds), formatCost)
 	}
 	if strings.Contains(*parts, "throughput") {
 		throughput("kfake", server.FakeKafka, *rounds, *seconds)
