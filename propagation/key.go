@@ -119,3 +119,7 @@ func holdsSpanID(key string) bool {
 	}
 	return false
 }
+
+// UsesContextKeys reports whether [IsContextKey] reports true for every key that
+// is written and read with opts, so that a carrier need not look at others.
+func UsesContextKeys(opts ...Option) bool { return newConfig(opts).codec.native }

@@ -89,12 +89,12 @@ func WithLinkAttributes(f func(i int) []attribute.KeyValue) StartOption {
 // WithSpanOptions adds options for the span, such as its kind and attributes. If
 // given more than once, all of them are used. Nil options are ignored.
 func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
+	opts = slices.Clip(slices.DeleteFunc(slices.Clone(opts), func(o trace.SpanStartOption) bool { return o == nil }))
 	return startOptionFunc(func(cfg startConfig) startConfig {
-		cfg.spanOptions = slices.Clip(cfg.spanOptions)
-		for _, o := range opts {
-			if o != nil {
-				cfg.spanOptions = append(cfg.spanOptions, o)
-			}
+		if len(cfg.spanOptions) == 0 {
+			cfg.spanOptions = opts
+		} else {
+			cfg.spanOptions = slices.Concat(cfg.spanOptions, opts)
 		}
 		return cfg
 	})
@@ -123,9 +123,11 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 		}
 	}
 	ctx = orBackground(ctx)
-	set := newLinkSet(remotes)
+	var room [few]int
+	set := linkSet{indexes: room[:0]}
+	set.add(remotes)
 	ambient := spanContext(ctx)
-	own := ambient.IsRemote() && set.contains(ambient) // ctx was extracted from one of the carriers.
+	own := ambient.IsRemote() && set.contains(remotes, ambient) // ctx was extracted from one of the carriers.
 	if own {
 		ambient = trace.SpanContext{}
 	}
@@ -135,15 +137,16 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 		ctx = withCompanions(ctx, remotes)
 	}
 
-	options := slices.Clip(cfg.spanOptions)
-	links := set.links(remotes, cfg, ambient)
+	const more = 3 // What is appended.
+	options := append(make([]trace.SpanStartOption, 0, len(cfg.spanOptions)+more), cfg.spanOptions...)
+	links := set.links(remotes, &cfg, ambient)
 	if len(links) > 0 {
 		options = append(options, trace.WithLinks(links...))
 	}
 	if len(remotes) > 1 {
 		options = append(options, trace.WithAttributes(linkCountKey.Int(len(set.indexes))))
 	}
-	switch parent := cfg.parent(remotes, set, ambient); {
+	switch parent := cfg.parent(remotes, &set, ambient); {
 	case parent.IsValid() && parent.Equal(ambient):
 	case parent.IsValid():
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
@@ -154,11 +157,10 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 }
 
 // parent chooses the parent: the ambient span, the only remote, or none.
-func (cfg startConfig) parent(remotes []Remote, set linkSet, ambient trace.SpanContext) trace.SpanContext {
+func (cfg *startConfig) parent(remotes []Remote, set *linkSet, ambient trace.SpanContext) trace.SpanContext {
 	candidate := len(set.indexes) == 1 && (len(remotes) == 1 || cfg.relation == asParent)
 	if candidate {
-		remote := remotes[set.indexes[0]]
-		candidate = !cfg.untrusted && !remote.waybill.olderThan(cfg.maxAge)
+		candidate = !cfg.untrusted && !remotes[set.indexes[0]].waybill.olderThan(cfg.maxAge)
 	}
 	switch {
 	case cfg.relation == asLink:
@@ -220,9 +222,13 @@ func (w Waybill) merge(other Waybill) Waybill {
 
 // linkSet is the distinct span contexts of some remotes.
 type linkSet struct {
-	indexes []int // of the first remote of each, in order.
-	seen    map[spanKey]struct{}
+	indexes []int                // of the first remote of each, in order.
+	seen    map[spanKey]struct{} // nil for few remotes, which are compared.
+	room    [few]int
 }
+
+// few is how many remotes are compared faster than they are looked up.
+const few = 4
 
 type spanKey struct {
 	traceID trace.TraceID
@@ -231,32 +237,50 @@ type spanKey struct {
 
 func keyOf(sc trace.SpanContext) spanKey { return spanKey{sc.TraceID(), sc.SpanID()} }
 
-func newLinkSet(remotes []Remote) linkSet {
-	set := linkSet{seen: make(map[spanKey]struct{}, len(remotes))}
-	for i, r := range remotes {
-		if !r.spanContext.IsValid() || set.contains(r.spanContext) {
+// add makes the empty s that of remotes.
+func (s *linkSet) add(remotes []Remote) {
+	if len(remotes) > few {
+		s.indexes = make([]int, 0, len(remotes))
+		s.seen = make(map[spanKey]struct{}, len(remotes))
+	}
+	for i := range remotes {
+		sc := remotes[i].spanContext
+		if !sc.IsValid() || s.contains(remotes, sc) {
 			continue
 		}
-		set.seen[keyOf(r.spanContext)] = struct{}{}
-		set.indexes = append(set.indexes, i)
+		if s.seen != nil {
+			s.seen[keyOf(sc)] = struct{}{}
+		}
+		s.indexes = append(s.indexes, i)
 	}
-	return set
 }
 
-func (s linkSet) contains(sc trace.SpanContext) bool {
-	_, ok := s.seen[keyOf(sc)]
-	return ok
+func (s *linkSet) contains(remotes []Remote, sc trace.SpanContext) bool {
+	key := keyOf(sc)
+	if s.seen != nil {
+		_, ok := s.seen[key]
+		return ok
+	}
+	for _, i := range s.indexes {
+		if keyOf(remotes[i].spanContext) == key {
+			return true
+		}
+	}
+	return false
 }
 
 // links returns the links to the remotes, and to the ambient span where that
 // does not stay the parent.
-func (s linkSet) links(remotes []Remote, cfg startConfig, ambient trace.SpanContext) []trace.Link {
+func (s *linkSet) links(remotes []Remote, cfg *startConfig, ambient trace.SpanContext) []trace.Link {
 	room := maxLinks
-	linkAmbient := ambient.IsValid() && !s.contains(ambient) && !cfg.parent(remotes, s, ambient).Equal(ambient)
+	linkAmbient := ambient.IsValid() && !s.contains(remotes, ambient) && !cfg.parent(remotes, s, ambient).Equal(ambient)
 	if linkAmbient {
 		room--
 	}
 	n := min(len(s.indexes), room)
+	if n == 0 && !linkAmbient {
+		return nil
+	}
 	links := make([]trace.Link, 0, n+1)
 	for i := range n {
 		index := s.indexes[i*len(s.indexes)/n]
@@ -273,7 +297,7 @@ func (s linkSet) links(remotes []Remote, cfg startConfig, ambient trace.SpanCont
 }
 
 // attributesOf returns the attributes of the link to remotes[i].
-func (cfg startConfig) attributesOf(i int) (attributes []attribute.KeyValue) {
+func (cfg *startConfig) attributesOf(i int) (attributes []attribute.KeyValue) {
 	if cfg.linkAttributes == nil {
 		return nil
 	}

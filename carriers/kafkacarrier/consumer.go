@@ -15,7 +15,6 @@ import (
 
 	"github.com/waybill-go/waybill/internal/messaging"
 	"github.com/waybill-go/waybill/internal/safe"
-	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -84,13 +83,7 @@ func (c *Consumer) Process(ctx context.Context, msg kafka.Message, fn func(conte
 		return errNilHandler
 	}
 	c = c.orDefault()
-	remote := c.config.read(&msg)
-	w := c.begin(safe.Context(ctx), &msg, &remote, false)
-	c.deliver(w.Context(), &msg, &remote)
-	if c.recorder.IsObserved() {
-		c.partitions.BeginWork()
-		defer c.partitions.EndWork()
-	}
+	w := c.begin(ctx, &msg, true, false)
 	return w.Run(fn)
 }
 
@@ -103,23 +96,7 @@ func (c *Consumer) Process(ctx context.Context, msg kafka.Message, fn func(conte
 // partition and offset of each are on its link. Without messages fn is called
 // with ctx and no span. In all else it is like [Consumer.Process].
 func (c *Consumer) ProcessBatch(ctx context.Context, msgs []kafka.Message, fn func(context.Context) error) error {
-	if fn == nil {
-		return errNilHandler
-	}
-	c, ctx = c.orDefault(), safe.Context(ctx)
-	if len(msgs) == 0 {
-		return fn(ctx)
-	}
-	remotes := c.config.readAll(msgs)
-	w := c.beginBatch(ctx, msgs, remotes)
-	for i := range msgs {
-		c.deliver(w.Context(), &msgs[i], &remotes[i])
-	}
-	if c.recorder.IsObserved() {
-		c.partitions.BeginWork()
-		defer c.partitions.EndWork()
-	}
-	return w.Run(fn)
+	return c.orDefault().processBatch(safe.Context(ctx), msgs, true, fn)
 }
 
 // Start is [Consumer.Process] for a handler that is not a function: it opens the
@@ -128,84 +105,84 @@ func (c *Consumer) ProcessBatch(ctx context.Context, msgs []kafka.Message, fn fu
 // nothing, and it may be called on another goroutine.
 func (c *Consumer) Start(ctx context.Context, msg kafka.Message) (context.Context, func(error)) {
 	c = c.orDefault()
-	remote := c.config.read(&msg)
-	w := c.begin(safe.Context(ctx), &msg, &remote, false)
-	c.deliver(w.Context(), &msg, &remote)
-	if !c.recorder.IsObserved() {
-		return w.Context(), endOnce(w, nil)
-	}
-	c.partitions.BeginWork()
-	return w.Context(), endOnce(w, c.partitions)
+	return started(c.begin(ctx, &msg, true, false))
 }
 
-// endOnce returns a function that ends w once, and work on partitions, which may
-// be nil.
-func endOnce(w messaging.Work, partitions *messaging.Partitions) func(error) {
+// started returns the context of w, and a function that ends it once.
+func started(w messaging.Work) (context.Context, func(error)) {
 	var ended atomic.Bool
-	return func(err error) {
-		if ended.Swap(true) {
-			return
-		}
-		w.End(err)
-		if partitions != nil {
-			partitions.EndWork()
+	return w.Context(), func(err error) {
+		if !ended.Swap(true) {
+			w.End(err)
 		}
 	}
 }
 
-// begin opens the span of one message, which came with the context remote.
-func (c *Consumer) begin(ctx context.Context, msg *kafka.Message, remote *propagation.Remote, redelivered bool) messaging.Work { //nolint:revive // redelivered is recorded.
-	w := c.recorder.Begin(ctx, messaging.Process, &messaging.Batch{
-		Destination: msg.Topic, Partition: msg.Partition, Messages: 1, Remotes: []propagation.Remote{*remote},
-	})
+// begin opens the span of one message. If it isNew, it counts as delivered by a
+// plain kafka.Reader.
+func (c *Consumer) begin(ctx context.Context, msg *kafka.Message, isNew, isRedelivered bool) messaging.Work { //nolint:revive // facts about msg.
+	remotes := [...]propagation.Remote{c.config.read(msg)}
+	b := messaging.Batch{Destination: msg.Topic, Partition: msg.Partition, Messages: 1}
+	if isNew {
+		b.Partitions = c.partitions
+	}
+	w := c.recorder.Begin(safe.Context(ctx), messaging.Process, &b, remotes[:]...)
+	if isNew {
+		c.deliver(w.Context(), msg, &remotes[0])
+	}
 	if w.IsRecording() {
 		attributes := append(make([]attribute.KeyValue, 0, 8), keyOffset.Int64(msg.Offset))
-		if redelivered {
+		if isRedelivered {
 			attributes = append(attributes, keyRedelivered.Bool(true))
 		}
 		w.SetAttributes(c.config.content.appendTo(attributes, c.recorder, msg)...)
 	}
-	w.SetContext(&handling{Context: w.Context()})
 	return w
 }
 
-// beginBatch opens the span of several messages, which came with the contexts
-// remotes.
-func (c *Consumer) beginBatch(ctx context.Context, msgs []kafka.Message, remotes []propagation.Remote) messaging.Work {
-	topic, partition := common(msgs)
-	w := c.recorder.Begin(ctx, messaging.Process, &messaging.Batch{
-		Destination: topic, Partition: partition, Messages: len(msgs), Remotes: remotes,
-		Attributes:     []attribute.KeyValue{messaging.MessageCount(len(msgs))},
-		LinkAttributes: func(i int) []attribute.KeyValue { return varying(&msgs[i], topic, partition) },
-	})
-	w.SetContext(&handling{Context: w.Context()})
-	return w
-}
-
-// deliver counts a message that is handled as delivered.
 func (c *Consumer) deliver(ctx context.Context, msg *kafka.Message, remote *propagation.Remote) {
-	c.recorder.Consumed(ctx, messaging.Process, msg.Topic, msg.Partition, 1)
-	if c.recorder.IsObserved() {
-		c.partitions.Delivered(ctx, deliveryOf(msg))
-		c.arrived(ctx, msg, remote)
-	}
-}
-
-// arrived reports the latency of a message, and what is wrong with its context.
-func (c *Consumer) arrived(ctx context.Context, msg *kafka.Message, remote *propagation.Remote) {
 	if c.config.withoutExtract {
-		return
+		remote = nil
 	}
-	c.recorder.Arrived(ctx, msg.Topic, remote)
-	if !remote.Conflict() && hasDuplicates(msg.Headers) {
-		c.recorder.Drop(observe.DropDuplicate, msg.Topic)
-	}
+	m := describe(msg)
+	c.partitions.Deliver(ctx, &m, remote)
 }
 
-func deliveryOf(msg *kafka.Message) *messaging.Delivery {
-	return &messaging.Delivery{
-		Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset, Watermark: msg.HighWaterMark,
-		Time: msg.Time, Bytes: len(msg.Key) + len(msg.Value),
+// processBatch calls fn in the span of several messages. If they areNew, they
+// count as delivered by a plain kafka.Reader.
+func (c *Consumer) processBatch(ctx context.Context, msgs []kafka.Message, areNew bool, fn func(context.Context) error) error { //nolint:revive // a fact about msgs.
+	switch {
+	case fn == nil:
+		return errNilHandler
+	case len(msgs) == 0:
+		return fn(ctx)
+	}
+	topic, partition := common(msgs)
+	b := messaging.Batch{
+		Destination: topic, Partition: partition, Messages: len(msgs),
+		LinkAttributes: func(i int) []attribute.KeyValue { return varying(&msgs[i], topic, partition) },
+	}
+	if areNew {
+		b.Partitions = c.partitions
+	}
+	remotes := c.config.readAll(msgs)
+	w := c.recorder.Begin(ctx, messaging.Process, &b, remotes...)
+	if w.IsRecording() {
+		w.SetAttributes(messaging.MessageCount(len(msgs)))
+	}
+	for i := range msgs {
+		if areNew {
+			c.deliver(w.Context(), &msgs[i], &remotes[i])
+		}
+	}
+	return w.Run(fn)
+}
+
+// describe returns msg as package messaging wants it.
+func describe(msg *kafka.Message) messaging.Message {
+	return messaging.Message{
+		Destination: msg.Topic, Partition: msg.Partition, Offset: msg.Offset, Watermark: msg.HighWaterMark,
+		Time: msg.Time, Bytes: len(msg.Key) + len(msg.Value), IsAmbiguous: hasDuplicates(msg.Headers),
 	}
 }
 

@@ -41,6 +41,11 @@ const (
 // reads an empty value as nil too, so it looks like one.
 func isTombstone(msg *kafka.Message) bool { return msg.Value == nil && msg.Key != nil }
 
+// isShown reports whether there are attributes for the content of msg.
+func (c *content) isShown(msg *kafka.Message) bool {
+	return c.key != nil || len(c.headers) > 0 || isTombstone(msg)
+}
+
 // appendTo appends the attributes for the content of msg.
 func (c *content) appendTo(attributes []attribute.KeyValue, r *messaging.Recorder, msg *kafka.Message) []attribute.KeyValue {
 	if isTombstone(msg) {

@@ -15,13 +15,17 @@ import (
 // encoded is what is written to the headers of messages: the fields of one
 // context, and headers of our own.
 type encoded struct {
-	propagation.Fields
+	fields propagation.Fields
+	more   []kafka.Header // Written after the fields.
 
-	more    []kafka.Header // Written after the fields.
-	removes string         // A key that is removed besides; may be empty.
+	replacesAll    bool   // Removes contexts in any format.
+	replacesOthers bool   // Removes keys besides, those of a propagator of other formats.
+	removes        string // Another key that is removed; may be empty.
+	bothSpellings  bool
 
-	replacesAll   bool // Contexts in any format are removed.
-	bothSpellings bool
+	headers int // How many headers are written,
+	size    int // their bytes on the wire,
+	values  int // and those of the values of the fields.
 }
 
 // replacing removes an existing context even if there is none to write.
@@ -31,22 +35,44 @@ var replacing = propagation.WithPolicy(propagation.Replace) //nolint:gochecknogl
 // all formats are removed, because some reader would continue them; and without
 // one, those that come from an untrusted source are.
 func (e *encoded) encode(ctx context.Context, opts []propagation.Option) {
-	e.Fields = propagation.Encode(ctx, opts...)
-	e.replacesAll = e.HasTraceContext()
-	if !e.replacesAll && propagation.IsUntrusted(ctx) {
+	e.fields = propagation.Encode(ctx, opts...)
+	if e.replacesAll = e.fields.HasTraceContext(); !e.replacesAll && propagation.IsUntrusted(ctx) {
 		e.encodeAlone(ctx, opts)
+		return
 	}
+	e.replacesOthers = !e.replacesAll || !propagation.UsesContextKeys(opts...)
+	e.measure()
 }
 
 // encodeAlone is encode for messages whose own context must not remain.
 func (e *encoded) encodeAlone(ctx context.Context, opts []propagation.Option) {
-	e.Fields = propagation.Encode(ctx, append(opts[:len(opts):len(opts)], replacing)...)
-	e.replacesAll = true
+	var room [8]propagation.Option
+	e.fields = propagation.Encode(ctx, append(append(room[:0], opts...), replacing)...)
+	e.replacesAll, e.replacesOthers = true, true
+	e.measure()
+}
+
+// measure counts the headers of e.
+func (e *encoded) measure() {
+	e.headers, e.size, e.values = len(e.more), 0, 0
+	for i := range e.more {
+		e.size += headerSize(len(e.more[i].Key), len(e.more[i].Value))
+	}
+	for i := range e.fields.Len() {
+		key, value := e.fields.Key(i), e.fields.ValueLen(i)
+		e.values += value
+		e.headers++
+		e.size += headerSize(len(key), value)
+		if e.bothSpellings && otherSpelling(key) != "" {
+			e.headers++
+			e.size += headerSize(len(key), value)
+		}
+	}
 }
 
 // replaces reports whether a header named key is removed.
 func (e *encoded) replaces(key string) bool {
-	if e.replacesAll && propagation.IsContextKey(key) || e.Clears(key) {
+	if e.replacesAll && propagation.IsContextKey(key) || e.replacesOthers && e.fields.Clears(key) {
 		return true
 	}
 	for i := range e.more {
@@ -57,35 +83,25 @@ func (e *encoded) replaces(key string) bool {
 	return e.removes != "" && isKey(e.removes, key)
 }
 
-// changes reports whether a message gets other headers. If it holds a trace
-// context, which inbound reads, it may stay as it is.
-func (e *encoded) changes(msg *kafka.Message, inbound []propagation.Option) bool {
-	if e.Len()+len(e.more) == 0 && e.removed(msg.Headers) == 0 {
-		return false
-	}
-	return !e.KeepsExisting() || len(msg.Headers) == 0 || !propagation.Read(msg.Headers, getter{}, inbound...).SpanContext().IsValid()
-}
-
-// removed returns how many of headers are removed.
-func (e *encoded) removed(headers []kafka.Header) (n int) {
+// kept returns how many of headers remain, and their bytes on the wire.
+func (e *encoded) kept(headers []kafka.Header) (n, size int) {
 	for i := range headers {
-		if e.replaces(headers[i].Key) {
+		if h := &headers[i]; !e.replaces(h.Key) {
 			n++
+			size += headerSize(len(h.Key), len(h.Value))
 		}
 	}
-	return n
+	return n, size
 }
 
-// added returns how many headers are written, and the bytes of their values.
-func (e *encoded) added() (headers, bytes int) {
-	for i := range e.Len() {
-		headers++
-		bytes += e.ValueLen(i)
-		if e.bothSpellings && otherSpelling(e.Key(i)) != "" {
-			headers++
-		}
+// leaves reports whether a message of whose headers so many remain is left as it
+// is: because nothing changes, or because it keeps the trace context that it
+// holds, which inbound reads.
+func (e *encoded) leaves(msg *kafka.Message, kept int, inbound []propagation.Option) bool {
+	if e.headers == 0 && kept == len(msg.Headers) {
+		return true
 	}
-	return headers + len(e.more), bytes
+	return e.fields.KeepsExisting() && len(msg.Headers) > 0 && Read(*msg, inbound...).SpanContext().IsValid()
 }
 
 // space is where the headers of messages and their values are made. Slices that
@@ -134,27 +150,26 @@ func newSpace(headers, values int) space {
 }
 
 // write gives msg the headers that it had, without those that e replaces, and
-// after them those of e.
-func (e *encoded) write(msg *kafka.Message) {
-	headers, bytes := e.added()
-	s := newSpace(len(msg.Headers)+headers, bytes)
-	e.writeTo(msg, &s, e.appendValues(&s))
+// after them those of e. So many headers remain.
+func (e *encoded) write(msg *kafka.Message, kept int) {
+	s := newSpace(kept+e.headers, e.values)
+	e.writeTo(msg, kept, &s, e.appendValues(&s))
 }
 
 // appendValues appends the values of the fields to s, so that the headers of any
 // number of messages can share them.
 func (e *encoded) appendValues(s *space) (values []byte) {
 	from := len(s.values)
-	for i := range e.Len() {
-		s.values = e.AppendValue(s.values, i)
+	for i := range e.fields.Len() {
+		s.values = e.fields.AppendValue(s.values, i)
 	}
 	return s.values[from:]
 }
 
 // writeTo is write with headers from s and values of appendValues.
-func (e *encoded) writeTo(msg *kafka.Message, s *space, values []byte) {
+func (e *encoded) writeTo(msg *kafka.Message, kept int, s *space, values []byte) {
 	from := len(s.headers)
-	if e.removed(msg.Headers) == 0 {
+	if kept == len(msg.Headers) {
 		s.headers = append(s.headers, msg.Headers...)
 	} else {
 		for i := range msg.Headers {
@@ -164,12 +179,12 @@ func (e *encoded) writeTo(msg *kafka.Message, s *space, values []byte) {
 		}
 	}
 	at := 0
-	for i := range e.Len() {
-		key, to := e.Key(i), at+e.ValueLen(i)
+	for i := range e.fields.Len() {
+		key, to := e.fields.Key(i), at+e.fields.ValueLen(i)
 		value := values[at:to:to]
 		s.headers = append(s.headers, kafka.Header{Key: ownKey(key), Value: value})
-		if other := ""; e.bothSpellings {
-			if other = otherSpelling(key); other != "" {
+		if e.bothSpellings {
+			if other := otherSpelling(key); other != "" {
 				s.headers = append(s.headers, kafka.Header{Key: other, Value: value})
 			}
 		}
@@ -203,47 +218,15 @@ var twoSpellings = [...][2]string{ //nolint:gochecknoglobals // constant.
 	{"x-amzn-trace-id", "X-Amzn-Trace-Id"},
 }
 
-// shrink leaves out what would make msg longer than limit, which is the
-// BatchBytes of a Writer.
-func (e *encoded) shrink(msg *kafka.Message, limit int64) {
-	kept, keptBytes := e.kept(msg.Headers)
-	e.Fields = e.ShrinkFunc(func(f propagation.Fields) bool {
-		smaller := encoded{Fields: f, bothSpellings: e.bothSpellings}
-		headers, bytes := smaller.size()
-		return isWithin(msg, kept+headers, keptBytes+bytes, limit)
+// shrink leaves out what would make msg, of whose headers so many remain, longer
+// than limit.
+func (e *encoded) shrink(msg *kafka.Message, kept, size int, limit int64) {
+	e.fields = e.fields.ShrinkFunc(func(f propagation.Fields) bool {
+		smaller := encoded{fields: f, bothSpellings: e.bothSpellings}
+		smaller.measure()
+		return isWithin(msg, kept+smaller.headers, size+smaller.size, limit)
 	})
-}
-
-// fits reports whether msg is within limit with the headers of e.
-func (e *encoded) fits(msg *kafka.Message, limit int64) bool {
-	kept, keptBytes := e.kept(msg.Headers)
-	headers, bytes := e.size()
-	return isWithin(msg, kept+headers, keptBytes+bytes, limit)
-}
-
-// kept returns how many of headers remain, and their size.
-func (e *encoded) kept(headers []kafka.Header) (n, bytes int) {
-	for i := range headers {
-		if h := &headers[i]; !e.replaces(h.Key) {
-			n++
-			bytes += headerSize(len(h.Key), len(h.Value))
-		}
-	}
-	return n, bytes
-}
-
-// size returns how many headers the fields are, and their size.
-func (e *encoded) size() (n, bytes int) {
-	for i := range e.Len() {
-		key := e.Key(i)
-		times := 1
-		if e.bothSpellings && otherSpelling(key) != "" {
-			times = 2
-		}
-		n += times
-		bytes += times * headerSize(len(key), e.ValueLen(i))
-	}
-	return n, bytes
+	e.measure()
 }
 
 // smallestBroker is the smallest limit of messages that a broker is assumed to
@@ -281,11 +264,8 @@ func batchSize(msg *kafka.Message, headers, headerBytes int) int64 {
 
 // sizeOf is messageSize of msg as it is.
 func sizeOf(msg *kafka.Message) int64 {
-	bytes := 0
-	for i := range msg.Headers {
-		bytes += headerSize(len(msg.Headers[i].Key), len(msg.Headers[i].Value))
-	}
-	return messageSize(msg, len(msg.Headers), bytes)
+	n, size := new(encoded).kept(msg.Headers)
+	return messageSize(msg, n, size)
 }
 
 // headerSize is what one header adds to a message.

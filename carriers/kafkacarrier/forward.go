@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/internal/messaging"
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -58,14 +59,20 @@ func Forward(ctx context.Context, msg kafka.Message, topic string, opts ...Forwa
 	}
 	source.Attempt = min(source.Attempt, maxAttempt-1) + 1
 
-	e := encoded{more: source.headers(), bothSpellings: cfg.bothSpellings}
+	more := source.headers()
+	e := encoded{more: more[:], bothSpellings: cfg.bothSpellings}
 	if !cfg.withoutInject {
 		remote := propagation.Read(msg.Headers, getter{}, cfg.inbound...)
-		noteForwarded(ctx, source, remote.SpanContext())
+		if messaging.IsHandling(ctx) {
+			messaging.NoteForwarded(ctx, source, remote.SpanContext())
+		}
 		e.encodeForward(ctx, &msg, &remote, &cfg)
+	} else {
+		e.measure()
 	}
 	forwarded := kafka.Message{Topic: topic, Key: msg.Key, Value: msg.Value, Headers: msg.Headers}
-	e.write(&forwarded)
+	kept, _ := e.kept(msg.Headers)
+	e.write(&forwarded, kept)
 	return forwarded
 }
 
@@ -77,12 +84,12 @@ func (e *encoded) encodeForward(ctx context.Context, msg *kafka.Message, remote 
 		inSpan := trace.SpanContextFromContext(ctx).IsValid()
 		if !inSpan || remote.SpanContext().IsValid() && propagation.Encode(ctx, cfg.outbound...).KeepsExisting() {
 			ctx = remote.Context(ctx)
-		} else if !isHandling(ctx) {
+		} else if !messaging.IsHandling(ctx) {
 			ctx = withCompanions(ctx, remote)
 		}
 	}
 	e.encodeAlone(ctx, cfg.outbound)
-	if e.replacesAll = e.HasTraceContext() || isUntrusted; !e.replacesAll && isMalformed(msg) {
+	if e.replacesAll = e.fields.HasTraceContext() || isUntrusted; !e.replacesAll && isMalformed(msg) {
 		e.removes = "traceparent"
 	}
 }
@@ -119,21 +126,21 @@ const (
 )
 
 // headers returns what records s on a message.
-func (s Source) headers() []kafka.Header {
-	values := make([]byte, 0, len(s.Topic)+64)
-	header := func(key string, appendTo func([]byte) []byte) kafka.Header {
-		from := len(values)
-		values = appendTo(values)
-		return kafka.Header{Key: key, Value: values[from:len(values):len(values)]}
-	}
-	number := func(n int64) func([]byte) []byte {
-		return func(b []byte) []byte { return strconv.AppendInt(b, n, 10) }
-	}
-	return []kafka.Header{
-		header(HeaderAttempt, number(int64(s.Attempt))),
-		header(HeaderOriginalTopic, func(b []byte) []byte { return append(b, s.Topic...) }),
-		header(HeaderOriginalPartition, number(int64(s.Partition))),
-		header(HeaderOriginalOffset, number(s.Offset)),
+func (s Source) headers() [4]kafka.Header {
+	const digits = 20
+	values := make([]byte, 0, len(s.Topic)+3*digits)
+	values = strconv.AppendInt(values, int64(s.Attempt), 10)
+	topic := len(values)
+	values = append(values, s.Topic...)
+	partition := len(values)
+	values = strconv.AppendInt(values, int64(s.Partition), 10)
+	offset := len(values)
+	values = strconv.AppendInt(values, s.Offset, 10)
+	return [...]kafka.Header{
+		{Key: HeaderAttempt, Value: values[:topic:topic]},
+		{Key: HeaderOriginalTopic, Value: values[topic:partition:partition]},
+		{Key: HeaderOriginalPartition, Value: values[partition:offset:offset]},
+		{Key: HeaderOriginalOffset, Value: values[offset:len(values):len(values)]},
 	}
 }
 

@@ -95,6 +95,19 @@ func hasDuplicates(headers []kafka.Header) bool {
 	return false
 }
 
+// carriesContext reports whether headers may carry a context that opts read.
+func carriesContext(headers []kafka.Header, opts []propagation.Option) bool {
+	if len(headers) == 0 {
+		return false
+	}
+	for i := range headers {
+		if propagation.IsContextKey(headers[i].Key) {
+			return true
+		}
+	}
+	return !propagation.UsesContextKeys(opts...)
+}
+
 // unsentKey is the key of the waybills that this process writes. Its memory is
 // its own, and a key that comes from a broker has other memory, so it tells a
 // message that is about to be sent from a copy of one that was received: the

@@ -29,8 +29,8 @@ func Inject(ctx context.Context, msg *kafka.Message, opts ...propagation.Option)
 	var e encoded
 	var room [8]propagation.Option // Without an allocation for the options of each call.
 	e.encode(ctx, append(append(room[:0], withoutBaggage), opts...))
-	if e.changes(msg, opts) {
-		e.write(msg)
+	if kept, _ := e.kept(msg.Headers); !e.leaves(msg, kept, opts) {
+		e.write(msg, kept)
 	}
 }
 
@@ -41,19 +41,18 @@ func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...propagation.Op
 	var e encoded
 	var room [8]propagation.Option // Without an allocation for the options of each call.
 	e.encode(ctx, append(append(room[:0], withoutBaggage), opts...))
-	if e.IsEmpty() {
+	if e.fields.IsEmpty() {
 		return
 	}
-	perMessage, bytes := e.added()
 	headers := 0
 	for i := range msgs {
-		headers += len(msgs[i].Headers) + perMessage
+		headers += len(msgs[i].Headers) + e.headers
 	}
-	s := space{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, bytes)}
+	s := space{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, e.values)}
 	values := e.appendValues(&s)
 	for i := range msgs {
-		if e.changes(&msgs[i], opts) {
-			e.writeTo(&msgs[i], &s, values)
+		if kept, _ := e.kept(msgs[i].Headers); !e.leaves(&msgs[i], kept, opts) {
+			e.writeTo(&msgs[i], kept, &s, values)
 		}
 	}
 }

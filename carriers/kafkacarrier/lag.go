@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -218,49 +217,14 @@ func WatchLag(ctx context.Context, client *kafka.Client, group string, topics []
 	if interval <= 0 {
 		interval = byDefault
 	}
-	ctx = safe.Context(ctx)
 	cfg.recorder.Group = group
-	watch := messaging.New(cfg.recorder).NewWatch()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			watch.Forget(func(string, int) bool { return true })
-			return ctx.Err()
-		case <-timer.C:
-			q := lagQuery{client: client, group: group, topics: topics}
-			q.report(ctx, watch, interval)
-			timer.Reset(jittered(interval))
+	return messaging.New(cfg.recorder).Watch(safe.Context(ctx), interval, func(ctx context.Context, w *messaging.Watch) {
+		q := lagQuery{client: client, group: group, topics: topics}
+		for _, l := range q.read(ctx) {
+			w.Committed(ctx, l.Topic, l.Partition, l.Committed, l.Messages())
 		}
-	}
-}
-
-// report reads the lag and reports it.
-func (q *lagQuery) report(ctx context.Context, watch *messaging.Watch, limit time.Duration) {
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	lags := q.read(limited)
-	if ctx.Err() != nil {
-		return
-	}
-	seen := make(map[topicPartition]bool, len(lags))
-	for _, l := range lags {
-		seen[topicPartition{l.Topic, l.Partition}] = true
-		watch.Committed(ctx, l.Topic, l.Partition, l.Committed, l.Messages())
-	}
-	failed := make(map[string]bool, len(q.failures))
-	for _, f := range q.failures {
-		failed[f.topic] = true
-		watch.Failed(limited, f.topic, f.err)
-	}
-	watch.Forget(func(topic string, partition int) bool {
-		return !seen[topicPartition{topic, partition}] && !failed[topic] && !failed[""]
+		for _, f := range q.failures {
+			w.Failed(ctx, f.topic, f.err)
+		}
 	})
-}
-
-// jittered returns d, or up to a tenth less.
-func jittered(d time.Duration) time.Duration {
-	const tenth = 10
-	return d - rand.N(d/tenth+1) //nolint:gosec // no secret.
 }

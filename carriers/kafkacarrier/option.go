@@ -86,7 +86,7 @@ type config struct {
 	content        content
 	messageContext func(kafka.Message) context.Context
 
-	withTimestamps, withPoll, withoutCommit bool
+	withTimestamps, withoutCommit bool
 
 	expiry, interval time.Duration
 }
@@ -100,8 +100,11 @@ type content struct {
 // withoutBaggage keeps baggage off the topics of those who did not ask for it.
 var withoutBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
 
+// byDefault are the options of Encode of those who give none.
+var byDefault = []propagation.Option{withoutBaggage} //nolint:gochecknoglobals // constant.
+
 func newConfig[O option](opts []O) config {
-	cfg := config{outbound: []propagation.Option{withoutBaggage}}
+	cfg := config{outbound: byDefault}
 	cfg.recorder.Scope, cfg.recorder.System = "carriers/kafkacarrier", observe.SystemKafka
 	for _, o := range opts {
 		if any(o) != nil {
@@ -122,9 +125,14 @@ func WithPropagation(opts ...propagation.Option) interface {
 	ClientOption
 	ForwardOption
 } {
-	opts = slices.Clone(opts)
+	in := slices.Clone(opts)
+	out := slices.Concat(byDefault, opts) // Without an allocation where there is one such option.
 	return setting(func(cfg config) config {
-		cfg.inbound, cfg.outbound = slices.Concat(cfg.inbound, opts), slices.Concat(cfg.outbound, opts)
+		if len(cfg.inbound) == 0 {
+			cfg.inbound, cfg.outbound = in, out
+		} else {
+			cfg.inbound, cfg.outbound = slices.Concat(cfg.inbound, in), slices.Concat(cfg.outbound, in)
+		}
 		return cfg
 	})
 }
@@ -239,7 +247,7 @@ func WithGroup(group string) ConsumerOption {
 // message or failed. The span is created when the fetch returns, with its true
 // start time, so that no span is open while a topic is idle.
 func WithPollSpans() ReaderOption {
-	return setting(func(cfg config) config { cfg.withPoll = true; return cfg })
+	return setting(func(cfg config) config { cfg.recorder.WithPollSpan = true; return cfg })
 }
 
 // WithoutCommitSpans disables the spans of commits. Commits are still measured.

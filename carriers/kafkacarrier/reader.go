@@ -16,7 +16,6 @@ import (
 
 	"github.com/waybill-go/waybill/internal/messaging"
 	"github.com/waybill-go/waybill/internal/safe"
-	"github.com/waybill-go/waybill/propagation"
 )
 
 // MessageReader is the interface of the methods that a kafka.Reader and a [Reader]
@@ -94,10 +93,10 @@ func silenceOf(config *kafka.ReaderConfig) time.Duration {
 // not recorded as an error. A nil ctx is treated as context.Background().
 func (r *Reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 	ctx = safe.Context(ctx)
-	f := r.beginFetch(ctx)
-	defer f.end() // If the kafka.Reader panics.
+	receiving := r.consumer.partitions.Receive(ctx, r.topic)
+	defer receiving.Idle() // If the kafka.Reader panics.
 	msg, err := r.reader.FetchMessage(ctx)
-	f.ended(&msg, err)
+	r.received(ctx, &receiving, &msg, err)
 	return msg, err
 }
 
@@ -106,84 +105,36 @@ func (r *Reader) FetchMessage(ctx context.Context) (kafka.Message, error) {
 // lost to the caller, and is recorded as a failed commit.
 func (r *Reader) ReadMessage(ctx context.Context) (kafka.Message, error) {
 	ctx = safe.Context(ctx)
-	f := r.beginFetch(ctx)
-	defer f.end() // If the kafka.Reader panics.
+	receiving := r.consumer.partitions.Receive(ctx, r.topic)
+	defer receiving.Idle() // If the kafka.Reader panics.
 	msg, err := r.reader.ReadMessage(ctx)
 	if isCommitFailure(err) {
-		f.end()
-		r.commitFailed(ctx, f.started, err)
+		receiving.Idle()
+		w := r.commit(ctx, nil, &messaging.Batch{Destination: r.topic, Partition: -1, Messages: 1, Started: receiving.Started()})
+		w.End(err)
 		return msg, err
 	}
-	f.ended(&msg, err)
+	r.received(ctx, &receiving, &msg, err)
 	if err == nil && r.consumer.recorder.Group() != "" && !r.isQueued {
-		r.committed(ctx, &msg)
+		r.committed(ctx, []kafka.Message{msg})
 	}
 	return msg, err
 }
 
-// fetch is a call under way that may deliver a message.
-type fetch struct {
-	r       *Reader
-	ctx     context.Context //nolint:containedctx // that of the call.
-	started time.Time
-	blocked time.Time // Zero if nobody observes it.
-	call    messaging.Call
-	isOver  bool
-}
-
-func (r *Reader) beginFetch(ctx context.Context) fetch {
-	now := time.Now()
-	return fetch{r: r, ctx: ctx, started: now, blocked: r.consumer.recorder.Clock(), call: r.consumer.partitions.Begin(now)}
-}
-
-// end ends a call that has delivered nothing. It does nothing if it has ended.
-func (f *fetch) end() {
-	if !f.isOver {
-		f.isOver = true
-		f.r.consumer.partitions.Polled(f.call)
+// received ends a call with what it returned.
+func (r *Reader) received(ctx context.Context, receiving *messaging.Receiving, msg *kafka.Message, err error) {
+	switch c := r.consumer; {
+	case err != nil && isIdle(ctx, err):
+		receiving.Idle()
+	case err != nil:
+		receiving.Failed(err)
+	case c.partitions.NeedsContext() && !c.config.withoutExtract:
+		m, remote := describe(msg), c.config.read(msg)
+		receiving.Delivered(&m, &remote, keyOffset.Int64(msg.Offset))
+	default:
+		m := describe(msg)
+		receiving.Delivered(&m, nil, keyOffset.Int64(msg.Offset))
 	}
-}
-
-// ended records what the call delivered.
-func (f *fetch) ended(msg *kafka.Message, err error) {
-	r, c := f.r, f.r.consumer
-	c.recorder.Blocked(messaging.Poll, r.topic, f.blocked)
-	if err != nil {
-		f.end()
-		if !isIdle(f.ctx, err) {
-			w := r.poll(f, &messaging.Batch{Destination: r.topic, Partition: -1, Started: f.started})
-			w.End(err)
-		}
-		return
-	}
-	f.isOver = true
-	var remote propagation.Remote
-	if c.config.withPoll || c.recorder.IsObserved() {
-		remote = c.config.read(msg) //nolint:contextcheck // headers are read without one.
-	}
-	b := messaging.Batch{Destination: msg.Topic, Partition: msg.Partition, Messages: 1, Started: f.started}
-	if c.config.withPoll {
-		b.Remotes = []propagation.Remote{remote}
-	}
-	w := r.poll(f, &b)
-	c.recorder.Consumed(w.Context(), messaging.Poll, msg.Topic, msg.Partition, 1)
-	c.partitions.Fetched(w.Context(), f.call, deliveryOf(msg))
-	if c.recorder.IsObserved() {
-		c.arrived(w.Context(), msg, &remote)
-	}
-	if w.IsRecording() {
-		w.SetAttributes(keyOffset.Int64(msg.Offset))
-	}
-	w.End(nil)
-}
-
-// poll begins the work of a fetch that is over, with a span if there is to be
-// one.
-func (r *Reader) poll(f *fetch, b *messaging.Batch) messaging.Work {
-	if !r.consumer.config.withPoll {
-		return r.consumer.recorder.BeginUnseen(f.ctx, messaging.Poll, b)
-	}
-	return r.consumer.recorder.Begin(f.ctx, messaging.Poll, b)
 }
 
 // isIdle reports whether a fetch ended because the caller stopped waiting.
@@ -204,18 +155,19 @@ func isCommitFailure(err error) bool {
 	return err != nil && strings.HasPrefix(err.Error(), "committing message: ")
 }
 
-// commitFailed records that a message was fetched, and lost with its commit.
-func (r *Reader) commitFailed(ctx context.Context, started time.Time, err error) {
-	w := r.commit(ctx, &messaging.Batch{Destination: r.topic, Partition: -1, Messages: 1, Started: started})
-	w.End(err)
-}
-
-// commit begins the work of a commit, with a span if there is to be one.
-func (r *Reader) commit(ctx context.Context, b *messaging.Batch) messaging.Work {
-	if r.consumer.config.withoutCommit {
-		return r.consumer.recorder.BeginUnseen(ctx, messaging.Commit, b)
+// commit begins the work of a commit, with a span if there is to be one. A span
+// that is in ctx has the links to many messages already.
+func (r *Reader) commit(ctx context.Context, msgs []kafka.Message, b *messaging.Batch) messaging.Work {
+	switch c := r.consumer; {
+	case c.config.withoutCommit:
+		return c.recorder.BeginUnseen(ctx, messaging.Commit, b)
+	case len(msgs) == 1:
+		return c.recorder.Begin(ctx, messaging.Commit, b, c.config.read(&msgs[0]))
+	case len(msgs) == 0 || trace.SpanContextFromContext(ctx).IsValid():
+		return c.recorder.Begin(ctx, messaging.Commit, b)
+	default:
+		return c.recorder.Begin(ctx, messaging.Commit, b, c.config.readAll(msgs)...)
 	}
-	return r.consumer.recorder.Begin(ctx, messaging.Commit, b)
 }
 
 // CommitMessages calls CommitMessages of the kafka.Reader and returns its result,
@@ -229,29 +181,16 @@ func (r *Reader) CommitMessages(ctx context.Context, msgs ...kafka.Message) erro
 		return r.reader.CommitMessages(ctx, msgs...)
 	}
 	topic, partition := common(msgs)
-	b := messaging.Batch{Destination: topic, Partition: partition, Messages: len(msgs)}
-	if !r.consumer.config.withoutCommit {
-		b.Remotes = r.toCommit(ctx, msgs)
-	}
-	w := r.commit(ctx, &b)
+	w := r.commit(ctx, msgs, &messaging.Batch{Destination: topic, Partition: partition, Messages: len(msgs)})
 	err := r.reader.CommitMessages(ctx, msgs...)
 	if w.IsRecording() {
 		w.SetAttributes(r.commitAttributes(msgs, err)...)
 	}
 	if err == nil && !r.isQueued {
-		r.committedAll(w.Context(), msgs)
+		r.committed(w.Context(), msgs)
 	}
 	w.End(err)
 	return err
-}
-
-// toCommit returns the contexts that a commit span handles. A span that is in ctx
-// has the links to many of them already.
-func (r *Reader) toCommit(ctx context.Context, msgs []kafka.Message) []propagation.Remote {
-	if len(msgs) > 1 && trace.SpanContextFromContext(ctx).IsValid() {
-		return nil
-	}
-	return r.consumer.config.readAll(msgs) //nolint:contextcheck // headers are read without one.
 }
 
 func (r *Reader) commitAttributes(msgs []kafka.Message, err error) []attribute.KeyValue {
@@ -267,32 +206,9 @@ func (r *Reader) commitAttributes(msgs []kafka.Message, err error) []attribute.K
 	return attributes
 }
 
-// committedAll notes the commit of the highest offset of each partition.
-func (r *Reader) committedAll(ctx context.Context, msgs []kafka.Message) {
-	if len(msgs) == 1 {
-		r.committed(ctx, &msgs[0])
-		return
-	}
-	type partition struct {
-		topic string
-		id    int
-	}
-	highest := make(map[partition]*kafka.Message)
-	for i := range msgs {
-		key := partition{msgs[i].Topic, msgs[i].Partition}
-		if known, ok := highest[key]; !ok || msgs[i].Offset > known.Offset {
-			highest[key] = &msgs[i]
-		}
-	}
-	for _, msg := range highest {
-		r.committed(ctx, msg)
-	}
-}
-
-func (r *Reader) committed(ctx context.Context, msg *kafka.Message) {
-	if r.consumer.recorder.IsObserved() {
-		r.consumer.partitions.Committed(ctx, deliveryOf(msg))
-	}
+// committed notes that msgs were committed.
+func (r *Reader) committed(ctx context.Context, msgs []kafka.Message) {
+	r.consumer.partitions.Committed(ctx, len(msgs), func(i int) messaging.Message { return describe(&msgs[i]) })
 }
 
 // Process is [Consumer.Process] for a message of this Reader, which has counted
@@ -308,30 +224,18 @@ func (r *Reader) Process(ctx context.Context, msg kafka.Message, fn func(context
 // ProcessBatch is [Consumer.ProcessBatch] for messages of this Reader, which has
 // counted them already.
 func (r *Reader) ProcessBatch(ctx context.Context, msgs []kafka.Message, fn func(context.Context) error) error {
-	if fn == nil {
-		return errNilHandler
-	}
-	ctx = safe.Context(ctx)
-	if len(msgs) == 0 {
-		return fn(ctx)
-	}
-	c := r.consumer
-	w := c.beginBatch(ctx, msgs, c.config.readAll(msgs))
-	return w.Run(fn)
+	return r.consumer.processBatch(safe.Context(ctx), msgs, false, fn)
 }
 
 // Start is [Consumer.Start] for a message of this Reader, which has counted it
 // already.
 func (r *Reader) Start(ctx context.Context, msg kafka.Message) (context.Context, func(error)) {
-	w := r.begin(ctx, &msg)
-	return w.Context(), endOnce(w, nil)
+	return started(r.begin(ctx, &msg))
 }
 
 // begin opens the span of one message.
 func (r *Reader) begin(ctx context.Context, msg *kafka.Message) messaging.Work {
-	c := r.consumer
-	remote := c.config.read(msg)
-	return c.begin(safe.Context(ctx), msg, &remote, c.partitions.Redelivered(msg.Topic, msg.Partition, msg.Offset))
+	return r.consumer.begin(ctx, msg, false, r.consumer.partitions.Redelivered(msg.Topic, msg.Partition, msg.Offset))
 }
 
 // Forget notes that a partition is no longer read by this Reader, as after a

@@ -37,7 +37,6 @@ type Writer struct {
 	recorder *messaging.Recorder
 
 	keepsExisting bool // Reports whether a context that a message carries stays on it.
-	showsContent  bool // Reports whether spans show content of messages.
 }
 
 var (
@@ -58,16 +57,13 @@ func NewWriter(w *kafka.Writer, opts ...WriterOption) *Writer {
 	if w != nil {
 		cfg.recorder.ClientID, cfg.recorder.Server = clientIDOf(w.Transport), serverOf(w.Addr)
 	}
-	wrapped := &Writer{
-		writer: w, config: cfg, recorder: messaging.New(cfg.recorder), keepsExisting: keepsExisting(&cfg),
-		showsContent: cfg.content.key != nil || len(cfg.content.headers) > 0,
-	}
+	wrapped := &Writer{writer: w, config: cfg, recorder: messaging.New(cfg.recorder), keepsExisting: keepsExisting(&cfg)}
 	if w == nil {
 		return wrapped
 	}
 	original := w.Completion
 	w.Completion = func(msgs []kafka.Message, err error) {
-		wrapped.completion().complete(msgs, err)
+		complete(wrapped.recorder, msgs, err, w.RequiredAcks)
 		if original != nil {
 			original(msgs, err)
 		}
@@ -82,12 +78,6 @@ func NewWriter(w *kafka.Writer, opts ...WriterOption) *Writer {
 func keepsExisting(cfg *config) bool {
 	sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})
 	return propagation.Encode(trace.ContextWithSpanContext(safe.Context(nil), sc), cfg.outbound...).KeepsExisting() //nolint:staticcheck // nil is taken.
-}
-
-// completion returns what is known of batches. It is asked for each, because w
-// may be configured until it is used.
-func (w *Writer) completion() completion {
-	return completion{owner: w.recorder, isAsync: w.writer.Async, isPlaceKnown: w.writer.RequiredAcks != kafka.RequireNone}
 }
 
 // WriteMessages calls WriteMessages of the kafka.Writer and returns its result.
@@ -112,61 +102,54 @@ func (w *Writer) WriteMessages(ctx context.Context, msgs ...kafka.Message) error
 	if len(msgs) == 0 {
 		return w.writer.WriteMessages(ctx)
 	}
-	c := newCall(w.recorder, msgs)
+	c := newCall(&w.config, w.recorder, w.batchBytes(), msgs)
 	if w.config.withTimestamps {
 		setTimes(c.messages, time.Now())
 	}
-	if !w.recorder.IsActive(ctx) {
+	if !c.sending.Begin(ctx, w.recorder, len(msgs)) {
 		return w.sendUnseen(ctx, c, msgs)
 	}
-	w.open(ctx, c)
+	for i := range msgs {
+		c.sending.Address(i, w.topicOf(&msgs[i]))
+	}
+	switch {
+	case len(msgs) == 1:
+		w.openSingle(ctx, c)
+	case w.config.recorder.WithoutCreateSpan:
+		w.openShared(ctx, c)
+	default:
+		w.openEach(ctx, c)
+	}
 	c.attach() // Only now: until here WriterData is the caller's, for WithMessageContext.
 	return w.send(ctx, c, msgs)
 }
 
-// open opens the spans of a call and writes their contexts to the messages.
-func (w *Writer) open(ctx context.Context, c *call) {
-	c.prepare(w.writer.Topic)
-	c.sending.Begin(ctx, w.recorder, c.topic, len(c.messages))
-	h := newHeading(&w.config, w.recorder, w.batchBytes(), c.messages)
-	switch {
-	case len(c.messages) == 1:
-		w.openSingle(ctx, c, &h)
-	case w.config.recorder.WithoutCreateSpan:
-		w.openShared(ctx, c, &h)
-	default:
-		w.openEach(ctx, c, &h)
-	}
-}
-
-func (w *Writer) openSingle(ctx context.Context, c *call, h *heading) {
-	msg, t := &c.messages[0], &c.tokens[0]
-	o := w.origin(ctx, msg)
-	carried := c.sending.Single(&t.sent, &o)
-	w.note(&t.sent, msg)
+func (w *Writer) openSingle(ctx context.Context, c *call) {
+	o := w.origin(ctx, &c.messages[0])
+	carried := c.sending.Single(&o)
+	w.note(c, 0)
 	if !o.Keep {
-		h.write(carried, msg, t.topic, true)
+		c.write(carried, 0, c.sending.Sent(0).Destination(), true)
 	}
 }
 
 // openEach opens a span for each message, and then one for sending them.
-func (w *Writer) openEach(ctx context.Context, c *call, h *heading) {
+func (w *Writer) openEach(ctx context.Context, c *call) {
 	for i := range c.messages {
-		msg, t := &c.messages[i], &c.tokens[i]
-		o := w.origin(ctx, msg)
-		carried, fresh := c.sending.Create(&t.sent, t.topic, &o)
+		o := w.origin(ctx, &c.messages[i])
+		carried, fresh := c.sending.Create(i, &o)
 		if o.Keep {
 			continue
 		}
-		w.note(&t.sent, msg)
-		h.write(carried, msg, t.topic, fresh)
+		w.note(c, i)
+		c.write(carried, i, c.sending.Sent(i).Destination(), fresh)
 	}
 	c.sending.Start()
 }
 
 // openShared opens one span, whose context the messages share. Those with a
 // context of their own carry that instead, and are linked.
-func (w *Writer) openShared(ctx context.Context, c *call, h *heading) {
+func (w *Writer) openShared(ctx context.Context, c *call) {
 	var links []trace.Link
 	origins := make([]messaging.Origin, len(c.messages))
 	for i := range c.messages {
@@ -181,23 +164,22 @@ func (w *Writer) openShared(ctx context.Context, c *call, h *heading) {
 	}
 	shared, fresh := c.sending.Share(links), true
 	for i := range c.messages {
-		c.sending.Join(&c.tokens[i].sent, c.tokens[i].topic)
 		switch o := &origins[i]; {
 		case o.Keep:
 		case o.IsOwn:
-			h.write(o.Context, &c.messages[i], c.tokens[i].topic, true)
+			c.write(o.Context, i, c.sending.Sent(i).Destination(), true)
 			fresh = true
 		default:
-			h.write(shared, &c.messages[i], c.tokens[i].topic, fresh)
+			c.write(shared, i, c.sending.Sent(i).Destination(), fresh)
 			fresh = false
 		}
 	}
 }
 
-// note shows the content of msg on its span.
-func (w *Writer) note(sent *messaging.Sent, msg *kafka.Message) {
-	if (w.showsContent || isTombstone(msg)) && sent.IsRecording() {
-		sent.SetAttributes(w.config.content.appendTo(nil, w.recorder, msg)...)
+// note shows the content of message i on its span.
+func (w *Writer) note(c *call, i int) {
+	if msg := &c.messages[i]; w.config.content.isShown(msg) && c.sending.Sent(i).IsRecording() {
+		c.sending.Sent(i).SetAttributes(w.config.content.appendTo(nil, w.recorder, msg)...)
 	}
 }
 
@@ -209,64 +191,73 @@ func (w *Writer) origin(ctx context.Context, msg *kafka.Message) messaging.Origi
 			o.Context, o.IsOwn = own, true
 		}
 	}
-	if len(msg.Headers) == 0 {
-		return o
+	if carriesContext(msg.Headers, w.config.inbound) {
+		w.setRemote(&o, msg)
 	}
-	remote := propagation.Read(msg.Headers, getter{}, w.config.inbound...)
-	if remote.IsEmpty() {
-		return o
-	}
-	w.setRemote(&o, remote, msg)
 	return o
 }
 
-// setRemote notes that a message carries a context.
-func (w *Writer) setRemote(o *messaging.Origin, remote propagation.Remote, msg *kafka.Message) {
+// setRemote notes the context that a message carries, if there is one.
+func (w *Writer) setRemote(o *messaging.Origin, msg *kafka.Message) {
+	remote := Read(*msg, w.config.inbound...)
+	if remote.IsEmpty() {
+		return
+	}
 	o.Remote = &remote
 	o.IsUnsent = isUnsent(msg.Headers)
 	o.IsUntrusted = propagation.IsUntrusted(o.Context)
 	o.Keep = w.keepsExisting && remote.SpanContext().IsValid() && !o.IsUntrusted
 	if source, ok := SourceOf(*msg); ok {
-		o.Creation = creationOf(o.Context, source)
+		o.Creation = messaging.CreationOf(o.Context, source)
 	}
 }
 
 // send hands the messages to kafka-go and ends the call, however that ends: the
 // Balancer and the Transport are the user's, and may panic.
 func (w *Writer) send(ctx context.Context, c *call, msgs []kafka.Message) error {
-	c.queued(1)
+	c.sending.Accepted(w.writer.Async)
 	blocked, returned := w.recorder.Clock(), false
 	defer func() {
 		if !returned {
-			w.recorder.Blocked(messaging.Send, c.topic, blocked)
-			c.panicked()
+			w.recorder.Blocked(messaging.Send, c.sending.Destination(), blocked)
+			c.sending.Panicked()
 		}
 	}()
 	err := w.writer.WriteMessages(ctx, c.messages...)
 	returned = true
-	w.recorder.Blocked(messaging.Send, c.topic, blocked)
-	if err == nil && w.writer.Async {
-		return nil // The outcome comes later.
-	}
+	w.recorder.Blocked(messaging.Send, c.sending.Destination(), blocked)
 	err = w.original(err, msgs, c.messages)
-	c.returned(err)
+	_, perMessage := err.(kafka.WriteErrors) //nolint:errorlint // returned unwrapped.
+	if c.sending.Returned(err, !perMessage) {
+		c.release() // The Completion has been called for all.
+	}
 	return err
 }
 
 // sendUnseen is send where nothing is recorded.
 func (w *Writer) sendUnseen(ctx context.Context, c *call, msgs []kafka.Message) error {
-	c.sending.Begin(ctx, w.recorder, "", len(msgs))
-	h := newHeading(&w.config, w.recorder, w.batchBytes(), c.messages)
+	fresh := true
 	for i := range c.messages {
 		o := w.origin(ctx, &c.messages[i])
-		if !o.Keep {
-			h.write(c.sending.Relate(&o), &c.messages[i], "", i == 0 || o.IsOwn || o.Remote != nil)
+		if o.Keep {
+			continue
 		}
+		isPlain := !o.IsOwn && o.Remote == nil
+		c.write(c.sending.Relate(&o), i, w.topicOf(&c.messages[i]), fresh || !isPlain)
+		fresh = !isPlain
 	}
 	err := w.writer.WriteMessages(ctx, c.messages...)
 	err = w.original(err, msgs, c.messages)
 	c.release()
 	return err
+}
+
+// topicOf returns the topic that msg is written to.
+func (w *Writer) topicOf(msg *kafka.Message) string {
+	if w.writer.Topic != "" {
+		return w.writer.Topic
+	}
+	return msg.Topic
 }
 
 // Stats returns the statistics of the kafka.Writer, and resets its counters, as

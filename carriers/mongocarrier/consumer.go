@@ -162,8 +162,8 @@ func (c *Consumer) Process(ctx context.Context, remote propagation.Remote, fn fu
 	if fn == nil {
 		return errNilHandler
 	}
-	b := messaging.Batch{Messages: 1, Remotes: []propagation.Remote{remote}}
-	return c.process(ctx, &b, fn, opts)
+	b := messaging.Batch{Messages: 1}
+	return c.process(ctx, &b, []propagation.Remote{remote}, fn, opts)
 }
 
 // ProcessBatch calls fn in one span for all of remotes, with a link to each, and
@@ -180,14 +180,11 @@ func (c *Consumer) ProcessBatch(ctx context.Context, remotes []propagation.Remot
 	if len(remotes) == 0 {
 		return fn(propagation.Remote{}.Context(ctx))
 	}
-	b := messaging.Batch{
-		Messages: len(remotes), Remotes: remotes,
-		Attributes: []attribute.KeyValue{messaging.MessageCount(len(remotes))},
-	}
-	return c.process(ctx, &b, fn, opts)
+	b := messaging.Batch{Messages: len(remotes), Attributes: []attribute.KeyValue{messaging.MessageCount(len(remotes))}}
+	return c.process(ctx, &b, remotes, fn, opts)
 }
 
-func (c *Consumer) process(ctx context.Context, b *messaging.Batch, fn func(context.Context) error, opts []ProcessOption) error {
+func (c *Consumer) process(ctx context.Context, b *messaging.Batch, remotes []propagation.Remote, fn func(context.Context) error, opts []ProcessOption) error {
 	if c == nil {
 		c = nameless
 	}
@@ -198,13 +195,13 @@ func (c *Consumer) process(ctx context.Context, b *messaging.Batch, fn func(cont
 		}
 	}
 	b.Destination, b.Partition = c.collection, -1
-	b.Attributes = append(b.Attributes, cfg.attributes(b.Remotes)...)
+	b.Attributes = append(b.Attributes, cfg.attributes(remotes)...)
 	b.Start = cfg.startOptions(ctx)
-	w := c.recorder.Begin(ctx, messaging.Process, b)
+	w := c.recorder.Begin(ctx, messaging.Process, b, remotes...)
 	c.recorder.Consumed(w.Context(), messaging.Process, c.collection, -1, b.Messages)
 	if !propagation.IsUntrusted(w.Context()) { // Their times may be made up.
-		for i := range b.Remotes {
-			c.recorder.Arrived(w.Context(), c.collection, &b.Remotes[i])
+		for i := range remotes {
+			c.recorder.Arrived(w.Context(), c.collection, &remotes[i])
 		}
 	}
 	return w.Run(fn)

@@ -15,12 +15,9 @@ func (r *Recorder) backpressure() observe.BackpressureObserver {
 	return o
 }
 
-// ObservesQueue reports whether anyone wants to know of the queue of a client.
-func (r *Recorder) ObservesQueue() bool { return r.backpressure() != nil }
-
-// Queued reports a change of the number of messages that a client was given and
+// queuedTo reports a change of the number of messages that a client was given and
 // is not done with.
-func (r *Recorder) Queued(destination string, change int) {
+func (r *Recorder) queuedTo(destination string, change int) {
 	if o := r.backpressure(); o != nil {
 		r.observeQueue(o, observe.Queue{System: r.cfg.System, Destination: r.destinationOf(destination).name, Change: change})
 	}

@@ -30,27 +30,27 @@ func (r *Recorder) contain(reason string) {
 }
 
 // startSpan starts a span that has no remote contexts to handle.
-func (r *Recorder) startSpan(ctx context.Context, name string, options []trace.SpanStartOption) (started context.Context, span trace.Span) {
+func (r *Recorder) startSpan(ctx context.Context, tracer trace.Tracer, name string, options []trace.SpanStartOption) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil || started == nil || span == nil {
 			r.drop(observe.DropTracer, "")
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
-	started, span = r.tracer.Get().Start(ctx, name, options...)
+	started, span = tracer.Start(ctx, name, options...)
 	span.SpanContext() // A span that cannot say who it is is none.
 	return started, span
 }
 
 // startRelated starts a span that handles remote contexts.
-func (r *Recorder) startRelated(ctx context.Context, name string, remotes []propagation.Remote, options []propagation.StartOption) (started context.Context, span trace.Span) {
+func (r *Recorder) startRelated(ctx context.Context, tracer trace.Tracer, name string, remotes []propagation.Remote, options []propagation.StartOption) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil {
 			r.drop(observe.DropTracer, "")
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
-	started, span = propagation.Start(ctx, r.tracer.Get(), name, remotes, options...)
+	started, span = propagation.Start(ctx, tracer, name, remotes, options...)
 	span.SpanContext() // A span that cannot say who it is is none.
 	return started, span
 }

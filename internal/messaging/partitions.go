@@ -98,16 +98,6 @@ func (r *Recorder) NewPartitions(expiry, silence time.Duration) *Partitions {
 	return &Partitions{r: r, reader: NewReaderID(), expiry: expiry, silence: silence, known: make(map[topicPartition]*partition)}
 }
 
-// Delivery describes a message that was delivered.
-type Delivery struct {
-	Topic     string
-	Partition int
-	Offset    int64
-	Watermark int64     // The offset of the next message that will be written.
-	Time      time.Time // When the message was made; may be zero.
-	Bytes     int       // Of key and value.
-}
-
 // Begin notes that a call begins which may deliver a message. One of
 // [Partitions.Fetched] and [Partitions.Polled] ends it.
 func (p *Partitions) Begin(now time.Time) Call {
@@ -130,15 +120,15 @@ func (p *Partitions) Polled(c Call) {
 
 // Fetched notes that a call has delivered a message. The span of the call is in
 // ctx, if it has one.
-func (p *Partitions) Fetched(ctx context.Context, c Call, d *Delivery) {
+func (p *Partitions) Fetched(ctx context.Context, c Call, m *Message) {
 	now := time.Now()
-	queued := p.r.queued(now, d)
+	queued := p.r.queued(now, m)
 	p.mu.Lock()
 	p.polls.end(c, now)
-	known := p.of(d.Topic, d.Partition, now)
+	known := p.of(m.Destination, m.Partition, now)
 	unheard := now.Sub(known.delivered)
-	p.deliver(ctx, known, d, queued, now)
-	p.track(known, d, unheard)
+	p.deliver(ctx, known, m, queued, now)
+	p.track(known, m, unheard)
 	p.settle()
 	p.unlock()
 }
@@ -147,6 +137,9 @@ func (p *Partitions) Fetched(ctx context.Context, c Call, d *Delivery) {
 // whose calls are not seen. [Partitions.EndWork] ends it. When nothing is being
 // handled, such a client is taken to poll.
 func (p *Partitions) BeginWork() {
+	if p.r.cfg.Observer == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.works == 0 && p.idle {
@@ -158,6 +151,9 @@ func (p *Partitions) BeginWork() {
 
 // EndWork ends what BeginWork began.
 func (p *Partitions) EndWork() {
+	if p.r.cfg.Observer == nil {
+		return
+	}
 	p.mu.Lock()
 	if p.works--; p.works == 0 {
 		p.between, p.idle = p.polls.begin(time.Now()), true
@@ -170,33 +166,33 @@ func (p *Partitions) EndWork() {
 
 // Delivered notes that a message was delivered by a client whose calls are not
 // seen. It may have been delivered before, and others meanwhile.
-func (p *Partitions) Delivered(ctx context.Context, d *Delivery) {
+func (p *Partitions) Delivered(ctx context.Context, m *Message) {
 	now := time.Now()
-	queued := p.r.queued(now, d)
+	queued := p.r.queued(now, m)
 	p.mu.Lock()
-	p.deliver(ctx, p.of(d.Topic, d.Partition, now), d, queued, now)
+	p.deliver(ctx, p.of(m.Destination, m.Partition, now), m, queued, now)
 	p.unlock()
 }
 
 // track notes the offset of a message, and looks for redeliveries and gaps. The
 // partition was unheard of for some time before.
-func (p *Partitions) track(known *partition, d *Delivery, unheard time.Duration) {
-	if !isOffset(d.Offset) {
+func (p *Partitions) track(known *partition, m *Message, unheard time.Duration) {
+	if !isOffset(m.Offset) {
 		return
 	}
 	next := known.seen.next()
-	if !known.seen.add(d.Offset) {
-		known.again.add(d.Offset)
-		p.enqueue(event{kind: redelivered, topic: d.Topic, partition: d.Partition})
+	if !known.seen.add(m.Offset) {
+		known.again.add(m.Offset)
+		p.enqueue(event{kind: redelivered, topic: m.Destination, partition: m.Partition})
 		return
 	}
-	if next == 0 || d.Offset <= next || p.silence > 0 && unheard >= p.silence {
+	if next == 0 || m.Offset <= next || p.silence > 0 && unheard >= p.silence {
 		return
 	}
 	if len(known.pending) == maxPending {
-		p.makeRoom(topicPartition{d.Topic, d.Partition}, known)
+		p.makeRoom(topicPartition{m.Destination, m.Partition}, known)
 	}
-	known.pending = append(known.pending, gap{offsetRange{next, d.Offset}, p.polls.epoch})
+	known.pending = append(known.pending, gap{offsetRange{next, m.Offset}, p.polls.epoch})
 	p.polls.waiting++
 }
 
@@ -211,31 +207,53 @@ func (p *Partitions) makeRoom(key topicPartition, known *partition) {
 }
 
 // deliver notes that a message was delivered, and the lag after it.
-func (p *Partitions) deliver(ctx context.Context, known *partition, d *Delivery, queued time.Duration, now time.Time) {
+func (p *Partitions) deliver(ctx context.Context, known *partition, m *Message, queued time.Duration, now time.Time) {
 	known.delivered, known.polled = now, p.polls.clock(now)
-	if d.Offset >= known.highest {
-		known.highest, known.watermark = d.Offset, d.Watermark
+	if m.Offset >= known.highest {
+		known.highest, known.watermark = m.Offset, m.Watermark
 	} else {
-		known.watermark = max(known.watermark, d.Watermark)
+		known.watermark = max(known.watermark, m.Watermark)
 	}
 	p.enqueue(event{
-		kind: fetched, ctx: ctx, topic: d.Topic, partition: d.Partition,
-		offset: d.Offset, n: known.lag(), bytes: d.Bytes, queued: queued,
+		kind: fetched, ctx: ctx, topic: m.Destination, partition: m.Partition,
+		offset: m.Offset, n: known.lag(), bytes: m.Bytes, queued: queued,
 	})
 	p.sweep(now)
 }
 
-// Committed notes that the message at offset was committed. The span of the
-// commit is in ctx, if it has one.
-func (p *Partitions) Committed(ctx context.Context, d *Delivery) {
+// Committed notes that messages were committed: n of them, which at describes. The
+// span of the commit is in ctx, if it has one. The highest offset of each partition
+// is reported.
+func (p *Partitions) Committed(ctx context.Context, n int, at func(i int) Message) {
+	if p.r.cfg.Observer == nil || n == 0 {
+		return
+	}
+	type change struct {
+		topicPartition
+
+		known *partition
+	}
+	var room [4]change
+	changes, now := room[:0], time.Now()
 	p.mu.Lock()
-	known := p.of(d.Topic, d.Partition, time.Now())
-	known.committed = max(known.committed, d.Offset)
-	known.watermark = max(known.watermark, d.Watermark)
-	p.enqueue(event{
-		kind: committed, ctx: ctx, topic: d.Topic, partition: d.Partition,
-		offset: known.committed + 1, n: known.committedLag(),
-	})
+	for i := range n {
+		m := at(i)
+		c := change{topicPartition{m.Destination, m.Partition}, nil}
+		if i := slices.IndexFunc(changes, func(other change) bool { return other.topicPartition == c.topicPartition }); i >= 0 {
+			c = changes[i]
+		} else {
+			c.known = p.of(c.topic, c.partition, now)
+			changes = append(changes, c)
+		}
+		c.known.committed = max(c.known.committed, m.Offset)
+		c.known.watermark = max(c.known.watermark, m.Watermark)
+	}
+	for _, c := range changes {
+		p.enqueue(event{
+			kind: committed, ctx: ctx, topic: c.topic, partition: c.partition,
+			offset: c.known.committed + 1, n: c.known.committedLag(),
+		})
+	}
 	p.unlock()
 }
 
@@ -485,9 +503,9 @@ func (p *Partitions) tell(e *event) {
 }
 
 // queued returns how long a message was queued, or -1 if that is not known.
-func (r *Recorder) queued(now time.Time, d *Delivery) time.Duration {
-	if r.cfg.Observer == nil || d.Time.IsZero() {
+func (r *Recorder) queued(now time.Time, m *Message) time.Duration {
+	if r.cfg.Observer == nil || m.Time.IsZero() {
 		return -1
 	}
-	return r.since(now, d.Time, r.destinationOf(d.Topic).name)
+	return r.since(now, m.Time, r.destinationOf(m.Destination).name)
 }

@@ -35,14 +35,19 @@ func newReader(expiry, silence time.Duration) *reader {
 	return &reader{r.NewPartitions(expiry, silence), e}
 }
 
-func delivery(partition int, offset, watermark int64) *messaging.Delivery {
-	return &messaging.Delivery{Topic: "orders", Partition: partition, Offset: offset, Watermark: watermark}
+func delivery(partition int, offset, watermark int64) *messaging.Message {
+	return &messaging.Message{Destination: "orders", Partition: partition, Offset: offset, Watermark: watermark}
 }
 
 func (r *reader) fetch(ctx context.Context, partition int, offsets ...int64) {
 	for _, offset := range offsets {
 		r.Fetched(ctx, r.Begin(time.Now()), delivery(partition, offset, math.MaxInt64-1))
 	}
+}
+
+// commit commits one message.
+func (r *reader) commit(ctx context.Context, m *messaging.Message) {
+	r.Committed(ctx, 1, func(int) messaging.Message { return *m })
 }
 
 // odd returns the events that are no deliveries.
@@ -149,7 +154,7 @@ func TestPartitions_ManyGoroutines(t *testing.T) {
 							time.Sleep(time.Microsecond) // Late, as a goroutine that was not running.
 						}
 						r.Fetched(t.Context(), call, delivery(n%partitions, int64(n/partitions), messages/partitions))
-						r.Committed(t.Context(), delivery(n%partitions, int64(n/partitions), messages/partitions))
+						r.commit(t.Context(), delivery(n%partitions, int64(n/partitions), messages/partitions))
 					}
 				})
 			}
@@ -249,7 +254,7 @@ func TestPartitions_Lag(t *testing.T) {
 		return func() { r.Delivered(t.Context(), delivery(2, offset, watermark)) }
 	}
 	commit := func(offset, watermark int64) func() {
-		return func() { r.Committed(t.Context(), delivery(2, offset, watermark)) }
+		return func() { r.commit(t.Context(), delivery(2, offset, watermark)) }
 	}
 	step("committed orders/2 offset=2 lag=8", commit(1, 10))
 	step("fetched orders/2 offset=9 lag=0", fetch(9, 10))
@@ -327,8 +332,8 @@ func TestPartitions_ExpiryOfCommittedLag(t *testing.T) {
 	t.Parallel()
 	synctestRun(t, func(t *testing.T) {
 		r := newReader(time.Minute, 0)
-		r.Committed(t.Context(), delivery(0, 5, 6))
-		r.Committed(t.Context(), delivery(1, 5, 7))
+		r.commit(t.Context(), delivery(0, 5, 6))
+		r.commit(t.Context(), delivery(1, 5, 7))
 		call := r.Begin(time.Now())
 		time.Sleep(time.Hour)
 		r.Polled(call)

@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/internal/safe"
@@ -45,6 +44,7 @@ type Config struct {
 	// nil, or if it returns an empty name or panics, it is the destination.
 	Template func(destination string) string
 
+	WithPollSpan      bool // Records a span for each poll that delivered a message or failed.
 	WithPartitions    bool // Adds the partition to OpenTelemetry metrics.
 	WithoutCreateSpan bool // Records one span for a call that sends several messages.
 }
@@ -88,18 +88,6 @@ func (r *Recorder) Group() string { return r.cfg.Group }
 
 // IsObserved reports whether there is an observer.
 func (r *Recorder) IsObserved() bool { return r.cfg.Observer != nil }
-
-// IsActive reports whether anyone listens: a tracer, a meter or an observer.
-func (r *Recorder) IsActive(ctx context.Context) bool {
-	if r.cfg.Observer != nil {
-		return true
-	}
-	if _, off := r.tracer.Get().(noop.Tracer); !off {
-		return true
-	}
-	in := r.meters()
-	return r.isEnabled(ctx, in.operation) || r.isEnabled(ctx, in.process) || r.isEnabled(ctx, in.sent) || r.isEnabled(ctx, in.consumed)
-}
 
 // Drop reports that the context of a message for or from destination was lost,
 // or a part of it.

@@ -10,38 +10,47 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Sending is one call that sends messages. It is begun by [Sending.Begin], after
-// which a client opens the spans in one of three ways:
+// Sending is one call of a client that sends messages. [Sending.Begin] begins it.
+// Then the client opens its spans in one of three ways:
 //
 //   - [Sending.Single] for a call with one message: one span "send".
 //   - [Sending.Create] for each message, then [Sending.Start]: a span "create"
 //     for each, and one "send" that is linked to them.
 //   - [Sending.Share], where a call has one span for all of its messages.
 //
-// Each returns the context that the message carries. A Sending may be used again
-// when it has ended and all of its messages have.
+// Single, Create and Share return the context that messages carry. A message ends
+// by an [Answer], and the call by [Sending.Returned] or, if it is asynchronous, by
+// the answer to its last message. A Sending may be used again after
+// [Sending.Release].
 type Sending struct {
-	r           *Recorder
-	ctx         context.Context //nolint:containedctx // the call outlives its method if it is asynchronous.
-	span        trace.Span      // Nil if it is that of the only message.
-	destination string          // Empty if there are several.
-	started     time.Time       // Zero if nobody measures.
-	messages    int
+	r       *Recorder
+	tracer  trace.Tracer
+	in      *instruments
+	ctx     context.Context //nolint:containedctx // the call may outlive its method.
+	span    trace.Span      // Nil if it is that of the only message.
+	started time.Time       // Zero if nobody measures.
+
+	isAsync     bool
+	destination string // Empty if the messages have several.
+	sent        []Sent
 	pending     atomic.Int64          // Messages without an outcome.
 	failure     atomic.Pointer[error] // The first error of a message.
 
 	links    []trace.Link    // To what creates the messages.
-	shared   context.Context //nolint:containedctx // stands for the contexts of all messages to sharedTo: see Create.
+	shared   context.Context //nolint:containedctx // stands for those of all messages to sharedTo: see Create.
 	sharedTo string
 }
 
 // Sent is one message of a Sending.
 type Sent struct {
+	Data any // For the client.
+
 	sending     *Sending
 	span        trace.Span // Nil if the message has none of its own.
 	destination string
@@ -69,61 +78,96 @@ type Origin struct {
 	IsUntrusted bool
 }
 
-// Begin makes s a call that sends messages to destination, which is empty if
-// they have several.
-func (s *Sending) Begin(ctx context.Context, r *Recorder, destination string, messages int) {
-	s.r, s.ctx, s.span, s.destination, s.messages = r, ctx, nil, destination, messages
-	s.started = r.clock(ctx, r.meters().operation)
+// Begin makes s a call that sends so many messages, whose destinations
+// [Sending.Address] sets. It reports whether there is anything to record.
+func (s *Sending) Begin(ctx context.Context, r *Recorder, messages int) bool {
+	s.r, s.tracer, s.in, s.ctx = r, r.tracer.Get(), r.meters(), ctx
+	if cap(s.sent) < messages {
+		s.sent = make([]Sent, messages)
+	}
+	s.sent, s.destination = s.sent[:messages], ""
 	s.pending.Store(int64(messages))
+	isTimed := r.isEnabled(ctx, s.in.operation)
+	if isTimed || r.cfg.Observer != nil {
+		s.started = time.Now()
+		return true
+	}
+	_, isOff := s.tracer.(noop.Tracer)
+	return !isOff || r.isEnabled(ctx, s.in.sent)
 }
 
-// Release makes s forget everything, to be used again.
+// Address sets the destination of message i. It is called for all in order.
+func (s *Sending) Address(i int, destination string) {
+	s.sent[i].sending, s.sent[i].destination = s, destination
+	if i == 0 {
+		s.destination = destination
+	} else if s.destination != destination {
+		s.destination = ""
+	}
+}
+
+// Sent returns message i.
+func (s *Sending) Sent(i int) *Sent { return &s.sent[i] }
+
+// Destination returns the destination of all messages; it is empty if they have
+// several.
+func (s *Sending) Destination() string { return s.destination }
+
+// Release makes s forget everything, to be used again. It must not be called
+// before all messages have an outcome, or if any is still known elsewhere.
 func (s *Sending) Release() {
+	clear(s.sent)
 	clear(s.links)
-	s.r, s.ctx, s.span, s.shared, s.links = nil, nil, nil, nil, s.links[:0]
+	s.r, s.tracer, s.in, s.ctx, s.span, s.started, s.isAsync = nil, nil, nil, nil, nil, time.Time{}, false
+	s.sent, s.links, s.shared = s.sent[:0], s.links[:0], nil
 	s.failure.Store(nil)
 }
 
 // Single opens the span of the only message.
-func (s *Sending) Single(m *Sent, o *Origin) context.Context {
+func (s *Sending) Single(o *Origin) context.Context {
 	kind := trace.SpanKindProducer
 	if o.Keep {
 		kind = trace.SpanKindClient // The context that creates the message is not its own.
 	}
-	m.sending, m.destination = s, s.destination
-	s.ctx, m.span = s.start(class{Send, kind, s.destination, -1}, o)
+	s.ctx, s.sent[0].span = s.start(class{Send, kind, s.destination, -1}, o)
 	return s.ctx
 }
 
-// Create opens the span of one of several messages. It reports false if the
-// context that it returns is the one that it returned last.
+// Create opens the span of message i of several. It reports false if the context
+// that it returns is the one that it returned last.
 //
 // In a trace that is not recorded, the spans of messages to one destination are
 // alike, and one of them stands for all. The sampler is asked for each
 // destination.
-func (s *Sending) Create(m *Sent, destination string, o *Origin) (ctx context.Context, fresh bool) {
-	m.sending, m.destination = s, destination
+func (s *Sending) Create(i int, o *Origin) (ctx context.Context, fresh bool) {
+	m := &s.sent[i]
 	if o.Keep {
 		s.links = append(s.links, o.Remote.Link())
 		return o.Context, true
 	}
 	plain := !o.IsOwn && o.Remote == nil
-	if plain && s.shared != nil && s.sharedTo == destination {
+	if plain && s.shared != nil && s.sharedTo == m.destination {
 		return s.shared, false
 	}
-	ctx, m.span = s.start(class{Create, trace.SpanKindProducer, destination, -1}, o)
+	ctx, m.span = s.start(class{Create, trace.SpanKindProducer, m.destination, -1}, o)
 	sc := m.span.SpanContext()
 	s.links = append(s.links, trace.Link{SpanContext: sc})
-	if parent := s.r.current(s.ctx); plain && parent.IsValid() && !parent.IsSampled() && !sc.IsSampled() && !s.r.isRecording(m.span) {
-		s.shared, s.sharedTo = ctx, destination
+	if plain && !sc.IsSampled() && s.isUnrecorded(m.span) {
+		s.shared, s.sharedTo = ctx, m.destination
+	} else {
+		s.shared = nil
 	}
 	return ctx, true
 }
 
-// Start opens the span of the call, when its messages have theirs.
-func (s *Sending) Start() {
-	s.open(trace.SpanKindClient)
+// isUnrecorded reports whether span and the one in ctx are not recorded.
+func (s *Sending) isUnrecorded(span trace.Span) bool {
+	parent := s.r.current(s.ctx)
+	return parent.IsValid() && !parent.IsSampled() && !s.r.isRecording(span)
 }
+
+// Start opens the span of the call, when its messages have theirs.
+func (s *Sending) Start() { s.open(trace.SpanKindClient) }
 
 // Share opens the span of the call, whose context the messages share. The links
 // are to the contexts that messages have of their own.
@@ -143,9 +187,6 @@ func (s *Sending) Relate(o *Origin) context.Context {
 	return ctx
 }
 
-// Join makes m a message of s that has no span of its own.
-func (s *Sending) Join(m *Sent, destination string) { m.sending, m.destination = s, destination }
-
 // open opens the span of the call.
 func (s *Sending) open(kind trace.SpanKind) {
 	t := s.r.templateOf(class{Send, kind, s.destination, -1})
@@ -153,9 +194,9 @@ func (s *Sending) open(kind trace.SpanKind) {
 	if links := thinned(s.links); len(links) > 0 {
 		options = append(options[:len(options):len(options)], trace.WithLinks(links...))
 	}
-	s.ctx, s.span = s.r.startSpan(s.ctx, t.name, options)
+	s.ctx, s.span = s.r.startSpan(s.ctx, s.tracer, t.name, options)
 	if s.r.isRecording(s.span) {
-		s.r.setAttributes(s.span, MessageCount(s.messages))
+		s.r.setAttributes(s.span, MessageCount(len(s.sent)))
 	}
 }
 
@@ -191,23 +232,23 @@ func (s *Sending) start(c class, o *Origin) (context.Context, trace.Span) {
 	}
 	if isCurrent {
 		ctx = trace.ContextWithSpan(remote.Context(ctx), trace.SpanFromContext(ctx))
-		return r.startSpan(ctx, t.name, t.linked(o.Creation))
+		return r.startSpan(ctx, s.tracer, t.name, t.linked(o.Creation))
 	}
 	options := t.related
 	if o.IsUntrusted {
 		options = append(options[:len(options):len(options)], propagation.WithUntrusted())
 	}
-	return r.startRelated(ctx, t.name, []propagation.Remote{remote}, options)
+	return r.startRelated(ctx, s.tracer, t.name, []propagation.Remote{remote}, options)
 }
 
 // startPlain opens the span of a message that carries no context. The span of
 // the caller is linked to a single message that comes from elsewhere; that of
 // several is linked to all of them.
 func (s *Sending) startPlain(ctx context.Context, t *template, o *Origin) (context.Context, trace.Span) {
-	if o.IsOwn && s.messages == 1 {
-		return s.r.startSpan(ctx, t.name, t.linked(s.r.current(s.ctx)))
+	if o.IsOwn && len(s.sent) == 1 {
+		return s.r.startSpan(ctx, s.tracer, t.name, t.linked(s.r.current(s.ctx)))
 	}
-	return s.r.startSpan(ctx, t.name, t.options)
+	return s.r.startSpan(ctx, s.tracer, t.name, t.options)
 }
 
 // isSame reports whether a and b are the same span.
@@ -215,25 +256,80 @@ func isSame(a, b trace.SpanContext) bool {
 	return a.SpanID() == b.SpanID() && a.TraceID() == b.TraceID()
 }
 
-// End gives the message its outcome, with attributes that are known only now. It
-// reports false if the message had one already.
-func (m *Sent) End(err error, attributes ...attribute.KeyValue) bool {
-	if m.ended.Swap(true) {
-		return false
-	}
-	if m.span != nil {
-		outcome := observe.Classify(m.sending.ctx, err)
-		m.sending.r.finish(m.span, outcome, outcome.ErrorType(err), err, attributes...)
-	}
-	return true
+// Accepted notes that the client is about to be given the messages. If isAsync,
+// the call does not wait for their outcome.
+func (s *Sending) Accepted(isAsync bool) { //nolint:revive // a fact about the client.
+	s.isAsync = isAsync
+	s.queued(1)
 }
 
-// EndPanicked is End for a call that did not return.
-func (m *Sent) EndPanicked() {
-	if !m.ended.Swap(true) && m.span != nil {
-		m.sending.r.finish(m.span, observe.OutcomePanic, observe.ErrorTypePanic, nil)
+// queued reports that the messages are in the queue of the client, by 1, or no
+// longer in it, by -1.
+func (s *Sending) queued(by int) {
+	switch {
+	case s.r.backpressure() == nil:
+	case s.destination != "":
+		s.r.queuedTo(s.destination, by*len(s.sent))
+	default:
+		for i := range s.sent {
+			s.r.queuedTo(s.sent[i].destination, by)
+		}
 	}
 }
+
+// Returned ends a call that returned err to its caller, unless it succeeded and is
+// asynchronous. It reports whether the messages are known nowhere else any more.
+// If the call failed as a whole, nothing was sent, and no answer reports a failure.
+func (s *Sending) Returned(err error, asWhole bool) (isOver bool) { //nolint:revive // a fact about err.
+	if err == nil && s.isAsync {
+		return false
+	}
+	s.queued(-1)
+	for i := range s.sent {
+		s.sent[i].end(err)
+	}
+	s.end(err, asWhole)
+	return err == nil
+}
+
+// Panicked ends a call that did not return.
+func (s *Sending) Panicked() {
+	s.queued(-1)
+	for i := range s.sent {
+		if m := &s.sent[i]; !m.ended.Swap(true) && m.span != nil {
+			s.r.finish(m.span, observe.OutcomePanic, observe.ErrorTypePanic, nil)
+		}
+	}
+	s.finish(observe.OutcomePanic, observe.ErrorTypePanic, nil, true)
+}
+
+func (s *Sending) end(err error, asWhole bool) { //nolint:revive // a fact about err.
+	if err == nil {
+		s.finish(observe.OutcomeSuccess, "", nil, false)
+		return
+	}
+	outcome := observe.Classify(s.ctx, err)
+	s.finish(outcome, outcome.ErrorType(err), err, asWhole)
+}
+
+func (s *Sending) finish(outcome observe.Outcome, errorType string, err error, asWhole bool) { //nolint:revive // a fact about err.
+	if !s.started.IsZero() {
+		s.r.measure(s.ctx, s.in, s.in.operation, time.Since(s.started),
+			series{op: Send, destination: s.destination, partition: -1, errorType: errorType})
+	}
+	if s.span != nil {
+		s.r.finish(s.span, outcome, errorType, err)
+	}
+	if asWhole && s.r.cfg.Observer != nil {
+		s.r.fail(s.ctx, Send, s.r.destinationOf(s.destination).name, outcome, errorType)
+	}
+}
+
+// Owner returns the Recorder that records the message.
+func (m *Sent) Owner() *Recorder { return m.sending.r }
+
+// Destination returns the destination of the message.
+func (m *Sent) Destination() string { return m.destination }
 
 // IsRecording reports whether attributes of the span of the message are kept.
 func (m *Sent) IsRecording() bool { return m.span != nil && m.sending.r.isRecording(m.span) }
@@ -243,68 +339,102 @@ func (m *Sent) SetAttributes(attributes ...attribute.KeyValue) {
 	m.sending.r.setAttributes(m.span, attributes...)
 }
 
-// Settle notes that a message has its outcome. It reports true for the last one,
-// and returns the first error of all.
-func (s *Sending) Settle(err error) (last bool, failure error) {
+// end gives the message its outcome, with attributes that are known only now. It
+// reports false if the message had one already.
+func (m *Sent) end(err error, attributes ...attribute.KeyValue) bool {
+	if m.ended.Swap(true) {
+		return false
+	}
+	switch r := m.sending.r; {
+	case m.span == nil:
+	case err == nil:
+		r.finish(m.span, observe.OutcomeSuccess, "", nil, attributes...)
+	default:
+		outcome := observe.Classify(m.sending.ctx, err)
+		r.finish(m.span, outcome, outcome.ErrorType(err), err, attributes...)
+	}
+	return true
+}
+
+// settle notes that a message has its outcome. The last one ends an asynchronous
+// call with the first error of all.
+func (s *Sending) settle(err error) {
 	if err != nil {
-		s.failure.CompareAndSwap(nil, &err)
+		s.fail(err)
 	}
-	if s.pending.Add(-1) > 0 {
-		return false, nil
-	}
-	if first := s.failure.Load(); first != nil {
-		return true, *first
-	}
-	return true, nil
-}
-
-// End ends the call. If it failed as a whole, nothing was sent and no message
-// tells of it, so isWhole is true.
-func (s *Sending) End(err error, isWhole bool) { //nolint:revive // a fact about err.
-	outcome := observe.Classify(s.ctx, err)
-	s.finish(outcome, outcome.ErrorType(err), err, isWhole)
-}
-
-// EndPanicked is End for a call that did not return.
-func (s *Sending) EndPanicked() { s.finish(observe.OutcomePanic, observe.ErrorTypePanic, nil, true) }
-
-func (s *Sending) finish(outcome observe.Outcome, errorType string, err error, isWhole bool) { //nolint:revive // a fact about err.
-	r, in := s.r, s.r.meters()
-	if !s.started.IsZero() {
-		r.measure(s.ctx, in, in.operation, time.Since(s.started), series{op: Send, destination: s.destination, partition: -1, errorType: errorType})
-	}
-	if s.span != nil {
-		r.finish(s.span, outcome, errorType, err)
-	}
-	if isWhole && r.cfg.Observer != nil {
-		r.fail(s.ctx, Send, r.destinationOf(s.destination).name, outcome, errorType)
-	}
-}
-
-// Written describes messages of one partition that a broker has answered for.
-type Written struct {
-	Destination string
-	Partition   int // -1 if the broker does not tell.
-	Messages    int
-	Bytes       int // Of keys and values.
-	Err         error
-	IsLate      bool // The caller had given up.
-}
-
-// Written counts messages that were written, or could not be.
-func (s *Sending) Written(w Written) {
-	r, in, errorType := s.r, s.r.meters(), ""
-	if w.Err != nil {
-		w.Partition, errorType = -1, observe.ErrorType(w.Err)
-	}
-	r.count(s.ctx, in, in.sent, w.Messages, series{op: Send, destination: w.Destination, partition: w.Partition, errorType: errorType, late: w.IsLate})
-	if r.cfg.Observer == nil {
+	if s.pending.Add(-1) > 0 || !s.isAsync {
 		return
 	}
-	name := r.destinationOf(w.Destination).name
-	if w.Err != nil {
-		r.fail(s.ctx, Send, name, observe.OutcomeFailure, errorType)
+	var first error
+	if failure := s.failure.Load(); failure != nil {
+		first = *failure
+	}
+	s.end(first, false)
+}
+
+// fail keeps the first error.
+func (s *Sending) fail(err error) { s.failure.CompareAndSwap(nil, &err) }
+
+// Answer is what became of messages of one partition, possibly of several calls,
+// about which a broker has answered, or will not answer.
+type Answer struct {
+	Err error
+	// Partition is where the messages were written; -1 if the broker does not
+	// tell.
+	Partition int
+
+	onTime, late share
+}
+
+// share is the messages of an answer that came in time, or late, when the caller
+// had given up.
+type share struct {
+	first           *Sent
+	messages, bytes int
+}
+
+// Add gives a message its outcome, with attributes that are known only now. Its
+// key and value have so many bytes.
+func (a *Answer) Add(m *Sent, bytes int, attributes ...attribute.KeyValue) {
+	s := &a.late
+	if m.end(a.Err, attributes...) {
+		s = &a.onTime
+	}
+	if s.first == nil {
+		s.first = m
+	}
+	s.messages++
+	s.bytes += bytes
+	m.sending.settle(a.Err)
+}
+
+// Report counts the messages that were added.
+func (a *Answer) Report() {
+	a.report(&a.onTime, false)
+	a.report(&a.late, true)
+}
+
+func (a *Answer) report(s *share, isLate bool) { //nolint:revive // a fact about s.
+	if s.first == nil {
 		return
 	}
-	r.observeSend(s.ctx, observe.Send{System: r.cfg.System, Destination: name, Partition: w.Partition, Messages: w.Messages, Bytes: w.Bytes})
+	call, destination := s.first.sending, s.first.destination
+	r := call.r
+	if call.isAsync {
+		r.queuedTo(destination, -s.messages)
+	}
+	partition, errorType := a.Partition, ""
+	if a.Err != nil {
+		partition, errorType = -1, observe.ErrorType(a.Err)
+	}
+	r.count(call.ctx, call.in, call.in.sent, s.messages, series{op: Send, destination: destination, partition: partition, errorType: errorType, late: isLate})
+	switch {
+	case r.cfg.Observer == nil:
+	case a.Err != nil:
+		r.fail(call.ctx, Send, r.destinationOf(destination).name, observe.OutcomeFailure, errorType)
+	default:
+		r.observeSend(call.ctx, observe.Send{
+			System: r.cfg.System, Destination: r.destinationOf(destination).name, Partition: partition, Messages: s.messages, Bytes: s.bytes,
+		})
+	}
 }

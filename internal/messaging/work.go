@@ -21,17 +21,19 @@ type Batch struct {
 	Destination string // Empty if there are several.
 	Partition   int    // -1 if there are several, or none.
 	Messages    int
-	Remotes     []propagation.Remote // The contexts of the messages.
 
-	// Start says how the span relates to the remotes, before [Config.Start].
+	// Start says how the span relates to the contexts of the messages, before
+	// [Config.Start].
 	Start []propagation.StartOption
 	// Attributes are those that are known at the start of the span.
 	Attributes []attribute.KeyValue
-	// LinkAttributes returns the attributes of the link to Remotes[i]. It may be
-	// nil.
+	// LinkAttributes returns the attributes of the link to the context of message
+	// i. It may be nil.
 	LinkAttributes func(i int) []attribute.KeyValue
 	// Started is when the operation began, if that is not now.
 	Started time.Time
+	// Partitions are those of a client whose calls are not seen; nil for others.
+	Partitions *Partitions
 }
 
 // Work is an operation of a consumer on messages: its span, and what is measured
@@ -45,12 +47,17 @@ type Work struct {
 	destination string
 	partition   int
 	messages    int
-	returned    bool // Reports whether the handler returned.
+	partitions  *Partitions // See [Batch.Partitions].
+	returned    bool        // Reports whether the handler returned.
 }
 
-// Begin starts the span of op, which handles the messages of b.
-func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch) Work {
+// Begin starts the span of op, which handles the messages of b, which came with
+// the contexts remotes.
+func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch, remotes ...propagation.Remote) Work {
 	w := r.BeginUnseen(ctx, op, b)
+	if w.partitions = b.Partitions; w.partitions != nil {
+		w.partitions.BeginWork()
+	}
 	t := r.templateOf(class{op, operations[op].spanKind, b.Destination, b.Partition})
 	related := t.related
 	switch {
@@ -59,7 +66,10 @@ func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch) Work {
 	case op == Commit && len(r.cfg.Start) > 0 && r.current(ctx).IsValid():
 		related = related[:1] // The span of the work stays the parent.
 	}
-	w.ctx, w.span = r.startRelated(ctx, t.name, b.Remotes, b.startOptions(related))
+	w.ctx, w.span = r.startRelated(ctx, r.tracer.Get(), t.name, remotes, b.startOptions(related))
+	if op == Process {
+		w.ctx = &handling{Context: w.ctx}
+	}
 	return w
 }
 
@@ -91,12 +101,8 @@ func (b *Batch) startOptions(related []propagation.StartOption) []propagation.St
 	return append(all, related...)
 }
 
-// Context returns the context of the span.
+// Context returns the context of the span, for whoever does the work.
 func (w *Work) Context() context.Context { return w.ctx }
-
-// SetContext sets the context that the handler is called with, which is made from
-// that of the span.
-func (w *Work) SetContext(ctx context.Context) { w.ctx = ctx }
 
 // IsRecording reports whether attributes of the span are kept.
 func (w *Work) IsRecording() bool { return w.span != nil && w.r.isRecording(w.span) }
@@ -135,6 +141,9 @@ func (w *Work) close(err *error) {
 func (w *Work) End(err error) { w.finish(observe.Classify(w.ctx, err), err) }
 
 func (w *Work) finish(outcome observe.Outcome, err error) {
+	if w.partitions != nil {
+		defer w.partitions.EndWork()
+	}
 	r, errorType := w.r, outcome.ErrorType(err)
 	var elapsed time.Duration
 	if !w.started.IsZero() {

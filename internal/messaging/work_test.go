@@ -25,12 +25,14 @@ func TestWork_SpanAndEvents(t *testing.T) {
 	t.Parallel()
 	remote := read("traceparent", traceparentA)
 	for name, tt := range map[string]struct {
-		batch messaging.Batch
-		want  map[string]string
-		links int
+		batch   messaging.Batch
+		remotes []propagation.Remote
+		want    map[string]string
+		links   int
 	}{
 		"one message of a partition": {
-			batch: messaging.Batch{Destination: "orders", Partition: 2, Messages: 1, Remotes: []propagation.Remote{remote}},
+			batch:   messaging.Batch{Destination: "orders", Partition: 2, Messages: 1},
+			remotes: []propagation.Remote{remote},
 			want: map[string]string{
 				"messaging.system": "kafka", "messaging.operation.name": "process", "messaging.operation.type": "process",
 				"messaging.destination.name": "orders", "messaging.destination.partition.id": "2", "messaging.consumer.group.name": "workers",
@@ -40,11 +42,11 @@ func TestWork_SpanAndEvents(t *testing.T) {
 		},
 		"several of a collection": {
 			batch: messaging.Batch{
-				Destination: "orders", Partition: -1, Messages: 2, Remotes: []propagation.Remote{remote, read("traceparent", traceparentB)},
-				Attributes: []attribute{messaging.MessageCount(2)},
+				Destination: "orders", Partition: -1, Messages: 2, Attributes: []attribute{messaging.MessageCount(2)},
 			},
-			want:  map[string]string{"messaging.destination.name": "orders", "messaging.destination.partition.id": "", "messaging.batch.message_count": "2"},
-			links: 2,
+			remotes: []propagation.Remote{remote, read("traceparent", traceparentB)},
+			want:    map[string]string{"messaging.destination.name": "orders", "messaging.destination.partition.id": "", "messaging.batch.message_count": "2"},
+			links:   2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +56,7 @@ func TestWork_SpanAndEvents(t *testing.T) {
 				Scope: "test", System: "kafka", Group: "workers", ClientID: "worker-1", Server: "broker:9092",
 				TracerProvider: f.Service("worker"), Observer: e,
 			})
-			w := r.Begin(t.Context(), messaging.Process, &tt.batch)
+			w := r.Begin(t.Context(), messaging.Process, &tt.batch, tt.remotes...)
 			if err := w.Run(func(ctx context.Context) error {
 				if !trace.SpanContextFromContext(ctx).IsValid() {
 					t.Error("the handler has no span")
