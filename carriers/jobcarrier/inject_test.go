@@ -96,6 +96,19 @@ func TestInject(t *testing.T) {
 			map[string]string{"TRACEPARENT": traceparent},
 			nil,
 		},
+		"the caller's own baggage in another case": {
+			withBaggage(t, span, "user=42"),
+			map[string]string{"Baggage": "two bags"},
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user"))},
+			map[string]string{"traceparent": traceparent, "Baggage": "two bags"},
+			nil,
+		},
+		"a value that no process can be started with": {
+			withBaggage(t, span, "user="+strings.Repeat("v", 8000)), nil,
+			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(pair(strings.Repeat("v", 64<<10+1))), propagation.WithMaxBytes(0))},
+			map[string]string{},
+			nil,
+		},
 		"baggage without a span": {
 			withBaggage(t, t.Context(), "user=42"), nil,
 			[]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithBaggage("user"))},

@@ -159,7 +159,10 @@ func (in *injection) decideAll(t target) (decisions, error) {
 // and so does one anywhere if what is written is not a trace context. Annotations
 // that no container is to refer to are not written.
 func (in *injection) decideOthers(t target, d *decisions) decision {
-	keepsAll := !in.fields.HasTraceContext() && (d.annotations == keep || slices.Contains(d.containers, keep))
+	keepsAll := false
+	if !in.fields.HasTraceContext() {
+		keepsAll = d.annotations == keep || slices.ContainsFunc(t.containers, func(c container) bool { return in.decide(in.inEnv(c.env)) == keep })
+	}
 	for _, part := range t.parts() {
 		for _, prefix := range in.prefixes(part.GetAnnotations()) {
 			if part.isTarget && prefix == in.cfg.prefix {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/trace"
@@ -191,6 +192,44 @@ func TestInjectJob_KeepExistingSequences(t *testing.T) {
 	}
 }
 
+// If ctx has no valid span, its waybill is not written beside the context of
+// another flow, but to an object that holds none.
+func TestInjectJob_WaybillOnly(t *testing.T) {
+	t.Parallel()
+	waybill := propagation.ContextWithWaybill(t.Context(), propagation.Waybill{Origin: time.UnixMicro(1), Sent: time.UnixMicro(2), Hops: 3})
+	for name, inject1 := range steps() {
+		for again, inject2 := range steps() {
+			if strings.Contains(again, "of the template") || strings.Contains(again, "of the pod") {
+				continue // which know nothing of the Job around them.
+			}
+			t.Run(name+", "+again, func(t *testing.T) {
+				t.Parallel()
+				job := jobWithAll()
+				if err := inject1(spanOf(t, 1), job); err != nil {
+					t.Fatal(err)
+				}
+				before := job.DeepCopy()
+				if err := inject2(waybill, job); err != nil {
+					t.Errorf("error %v", err)
+				}
+				if diff := cmp.Diff(before, job); diff != "" {
+					t.Errorf("the object has changed:\n%s", diff)
+				}
+			})
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := jobWithAll()
+			if err := inject1(waybill, job); err != nil {
+				t.Errorf("error %v", err)
+			}
+			if ids, _, waybills := contexts(t, job); len(ids) != 0 || len(waybills) != 1 || !strings.HasSuffix(waybills[0], "-0004") {
+				t.Errorf("trace ids %q and waybills %q, want only a waybill", ids, waybills)
+			}
+		})
+	}
+}
+
 // A conflict is found wherever the other context is.
 func TestInjectJob_ConflictSequences(t *testing.T) {
 	t.Parallel()
@@ -360,4 +399,72 @@ func FuzzInjectObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestWithErrorOnConflict_ContainerThatIsNotSelected(t *testing.T) {
+	t.Parallel()
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(w3c))
+	job := jobWithAll()
+	if err := k8scarrier.InjectJob(spanOf(t, 1), job, with, only("main")); err != nil {
+		t.Fatal(err)
+	}
+	err := k8scarrier.InjectJob(spanOf(t, 2), job, with, only("init"), k8scarrier.WithErrorOnConflict())
+	if !errors.Is(err, k8scarrier.ErrConflict) || !strings.Contains(err.Error(), `"main"`) {
+		t.Errorf("error %v, want a conflict with main", err)
+	}
+}
+
+// Another context goes also if there is no room for this one in its place.
+func TestInjectJob_NoRoomInAnnotations(t *testing.T) {
+	t.Parallel()
+	const limit = 256 << 10
+	job := jobWithAll()
+	job.Annotations = map[string]string{"tracing.k8s.io/traceparent": "00", "k": strings.Repeat("v", limit-60)}
+	if err := k8scarrier.InjectJob(spanOf(t, 1), job, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := job.Annotations["tracing.k8s.io/traceparent"]; ok || len(job.Annotations) != 1 {
+		t.Errorf("%d annotations, want only the caller's own", len(job.Annotations))
+	}
+}
+
+// strange has a key that no annotation can have, and those of OpenTracing.
+type strange struct{}
+
+func (strange) Inject(_ context.Context, c propagation.TextMapCarrier) {
+	c.Set("x-ids", "1")
+	c.Set("not a key!", "2")
+	c.Set("ot-tracer-traceid", "3")
+}
+
+func (strange) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context { return ctx }
+func (strange) Fields() []string                                                          { return []string{"x-ids", "not a key!", "ot-tracer-traceid"} }
+
+func TestWithAnnotations_KeysOfAnnotations(t *testing.T) {
+	t.Parallel()
+	job := jobWithAll()
+	if err := k8scarrier.InjectJob(spanOf(t, 1), job, k8scarrier.WithPropagation(propagation.WithPropagator(strange{})), k8scarrier.WithAnnotations("")); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"tracing.k8s.io/x-ids": "1", "tracing.k8s.io/ot-tracer-traceid": "3"}
+	if diff := cmp.Diff(want, job.Spec.Template.Annotations); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+	for _, entry := range job.Spec.Template.Spec.InitContainers[0].Env {
+		if entry.Name == "NOT_A_KEY_" {
+			t.Errorf("a variable refers to an annotation that cannot be: %v", entry)
+		}
+	}
+}
+
+func TestInjectEnv_BaggageOfOpenTracing(t *testing.T) {
+	t.Parallel()
+	env := []corev1.EnvVar{literal("OT_BAGGAGE_USER", "42"), literal("A", "1"), literal("ot_baggage_x", "2")}
+	got := k8scarrier.InjectEnv(spanOf(t, 1), env, k8scarrier.WithPropagation(propagation.WithPropagator(strange{})))
+	want := []corev1.EnvVar{
+		literal("NOT_A_KEY_", "2"), literal("OT_TRACER_TRACEID", "3"), literal("X_IDS", "1"), literal("A", "1"), literal("ot_baggage_x", "2"),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
 }
