@@ -21,7 +21,7 @@ func BenchmarkInject(b *testing.B) {
 	for i := range environ {
 		environ[i] = "NAME_" + strconv.Itoa(i) + "=value"
 	}
-	b.Run("Base", func(b *testing.B) { // what is written by hand, without scrubbing.
+	b.Run("Base", func(b *testing.B) { // By hand, without removing another context.
 		b.ReportAllocs()
 		var child []string
 		for b.Loop() {
@@ -47,7 +47,7 @@ func BenchmarkInject(b *testing.B) {
 
 func BenchmarkReadFrom(b *testing.B) {
 	environ := []string{"PATH=/bin", "HOME=/root", "TRACEPARENT=" + traceparent}
-	b.Run("Base", func(b *testing.B) { // what is written by hand.
+	b.Run("Base", func(b *testing.B) { // By hand.
 		b.ReportAllocs()
 		for b.Loop() {
 			carrier := otelpropagation.MapCarrier{}
@@ -78,8 +78,7 @@ func BenchmarkNormalize(b *testing.B) {
 	}
 }
 
-// Time grows in proportion to an environment, also to one that holds nothing but
-// what is removed.
+// The time grows in proportion to an environment, even if all of it is removed.
 func BenchmarkGrowth(b *testing.B) {
 	ctx := spanContext(b)
 	opt := envcarrier.WithPropagation(propagation.WithPropagator(openTracing{}))

@@ -180,7 +180,7 @@ func injectAsMap(t *testing.T, ctx context.Context, environ []string, opts []env
 	}
 }
 
-// lastValues returns environ as a map, in which the last entry of a name counts.
+// lastValues returns environ as a map, in which the last entry of a name wins.
 func lastValues(environ []string) map[string]string {
 	values := map[string]string{}
 	for _, entry := range environ {

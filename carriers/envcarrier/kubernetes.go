@@ -29,8 +29,8 @@ type JobInfo struct {
 // An Indexed Job is always recognized. Another one is recognized by the variables
 // that carriers/k8scarrier adds with WithJobInfo, which are also the only source
 // of UID, Attempt and, except for Indexed Jobs, Name. Pod is read from variables
-// that hold metadata.name, such as POD_NAME, but not from the host name, which
-// may be that of the node.
+// that hold metadata.name, such as POD_NAME, but not from the host name, because
+// a pod may have the host name of its node.
 func KubernetesJob() (JobInfo, bool) {
 	return kubernetesJob(os.Getenv, os.ReadFile)
 }
@@ -98,8 +98,8 @@ func kubernetesJob(getenv func(string) string, readFile func(string) ([]byte, er
 }
 
 // nameOfIndexed returns the name of an Indexed Job. The controller makes the host
-// name of its pods from it and the completion index, but with the network of the
-// node the host name is that of the node.
+// name of its pods from it and the completion index, but a pod on the network of
+// its node has the host name of the node.
 func nameOfIndexed(host, completion string, readFile func(string) ([]byte, error)) string {
 	name, ok := strings.CutSuffix(host, "-"+completion)
 	if hosts, err := readFile(fileHosts); !ok || err == nil && strings.HasPrefix(string(hosts), hostNetwork) {

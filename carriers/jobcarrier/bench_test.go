@@ -19,7 +19,7 @@ import (
 func BenchmarkInject(b *testing.B) {
 	ctx := spanContext(b)
 	params := map[string]string{"day": "mon", "region": "Taiwan"}
-	b.Run("Base", func(b *testing.B) { // what is written by hand, with nothing checked.
+	b.Run("Base", func(b *testing.B) { // By hand, without any check.
 		b.ReportAllocs()
 		for b.Loop() {
 			own := maps.Clone(params)
@@ -65,7 +65,7 @@ func BenchmarkReadArgs(b *testing.B) {
 	}
 }
 
-// Time grows in proportion to what is read and cleared.
+// The time grows in proportion to the input.
 func BenchmarkGrowth(b *testing.B) {
 	ctx := spanContext(b)
 	replace := jobcarrier.WithPropagation(propagation.WithPropagator(openTracing{}), propagation.WithPolicy(propagation.Replace))

@@ -19,8 +19,8 @@ import (
 )
 
 // way is what happens to values between parameters and a process. It returns
-// what arrives. The models follow the code that they are named for; those of
-// shells run a shell.
+// what arrives. Each model follows the code that it is named for; a model of a
+// shell runs a shell.
 type way func(t testing.TB, values []string) []string
 
 // each is the way of a value that does not depend on others.
@@ -215,8 +215,8 @@ func FuzzPresets_ValuesReachTheProcess(f *testing.F) {
 	})
 }
 
-// A propagator may have keys that a stranger chose, as that of OpenTracing has
-// for baggage.
+// A propagator may have keys that the writer of a context chooses, as the one of
+// OpenTracing has for baggage.
 func TestPresets_KeysReachTheProcess(t *testing.T) {
 	t.Parallel()
 	names := regexp.MustCompile(`^[a-zA-Z0-9 ._/-]+$`)

@@ -114,8 +114,8 @@ type encoded struct {
 
 type pair struct{ key, value string }
 
-// encode returns what is written for ctx. safe returns the value to write for a
-// key, and reports whether there is one.
+// encode returns the fields to write for ctx. safe returns the value to write for
+// a key, and reports whether there is one.
 func encode(ctx context.Context, cfg config, safe func(key, value string) (string, bool)) encoded {
 	all := propagation.Encode(ctx, cfg.propagation...)
 	e := encoded{Fields: all}

@@ -423,7 +423,7 @@ func TestPresets_EncodedBaggage(t *testing.T) {
 	}
 }
 
-// Names of variables are those of envcarrier.
+// Variables have the names that envcarrier gives them.
 func FuzzPresets_Variables(f *testing.F) {
 	for _, seed := range []string{"", "traceparent", "x-b3-traceid", "0abc", "🧳", "Mój", "\xff", "A=B"} {
 		f.Add(seed)
@@ -679,7 +679,7 @@ func FuzzReadConf(f *testing.F) {
 // raw returns the members of a JSON object, undecoded.
 func raw(text string) map[string]json.RawMessage {
 	var members map[string]json.RawMessage
-	_ = json.Unmarshal([]byte(text), &members) // what is no object has none.
+	_ = json.Unmarshal([]byte(text), &members) // another value has none.
 	return members
 }
 

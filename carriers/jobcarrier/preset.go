@@ -22,7 +22,7 @@ type preset struct {
 	// opaqueMarks and baggageMarks are more characters that are safe in values,
 	// the latter in baggage, which can be encoded.
 	opaqueMarks, baggageMarks string
-	// refused is text that no value may hold. If it is empty, there is none.
+	// refused is text that no value may hold, or empty.
 	refused string
 	// ascii reports whether values may only hold ASCII, and asciiArguments
 	// whether arguments may.
@@ -51,7 +51,7 @@ func (ps preset) accepts(params any) bool {
 		return true
 	}
 	text, err := json.Marshal(params)
-	return err != nil || len(text) <= ps.maxJSON // the service refuses what is not JSON.
+	return err != nil || len(text) <= ps.maxJSON // Without JSON, there is no size to check.
 }
 
 // Databricks returns the preset for the JobParameters of a Databricks job, and
@@ -59,8 +59,8 @@ func (ps preset) accepts(params any) bool {
 //
 // Keys hold ASCII letters, digits, "_", "-" and "."; other keys are left out. In
 // a value that is not baggage, braces are safe too, but not "{{", which
-// Databricks reads as a reference. Arguments are those of Python and spark-submit
-// tasks, which hold only ASCII; a value with other characters is left out.
+// Databricks reads as a reference. Python and spark-submit tasks have arguments,
+// which hold only ASCII; a value with other characters is left out.
 //
 // The parameters as JSON, with the name of their field, have at most 10,000
 // bytes. Over that limit the baggage is dropped first, then the tracestate, then

@@ -25,9 +25,9 @@ const (
 // argument or variable of a process.
 const maxValue = 64 << 10
 
-// encode returns what is written of value, which is the one of key, and reports
-// whether anything is. In baggage an unsafe character may be percent-encoded; any
-// other value is opaque.
+// encode returns the text to write for the value of key, and reports whether there
+// is one. In baggage an unsafe character may be percent-encoded; any other value
+// is opaque.
 func (ps preset) encode(key, value string) (string, bool) {
 	if !ps.hasSafeNames(key) || len(value) > maxValue {
 		return "", false

@@ -62,7 +62,7 @@ func TestTakeArgs(t *testing.T) {
 	}
 }
 
-// A parser that accepts only what it knows gets the arguments of the caller.
+// What TakeArgs leaves are the arguments before InjectArgs.
 func FuzzTakeArgs(f *testing.F) {
 	f.Add("run --day mon", "a=1")
 	f.Add("-v -- file", "a=2")

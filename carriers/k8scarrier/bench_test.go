@@ -21,7 +21,7 @@ func BenchmarkInjectEnv(b *testing.B) {
 	for i := range env {
 		env[i] = literal("NAME_"+strconv.Itoa(i), "value")
 	}
-	b.Run("Base", func(b *testing.B) { // what is written by hand, with nothing replaced or escaped.
+	b.Run("Base", func(b *testing.B) { // By hand, without replacing or escaping.
 		b.ReportAllocs()
 		for b.Loop() {
 			carrier := otelpropagation.MapCarrier{}
@@ -65,7 +65,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// Time grows in proportion to a value.
+// The time grows in proportion to a value.
 func BenchmarkUnescape_Growth(b *testing.B) {
 	for name, piece := range map[string]string{"Unclosed": "$(", "Dollars": "$", "Closed": "$(A)", "Nested": "$($(", "Plain": "a"} {
 		for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
@@ -80,7 +80,7 @@ func BenchmarkUnescape_Growth(b *testing.B) {
 	}
 }
 
-// Time grows in proportion to an environment.
+// The time grows in proportion to an environment.
 func BenchmarkKeys_Growth(b *testing.B) {
 	for _, size := range []int{1 << 10, 64 << 10, 4 << 20} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
@@ -96,8 +96,8 @@ func BenchmarkKeys_Growth(b *testing.B) {
 	}
 }
 
-// Time grows in proportion to the annotations of an object, also if each of them
-// holds a context.
+// The time grows in proportion to the annotations of an object, even if each of
+// them holds a context.
 func BenchmarkInjectPodTemplate_Growth(b *testing.B) {
 	ctx := spanContext(b)
 	opt := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))

@@ -82,8 +82,8 @@ func jobInfo() variables {
 	return set
 }
 
-// lastOf returns the last entry called name, which is the one that counts, or
-// nil.
+// lastOf returns the last entry called name, which is the one that kubelet uses,
+// or nil.
 func lastOf(env []corev1.EnvVar, name string) *corev1.EnvVar {
 	for i := range slices.Backward(env) {
 		if env[i].Name == name {

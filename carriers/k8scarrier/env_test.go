@@ -273,7 +273,7 @@ func TestInjectEnv_SameContext(t *testing.T) {
 	sentBefore := func(hops int) context.Context {
 		return propagation.ContextWithWaybill(plain, propagation.Waybill{Origin: hourAgo.Add(-time.Hour), Hops: hops})
 	}
-	// sent returns what an inject an hour ago left, that of ctx but for its time.
+	// sent returns the environment that an injection of ctx left an hour ago.
 	sent := func(ctx context.Context) []corev1.EnvVar {
 		env := k8scarrier.InjectEnv(ctx, nil, with)
 		w := k8scarrier.Read(env, with).Waybill()

@@ -27,8 +27,8 @@ const (
 type injection struct {
 	cfg    *config
 	fields propagation.Fields
-	keys   []string          // Of what is removed and set.
-	values map[string]string // By key; of what is set.
+	keys   []string          // Of the fields that are removed or set.
+	values map[string]string // By key, of the fields that are set.
 }
 
 // newInjection returns the injection of what ctx holds, without values that do
@@ -139,7 +139,7 @@ func (in *injection) holdsAnother(p place) bool {
 	return slices.ContainsFunc(in.keys, func(key string) bool { return key != keyBaggage && p.get(key) != "" }) && !in.isSame(p)
 }
 
-// isStale reports whether p holds anything that is not what is written.
+// isStale reports whether p holds anything but the context that is written.
 func (in *injection) isStale(p place) bool {
 	return slices.ContainsFunc(in.keys, func(key string) bool { return p.get(key) != "" }) && !in.isSame(p)
 }
@@ -248,7 +248,7 @@ func haveRoom(annotations map[string]string) bool {
 	return total <= maxAnnotations
 }
 
-// fit reduces what is written to what fits into annotations. The error is
+// fit drops the fields for which annotations have no room. The error is
 // [ErrTooLarge].
 func (in *injection) fit(annotations map[string]string) error {
 	fitting := in.fields.ShrinkFunc(func(fields propagation.Fields) bool {

@@ -43,8 +43,8 @@ const (
 
 // Jobs is a client of Kubernetes Jobs. Its Create starts a span and injects the
 // context of it, so that the process in the Job continues the trace. All other
-// methods are those of the client that it was made from. Jobs is safe for
-// concurrent use if that client is.
+// methods are those of the underlying client. Jobs is safe for concurrent use if
+// that client is.
 type Jobs struct {
 	batchv1client.JobInterface
 

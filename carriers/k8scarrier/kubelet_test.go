@@ -15,7 +15,7 @@ import (
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
 )
 
-// pod is what kubelet knows of a pod when it makes the environment of a
+// pod is the data from which kubelet makes the environment of a
 // container: a model of what Kubernetes documents, for round trips.
 type pod struct {
 	envFrom     map[string]string // Of all sources, and of services.
@@ -103,7 +103,7 @@ func FuzzEnvSetter_ValuesReachTheProcess(f *testing.F) {
 	})
 }
 
-// What others wrote is read as kubelet does where it knows no variable.
+// Get reads a value as kubelet does if no variable is known.
 func FuzzEnvSetter_GetReadsAsKubeletDoes(f *testing.F) {
 	for _, seed := range []string{"$$", "$$$", "$(FOO)", "$$(FOO)", "$(A$$B)", "$(", "a$(b$(c)", "$)$("} {
 		f.Add(seed)
@@ -116,7 +116,7 @@ func FuzzEnvSetter_GetReadsAsKubeletDoes(f *testing.F) {
 	})
 }
 
-// Names are those of envcarrier, and valid in Kubernetes.
+// Variables have the names that envcarrier gives them, which Kubernetes accepts.
 func FuzzEnvSetter_Names(f *testing.F) {
 	for _, seed := range []string{"", "traceparent", "x-b3-traceid", "0abc", "🧳", "Mój", "\xff", "A=B"} {
 		f.Add(seed)

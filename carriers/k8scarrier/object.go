@@ -82,13 +82,9 @@ func kindOf(o runtime.Object) schema.GroupKind {
 
 // isLongLived reports whether objects of kind start many runs.
 func isLongLived(kind schema.GroupKind) bool {
-	switch kind.Group {
-	case "batch":
-		return kind.Kind == "CronJob"
-	case "apps", "extensions":
+	switch kind.String() {
+	case "CronJob.batch", "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "ReplicationController":
 		return true
-	case "":
-		return kind.Kind == "ReplicationController" || kind.Kind == "PodTemplate"
 	default:
 		return false
 	}

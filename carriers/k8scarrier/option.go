@@ -174,8 +174,8 @@ func WithPodTemplatePath(fields ...string) Option {
 	return option(func(cfg *config) { cfg.templatePath = fields })
 }
 
-// WithJobInfo tells each selected container its Job, pod and attempt, in
-// variables that envcarrier.KubernetesJob reads: WAYBILL_JOB_NAME,
+// WithJobInfo gives each selected container the names and ids of its Job and pod,
+// in variables that envcarrier.KubernetesJob reads: WAYBILL_JOB_NAME,
 // WAYBILL_JOB_UID, WAYBILL_JOB_FAILURES, WAYBILL_POD_NAME, WAYBILL_POD_NAMESPACE
 // and WAYBILL_POD_UID. They refer to fields of the pod, so they are right for
 // each pod of a Job. It has no effect on [InjectEnv].

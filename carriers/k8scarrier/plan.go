@@ -119,7 +119,7 @@ func setEnv(c container, set, info variables) {
 	c.setEnv(merged, all)
 }
 
-// decisions are those of an object.
+// decisions holds the decision for each place of an object.
 type decisions struct {
 	containers  []decision
 	annotations decision
@@ -154,10 +154,10 @@ func (in *injection) decideAll(t target) (decisions, error) {
 	return d, nil
 }
 
-// decideOthers applies the policy to annotations that are not written to. A
-// context that is to be kept in them keeps the context out of the whole object,
-// and so does one anywhere if what is written is not a trace context. Annotations
-// that no container is to refer to are not written.
+// decideOthers applies the policy to annotations that are not written to. If a
+// context is to be kept in them, nothing is written to the object. If there is no
+// trace context to write, a context that is to be kept anywhere has the same
+// effect. Annotations that no container is to refer to are not written.
 func (in *injection) decideOthers(t target, d *decisions) decision {
 	keepsAll := false
 	if !in.fields.HasTraceContext() {

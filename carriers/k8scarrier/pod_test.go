@@ -134,7 +134,7 @@ func TestInject_NothingToDo(t *testing.T) {
 		"no span, a job":           {k8scarrier.InjectJob(t.Context(), &batchv1.Job{Spec: batchv1.JobSpec{Template: *untouched}}, with), k8scarrier.ErrNoContext},
 		"no span and annotations":  {k8scarrier.InjectPodTemplate(t.Context(), untouched, with, k8scarrier.WithAnnotations("")), k8scarrier.ErrNoContext},
 		"no span for annotations":  {k8scarrier.InjectAnnotations(t.Context(), untouched, with), k8scarrier.ErrNoContext},
-		"a nil ctx":                {k8scarrier.InjectPodTemplate(nil, untouched, with), k8scarrier.ErrNoContext}, //nolint:staticcheck // it is what is tested.
+		"a nil ctx":                {k8scarrier.InjectPodTemplate(nil, untouched, with), k8scarrier.ErrNoContext}, //nolint:staticcheck // This is the case to test.
 		"nothing to remove":        {k8scarrier.InjectAnnotations(t.Context(), &corev1.Pod{}, with, k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))), nil},
 		"no propagator":            {k8scarrier.InjectPodTemplate(ctx, untouched, k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Compose()))), k8scarrier.ErrNoContext},
 	} {
@@ -237,6 +237,7 @@ func TestInjectObject(t *testing.T) {
 		},
 		"a Deployment":  {&appsv1.Deployment{Spec: appsv1.DeploymentSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
 		"a StatefulSet": {&appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
+		"a ConfigMap":   {&corev1.ConfigMap{}, nil, k8scarrier.ErrUnknownKind},
 		"a DaemonSet":   {&appsv1.DaemonSet{Spec: appsv1.DaemonSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -308,7 +309,7 @@ func TestWithAnnotations(t *testing.T) {
 	}
 }
 
-// A webhook knows the context that is on the object, and brings it to the
+// A webhook reads the context from the object, and passes it on to the
 // process; it may be called again.
 func TestWithAnnotations_KeepExisting(t *testing.T) {
 	t.Parallel()

@@ -134,7 +134,7 @@ func TestInjectJob_Sequences(t *testing.T) {
 						want := fmt.Sprintf("00-%032s-%016s-01", trace.TraceID{byte(n + 1)}, trace.SpanID{byte(n + 1)})
 						var object any = job
 						if name := []string{first, second, third}[n]; strings.Contains(name, "of the template") || strings.Contains(name, "of the pod") {
-							object = job.Spec.Template // which knows nothing of the Job around it.
+							object = job.Spec.Template // The call cannot reach the Job around it.
 						}
 						ids, tracestates, waybills := contexts(t, object)
 						if !slices.Equal(ids, []string{want}) {
@@ -200,7 +200,7 @@ func TestInjectJob_WaybillOnly(t *testing.T) {
 	for name, inject1 := range steps() {
 		for again, inject2 := range steps() {
 			if strings.Contains(again, "of the template") || strings.Contains(again, "of the pod") {
-				continue // which know nothing of the Job around them.
+				continue // They cannot reach the Job around it.
 			}
 			t.Run(name+", "+again, func(t *testing.T) {
 				t.Parallel()
@@ -337,19 +337,21 @@ func TestInjectObject_Kinds(t *testing.T) {
 		opts   []k8scarrier.Option
 		err    error
 	}{
-		"a Job":             {object: `{"apiVersion":"batch/v1","kind":"Job","spec":{"template":` + pod + `}}`},
-		"a Pod":             {object: `{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"name":"main"}]}}`},
-		"a CronJob":         {object: `{"apiVersion":"batch/v1","kind":"CronJob","spec":{}}`, err: k8scarrier.ErrLongLived},
-		"a Deployment":      {object: `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrLongLived},
-		"a path of one":     {object: `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrLongLived},
-		"a one-shot kind":   {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, err: k8scarrier.ErrUnknownKind},
-		"with its path":     {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pod")}},
-		"with another path": {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrNoContainers},
-		"a Job of others":   {object: `{"apiVersion":"example.org/v1","kind":"Job","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrUnknownKind},
-		"an empty Job":      {object: `{"apiVersion":"batch/v1","kind":"Job"}`, err: k8scarrier.ErrNoContainers},
-		"a malformed Job":   {object: `{"apiVersion":"batch/v1","kind":"Job","spec":{"template":{"spec":{"containers":"x","initContainers":["y",1]}}}}`, err: k8scarrier.ErrNoContainers},
-		"a malformed Pod":   {object: `{"apiVersion":"v1","kind":"Pod","spec":5}`, err: k8scarrier.ErrNoContainers},
-		"nothing":           {object: `{}`, err: k8scarrier.ErrUnknownKind},
+		"a Job":                   {object: `{"apiVersion":"batch/v1","kind":"Job","spec":{"template":` + pod + `}}`},
+		"a Pod":                   {object: `{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"name":"main"}]}}`},
+		"a CronJob":               {object: `{"apiVersion":"batch/v1","kind":"CronJob","spec":{}}`, err: k8scarrier.ErrLongLived},
+		"a Deployment":            {object: `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrLongLived},
+		"a path of one":           {object: `{"apiVersion":"apps/v1","kind":"Deployment","spec":{"template":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrLongLived},
+		"a one-shot kind":         {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, err: k8scarrier.ErrUnknownKind},
+		"with its path":           {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pod")}},
+		"with another path":       {object: `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pod":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrNoContainers},
+		"a Job of others":         {object: `{"apiVersion":"example.org/v1","kind":"Job","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrUnknownKind},
+		"an empty Job":            {object: `{"apiVersion":"batch/v1","kind":"Job"}`, err: k8scarrier.ErrNoContainers},
+		"a malformed Job":         {object: `{"apiVersion":"batch/v1","kind":"Job","spec":{"template":{"spec":{"containers":"x","initContainers":["y",1]}}}}`, err: k8scarrier.ErrNoContainers},
+		"a malformed Pod":         {object: `{"apiVersion":"v1","kind":"Pod","spec":5}`, err: k8scarrier.ErrNoContainers},
+		"a ReplicationController": {object: `{"apiVersion":"v1","kind":"ReplicationController","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrLongLived},
+		"a ConfigMap":             {object: `{"apiVersion":"v1","kind":"ConfigMap"}`, err: k8scarrier.ErrUnknownKind},
+		"nothing":                 {object: `{}`, err: k8scarrier.ErrUnknownKind},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -428,7 +430,7 @@ func TestInjectJob_NoRoomInAnnotations(t *testing.T) {
 	}
 }
 
-// strange has a key that no annotation can have, and those of OpenTracing.
+// strange has a key that no annotation can have, and the keys of OpenTracing.
 type strange struct{}
 
 func (strange) Inject(_ context.Context, c propagation.TextMapCarrier) {

@@ -16,9 +16,8 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// receiver is a program in Python with a parser that refuses what it does not
-// know. It takes the context off its arguments as the documentation of jobcarrier
-// says, but prints it.
+// receiver is a program in Python with a parser that refuses unknown flags. It
+// reads the context as the documentation of jobcarrier shows, and prints it.
 const receiver = `
 import argparse, sys
 keys = ("traceparent", "tracestate", "baggage", "waybill")

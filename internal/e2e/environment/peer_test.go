@@ -16,13 +16,12 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// peer is OpenTelemetry's carrier, that writes to environ.
+// peer returns OpenTelemetry's carrier, which writes to environ.
 func peer(environ *[]string) *envcar.Carrier {
 	return &envcar.Carrier{SetEnvFunc: func(name, value string) { *environ = append(*environ, name+"="+value) }}
 }
 
-// Rule 1.
-func FuzzNamesAreOpenTelemetrys(f *testing.F) {
+func FuzzNormalize_OpenTelemetry(f *testing.F) {
 	for _, seed := range []string{"", "traceparent", "Content-Type", "01239", "🧳", "Mój Bagaż", "ß", "\xff\xfe", "a\x00b"} {
 		f.Add(seed)
 	}
@@ -35,8 +34,8 @@ func FuzzNamesAreOpenTelemetrys(f *testing.F) {
 	})
 }
 
-// What one writes the other reads, and both list the same names. Rules 2 and 5.
-func TestEachReadsWhatTheOtherWrites(t *testing.T) {
+// Each reads what the other writes, and both list the same names.
+func TestInject_OpenTelemetry(t *testing.T) {
 	for name, p := range map[string]propagation.TextMapPropagator{
 		"W3C":       propagation.TraceContext{},
 		"B3":        b3.New(b3.WithInjectEncoding(b3.B3MultipleHeader)),
