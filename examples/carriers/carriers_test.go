@@ -30,12 +30,13 @@ type client struct {
 }
 
 func clients() []client {
-	return []client{
+	return append(cgoClients(), []client{
 		{name: "AMQP", carry: carryAMQP},
 		{name: "asynq", carry: carryAsynq, stored: true},
 		{name: "CloudEvents in HTTP", carry: carryCloudEventInHTTP},
 		{name: "CloudEvents in JSON", carry: carryCloudEventInJSON},
 		{name: "a file", carry: carryManifest, stored: true},
+		{name: "franz-go", carry: carryFranz, stored: true},
 		{name: "gRPC", carry: carryGRPC},
 		{name: "JetStream", carry: carryJetStream},
 		{name: "MQTT", carry: carryMQTT},
@@ -45,10 +46,11 @@ func clients() []client {
 		{name: "Redis, a map", carry: carryRedisMap},
 		{name: "River", carry: carryRiver, stored: true},
 		{name: "S3", carry: carryS3, stored: true},
+		{name: "sarama", carry: carrySarama, stored: true},
 		{name: "SNS", carry: carrySNS},
 		{name: "SQL", carry: carrySQL, stored: true},
 		{name: "SQS", carry: carrySQS},
-	}
+	}...)
 }
 
 // inSpan returns a context with all that travels, and the span in it.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cloud.google.com/go/pubsub/v2"
+	"github.com/IBM/sarama"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -18,6 +19,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 	"github.com/riverqueue/river/rivertype"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/waybill-go/waybill/carriers"
@@ -42,6 +44,12 @@ func TestEveryClientPassesTheSuite(t *testing.T) {
 			carriertest.RunAccessors(t, func() *event.Event { return new(event.New()) }, named{}, named{},
 				carriertest.WithFoldedKeys(),
 				carriertest.WithNil(func() *event.Event { return &event.Event{} }))
+		},
+		"franz-go": func(t *testing.T) {
+			carriertest.RunAccessors(t, func() *kgo.Record { return &kgo.Record{} }, franzHeaders{}, franzHeaders{},
+				carriertest.WithFoldedKeys(),
+				carriertest.WithFork(func(r *kgo.Record) *kgo.Record { return new(*r) }),
+				carriertest.WithEntries(func(r *kgo.Record) int { return len(r.Headers) }))
 		},
 		"gRPC": func(t *testing.T) {
 			carriertest.Run(t, func() carrier { return carriers.FoldedMultiMap(metadata.MD{}) },
@@ -81,6 +89,12 @@ func TestEveryClientPassesTheSuite(t *testing.T) {
 		"S3": func(t *testing.T) {
 			carriertest.Run(t, func() carrier { return carriers.FoldedMap(s3.PutObjectInput{Metadata: map[string]string{}}.Metadata) },
 				carriertest.WithFoldedKeys())
+		},
+		"sarama": func(t *testing.T) {
+			carriertest.RunAccessors(t, func() *[]sarama.RecordHeader { return new([]sarama.RecordHeader) }, saramaHeaders{}, saramaHeaders{},
+				carriertest.WithFoldedKeys(),
+				carriertest.WithFork(func(h *[]sarama.RecordHeader) *[]sarama.RecordHeader { return new(*h) }),
+				carriertest.WithEntries(func(h *[]sarama.RecordHeader) int { return len(*h) }))
 		},
 		"SNS": func(t *testing.T) {
 			carriertest.RunAccessors(t, func() map[string]snstypes.MessageAttributeValue {
