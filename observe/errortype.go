@@ -5,6 +5,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"net"
@@ -56,7 +57,8 @@ var knownErrors = [...]struct { //nolint:gochecknoglobals // constant table.
 // "canceled", "eof" and others of the standard library, the names of Kafka's
 // protocol ([KafkaErrorName]), of gRPC's status codes and of Kubernetes's
 // status reasons; the Go type, as the semantic conventions of OpenTelemetry
-// write it. A method that panics is treated as absent. A name that is not valid
+// write it. Of errors that were joined with the end of a context, the others
+// count. A method that panics is treated as absent. A name that is not valid
 // UTF-8 or longer than 128 bytes is ignored.
 //
 // The result is bounded as far as the methods named ErrorType of a program are;
@@ -97,7 +99,7 @@ func declaredType(err error) string {
 
 // knownType returns the name of the first error in the tree that has one.
 func knownType(err error) string {
-	for e := range Tree(err) {
+	for e := range Tree(beside(err)) {
 		if name := nameOf(e); name != "" {
 			return name
 		}
@@ -124,9 +126,38 @@ func nameOf(err error) string {
 	return ""
 }
 
+// beside returns the errors that were joined with the end of a context, which
+// are why the work failed, or err if there are none.
+func beside(err error) (others error) {
+	defer func() {
+		if recover() != nil {
+			others = err
+		}
+	}()
+	isEnd := func(e error) bool { return Matches(e, context.Canceled) || Matches(e, context.DeadlineExceeded) }
+	for e := range Tree(err) {
+		joined, ok := e.(interface{ Unwrap() []error })
+		if !ok || reflect.TypeOf(e) == describedType {
+			continue
+		}
+		var kept []error
+		for _, e := range joined.Unwrap() {
+			if e != nil && len(kept) < maxTree && !explains(e, isEnd) {
+				kept = append(kept, e)
+			}
+		}
+		if len(kept) > 0 {
+			return errors.Join(kept...)
+		}
+		return err
+	}
+	return err
+}
+
 // goType returns the Go type of the first error in the tree whose type says
 // something, written as the semantic conventions of OpenTelemetry write it.
 func goType(err error) string {
+	err = beside(err)
 	found := reflect.TypeOf(err)
 	for e := range Tree(err) {
 		t := reflect.TypeOf(e)

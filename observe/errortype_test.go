@@ -49,6 +49,9 @@ func TestErrorType(t *testing.T) {
 		{name: "plain", err: errors.New("text"), want: "*errors.errorString"},
 		{name: "plain, wrapped", err: fmt.Errorf("x: %w", errors.New("text")), want: "*errors.errorString"},
 		{name: "joined", err: errors.Join(errors.New("text"), timeoutError{}), want: "timeout"},
+		{name: "joined with a cancellation", err: errors.Join(context.Canceled, io.EOF), want: "eof"},
+		{name: "joined with a cancellation, in text", err: fmt.Errorf("x: %w", errors.Join(&net.AddrError{}, context.Canceled)), want: "*net.AddrError"},
+		{name: "joined cancellations", err: errors.Join(context.Canceled, context.Canceled), want: "canceled"},
 		{name: "pointer", err: &net.AddrError{}, want: "*net.AddrError"},
 		{name: "typed nil", err: typedNil, want: "*net.OpError"},
 
