@@ -49,10 +49,19 @@ func BenchmarkPlainInjectD(b *testing.B) {
 
 func BenchmarkInjectM(b *testing.B) {
 	ctx, doc, opt := spanCtx(b, traceparentA), toM(benchDoc()), w3c()
-	b.ReportAllocs()
-	for b.Loop() {
-		mongocarrier.InjectM(ctx, doc, opt)
-	}
+	b.Run("copy", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			mongocarrier.InjectM(ctx, doc, opt)
+		}
+	})
+	inPlace := mongocarrier.WithInPlace()
+	b.Run("in place", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			mongocarrier.InjectM(ctx, doc, opt, inPlace)
+		}
+	})
 }
 
 func BenchmarkPlainInjectM(b *testing.B) {
@@ -69,16 +78,17 @@ func BenchmarkPlainInjectM(b *testing.B) {
 func BenchmarkInjectRaw(b *testing.B) {
 	ctx, raw, opt := spanCtx(b, traceparentA), slices.Clip(encode(b, benchDoc())), w3c()
 	room := make(Raw, len(raw), len(raw)+200)
-	b.Run("grows", func(b *testing.B) {
+	b.Run("copy", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _ = mongocarrier.InjectRaw(ctx, raw, opt)
 		}
 	})
-	b.Run("has room", func(b *testing.B) {
+	inPlace := mongocarrier.WithInPlace()
+	b.Run("in place", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = mongocarrier.InjectRaw(ctx, append(room[:0], raw...), opt)
+			_, _ = mongocarrier.InjectRaw(ctx, append(room[:0], raw...), opt, inPlace)
 		}
 	})
 }

@@ -71,7 +71,8 @@ func Capture(ctx context.Context, opts ...propagation.Option) Field {
 	if fields.Len() == 0 {
 		return Field{}
 	}
-	f := *newField(&fields)
+	var f Field
+	f.fill(make([]byte, 0, textLen(&fields)), &fields)
 	if !f.isPlain() {
 		f = f.text()
 	}
@@ -233,23 +234,31 @@ const fixedLen = 55 + 37
 // newField returns fields as a Field. It allocates once for a traceparent and a
 // waybill.
 func newField(fields *propagation.Fields) *Field {
-	size := 0
-	for i := range fields.Len() {
-		size += fields.ValueLen(i)
-	}
+	size := textLen(fields)
 	if size > fixedLen {
-		return fillField(new(Field), make([]byte, 0, size), fields)
+		f := new(Field)
+		f.fill(make([]byte, 0, size), fields)
+		return f
 	}
 	both := new(struct {
 		field Field
 		text  [fixedLen]byte
 	})
-	return fillField(&both.field, both.text[:0], fields)
+	both.field.fill(both.text[:0], fields)
+	return &both.field
 }
 
-// fillField sets f to fields, with values in text, which has room for them and
-// is never written to again.
-func fillField(f *Field, text []byte, fields *propagation.Fields) *Field {
+// textLen returns the length of all values of fields.
+func textLen(fields *propagation.Fields) (size int) {
+	for i := range fields.Len() {
+		size += fields.ValueLen(i)
+	}
+	return size
+}
+
+// fill sets f to fields, with values in text, which has room for them and is
+// never written to again.
+func (f *Field) fill(text []byte, fields *propagation.Fields) {
 	for i := range fields.Len() {
 		start := len(text)
 		text = appendValue(text, fields, i)
@@ -257,7 +266,6 @@ func fillField(f *Field, text []byte, fields *propagation.Fields) *Field {
 			f.set(fields.Key(i), unsafe.String(&value[0], len(value)))
 		}
 	}
-	return f
 }
 
 // maxBaggage is the length of a baggage in a document, because a document keeps
