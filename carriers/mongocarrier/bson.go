@@ -13,14 +13,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDocumentBytes is the size that no document can exceed.
+// MaxDocumentBytes is the size of the largest document.
 // https://www.mongodb.com/docs/manual/reference/limits/#bson-documents
 const MaxDocumentBytes = 16 << 20
 
 // ErrMalformed is returned when the bytes of a document are not BSON.
 var ErrMalformed = errors.New("mongocarrier: malformed BSON document")
 
-// The types of BSON that this package meets. https://bsonspec.org/spec.html
+// The types of BSON that this package reads or writes. https://bsonspec.org/spec.html
 const (
 	typeString   = 0x02
 	typeDocument = 0x03
@@ -31,8 +31,8 @@ const (
 // minDocument is the size of the empty document: its length and its end.
 const minDocument = 5
 
-// element is one element of a document of bytes, between the offsets from and
-// to of it. It shares the bytes.
+// element is one element of a document of bytes, which it shares. It begins at
+// offset from of the document and ends before offset to.
 type element struct {
 	kind     byte
 	key      []byte
@@ -40,8 +40,9 @@ type element struct {
 	from, to int
 }
 
-// documentLen returns the length of the document that b starts with, or why
-// there is none. Its elements are walked; documents in it are measured only.
+// documentLen returns the length of the document at the start of b, or an error
+// if there is none. It walks the elements of the document, but not those of
+// documents nested in it.
 func documentLen(b []byte) (int, error) {
 	if len(b) < minDocument {
 		return 0, fmt.Errorf("%w: %d bytes", ErrMalformed, len(b))
@@ -63,8 +64,8 @@ func documentLen(b []byte) (int, error) {
 	return n, nil
 }
 
-// elementAt returns the element at offset at of elements, which end without the
-// zero of their document.
+// elementAt returns the element at offset at of elements, which must not include
+// the final zero of their document.
 func elementAt(elements []byte, at int) (element, bool) {
 	name := bytes.IndexByte(elements[at+1:], 0)
 	if name < 0 {
@@ -84,7 +85,7 @@ func elementAt(elements []byte, at int) (element, bool) {
 	}, true
 }
 
-// valueLen returns the length of the value that b starts with.
+// valueLen returns the length of the value at the start of b.
 func valueLen(kind byte, b []byte) (int, bool) {
 	n, ok := 0, true
 	switch kind {
@@ -118,7 +119,7 @@ func valueLen(kind byte, b []byte) (int, bool) {
 	return n, ok && n <= len(b)
 }
 
-// prefixedLen returns the length that b starts with and more.
+// prefixedLen returns the sum of more and the length at the start of b.
 func prefixedLen(b []byte, more int) (int, bool) {
 	if len(b) < 4 {
 		return 0, false
@@ -126,8 +127,8 @@ func prefixedLen(b []byte, more int) (int, bool) {
 	return int(int32(binary.LittleEndian.Uint32(b))) + more, true //nolint:gosec // the length is signed.
 }
 
-// stringLen returns the length of a string: 4 bytes that count the rest, the
-// text, and a zero.
+// stringLen returns the length of a string: 4 bytes for the length of the rest,
+// the text, and a zero.
 func stringLen(b []byte) (int, bool) {
 	n, ok := prefixedLen(b, 4)
 	return n, ok && n >= minDocument && n <= len(b) && b[n-1] == 0
@@ -177,8 +178,8 @@ func document(doc []byte, name string) []byte {
 	return nil
 }
 
-// descend returns the element at path in the document that e is; e itself for an
-// empty path.
+// descend returns the element at path in the document e, or e itself if path is
+// empty.
 func descend(e element, path string) (element, bool) {
 	for path != "" {
 		var name string
@@ -207,8 +208,8 @@ func (e element) text() []byte {
 }
 
 // content returns the value of e as a decoder would: a text as a string, a
-// document as its bytes, an array of them as a list, and anything else as nil.
-// Arrays in an array of pairs are as deep as it looks.
+// document as its bytes, an array as a list, and any other value as nil. It looks
+// no deeper than the arrays in an array of pairs.
 func (e element) content() any { return e.contentTo(2) }
 
 func (e element) contentTo(depth int) any {
@@ -244,8 +245,8 @@ func appendString(dst []byte, name, value string) []byte {
 	return closeString(dst, at, name)
 }
 
-// openString appends the start of an element that holds a string. The bytes of
-// the value follow, and closeString.
+// openString appends the start of an element that holds a string. The caller
+// appends the bytes of the value and calls closeString.
 func openString(dst []byte, name string) []byte {
 	return append(appendHead(dst, typeString, name), 0, 0, 0, 0)
 }
@@ -267,8 +268,8 @@ func closeString(dst []byte, at int, name string) []byte {
 	return dst
 }
 
-// openDocument appends the start of a document. Its elements follow, and
-// closeDocument.
+// openDocument appends the start of a document. The caller appends its elements
+// and calls closeDocument.
 func openDocument(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
 // closeDocument ends the document that openDocument has started at offset at.

@@ -256,6 +256,61 @@ func TestConsumer_UntrustedDropsBaggage(t *testing.T) {
 	}
 }
 
+// The times of an untrusted waybill may be made up.
+func TestConsumer_UntrustedTimesAreNotMeasured(t *testing.T) {
+	t.Parallel()
+	o := &observer{}
+	c := consumer(flowtest.New(t), mongocarrier.WithObserver(o), mongocarrier.WithStartOptions(propagation.WithUntrusted()))
+	remote := mongocarrier.ReadD(mongocarrier.InjectD(sentAgo(spanCtx(t, traceparentA), time.Hour), order(), full()), full())
+	if err := c.Process(t.Context(), remote, nothing); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{`processed orders 1 success ""`}, o.calls); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
+	}
+}
+
+// requestID is a propagator of a user's own.
+type requestID struct{}
+
+type requestKey struct{}
+
+func (requestID) Inject(ctx context.Context, c propagation.TextMapCarrier) {
+	if id, ok := ctx.Value(requestKey{}).(string); ok {
+		c.Set("x-request-id", id)
+	}
+}
+
+func (requestID) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	if id := c.Get("x-request-id"); id != "" {
+		return context.WithValue(ctx, requestKey{}, id)
+	}
+	return ctx
+}
+
+func (requestID) Fields() []string { return []string{"x-request-id"} }
+
+// Values of other propagators reach the function, and the next document.
+func TestConsumer_KeepsWhatThePropagatorExtracted(t *testing.T) {
+	t.Parallel()
+	both := using(propagation.Compose(propagation.TraceContext{}, requestID{}))
+	eachShape(t, func(t *testing.T, s shape) {
+		sent := context.WithValue(spanCtx(t, traceparentA), requestKey{}, "r-1")
+		doc := s.inject(t, sent, s.make(t, order()), both)
+		var next any
+		err := consumer(flowtest.New(t)).Process(t.Context(), s.read(doc, both), func(ctx context.Context) error {
+			next = s.inject(t, ctx, s.make(t, order()), both)
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if got := s.extract(t.Context(), next, both).Value(requestKey{}); got != "r-1" {
+			t.Errorf("the next document has the request %v, want r-1", got)
+		}
+	})
+}
+
 // A relay writes its own context to the next carrier, and leaves that of the
 // writer in the document.
 func TestConsumer_RelayKeepsTheCreationContext(t *testing.T) {

@@ -652,6 +652,63 @@ func recursiveMap() any {
 	return m
 }
 
+// What is longer than any context is not read.
+func TestRead_Bounds(t *testing.T) {
+	t.Parallel()
+	padded := func(n int) string { return "traceparent=" + traceparentA + "\nx=" + strings.Repeat("x", n) }
+	keys := func(n int) D {
+		d := D{{"_id", 1}}
+		for i := range n {
+			d = append(d, E{fmt.Sprint("k", i), "v"})
+		}
+		return append(d, E{"ot-baggage-x", "v"})
+	}
+	for name, c := range map[string]struct {
+		value  any
+		option mongocarrier.Option
+		want   bool
+	}{
+		"text of 64 KiB":              {padded(64<<10 - len(padded(0))), w3c(), true},
+		"text of 64 KiB and a byte":   {padded(64<<10 - len(padded(0)) + 1), w3c(), false},
+		"value of 16 KiB":             {D{{"k", strings.Repeat("x", 16<<10)}}, using(legacy{"k", strings.Repeat("x", 16<<10)}), true},
+		"value of 16 KiB and a byte":  {D{{"k", strings.Repeat("x", 16<<10+1)}}, using(legacy{"k", strings.Repeat("x", 16<<10+1)}), false},
+		"a key behind 5000 others":    {keys(5000), using(searching{}), true},
+		"1000 pairs before a context": {pairsBefore(1000), w3c(), true},
+	} {
+		eachShape(t, func(t *testing.T, s shape) {
+			doc := s.make(t, D{{"_otel", c.value}})
+			if got := s.read(doc, c.option).Err() == nil; got != c.want {
+				t.Errorf("%s: read %t, want %t", name, got, c.want)
+			}
+		})
+	}
+}
+
+// pairsBefore returns n pairs before one with a context.
+func pairsBefore(n int) []any {
+	var all []any
+	for i := range n {
+		all = append(all, []any{fmt.Sprint("k", i), "v"})
+	}
+	return append(all, []any{"traceparent", traceparentA})
+}
+
+// A flat context has the keys that a Field keeps apart.
+func TestInject_FlatContextOfAField(t *testing.T) {
+	t.Parallel()
+	flat := []mongocarrier.Option{w3c(), mongocarrier.WithForm(mongocarrier.FormFlat)}
+	eachShape(t, func(t *testing.T, s shape) {
+		doc := s.make(t, append(order(), E{"traceparent", traceparentA}, E{"_otel_extra", D{{"b3", "x"}}}))
+		got := plain(t, s.inject(t, spanCtx(t, traceparentB), doc, flat...))
+		if extra := at(got, "_otel_extra"); extra != nil || at(got, "traceparent") != traceparentB {
+			t.Errorf("the document is %v, want nothing of the old context", got)
+		}
+		if diff := cmp.Diff(s.make(t, order()), s.strip(doc, flat...)); diff != "" {
+			t.Errorf("stripped (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestExtract_MalformedContext(t *testing.T) {
 	t.Parallel()
 	ambient := spanCtx(t, traceparentB)

@@ -4,12 +4,14 @@
 package mongocarrier_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	otelpropagation "go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -110,6 +112,20 @@ func TestOptions_DefaultPropagator(t *testing.T) {
 	doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{})
 	if r := mongocarrier.ReadM(doc); traceparent(r) != traceparentA || r.Waybill().Hops != 1 {
 		t.Errorf("read %+v", r)
+	}
+}
+
+// The waybill goes with the propagators that most programs set.
+func TestOptions_OrdinaryGlobalPropagator(t *testing.T) {
+	setGlobalPropagator(t, otelpropagation.NewCompositeTextMapPropagator(otelpropagation.TraceContext{}, otelpropagation.Baggage{}))
+	o := &observer{}
+	doc := mongocarrier.InjectM(spanCtx(t, traceparentA), M{})
+	c := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(flowtest.New(t).Service("worker")), mongocarrier.WithObserver(o))
+	if err := c.Process(t.Context(), mongocarrier.ReadM(doc), nothing); err != nil {
+		t.Error(err)
+	}
+	if len(o.calls) != 2 || !strings.HasPrefix(o.calls[0], "arrived orders") {
+		t.Errorf("observed %q, want an arrival", o.calls)
 	}
 }
 

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// maxKeys is how many keys of a kind a propagator is shown that asks which
-	// there are: those of known formats, and others.
+	// maxKeys is the number of keys that are listed for a propagator: of those of
+	// known formats, and of all others.
 	maxKeys = 1024
-	// maxValue is the length of a value that is read. The longest one that
-	// propagators write is a baggage of 8192 bytes.
+	// maxValue is the length of the longest value that is read. The longest one
+	// that propagators write is a baggage of 8192 bytes.
 	maxValue = 16 << 10
 )
 
-// reader reads the context that a value holds: a field of a document, or the
-// document of a flat context, in whatever shape a decoder or a user has made it.
+// reader reads the context in a value: a field of a document, or the document of
+// a flat context, in any shape that a decoder or a user may have made.
 type reader struct {
 	// value is nil, a *Field, a map[string]any, a map[string]string, or a slice
 	// of elements, which is an ordered document.
@@ -119,7 +119,7 @@ func (r *reader) loadElement(e element) {
 	r.load(e.content())
 }
 
-// loadValue makes r read a value of a type of the drivers' or the user's.
+// loadValue makes r read a value of a type of the drivers or the user.
 func (r *reader) loadValue(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -144,8 +144,8 @@ func (r *reader) loadValue(v reflect.Value) {
 	}
 }
 
-// loadStruct makes r read a struct: a Field by whatever name, a value that a
-// decoder has left as bytes, or one with fields for the keys of a context.
+// loadStruct makes r read a struct: a Field of any name, a value that a decoder
+// has left as bytes, or a struct with fields for the keys of a context.
 func (r *reader) loadStruct(v reflect.Value) {
 	if field := reflect.TypeFor[Field](); v.Type().ConvertibleTo(field) {
 		f, _ := reflect.TypeAssert[Field](v.Convert(field))

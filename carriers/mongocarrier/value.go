@@ -69,7 +69,7 @@ func mapOf(m reflect.Value) any {
 	return values
 }
 
-// maxDepth is how many pointers and texts a value is wrapped in at most.
+// maxDepth is the number of pointers and texts that a value may be wrapped in.
 const maxDepth = 8
 
 // lookup returns the value at path in a document of any shape.
@@ -150,8 +150,8 @@ func rawValue(v reflect.Value) (element, bool) {
 	return element{kind: byte(kind.Uint()), value: data.Bytes()}, true
 }
 
-// fieldOf returns the field of a struct called name, or the zero Value, also if
-// it would be one of an embedded struct that is nil.
+// fieldOf returns the field of a struct called name, or the zero Value if there is
+// none or if it belongs to an embedded pointer that is nil.
 func fieldOf(v reflect.Value, name string) reflect.Value {
 	field, ok := v.Type().FieldByName(name)
 	if !ok {
@@ -161,12 +161,12 @@ func fieldOf(v reflect.Value, name string) reflect.Value {
 	return value
 }
 
-// maxInlined is how deep structs are inlined in each other.
+// maxInlined is the number of structs that may be inlined in each other.
 const maxInlined = 4
 
 // structFields returns the fields of a struct with the names that the drivers
-// give them. Fields of inlined and embedded structs and the keys of inlined maps
-// come as if they were fields of the struct.
+// give them. The fields of inlined and embedded structs and the keys of inlined
+// maps are treated as fields of the struct.
 func structFields(v reflect.Value) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) { eachField(v, 0, yield) }
 }
@@ -215,8 +215,8 @@ func eachInlined(v reflect.Value, depth int, yield func(string, any) bool) (isIn
 	}
 }
 
-// textOf returns the text that a value is: a string, or bytes as they are or as
-// the drivers wrap them. Anything else is not a text.
+// textOf returns a value that is a string, or bytes as they are or as the drivers
+// wrap them, and the empty string for any other value.
 func textOf(value any) string {
 	switch value := value.(type) {
 	case nil:
