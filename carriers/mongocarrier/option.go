@@ -22,8 +22,9 @@ const DefaultField = "_otel"
 const DebeziumField = "tracingspancontext"
 
 // Option sets where a document has its context, what the context holds, and how
-// it is written. If an option is given more than once, the last one wins. Nil
-// options are ignored.
+// it is written. The same options serve whoever writes and whoever reads: what
+// concerns writing alone, [WithCaptured] and [WithInPlace], is ignored by readers.
+// If an option is given more than once, the last one wins. Nil options are ignored.
 type Option interface {
 	apply(config) config
 }
