@@ -39,7 +39,7 @@ func sendConfluent(t *testing.T, m *kafka.Message) *kafka.Message {
 	t.Cleanup(producer.Close)
 	m.TopicPartition = kafka.TopicPartition{Topic: &topic, Partition: 0}
 	delivered := make(chan kafka.Event, 1)
-	if err := producer.Produce(m, delivered); err != nil {
+	if err = producer.Produce(m, delivered); err != nil {
 		t.Fatal(err)
 	}
 	if sent := (<-delivered).(*kafka.Message); sent.TopicPartition.Error != nil {
@@ -50,7 +50,7 @@ func sendConfluent(t *testing.T, m *kafka.Message) *kafka.Message {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = consumer.Close() })
-	if err := consumer.Assign([]kafka.TopicPartition{{Topic: &topic, Partition: 0, Offset: kafka.OffsetBeginning}}); err != nil {
+	if err = consumer.Assign([]kafka.TopicPartition{{Topic: &topic, Partition: 0, Offset: kafka.OffsetBeginning}}); err != nil {
 		t.Fatal(err)
 	}
 	received, err := consumer.ReadMessage(30 * time.Second)

@@ -82,7 +82,7 @@ func sendSarama(t *testing.T, msg *sarama.ProducerMessage) *sarama.ConsumerMessa
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = producer.Close() })
-	if _, _, err := producer.SendMessage(msg); err != nil {
+	if _, _, err = producer.SendMessage(msg); err != nil {
 		t.Fatal(err)
 	}
 	consumer, err := sarama.NewConsumer(brokers, config)

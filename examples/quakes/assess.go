@@ -25,17 +25,17 @@ type assessment struct {
 	Regions []region `bson:"regions"`
 }
 
-// region is what is known of the quakes of a region.
+// region sums up the quakes of a region.
 type region struct {
 	Name      string  `bson:"name"`
 	Quakes    int     `bson:"quakes"`
 	Strongest float64 `bson:"strongest"`
-	Place     string  `bson:"place"` // Of the strongest.
+	Place     string  `bson:"place"` // The place of the strongest quake.
 }
 
-// assess is a Kubernetes Job: it sums up the batch that is its argument by
-// region, and starts a Databricks run that reports it. The context it continues
-// is in its environment.
+// assess is a Kubernetes Job. It sums up a batch, which its argument names, by
+// region, and starts a Databricks run that reports the result. Its environment has
+// the context that it continues.
 func assess(ctx context.Context, s *service, args []string) error {
 	if len(args) != 1 {
 		return errors.New("usage: quakes assess BATCH")
@@ -86,7 +86,7 @@ func (s *service) summariseBatch(ctx context.Context, batch string) (assessment,
 	return found, nil
 }
 
-// byRegion sums quakes up, the region of the strongest first.
+// byRegion sums up quakes by region. The region with the strongest quake comes first.
 func byRegion(quakes []quake) []region {
 	var regions []region
 	for _, q := range quakes {
@@ -105,8 +105,8 @@ func byRegion(quakes []quake) []region {
 	return regions
 }
 
-// triggerReport starts the run that reports a batch and waits for its end. The
-// context goes with its parameters.
+// triggerReport starts the run that reports a batch, with the context in its
+// parameters, and waits for its end.
 func triggerReport(ctx context.Context, batch string) error {
 	parameters, err := jobcarrier.Inject(ctx, map[string]string{"batch": batch}, jobcarrier.Databricks())
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/waybill-go/waybill/stages"
 )
 
-// headerReason says on a rejected message why it was rejected.
+// headerReason is the header of a rejected message with the reason.
 const headerReason = "reason"
 
-// cleaner turns events into quakes, or away.
+// cleaner turns events into quakes, or rejects them.
 type cleaner struct {
 	*service
 	transform func(context.Context, []byte) (quake, error)
@@ -27,10 +27,10 @@ type cleaner struct {
 	rejected  *kafkacarrier.Writer
 }
 
-// clean is a member of a consumer group. What is no quake is forwarded to the
-// topic of the rejected; what is one is loaded into MongoDB, in a document that
-// carries its context on. An event is read from Kafka again unless it was
-// handled to the end.
+// clean is a member of a consumer group. It loads quakes into MongoDB, in documents
+// that carry their context, and forwards other events to the topic of rejected
+// ones. An offset is committed when its event has been handled, so an event that was
+// not is read from Kafka again.
 func clean(ctx context.Context, s *service, _ []string) error {
 	c, err := newCleaner(s)
 	if err != nil {
@@ -49,7 +49,7 @@ func clean(ctx context.Context, s *service, _ []string) error {
 		if err != nil {
 			return err
 		}
-		// Told to end, we still finish what we have begun.
+		// What has begun is finished, even if ctx ends.
 		work := context.WithoutCancel(ctx)
 		err = reader.Process(work, msg, func(ctx context.Context) error { return c.handle(ctx, msg) })
 		if err != nil {
@@ -77,8 +77,8 @@ func newCleaner(s *service) (*cleaner, error) {
 	return &cleaner{service: s, transform: stages.Wrap(transform, transformEvent), load: load, rejected: s.newWriter()}, nil
 }
 
-// transformEvent is [newQuake] that counts. A rejection is not a failure: it is
-// what the stage is for.
+// transformEvent calls [newQuake] and counts. A rejection is not a failure: the
+// stage exists to find them.
 func transformEvent(ctx context.Context, text []byte) (quake, error) {
 	run := stages.FromContext(ctx)
 	run.Read(1)

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// namespace is where the Jobs are made.
+// namespace is the namespace of the Jobs.
 const namespace = "default"
 
 // kubernetesJobs returns a client for the Jobs in the cluster of a kubeconfig.
@@ -46,12 +46,12 @@ func databricksJobs(host, token string) (*jobs.JobsAPI, error) {
 	return jobs.NewJobs(c), nil
 }
 
-// checkDatabricks asks whether the workspace has the job.
+// checkDatabricks returns an error unless the workspace has the job.
 func checkDatabricks(ctx context.Context, host, token, job string) error {
 	if token == "" {
 		return fmt.Errorf("there is no token in %s", envDatabricksToken)
 	}
-	// The client would try for minutes.
+	// The client of Databricks would try for minutes.
 	response, err := (&http.Client{Timeout: patience}).Get(host)
 	if err != nil {
 		return err

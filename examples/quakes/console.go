@@ -13,21 +13,22 @@ import (
 	"golang.org/x/term"
 )
 
-// defaultWidth is how many columns a tree or a table may have where nothing says
-// how wide the screen is.
+// defaultWidth is the number of columns of a tree or a table if the screen has no
+// known width.
 const defaultWidth = 80
 
-// console is what the demo prints to. On a terminal it wraps text and has colors.
+// console prints what the demo does. On a terminal it wraps text and uses colors.
 type console struct {
 	file  *os.File
 	live  bool   // Reports whether file is a terminal.
 	color bool   // Reports whether colors are wanted.
 	width int    // The columns of a tree or a table.
 	wrap  bool   // Reports whether text is wrapped at width.
-	gone  func() // Is called when nobody reads what is printed.
+	gone  func() // Called when file cannot be written to any more.
 }
 
-// newConsole returns a console for file, as the environment says.
+// newConsole returns a console for file. COLUMNS sets its width, and NO_COLOR
+// switches its colors off.
 func newConsole(file *os.File, gone func()) *console {
 	c := &console{file: file, width: defaultWidth, gone: gone}
 	c.live = term.IsTerminal(int(file.Fd())) && setting("TERM") != "dumb"
@@ -42,7 +43,7 @@ func newConsole(file *os.File, gone func()) *console {
 	return c
 }
 
-// printf prints text, which is wrapped at spaces if it is too wide.
+// printf formats and prints text, and wraps it at spaces if it is too wide.
 func (c *console) printf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if c.wrap {
@@ -51,15 +52,15 @@ func (c *console) printf(format string, args ...any) {
 	c.print(text)
 }
 
-// print prints text as it is.
+// print prints text unchanged.
 func (c *console) print(text string) {
 	if _, err := c.file.WriteString(text); err != nil {
 		c.gone()
 	}
 }
 
-// wrapped breaks each line of text at spaces, so that it has at most width
-// columns. What a line begins with is kept.
+// wrapped breaks the lines of text at spaces, so that each has at most width
+// columns, unless a word is longer.
 func wrapped(text string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -87,7 +88,7 @@ const (
 	cyan  = "36"
 )
 
-// paint returns text in a color, if the console has any.
+// paint returns text in a color, or unchanged if the console has no colors.
 func (c *console) paint(color, text string) string {
 	if !c.color || text == "" {
 		return text

@@ -26,20 +26,20 @@ type demo struct {
 	*console
 	*supervisor
 
-	id     string // Names what this run leaves on servers.
+	id     string // Part of the names that this run uses on servers.
 	broker *kafkaAdmin
 	db     *mongo.Database
 	jobs   batchclient.JobInterface
 	traces *local.Traces
 	pushes *local.Pushes
-	served *metrics.Server // Nil unless a flag asks for it.
+	served *metrics.Server // Nil without --metrics.
 
-	temporary bool // Reports whether out is a directory of our own.
+	temporary bool // Reports whether out is a new directory for temporary files.
 
 	began  time.Time
-	events int // How many there are in the catalogue.
+	events int // The number of events in the catalog.
 	screen *screen
-	over   map[string]bool // Which services have ended.
+	over   map[string]bool // The services that have ended.
 }
 
 // runDemo runs the demo until it ends or ctx does.
@@ -59,7 +59,7 @@ func runDemo(ctx context.Context, f flags, c *console) error {
 	err = d.serve(ctx)
 	stopServers()
 	if errors.Is(context.Cause(ctx), errNoReader) {
-		d.discard() // Nobody was told where it is.
+		d.discard() // Nobody knows where it is.
 	}
 	return err
 }
@@ -84,8 +84,8 @@ func (d *demo) serve(ctx context.Context) error {
 	return nil
 }
 
-// runServices starts the services, and tells each to finish when those before
-// it have ended.
+// runServices starts the services, and asks each to finish when those before it have
+// ended.
 func (d *demo) runServices(ctx context.Context) error {
 	var workers []*process
 	for n := range d.workers {
@@ -99,7 +99,7 @@ func (d *demo) runServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A group that still divides its partitions delivers some records twice.
+	// While a group assigns its partitions, it delivers some records twice.
 	if err = d.await(ctx, "the consumer group", func() (bool, error) { return d.broker.ready(ctx, d.workers) }); err != nil {
 		return err
 	}
@@ -124,17 +124,17 @@ func (d *demo) runServices(ctx context.Context) error {
 	return d.await(ctx, "the Jobs to end", func() (bool, error) { return d.jobsEnded(ctx) })
 }
 
-// service starts a service as the process called name.
+// service starts the service command as the process name.
 func (d *demo) service(command, name string) (*process, error) {
 	return d.start(name, []string{command}, d.env)
 }
 
-// tell makes a setting known to all services.
+// tell adds a setting to the environment of all services.
 func (d *demo) tell(name, value string) { d.env = append(d.env, name+"="+value) }
 
-// await asks until the answer is yes and shows the progress meanwhile. It returns
-// an error if a process fails or is silent, if nothing happens while it waits for
-// what, if the disk is full, or if ctx ends.
+// await calls ask until it returns true, and shows the progress meanwhile. It
+// returns an error if a process fails or is silent, if nothing happens while it
+// waits for what, if the disk is full, or if ctx ends.
 func (d *demo) await(ctx context.Context, what string, ask func() (bool, error)) error {
 	last, since := d.progress(), time.Now()
 	for {
@@ -152,7 +152,7 @@ func (d *demo) await(ctx context.Context, what string, ask func() (bool, error))
 		if time.Since(since) > 10*d.timeout {
 			return fmt.Errorf("nothing has happened for %v, waiting for %s; the logs are in %s", 10*d.timeout, what, d.logs)
 		}
-		if err := cmp.Or(d.traces.WriteErr(), d.logErr(), d.silent(d.timeout, d.pushes.LastPush)); err != nil {
+		if err := d.trouble(); err != nil {
 			return err
 		}
 		select {
@@ -165,8 +165,19 @@ func (d *demo) await(ctx context.Context, what string, ask func() (bool, error))
 	}
 }
 
-// cause returns the failure of a process if there is one by now, which says more
-// than what others see of it, or err.
+// trouble returns the reason for which the run cannot succeed any more, or nil.
+func (d *demo) trouble() error {
+	if err := d.traces.WriteErr(); err != nil {
+		return err
+	}
+	if err := d.logErr(); err != nil {
+		return err
+	}
+	return d.silent(d.timeout, d.pushes.LastPush)
+}
+
+// cause returns the failure of a process, if there is one, because it explains more
+// than err, which is a consequence. Otherwise it returns err.
 func (d *demo) cause(err error) error {
 	select {
 	case failure := <-d.failed:
@@ -176,7 +187,7 @@ func (d *demo) cause(err error) error {
 	}
 }
 
-// progress is different whenever something has happened.
+// progress returns counts that change whenever something happens.
 func (d *demo) progress() [6]int {
 	t := newTally(d.pushes)
 	return [...]int{
@@ -193,14 +204,14 @@ func (d *demo) awaitEnd(ctx context.Context, service string, processes ...*proce
 	})
 }
 
-// allCleaned reports whether clean has read all that ingest published.
+// allCleaned reports whether clean has read all events that ingest published.
 func (d *demo) allCleaned() (bool, error) {
 	t := newTally(d.pushes)
 	return t.read("transform") >= t.wrote("publish"), nil
 }
 
-// jobsEnded reports whether all Jobs of this run have ended. A failed one is an
-// error.
+// jobsEnded reports whether all Jobs of this run have ended. It returns an error if
+// one has failed.
 func (d *demo) jobsEnded(ctx context.Context) (bool, error) {
 	list, err := d.jobs.List(ctx, metav1.ListOptions{LabelSelector: labelRun + "=" + d.id})
 	if err != nil {

@@ -23,15 +23,15 @@ import (
 )
 
 const (
-	// strong is the magnitude from which a quake is assessed.
+	// strong is the smallest magnitude of a quake that is assessed.
 	strong = 4.5
-	// batchSize is how many quakes a Job assesses.
+	// batchSize is the number of quakes that a Job assesses.
 	batchSize = 30
-	// labelRun tells the Jobs of this run of the demo from others.
+	// labelRun is the label of a Job with the id of the run of the demo.
 	labelRun = "quakes.example/run"
 )
 
-// fieldJob is the field of a quake that names the Job it was claimed for.
+// fieldJob is the field of a quake with the name of the Job that assesses it.
 const fieldJob = "job"
 
 // dispatcher creates a Job for each batch of strong quakes.
@@ -44,15 +44,15 @@ type dispatcher struct {
 	made     int
 }
 
-// dispatch is a poller: it claims strong quakes in MongoDB and creates a Job
-// for each full batch; told to finish, also for what is left.
+// dispatch is a poller. It claims strong quakes in MongoDB and creates a Job for each
+// full batch, and for the rest when it is asked to finish.
 func dispatch(ctx context.Context, s *service, _ []string) error {
 	d, err := newDispatcher(s)
 	if err != nil {
 		return err
 	}
 	defer s.handOver(ctx)
-	work := context.WithoutCancel(ctx) // What was begun is finished.
+	work := context.WithoutCancel(ctx) // What has begun is finished.
 	for ctx.Err() == nil {
 		for {
 			var made bool
@@ -96,8 +96,8 @@ func newDispatcher(s *service) (*dispatcher, error) {
 	}, nil
 }
 
-// dispatch claims the next batch, if there are at least so many quakes, and
-// creates its Job. It reports whether there was one.
+// dispatch claims the next batch and creates its Job, if there are at least atLeast
+// quakes. It reports whether it did.
 func (d *dispatcher) dispatch(ctx context.Context, atLeast int) (made bool, err error) {
 	name := fmt.Sprintf("assess-%s-%d", setting(envRun), d.made+1)
 	remotes, err := d.claim(ctx, name, atLeast)
@@ -105,7 +105,7 @@ func (d *dispatcher) dispatch(ctx context.Context, atLeast int) (made bool, err 
 		return false, err
 	}
 	d.made++
-	// One span for the batch, with a link to what loaded each of its quakes.
+	// One span for the batch, with a link to the span that loaded each quake.
 	return true, d.consumer.ProcessBatch(ctx, remotes, func(ctx context.Context) error {
 		return d.stage.Run(ctx, func(ctx context.Context) error {
 			run := stages.FromContext(ctx)
@@ -120,8 +120,8 @@ func (d *dispatcher) dispatch(ctx context.Context, atLeast int) (made bool, err 
 	})
 }
 
-// claim marks the next strong quakes as those of a Job, if there are at least
-// so many, and returns the contexts that their documents carry.
+// claim marks the next strong quakes with the name of a Job, if there are at least
+// atLeast of them, and returns the contexts of their documents.
 func (d *dispatcher) claim(ctx context.Context, job string, atLeast int) ([]propagation.Remote, error) {
 	unclaimed := bson.D{{Key: "magnitude", Value: bson.D{{Key: "$gte", Value: strong}}}, {Key: fieldJob, Value: nil}}
 	cursor, err := d.quakes.Find(ctx, unclaimed, options.Find().SetLimit(batchSize))
@@ -143,15 +143,15 @@ func (d *dispatcher) claim(ctx context.Context, job string, atLeast int) ([]prop
 	return remotes, err
 }
 
-// release gives the quakes of a Job that could not be made back.
+// release removes the mark from the quakes of a Job that could not be created.
 func (d *dispatcher) release(ctx context.Context, job string) error {
 	_, err := d.quakes.UpdateMany(ctx, bson.D{{Key: fieldJob, Value: job}},
 		bson.D{{Key: "$unset", Value: bson.D{{Key: fieldJob, Value: ""}}}})
 	return err
 }
 
-// newJob returns the Job that assesses the quakes claimed for it. Its pod finds
-// the servers in its environment, and there too the context, once the Job is
+// newJob returns the Job that assesses the quakes marked with name. The environment
+// of its pod has the addresses of the servers, and the context when the Job is
 // created.
 func newJob(name string) *batchv1.Job {
 	env := []corev1.EnvVar{{Name: envBatch, Value: name}}

@@ -15,14 +15,14 @@ import (
 	"github.com/waybill-go/waybill/stages"
 )
 
-// ingest is a scheduled run: it reads the catalogue and publishes each event.
-// Here the flow begins.
+// ingest is a scheduled run, in which the flow begins. It reads the catalog and
+// publishes each event.
 func ingest(ctx context.Context, s *service, _ []string) error {
 	pipeline, err := s.newPipeline("quakes")
 	if err != nil {
 		return err
 	}
-	extract, err := pipeline.Stage("extract", stages.WithSource(collectionCatalogue))
+	extract, err := pipeline.Stage("extract", stages.WithSource(collectionCatalog))
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func ingest(ctx context.Context, s *service, _ []string) error {
 	defer writer.Close()
 
 	return pipeline.Run(ctx, func(ctx context.Context) error {
-		events, err := stages.Call(ctx, extract, s.readCatalogue)
+		events, err := stages.Call(ctx, extract, s.readCatalog)
 		if err != nil {
 			return err
 		}
@@ -52,9 +52,9 @@ func ingest(ctx context.Context, s *service, _ []string) error {
 	}, stages.WithFlush(s.flush))
 }
 
-// readCatalogue returns all events as messages.
-func (s *service) readCatalogue(ctx context.Context) ([]kafka.Message, error) {
-	cursor, err := s.db.Collection(collectionCatalogue).Find(ctx, bson.D{})
+// readCatalog returns all events as messages.
+func (s *service) readCatalog(ctx context.Context) ([]kafka.Message, error) {
+	cursor, err := s.db.Collection(collectionCatalog).Find(ctx, bson.D{})
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,8 @@ func (s *service) readCatalogue(ctx context.Context) ([]kafka.Message, error) {
 	return events, cursor.Err()
 }
 
-// newWriter returns a writer whose messages carry the context they are written
-// with.
+// newWriter returns a Writer whose messages carry the context of the call that writes
+// them.
 func (s *service) newWriter() *kafkacarrier.Writer {
 	return kafkacarrier.NewWriter(&kafka.Writer{
 		Addr:         kafka.TCP(setting(envKafka)),

@@ -12,15 +12,15 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// kafkaAdmin is what the demo itself asks of the Kafka broker.
+// kafkaAdmin prepares the Kafka broker and reads what it has.
 type kafkaAdmin struct {
 	client *kafka.Client
 	group  string
-	before map[string]int64 // How many records the topics had before.
+	before map[string]int64 // The number of records that each topic had before.
 }
 
-// newKafkaAdmin makes the topics, and a consumer group that starts at what is
-// written from now on.
+// newKafkaAdmin creates the topics, and a consumer group that starts at the records
+// that are written from now on.
 func newKafkaAdmin(ctx context.Context, addr, group string) (*kafkaAdmin, error) {
 	a := &kafkaAdmin{client: &kafka.Client{Addr: kafka.TCP(addr), Timeout: patience}, group: group}
 	created, err := a.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
@@ -35,7 +35,7 @@ func newKafkaAdmin(ctx context.Context, addr, group string) (*kafkaAdmin, error)
 			return nil, fmt.Errorf("create the topic %s: %w", topic, err)
 		}
 	}
-	// A new topic and a new group need a moment until they can be asked.
+	// A new topic and a new group take a moment until they can be used.
 	for end := time.Now().Add(5 * patience); ; time.Sleep(100 * time.Millisecond) {
 		if err = a.commitEnds(ctx); err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return a, err
@@ -68,7 +68,7 @@ func (a *kafkaAdmin) commitEnds(ctx context.Context) error {
 	return nil
 }
 
-// written returns how many records each topic was given since.
+// written returns the number of records that were written to each topic since.
 func (a *kafkaAdmin) written(ctx context.Context) (map[string]int64, error) {
 	ends, err := a.ends(ctx)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *kafkaAdmin) written(ctx context.Context) (map[string]int64, error) {
 	return written, nil
 }
 
-// ready reports whether the consumer group has members who know their partitions.
+// ready reports whether the members of the consumer group have their partitions.
 func (a *kafkaAdmin) ready(ctx context.Context, members int) (bool, error) {
 	described, err := a.client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{a.group}})
 	if err != nil {

@@ -4,17 +4,17 @@
 // Command quakes takes a week of earthquakes through five services, each a
 // process of its own, and shows that what they did is one flow.
 //
-//	ingest    a scheduled run: reads the catalogue in MongoDB, publishes to Kafka
+//	ingest    a scheduled run: reads the catalog in MongoDB, publishes to Kafka
 //	clean     a consumer group: rejects, transforms, loads into MongoDB
 //	dispatch  a poller: creates a Kubernetes Job for each batch of strong quakes
-//	assess    the Job: sums its batch up, starts a Databricks run with parameters
+//	assess    the Job: sums up its batch, starts a Databricks run with parameters
 //	report    the run: writes the report
 //
-// It needs no server: what is not given by a flag runs inside of it. Compiling it
-// takes some minutes the first time, in which "go run" prints nothing.
+// It needs no server: a server that no flag names runs in its own process. Compiling
+// takes some minutes the first time, while "go run" prints nothing.
 //
-// [demo] has the order of things; ingest.go, clean.go, dispatch.go, assess.go and
-// report.go have what a service does.
+// demo.go has the order of events; ingest.go, clean.go, dispatch.go, assess.go and
+// report.go each have a service.
 package main
 
 import (
@@ -30,7 +30,7 @@ import (
 )
 
 const usage = `quakes takes a week of earthquakes through five services and shows the one flow
-they make. It needs no server: what no flag names runs inside of it.
+they make. It needs no server: a server that no flag names runs in its process.
 
 Usage: go -C examples run ./quakes [flags]
 
@@ -61,7 +61,7 @@ a wrong flag, 130 after Ctrl-C, and 141 if the reader of its output has gone. On
 a terminal it prints in color, unless NO_COLOR is set.
 `
 
-// flags are what the user asks for.
+// flags are the flags of the demo.
 type flags struct {
 	workers       int
 	out           string
@@ -106,14 +106,14 @@ func run(args []string) int {
 	return 0
 }
 
-// errInterrupted and errNoReader are the causes of the end of the context.
+// The causes for which the context of the demo ends.
 var (
 	errInterrupted = errors.New("interrupted")
 	errNoReader    = errors.New("nobody reads the output")
 )
 
-// runInteractive runs the demo until it ends, Ctrl-C, or the end of whoever reads
-// its output. A second Ctrl-C ends it at once.
+// runInteractive runs the demo until it ends, until Ctrl-C, or until its output cannot
+// be written any more. A second Ctrl-C ends the process at once.
 func runInteractive(f flags) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -124,7 +124,7 @@ func runInteractive(f flags) error {
 		signal.Stop(signals)
 		cancel(errInterrupted)
 	}()
-	// Without this the process would end at once when "head" does, and leave files.
+	// Without this, "| head -3" would end the process at once, and leave files.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return runDemo(ctx, f, newConsole(os.Stdout, func() { cancel(errNoReader) }))
 }

@@ -25,8 +25,8 @@ func connect(uri string) (*mongo.Client, error) {
 	return mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(patience))
 }
 
-// seed fills the catalogue and returns how many events are in it.
-func seed(ctx context.Context, catalogue *mongo.Collection) (events int, err error) {
+// seed fills the catalog and returns how many events are in it.
+func seed(ctx context.Context, catalog *mongo.Collection) (events int, err error) {
 	zipped, err := gzip.NewReader(bytes.NewReader(earthquakes))
 	if err != nil {
 		return 0, err
@@ -44,6 +44,6 @@ func seed(ctx context.Context, catalogue *mongo.Collection) (events int, err err
 		}
 		documents = append(documents, event)
 	}
-	_, err = catalogue.InsertMany(ctx, documents)
+	_, err = catalog.InsertMany(ctx, documents)
 	return len(documents), err
 }

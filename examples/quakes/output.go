@@ -22,8 +22,8 @@ const (
 	reportsDirectory = "reports"
 )
 
-// makeDirectories makes the directories that the demo writes to, and removes what
-// an earlier run has left there, and nothing else.
+// makeDirectories creates the directories that the demo writes to, and removes the
+// files that an earlier run left there.
 func (d *demo) makeDirectories() error {
 	if d.out == "" {
 		dir, err := os.MkdirTemp("", "quakes-")
@@ -64,10 +64,11 @@ func (d *demo) unusable(err error) error {
 	return fmt.Errorf("%s (--out) cannot be used: %w", d.out, err)
 }
 
-// discard removes the directory of a run that nobody will look at, if it is our own.
+// discard removes the directory of a run that nobody will look at, unless the user
+// has named it.
 func (d *demo) discard() {
 	if d.temporary {
-		_ = os.RemoveAll(d.out) // There is nobody to tell.
+		_ = os.RemoveAll(d.out) // Nothing depends on it.
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// gracePeriod is how long a process may take to end by itself.
+// gracePeriod is the time in which a process must end before it is killed.
 const gracePeriod = 5 * time.Second
 
 // supervisor starts this program again, once for each service, and ends all
@@ -52,7 +52,7 @@ func newSupervisor(program, logs string) *supervisor {
 	return &supervisor{program: program, logs: logs, failed: make(chan error, 1)}
 }
 
-// launch is a [local.Launch]. It starts this program with args, and returns a
+// launch is a local.Launch. It starts this program with args, and returns a
 // function that waits for its end. If env is nil, the environment of the services
 // is used.
 func (s *supervisor) launch(name string, args, env []string) (wait func() error, err error) {
@@ -131,15 +131,15 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// signal sends sig to p and all that it has started, if it has not ended.
+// signal sends sig to the process group of p, if p has not ended.
 func (p *process) signal(sig syscall.Signal) {
 	if !p.hasEnded() {
 		signalGroup(p.cmd.Process, sig)
 	}
 }
 
-// allEnded reports whether processes have ended, and the failure of the first
-// that failed.
+// allEnded reports whether processes have ended, and returns the failure of the first
+// one that failed.
 func allEnded(processes ...*process) (bool, error) {
 	for _, p := range processes {
 		if !p.hasEnded() {
@@ -152,8 +152,8 @@ func allEnded(processes ...*process) (bool, error) {
 	return true, nil
 }
 
-// silent returns an error that names the first running process that has not been
-// heard of for longer than limit. It asks heard when it pushed its metrics last.
+// silent returns an error that names the first running process that has pushed no
+// metrics for longer than limit. Heard returns the time of the last push.
 func (s *supervisor) silent(limit time.Duration, heard func(process string) time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

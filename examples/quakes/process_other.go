@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// ownGroup does nothing: there are no process groups here.
+// ownGroup returns nil, because this system has no process groups.
 func ownGroup() *syscall.SysProcAttr { return nil }
 
-// signalGroup kills p: there are no signals to ask it with.
+// signalGroup kills p, because this system has no signals.
 func signalGroup(p *os.Process, _ syscall.Signal) { _ = p.Kill() }

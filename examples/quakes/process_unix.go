@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes a process the head of a group of its own.
+// ownGroup makes a process the head of its own process group.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// signalGroup sends sig to p and to all that it has started.
-func signalGroup(p *os.Process, sig syscall.Signal) { _ = syscall.Kill(-p.Pid, sig) } // It has ended if this fails.
+// signalGroup sends sig to the process group of p.
+func signalGroup(p *os.Process, sig syscall.Signal) { _ = syscall.Kill(-p.Pid, sig) } // It fails if the group has ended.

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// endBytes is how much of the end of a log is kept in memory.
+	// endBytes is the size of the end of a log that is kept in memory.
 	endBytes = 4 << 10
-	// endLines is how many lines of it are shown.
+	// endLines is the number of its lines that are shown.
 	endLines = 5
 )
 
-// processLog is the log of a process: a file, and its end in memory for when the
-// disk is full. It is safe for concurrent use.
+// processLog is the log of a process. It is written to a file, and its end is kept in
+// memory, because the disk may be full. It is safe for concurrent use.
 type processLog struct {
 	name string
 

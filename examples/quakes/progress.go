@@ -27,7 +27,7 @@ func (d *demo) tellStart() {
 	d.screen = newScreen(d.console, "ingest", "clean", "dispatch", "assess", "report")
 }
 
-// showProgress shows how far the services are.
+// showProgress shows the progress of the services.
 func (d *demo) showProgress() {
 	t := newTally(d.pushes)
 	if t.wrote("publish") == 0 {

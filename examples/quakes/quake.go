@@ -11,7 +11,7 @@ import (
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 )
 
-// event is an entry of the catalogue, as the Geological Survey publishes it.
+// event is an entry of the catalog, as the Geological Survey publishes it.
 type event struct {
 	ID         string `json:"_id"`
 	Properties struct {
@@ -21,11 +21,11 @@ type event struct {
 		Type      string  `json:"type"`
 	} `json:"properties"`
 	Geometry struct {
-		Coordinates [3]float64 `json:"coordinates"` // Degrees east and north, kilometres down.
+		Coordinates [3]float64 `json:"coordinates"` // Degrees east and north, kilometers down.
 	} `json:"geometry"`
 }
 
-// quake is an earthquake, as the services after clean know it.
+// quake is an earthquake, as clean loads it into MongoDB.
 type quake struct {
 	ID        string    `bson:"_id"`
 	Magnitude float64   `bson:"magnitude"`
@@ -34,12 +34,12 @@ type quake struct {
 	Place     string    `bson:"place"`
 	Time      time.Time `bson:"time"`
 
-	// Trace carries the context of what loaded the quake to what reads it.
+	// Trace carries the context in which the quake was loaded.
 	Trace mongocarrier.Field `bson:"_otel,omitempty"`
 }
 
-// rejection is why an event is no quake. It is a label of a metric, so there
-// are few.
+// rejection is the reason for which an event is not a quake. It is the label of a
+// metric, so it has few values.
 type rejection string
 
 const (
@@ -50,8 +50,7 @@ const (
 
 func (r rejection) Error() string { return string(r) }
 
-// newQuake reads an event and makes it a quake. The error is the [rejection] of
-// one that is none.
+// newQuake returns the quake of an event, or a [rejection] if it is not one.
 func newQuake(text []byte) (quake, error) {
 	var e event
 	err := json.Unmarshal(text, &e)

@@ -16,8 +16,8 @@ import (
 	"github.com/waybill-go/waybill/stages"
 )
 
-// report is a run of a Databricks job: it writes what assess found in a batch.
-// The batch, and the context it continues, are in its parameters.
+// report is a run of a Databricks job. It writes what assess found in a batch. Its
+// parameters have the name of the batch, and the context that it continues.
 func report(ctx context.Context, s *service, args []string) error {
 	parameters := map[string]string{}
 	for _, arg := range args {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// screen shows how far the services are: on a terminal as a block of lines that
-// is drawn again and again, elsewhere as plain lines.
+// screen shows the progress of the services: on a terminal as a block of lines that
+// is redrawn, elsewhere as plain lines.
 type screen struct {
 	*console
 	names []string
@@ -18,7 +18,7 @@ type screen struct {
 	drawn bool // Reports whether the block is on the terminal.
 }
 
-// line is what is shown of a service.
+// line is the progress of a service.
 type line struct {
 	text    string
 	done    bool
@@ -26,14 +26,14 @@ type line struct {
 	shown   time.Time // and when.
 }
 
-// plainInterval is how often a line that changes is printed again.
+// plainInterval is the least time between two plain lines of a service.
 const plainInterval = 5 * time.Second
 
 func newScreen(c *console, names ...string) *screen {
 	return &screen{console: c, names: names, lines: map[string]line{}}
 }
 
-// set sets the text of a service. After a text that is done, it does not change.
+// set sets the line of a service. A line that is done does not change any more.
 func (s *screen) set(name string, fresh line) {
 	old := s.lines[name]
 	if old.done || old.text == fresh.text && !fresh.done {
@@ -53,7 +53,7 @@ func (s *screen) set(name string, fresh line) {
 	}
 }
 
-// draw draws the block over the one before.
+// draw draws the block over the previous one.
 func (s *screen) draw() {
 	var b strings.Builder
 	if s.drawn {

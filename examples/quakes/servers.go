@@ -18,12 +18,12 @@ import (
 	"github.com/waybill-go/waybill/metrics"
 )
 
-// patience is how long a server of the user's may take to answer first.
+// patience is the time in which a server of the user must answer.
 const patience = 5 * time.Second
 
-// startServers looks at the servers that flags name, starts those that none
-// does, and tells the services where they all are. What stops them is returned
-// even with an error.
+// startServers checks the servers that flags name, starts the others, and adds their
+// addresses to the environment of the services. It returns a function that stops
+// them, also with an error.
 func (d *demo) startServers(ctx context.Context) (stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -98,7 +98,7 @@ func (d *demo) startKafka(ctx context.Context) (stop func(), err error) {
 	return stop, nil
 }
 
-// dial reports whether anything listens at addr.
+// dial returns an error unless a server listens at addr.
 func dial(addr string) error {
 	conn, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
@@ -110,7 +110,7 @@ func dial(addr string) error {
 func (d *demo) startMongo(ctx context.Context) (stop func(), err error) {
 	uri, stop := d.mongo, func() {}
 	if uri == "" {
-		if uri, stop, err = local.StartMongo(); err != nil { //nolint:contextcheck // The server ends with stop.
+		if uri, stop, err = local.StartMongo(); err != nil {
 			return nil, err
 		}
 	}
@@ -127,17 +127,17 @@ func (d *demo) startMongo(ctx context.Context) (stop func(), err error) {
 	}
 	stopServer := stop
 	stop = func() {
-		_ = client.Disconnect(context.WithoutCancel(ctx)) // A client keeps a server from stopping.
+		_ = client.Disconnect(context.WithoutCancel(ctx)) // The server waits for its clients.
 		stopServer()
 	}
 	database := "quakes-" + d.id
 	d.db = client.Database(database)
 	d.tell(envMongo, uri)
 	d.tell(envDatabase, database)
-	d.events, err = seed(ctx, d.db.Collection(collectionCatalogue))
+	d.events, err = seed(ctx, d.db.Collection(collectionCatalog))
 	if err != nil {
 		stop()
-		return nil, fmt.Errorf("fill the catalogue in MongoDB: %w", err)
+		return nil, fmt.Errorf("fill the catalog in MongoDB: %w", err)
 	}
 	return stop, nil
 }

@@ -29,7 +29,7 @@ import (
 	"github.com/waybill-go/waybill/stages"
 )
 
-// services are the programs in this one, by their command.
+// services are the services of this program, by their command.
 var services = map[string]func(context.Context, *service, []string) error{
 	"ingest":   ingest,
 	"clean":    clean,
@@ -38,22 +38,22 @@ var services = map[string]func(context.Context, *service, []string) error{
 	"report":   report,
 }
 
-// service is what each of them has: its telemetry and its database.
+// service has what each service needs: its telemetry and its database.
 type service struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 	db      *mongo.Database
 	spans   *sdktrace.TracerProvider
 
-	pushing sync.Mutex // Keeps an older push from arriving after a newer one.
+	pushing sync.Mutex // Prevents an older push from arriving after a newer one.
 	pusher  *metrics.Pusher
 }
 
-// errFinish is why the context of a service has ended that is to finish its
-// work before it ends.
+// errFinish is the cause of the context of a service that should finish its work
+// before it ends.
 var errFinish = errors.New("told to finish")
 
-// pushInterval is how often a service shows how far it is.
+// pushInterval is the time between two pushes of the metrics of a service.
 const pushInterval = 200 * time.Millisecond
 
 // runService runs the service called name and returns its exit status.
@@ -74,7 +74,7 @@ func runService(name string, args []string) int {
 	return 0
 }
 
-// listen ends the context of the service when it is told to end.
+// listen ends the context of the service on a signal, or when the supervisor ends.
 func listen(cancel context.CancelCauseFunc) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -93,8 +93,8 @@ func listen(cancel context.CancelCauseFunc) {
 	}
 }
 
-// newService sets the telemetry up, as any service does at its start, and
-// connects to the database.
+// newService sets up the telemetry, as any service does at its start, and connects to
+// the database.
 func newService(name string) (*service, error) {
 	spans, err := newTracerProvider(name)
 	if err != nil {
@@ -126,15 +126,14 @@ func newService(name string) (*service, error) {
 	}, nil
 }
 
-// newTracerProvider returns a provider that exports to where
-// OTEL_EXPORTER_OTLP_ENDPOINT says.
+// newTracerProvider returns a provider that exports to OTEL_EXPORTER_OTLP_ENDPOINT.
 func newTracerProvider(name string) (*sdktrace.TracerProvider, error) {
 	exporter, err := otlptracehttp.New(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	return sdktrace.NewTracerProvider(
-		// Without WithBlocking a full queue drops spans in silence.
+		// Without WithBlocking, a full queue drops spans without an error.
 		sdktrace.WithBatcher(exporter, sdktrace.WithBlocking()),
 		sdktrace.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", name),
@@ -143,16 +142,16 @@ func newTracerProvider(name string) (*sdktrace.TracerProvider, error) {
 	), nil
 }
 
-// instance tells the processes of a service apart: the name the supervisor gave,
-// or that of the pod.
+// instance returns the name of this process: the one that the supervisor has set, or
+// the name of the pod.
 func instance() string { return cmp.Or(setting(envInstance), setting("HOSTNAME")) }
 
-// newPipeline makes a pipeline whose stages are measured.
-func (s *service) newPipeline(name string, opts ...stages.Option) (*stages.Pipeline, error) {
-	return stages.NewPipeline(name, append(opts, stages.WithObserver(s.metrics))...)
+// newPipeline returns a pipeline whose stages report to the metrics of the service.
+func (s *service) newPipeline(name string) (*stages.Pipeline, error) {
+	return stages.NewPipeline(name, stages.WithObserver(s.metrics))
 }
 
-// flush hands over the spans and the metrics that are left.
+// flush exports the remaining spans and pushes the metrics.
 func (s *service) flush(ctx context.Context) error {
 	return errors.Join(s.spans.ForceFlush(ctx), s.push(ctx))
 }
@@ -163,7 +162,7 @@ func (s *service) push(ctx context.Context) error {
 	return s.pusher.Push(ctx)
 }
 
-// handOver is flush for a service that has no run to flush after.
+// handOver calls flush for a service that has no run to flush after.
 func (s *service) handOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gracePeriod)
 	defer cancel()
@@ -177,7 +176,7 @@ func (s *service) pushEvery(ctx context.Context, interval time.Duration) {
 	for {
 		select {
 		case <-time.After(interval):
-			_ = s.push(ctx) // The next push, or the flush at the end, has it all.
+			_ = s.push(ctx) // The next push, or the flush at the end, has the same metrics.
 		case <-ctx.Done():
 			return
 		}

@@ -5,7 +5,7 @@ package main
 
 import "os"
 
-// The environment of the services, which says where the servers are.
+// The environment of the services, which has the addresses of the servers.
 const (
 	envRun           = "QUAKES_RUN" // The id of this run of the demo.
 	envKafka         = "QUAKES_KAFKA"
@@ -18,7 +18,7 @@ const (
 	envBatch         = "QUAKES_BATCH" // What a Job assesses.
 	envPushgateway   = "QUAKES_PUSHGATEWAY"
 	envInstance      = "QUAKES_INSTANCE"
-	envSupervised    = "QUAKES_SUPERVISED" // Standard input closes when the supervisor has gone.
+	envSupervised    = "QUAKES_SUPERVISED" // Standard input closes when the supervisor ends.
 
 	// These are read by the clients themselves.
 	envKubeconfig      = "KUBECONFIG"
@@ -27,7 +27,7 @@ const (
 	envOTLP            = "OTEL_EXPORTER_OTLP_ENDPOINT"
 )
 
-// podSettings are those the pod of a Job needs.
+// podSettings are the settings that the pod of a Job needs.
 var podSettings = []string{
 	envMongo, envDatabase, envReports, envDatabricksJob, envPushgateway,
 	envDatabricksHost, envDatabricksToken, envOTLP,
@@ -39,10 +39,10 @@ const (
 	topicRejected = "quakes.rejected"
 	partitions    = 6
 
-	collectionCatalogue   = "catalogue"   // Events as they are published.
+	collectionCatalog     = "catalog"     // Events as they are published.
 	collectionQuakes      = "quakes"      // What clean loads.
 	collectionAssessments = "assessments" // What assess finds.
 )
 
-// setting returns one of the environment.
+// setting returns a variable of the environment.
 func setting(name string) string { return os.Getenv(name) }

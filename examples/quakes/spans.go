@@ -17,7 +17,7 @@ import (
 // https://opentelemetry.io/docs/specs/otel/protocol/ (span flags)
 const remoteFlag = 0x200
 
-// flowOf joins the spans that were received.
+// flowOf joins the received spans.
 func flowOf(received []ptrace.Traces) *flow.Graph {
 	var spans []flow.Span
 	for _, traces := range received {

@@ -41,18 +41,18 @@ func (d *demo) tellResult(ctx context.Context) error {
 	d.print(d.table(t) + "\n")
 	d.tellRejected(t)
 	checks := d.check(ctx, t, graph)
-	err := os.WriteFile(filepath.Join(d.out, flowFile), []byte(graph.Tree(0)), 0o644)
-	if err := errors.Join(d.writeMetrics(), err, d.traces.Err()); err != nil {
+	written := os.WriteFile(filepath.Join(d.out, flowFile), []byte(graph.Tree(0)), 0o644)
+	if err := errors.Join(d.writeMetrics(), written, d.traces.Err()); err != nil {
 		return err
 	}
 	d.tellFiles()
 	return checks
 }
 
-// maxTraces is how many traces are named.
+// maxTraces is the number of traces that are listed.
 const maxTraces = 10
 
-// tellTraces prints the trace ids, by which the flow is found in a trace backend.
+// tellTraces prints the trace ids, to look them up in a trace backend.
 func (d *demo) tellTraces(graph *flow.Graph) {
 	traces := tracesOf(graph)
 	d.printf("Its traces, by their ids:\n")
@@ -65,7 +65,7 @@ func (d *demo) tellTraces(graph *flow.Graph) {
 	d.printf("\n")
 }
 
-// table lays out what the metrics have of each stage.
+// table returns the metrics of each stage as a table.
 func (d *demo) table(t tally) string {
 	rows := [][]string{
 		{"", "", "rows", "rows", "", "time", "time", "end to", "in"},
@@ -76,7 +76,7 @@ func (d *demo) table(t tally) string {
 		took := t.quantiles("etl_processing_seconds", labels, 0.5, 0.95)
 		age := t.quantiles("etl_end_to_end_seconds", labels, 0.95)
 		var queued []time.Duration
-		if i == 0 || stageNames[i-1].service != s.service { // The first stage of a service has what was in the queue.
+		if i == 0 || stageNames[i-1].service != s.service { // The first stage of a service follows the queue.
 			queued = t.quantiles("etl_hop_seconds", map[string]string{"job": s.service}, 0.95)
 		}
 		rows = append(rows, []string{
@@ -98,7 +98,7 @@ func (d *demo) tellRejected(t tally) {
 	d.printf("Rejected and forwarded to %s: %s.\n", topicRejected, strings.Join(reasons, ", "))
 }
 
-// serveOn serves the metrics on until Ctrl-C, if they are served at all.
+// serveOn continues to serve the metrics until Ctrl-C, if --metrics was given.
 func (d *demo) serveOn(ctx context.Context) {
 	if d.served != nil {
 		d.printf("The metrics are still served at http://%s/metrics. Ctrl-C ends that.\n", reachable(d.served.Addr()))
@@ -106,8 +106,7 @@ func (d *demo) serveOn(ctx context.Context) {
 	}
 }
 
-// reachable returns addr with the loopback address if it has no address of its own,
-// as ":8000" has none.
+// reachable returns addr with the loopback address if it has no host, as ":8000".
 func reachable(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {

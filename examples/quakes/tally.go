@@ -13,7 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// tally adds up the metrics of all processes, as a query to Prometheus would.
+// tally adds up the metrics of all processes, as a query of Prometheus does.
 type tally map[string][]*dto.Metric
 
 func newTally(gatherer prometheus.Gatherer) tally {
@@ -25,22 +25,22 @@ func newTally(gatherer prometheus.Gatherer) tally {
 	return t
 }
 
-// read returns how many rows came into a stage, in all processes.
+// read returns the number of rows that all processes of a stage have read.
 func (t tally) read(stage string) int {
 	return t.sum("etl_rows_read_total", map[string]string{"stage": stage})
 }
 
-// wrote returns how many rows came out of a stage.
+// wrote returns the number of rows that a stage has written.
 func (t tally) wrote(stage string) int {
 	return t.sum("etl_rows_processed_total", map[string]string{"stage": stage})
 }
 
-// rejected returns how many rows a stage turned away, by reason.
+// rejected returns the number of rows that a stage has rejected, by reason.
 func (t tally) rejected(stage string) map[string]int {
 	return t.by("etl_rows_rejected_total", "reason", map[string]string{"stage": stage})
 }
 
-// runs returns how often a stage has succeeded.
+// runs returns the number of successful runs of a stage.
 func (t tally) runs(stage string) int {
 	runs := 0
 	for _, metric := range t.series("etl_processing_seconds", map[string]string{"stage": stage, "outcome": "success"}) {
@@ -93,8 +93,8 @@ func valueOf(metric *dto.Metric, label string) string {
 	return ""
 }
 
-// quantiles estimates the quantiles qs of the native histograms that have the
-// labels, as histogram_quantile does: it is right to a tenth. It is nil if
+// quantiles estimates the quantiles qs of the native histograms that have the labels,
+// as histogram_quantile does, with an error of at most a tenth. It returns nil if
 // nothing was observed.
 func (t tally) quantiles(name string, labels map[string]string, qs ...float64) []time.Duration {
 	buckets := map[float64]uint64{} // The number of observations by upper bound.
@@ -120,9 +120,9 @@ func (t tally) quantiles(name string, labels map[string]string, qs ...float64) [
 	return quantiles
 }
 
-// addBuckets adds the buckets of a native histogram of durations. Bucket i ends
-// at 2^(i/2^schema), and each number of observations is told by what it differs
-// from the one before.
+// addBuckets adds the buckets of a native histogram of durations. Bucket i ends at
+// 2^(i/2^schema), and has the difference of its number of observations from the
+// number of the bucket before.
 // https://prometheus.io/docs/specs/native_histograms/
 func addBuckets(buckets map[float64]uint64, h *dto.Histogram) {
 	if h.GetZeroCount() > 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// layOut aligns the first two columns of rows to the left and all others to the
-// right.
+// layOut returns rows as a table. The first two columns are aligned to the left, the
+// others to the right.
 func layOut(rows [][]string) string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -36,7 +36,7 @@ func layOut(rows [][]string) string {
 	return b.String()
 }
 
-// enumerate joins words: "a, b and c".
+// enumerate joins words, as in "a, b and c".
 func enumerate(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -53,7 +53,7 @@ func sumOf(counts map[string]int) int {
 	return total
 }
 
-// count formats n, or nothing for none.
+// count formats n, or returns a dash if n is 0.
 func count(n int) string {
 	if n == 0 {
 		return "–"
@@ -61,7 +61,7 @@ func count(n int) string {
 	return flow.Count(n)
 }
 
-// at formats the nth of durations to two digits, or nothing if there is none.
+// at formats the nth of durations to two digits, or returns a dash if there is none.
 func at(durations []time.Duration, n int) string {
 	if n >= len(durations) {
 		return "–"
@@ -74,7 +74,7 @@ func at(durations []time.Duration, n int) string {
 	}
 }
 
-// plural counts things.
+// plural returns n and the name of the thing that it counts.
 func plural(n int, thing string) string {
 	switch {
 	case n == 1:

@@ -236,7 +236,7 @@ func TestProcessLog_KeepsItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range 10_000 {
-		if _, err := fmt.Fprintf(log, "line %d\n", n); err != nil {
+		if _, err = fmt.Fprintf(log, "line %d\n", n); err != nil {
 			t.Fatal(err)
 		}
 	}

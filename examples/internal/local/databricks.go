@@ -12,9 +12,9 @@ import (
 	"sync"
 )
 
-// Databricks is the part of the Jobs API 2.2 that shows a job, starts a run, and
-// tells how that is. All its jobs are one, which it runs as a process: the parameters of a run
-// become its arguments, as they do for a task with named arguments.
+// Databricks implements the part of the Jobs API 2.2 that shows a job, starts a run,
+// and returns the state of a run. All jobs are the same, and a run is a process whose
+// arguments are the parameters of the run, as for a task with named arguments.
 type Databricks struct {
 	launch  Launch
 	command []string
@@ -29,8 +29,8 @@ type runState struct {
 	Message   string `json:"state_message"`
 }
 
-// StartDatabricks starts the server. Each run is the process that launch makes
-// of command and the parameters.
+// StartDatabricks starts the server. Each run is a process that launch starts with
+// command and the parameters.
 func StartDatabricks(launch Launch, command ...string) (url string, stop func(), err error) {
 	d := &Databricks{launch: launch, command: command}
 	mux := http.NewServeMux()
@@ -40,7 +40,7 @@ func StartDatabricks(launch Launch, command ...string) (url string, stop func(),
 	})
 	mux.HandleFunc("POST /api/2.2/jobs/run-now", d.runNow)
 	mux.HandleFunc("GET /api/2.2/jobs/runs/get", d.get)
-	// The client asks what kind of host it talks to.
+	// The client reads the kind of its host.
 	mux.HandleFunc("GET /.well-known/databricks-config", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"host_type": "WORKSPACE_HOST", "oidc_endpoint": "http://" + r.Host + "/oidc"})
 	})
@@ -74,7 +74,7 @@ func (d *Databricks) runNow(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]int{"run_id": id, "number_in_job": id})
 }
 
-// end records how a run ended.
+// end records the result of a run.
 func (d *Databricks) end(id int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

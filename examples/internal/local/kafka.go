@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// StartKafka starts a Kafka broker with the topics, each of one partition, and
-// returns its address and what stops it.
+// StartKafka starts a Kafka broker with topics of one partition. It returns the
+// address of the broker, and a function that stops it.
 func StartKafka(topics ...string) (addr string, stop func(), err error) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(0), kfake.SeedTopics(1, topics...))
 	if err != nil {

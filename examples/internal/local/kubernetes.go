@@ -21,10 +21,9 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Kubernetes is the part of an API server that creates and lists Jobs, with a
-// Job controller and a kubelet small enough for one node: the first container
-// of the pod runs as a process, once, with the environment that its own pod
-// spec says.
+// Kubernetes implements the part of an API server that creates and lists Jobs, and the
+// parts of a Job controller and a kubelet that run them: the first container of a pod
+// runs once, as a process, with the environment of the pod spec.
 type Kubernetes struct {
 	launch Launch
 
@@ -32,8 +31,8 @@ type Kubernetes struct {
 	jobs []*batchv1.Job
 }
 
-// StartKubernetes starts the server. Each pod is the process that launch makes
-// of its command.
+// StartKubernetes starts the server. Each pod is a process that launch starts with the
+// command of its first container.
 func StartKubernetes(launch Launch) (url string, stop func(), err error) {
 	k := &Kubernetes{launch: launch}
 	mux := http.NewServeMux()
@@ -95,7 +94,7 @@ func readJob(body io.Reader) (*batchv1.Job, error) {
 	return job, nil
 }
 
-// end records how a job ended.
+// end records the result of a Job.
 func (k *Kubernetes) end(job *batchv1.Job, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -120,7 +119,7 @@ func (k *Kubernetes) list(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-// runPod runs the pod of job, as its kubelet.
+// runPod runs the pod of job, as kubelet does.
 func (k *Kubernetes) runPod(job *batchv1.Job) (wait func() error, err error) {
 	pod := job.Spec.Template
 	pod.UID = uuid.NewUUID()
@@ -141,7 +140,7 @@ func (k *Kubernetes) runPod(job *batchv1.Job) (wait func() error, err error) {
 	return k.launch(pod.Name, args, environ)
 }
 
-// podEnv returns the environment of a container, as kubelet makes it.
+// podEnv returns the environment that kubelet gives to a container.
 func podEnv(pod corev1.PodTemplateSpec, env []corev1.EnvVar) (environ []string, values map[string]string) {
 	values = map[string]string{
 		"PATH":                    os.Getenv("PATH"),
@@ -161,7 +160,7 @@ func podEnv(pod corev1.PodTemplateSpec, env []corev1.EnvVar) (environ []string, 
 	return environ, values
 }
 
-// field returns the field of pod that the downward API calls path.
+// field returns the field path of pod, as the downward API does.
 func field(pod corev1.PodTemplateSpec, path string) string {
 	switch path {
 	case "metadata.name":
@@ -180,8 +179,7 @@ func field(pod corev1.PodTemplateSpec, path string) string {
 	return pod.Annotations[key]
 }
 
-// expand replaces each $(NAME) in s whose NAME is known, and each $$ by $, as
-// kubelet does.
+// expand replaces $(NAME) in s if values has NAME, and $$ by $, as kubelet does.
 func expand(s string, values map[string]string) string {
 	var b strings.Builder
 	for {

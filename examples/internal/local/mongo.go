@@ -13,7 +13,7 @@ import (
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
-// stopTimeout is how long a server may take to stop.
+// stopTimeout is the time in which the server must stop.
 const stopTimeout = 5 * time.Second
 
 // StartMongo starts a server that speaks MongoDB's protocol. It returns the URI of
@@ -30,7 +30,7 @@ func StartMongo() (uri string, stop func(), err error) {
 		SQLiteURL: "file:" + dir + "/",
 	})
 	if err != nil {
-		_ = os.RemoveAll(dir) // The error that is returned is the cause.
+		_ = os.RemoveAll(dir) // err is the cause.
 		return "", nil, fmt.Errorf("start the MongoDB server: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -19,9 +19,9 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// Pushes is the part of a Pushgateway that takes metrics and shows them again,
-// each with the labels of the group it was pushed to. It is a
-// [github.com/prometheus/client_golang/prometheus.Gatherer].
+// Pushes implements the part of a Pushgateway that receives metrics. It is a
+// [github.com/prometheus/client_golang/prometheus.Gatherer] of these metrics with the
+// labels of the groups that they were pushed to.
 type Pushes struct {
 	mu     sync.Mutex
 	groups map[string]map[string]*dto.MetricFamily // By the path of the group, and by name.

@@ -19,16 +19,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// Traces is an OTLP/HTTP receiver. It keeps what it receives, writes it to a
-// file in OTLP JSON, a request a line, and forwards it if asked to.
+// Traces is an OTLP/HTTP receiver. It keeps the spans that it receives, and writes them
+// to a file as OTLP JSON, with one line for each request.
 type Traces struct {
 	forward string
 
 	mu       sync.Mutex
 	file     *os.File
 	traces   []ptrace.Traces
-	writeErr error // Why the file is not complete.
-	sendErr  error // Why not all was forwarded.
+	writeErr error // The first error of the file.
+	sendErr  error // The first error of forwarding.
 }
 
 // StartTraces starts the receiver. It creates file and writes to it, and forwards
@@ -49,7 +49,7 @@ func StartTraces(file, forward string) (t *Traces, url string, stop func(), err 
 	return t, url, func() { stopServer(); _ = f.Close() }, nil
 }
 
-// Received returns all that was received until now.
+// Received returns the spans that were received so far.
 func (t *Traces) Received() []ptrace.Traces {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// masks are what differs from run to run.
+// masks replace what differs from run to run.
 var masks = []struct{ pattern, mask string }{
 	{`00-[0-9a-f]{14}-[0-9a-f]{14}-000`, "<times>-000"},
 	{`[0-9a-f]{32}`, "<trace>"},
@@ -18,8 +18,8 @@ var masks = []struct{ pattern, mask string }{
 	{`localhost:[0-9]+`, "localhost:<port>"},
 }
 
-// Compare compares what a program printed with what it should, in which ids,
-// times and ports are masked.
+// Compare compares the output of a program with want, in which ids, times and ports
+// are masked.
 func Compare(t testing.TB, printed, want string) {
 	t.Helper()
 	for _, m := range masks {

@@ -1,8 +1,7 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package program builds and runs the examples in their tests, as their users
-// do.
+// Package program builds and runs the examples in their tests, as users do.
 package program
 
 import (
@@ -13,21 +12,21 @@ import (
 	"testing"
 )
 
-// shared is the program that tests use which run at the same time.
+// shared is the program of the tests that run at the same time.
 var shared struct {
 	sync.Mutex
 	dir   string
 	users int
 }
 
-// Build returns a file with the program of the package under test. The program is
-// built once for tests that run at the same time, and each gets a file of its own.
+// Build returns a file with the program of the package under test. Tests that run at
+// the same time share a build, but each gets another file.
 func Build(t testing.TB) string {
 	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.users == 0 {
-		dir, err := os.MkdirTemp("", "program-")
+		dir, err := os.MkdirTemp("", "program-") //nolint:usetesting // Other tests use it after t.
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,12 +51,12 @@ func release() {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.users--; shared.users == 0 {
-		_ = os.RemoveAll(shared.dir) // It is in a directory for temporary files.
+		_ = os.RemoveAll(shared.dir) // The system removes it otherwise.
 	}
 }
 
-// Output builds and runs the program of the package under test and returns what
-// it prints. The test fails if its exit status is not 0.
+// Output builds and runs the program of the package under test and returns its output.
+// It stops the test unless the exit status is 0.
 func Output(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(Build(t), args...).CombinedOutput()
