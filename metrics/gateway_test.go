@@ -25,9 +25,13 @@ import (
 // pushgateway does what a Prometheus Pushgateway does with a push: it keeps
 // groups by the labels of their paths, a POST replaces the metrics of a group that
 // have the same names, the labels of the group are set on all its series, and a
-// push that would make two series of one name and labels is refused.
+// push is refused as a whole if it has a timestamp or another type than the gateway
+// holds, or if it would make two series of one name and labels.
 // https://github.com/prometheus/pushgateway#api
 type pushgateway struct {
+	types map[string]dto.MetricType // That it holds of others, by name.
+	limit int                       // Of the bytes of a body, if above 0.
+
 	mu       sync.Mutex
 	requests int
 	groups   map[string]map[string]*dto.MetricFamily // By key, then by name.
@@ -49,6 +53,9 @@ func (g *pushgateway) push(request *http.Request) (int, string) {
 	if err != nil {
 		return http.StatusBadRequest, err.Error()
 	}
+	if g.limit > 0 && request.ContentLength > int64(g.limit) {
+		return http.StatusRequestEntityTooLarge, "too large"
+	}
 	pushed := map[string]*dto.MetricFamily{}
 	for decoder := expfmt.NewDecoder(request.Body, expfmt.ResponseFormat(request.Header)); ; {
 		family := &dto.MetricFamily{}
@@ -57,7 +64,13 @@ func (g *pushgateway) push(request *http.Request) (int, string) {
 		} else if err != nil {
 			return http.StatusBadRequest, err.Error()
 		}
+		if held, ok := g.types[family.GetName()]; ok && held != family.GetType() {
+			return http.StatusBadRequest, "pushed metrics are invalid or inconsistent with existing metrics"
+		}
 		for _, metric := range family.GetMetric() {
+			if metric.TimestampMs != nil {
+				return http.StatusBadRequest, "pushed metrics must not have timestamps"
+			}
 			setLabels(metric, labels)
 		}
 		pushed[family.GetName()] = family

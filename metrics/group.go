@@ -4,6 +4,7 @@
 package metrics
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"unicode"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/waybill-go/waybill/internal/safe"
 )
@@ -123,19 +125,89 @@ func valueOf(metric *dto.Metric, name string) string {
 	return ""
 }
 
-// check returns an error if a series has a label of k: a Pushgateway would replace
-// its value.
+// check returns an error if the metrics of this package have a label of k as a
+// constant label, or as a label of their registerer: then none of them can be
+// pushed. It looks at one metric that every [Metrics] has from the start.
 func (k groupKey) check(families []*dto.MetricFamily) error {
 	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			for _, label := range k {
-				if valueOf(metric, label.name) != "" {
-					return fmt.Errorf("the metric %s has the grouping label %q already", family.GetName(), label.name)
-				}
-			}
+		if !isOneOf([]string{labelOverflow}, family) {
+			continue
+		}
+		if label := k.labelOf(family); label != "" {
+			return fmt.Errorf("the metric %s has the grouping label %q already", family.GetName(), label)
 		}
 	}
 	return nil
+}
+
+// fit returns the families that a Pushgateway takes as they are, and why it does
+// not take the others.
+func (k groupKey) fit(families []*dto.MetricFamily) (fit []*dto.MetricFamily, leftOut []string) {
+	for _, family := range families {
+		label := k.labelOf(family)
+		switch {
+		case family == nil:
+		case label != "":
+			leftOut = append(leftOut, fmt.Sprintf("%s has the grouping label %q", family.GetName(), label))
+		case slices.ContainsFunc(family.GetMetric(), isStamped):
+			leftOut = append(leftOut, family.GetName()+" has a timestamp")
+		default:
+			fit = append(fit, family)
+		}
+	}
+	return fit, leftOut
+}
+
+// isStamped reports whether metric has a timestamp of its own, even one of 0.
+func isStamped(metric *dto.Metric) bool { return metric != nil && metric.TimestampMs != nil }
+
+// labelOf returns the first label of k that a series of family has, or the empty
+// string. A Pushgateway would replace its value.
+func (k groupKey) labelOf(family *dto.MetricFamily) string {
+	for _, metric := range family.GetMetric() {
+		for _, label := range k {
+			if valueOf(metric, label.name) != "" {
+				return label.name
+			}
+		}
+	}
+	return ""
+}
+
+// pushFormat is the format of the body of a push.
+var pushFormat = expfmt.NewFormat(expfmt.TypeProtoDelim) //nolint:gochecknoglobals // A constant.
+
+// encode returns the body of a push of g. It returns a panic of the encoder, which
+// a malformed family causes, as an error.
+func (g group) encode() (body *bytes.Buffer, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = panicked(value)
+		}
+	}()
+	body = &bytes.Buffer{}
+	encoder := expfmt.NewEncoder(body, pushFormat)
+	for _, family := range g.families {
+		if err := encoder.Encode(family); err != nil {
+			return nil, err
+		}
+	}
+	return body, nil
+}
+
+// prefix returns what an error about g begins with: the name of its metric, if it
+// has only one.
+func (g group) prefix() string {
+	if len(g.families) != 1 {
+		return ""
+	}
+	return g.families[0].GetName() + ": "
+}
+
+// halves returns g as two groups of the same key.
+func (g group) halves() []group {
+	middle := len(g.families) / 2
+	return []group{{g.key, g.families[:middle]}, {g.key, g.families[middle:]}}
 }
 
 // path returns the path of the group under /metrics. A value that a URL would not

@@ -18,7 +18,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/expfmt"
 
 	"github.com/waybill-go/waybill/internal/safe"
 )
@@ -32,7 +31,9 @@ const (
 	maxRetryDelay      = 5 * time.Second
 	maxAnswerBytes     = 256     // Of an answer that becomes part of an error.
 	maxErrorBytes      = 512     // Of the text of an error.
-	maxRefusals        = 3       // That become part of an error.
+	maxRefusals        = 3       // Whose answers become part of an error.
+	maxLeftOut         = 8       // Metrics whose names become part of an error.
+	maxHalvings        = 64      // Of groups that are refused, in one push.
 	maxDrainedBytes    = 4 << 10 // Of an answer, so that its connection is used again.
 )
 
@@ -150,10 +151,9 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 		gateway: address, user: user, gatherer: contained{gatherer}, config: c,
 		base: append(groupKey{{jobLabel, job}}, labels...),
 	}
-	if families, _ := p.gatherer.Gather(); families != nil { // What fails now may not fail when it is pushed.
-		if err := p.base.check(families); err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
+	families, _ := p.gatherer.Gather() // What fails now may not fail when it is pushed.
+	if err := p.base.check(families); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return p, nil
 }
@@ -173,12 +173,18 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // apart.
 //
 // Push makes one request for each group. An answer of 500 and above, and no
-// answer, are tried again after 100 ms, and then after twice as long each time;
-// other answers are not. If a gatherer fails in part, the rest is pushed, and its
+// answer, are tried again after 100 ms, and then after twice as long each time.
+// A Pushgateway that refuses one metric refuses the whole group, so a group that is
+// answered with 400 or 413 is pushed again in halves, up to 64 times in one push.
+// Other answers are not tried again. A metric that has a label of the key of its
+// group, or a timestamp, is not pushed, because a Pushgateway would replace the
+// label and refuses the timestamp. The error of Push names what was not pushed;
+// everything else was. If a gatherer fails in part, the rest is pushed, and its
 // error returned.
 //
-// Push keeps the values of ctx, but not its cancellation and deadline, because
-// there is no later time to push: it has the timeout of [WithPushTimeout]. A
+// Push keeps the values of ctx, but not its cancellation, because there is no
+// later time to push. It ends after the timeout of [WithPushTimeout], or at the
+// deadline of ctx if that is earlier, unless ctx is done when Push is called. A
 // gatherer that does not return delays it. A panic is returned as an error. A nil
 // ctx is treated as context.Background().
 func (p *Pusher) Push(ctx context.Context) (err error) {
@@ -190,7 +196,7 @@ func (p *Pusher) Push(ctx context.Context) (err error) {
 			err = fmt.Errorf("metrics: push: %w", panicked(value))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(safe.Context(ctx)), p.config.timeout)
+	ctx, cancel := p.timeLimited(safe.Context(ctx))
 	defer cancel()
 	families, err := p.gatherer.Gather()
 	if err != nil {
@@ -199,22 +205,40 @@ func (p *Pusher) Push(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if unfit := p.base.check(families); unfit != nil {
-		return errors.Join(err, fmt.Errorf("metrics: push: %w", unfit))
+	fit, leftOut := p.base.fit(families)
+	run := &pushRun{pusher: p, leftOut: leftOut}
+	if len(fit) == 0 && len(leftOut) > 0 {
+		return errors.Join(err, run.leftOutError())
 	}
-	return errors.Join(err, p.push(ctx, groupsOf(p.base, families)))
+	return errors.Join(err, run.push(ctx, groupsOf(p.base, fit)))
+}
+
+// timeLimited returns a context for one push.
+func (p *Pusher) timeLimited(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := p.config.timeout
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil {
+		timeout = min(timeout, time.Until(deadline))
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
+}
+
+// pushRun is one call of [Pusher.Push].
+type pushRun struct {
+	pusher   *Pusher
+	halvings int
+	refusals []error
+	leftOut  []string // The metrics that are not pushed, and why.
 }
 
 // push tries until all groups are pushed or the next attempt makes no sense.
-func (p *Pusher) push(ctx context.Context, groups []group) error {
-	var refusals []error
+func (r *pushRun) push(ctx context.Context, groups []group) error {
 	delay := firstRetryDelay
-	for retries := p.config.retries; ; retries-- {
+	for retries := r.pusher.config.retries; ; retries-- {
 		var err error
-		groups, refusals, err = p.attempt(ctx, groups, refusals)
+		groups, err = r.attempt(ctx, groups)
 		deadline, _ := ctx.Deadline()
 		if err == nil || retries <= 0 || time.Until(deadline) <= delay {
-			return errors.Join(errors.Join(refusals...), err)
+			return errors.Join(errors.Join(r.refusals...), r.leftOutError(), err)
 		}
 		time.Sleep(delay) // Nothing but the deadline ends ctx.
 		delay = min(2*delay, maxRetryDelay)
@@ -222,37 +246,69 @@ func (p *Pusher) push(ctx context.Context, groups []group) error {
 }
 
 // attempt pushes groups until one fails that may succeed later. It returns the
-// groups that are left, and the first errors of those that were refused.
-func (p *Pusher) attempt(ctx context.Context, groups []group, refusals []error) (left []group, _ []error, err error) {
-	for i, g := range groups {
-		again, err := p.post(ctx, g)
+// groups that are left. The halves of a group that is refused come last.
+func (r *pushRun) attempt(ctx context.Context, groups []group) (left []group, err error) {
+	for len(groups) > 0 {
+		g := groups[0]
+		answer, err := r.pusher.post(ctx, g)
+		if err != nil && isWorthRetrying(answer) {
+			return groups, err
+		}
+		groups = groups[1:]
 		switch {
 		case err == nil:
-		case again:
-			return groups[i:], refusals, err
-		case len(refusals) < maxRefusals:
-			refusals = append(refusals, err)
+		case isRefusal(answer) && len(g.families) > 1 && r.halvings < maxHalvings:
+			r.halvings++
+			groups = append(groups, g.halves()...)
+		case len(r.refusals) < maxRefusals:
+			r.refusals = append(r.refusals, err)
+		default:
+			for _, family := range g.families {
+				r.leftOut = append(r.leftOut, family.GetName()+" is refused")
+			}
 		}
 	}
-	return nil, refusals, nil
+	return nil, nil
 }
 
-// post pushes one group, and reports whether it may succeed later if it failed.
-func (p *Pusher) post(ctx context.Context, g group) (again bool, err error) {
-	var body bytes.Buffer
-	format := expfmt.NewFormat(expfmt.TypeProtoDelim)
-	encoder := expfmt.NewEncoder(&body, format)
-	for _, family := range g.families {
-		if err = encoder.Encode(family); err != nil {
-			return false, pushError(err)
-		}
+// isWorthRetrying reports whether a push with this answer may succeed later. An
+// answer of 0 is none.
+func isWorthRetrying(answer int) bool { return answer == 0 || answer >= http.StatusInternalServerError }
+
+// isRefusal reports whether the answer is about the metrics, and not about the
+// address or the credentials.
+func isRefusal(answer int) bool {
+	return answer == http.StatusBadRequest || answer == http.StatusRequestEntityTooLarge
+}
+
+// leftOutError returns an error that names the metrics that are not pushed, or nil
+// if there are none.
+func (r *pushRun) leftOutError() error {
+	names := r.leftOut
+	if len(names) == 0 {
+		return nil
+	}
+	more := ""
+	if len(names) > maxLeftOut {
+		more = fmt.Sprintf("; and %d more", len(names)-maxLeftOut)
+		names = names[:maxLeftOut]
+	}
+	return pushError(fmt.Errorf("not pushed: %s%s", strings.Join(names, "; "), more))
+}
+
+// post pushes one group. It returns the status of the answer, or 0 if there is
+// none.
+func (p *Pusher) post(ctx context.Context, g group) (answer int, err error) {
+	body, err := g.encode()
+	if err != nil {
+		return http.StatusBadRequest, pushError(fmt.Errorf("%s%w", g.prefix(), err))
 	}
 	// A PUT would erase the metrics that are not pushed.
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.gateway+"/metrics"+g.key.path(), &body)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.gateway+"/metrics"+g.key.path(), body)
 	if err != nil {
-		return false, pushError(err)
+		return http.StatusBadRequest, pushError(err)
 	}
-	request.Header.Set("Content-Type", string(format))
+	request.Header.Set("Content-Type", string(pushFormat))
 	if p.user != nil {
 		password, _ := p.user.Password()
 		request.SetBasicAuth(p.user.Username(), password)
@@ -263,14 +319,14 @@ func (p *Pusher) post(ctx context.Context, g group) (again bool, err error) {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return true, pushError(err)
+		return 0, pushError(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	return response.StatusCode >= http.StatusInternalServerError, answerError(response)
+	return response.StatusCode, answerError(response, g)
 }
 
-// answerError returns an error unless the answer says that the group was pushed.
-func answerError(response *http.Response) error {
+// answerError returns an error unless the answer confirms that g was pushed.
+func answerError(response *http.Response, g group) error {
 	if last := response.Request; last != nil && last.Method != http.MethodPost {
 		// A page, of a login for example, that looks like success.
 		return pushError(fmt.Errorf("redirected to %s, without the metrics", last.URL.Redacted()))
@@ -280,7 +336,7 @@ func answerError(response *http.Response) error {
 		return nil
 	}
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
-	return pushError(fmt.Errorf("the gateway answered %d: %s", response.StatusCode, bytes.TrimSpace(answer)))
+	return pushError(fmt.Errorf("%sthe gateway answered %d: %s", g.prefix(), response.StatusCode, bytes.TrimSpace(answer)))
 }
 
 // pushError returns err with a text of one line without control characters: the

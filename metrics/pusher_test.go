@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -485,7 +487,7 @@ func TestPusher_RefusedGroup(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	everything(t, mustNew(t, registry))
-	g := &gateway{answers: []func() (*http.Response, error){status(400), status(503), status(400), status(202)}}
+	g := &gateway{answers: []func() (*http.Response, error){status(403), status(503), status(403), status(202)}}
 	synctest.Test(t, func(t *testing.T) {
 		err := pusherTo(t, g, registry).Push(t.Context())
 		if err == nil || strings.Count(err.Error(), "no room") != 2 {
@@ -494,6 +496,170 @@ func TestPusher_RefusedGroup(t *testing.T) {
 		if len(g.requests) != 12+1 || g.requests[1].URL.Path != g.requests[2].URL.Path {
 			t.Errorf("%d requests, want one for each of 12 groups and one again", len(g.requests))
 		}
+	})
+}
+
+// A metric of someone else's that a gateway refuses does not keep the others from
+// being pushed.
+func TestPusher_ForeignMetrics(t *testing.T) {
+	t.Parallel()
+	const age = "theirs_age_seconds"
+	with := func(labels prometheus.Labels) prometheus.Collector {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: age, Help: "x"}, slices.Collect(maps.Keys(labels)))
+		g.With(labels).Set(1)
+		return g
+	}
+	stamped := collectorFunc(func(metrics chan<- prometheus.Metric) {
+		desc := prometheus.NewDesc(age, "x", nil, nil)
+		metrics <- prometheus.NewMetricWithTimestamp(time.Unix(1, 0), prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, 1))
+	})
+	for _, tt := range []struct {
+		name    string
+		foreign prometheus.Collector
+		gateway *pushgateway
+		opts    []metrics.PusherOption
+		want    string
+	}{
+		{name: "the label job", foreign: with(prometheus.Labels{"job": "x"}), want: age + ` has the grouping label "job"`},
+		{name: "a grouping label", foreign: with(prometheus.Labels{"team": "x"}), opts: []metrics.PusherOption{metrics.WithGrouping("team", "data")}, want: age + ` has the grouping label "team"`},
+		{name: "a timestamp", foreign: stamped, want: age + " has a timestamp"},
+		{name: "another type than the gateway holds", foreign: with(nil), gateway: &pushgateway{types: map[string]dto.MetricType{age: dto.MetricType_COUNTER}}, want: age + ": the gateway answered 400"},
+		{name: "a limit of the size", foreign: with(prometheus.Labels{"long": strings.Repeat("x", 5000)}), gateway: &pushgateway{limit: 5000}, want: age + ": the gateway answered 413"},
+		{name: "what looks like a metric of ours", foreign: stampedCounter("theirs_errors_total"), want: "theirs_errors_total has a timestamp"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			registry := prometheus.NewRegistry()
+			registry.MustRegister(tt.foreign)
+			for i := range 20 {
+				registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: fmt.Sprintf("theirs_%c_rows", 'a'+i), Help: "x"}))
+			}
+			g := tt.gateway
+			if g == nil {
+				g = &pushgateway{}
+			}
+			pusher := pusherTo(t, nil, registry, append(tt.opts, metrics.WithHTTPClient(g.client()))...)
+			if err := newStage(t, mustNew(t, registry)).Run(t.Context(), func(context.Context) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			err := pusher.Push(t.Context())
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "_rows") {
+				t.Errorf("Push = %v, want %q alone", err, tt.want)
+			}
+			if got := g.series(t, "etl_last_success", "etl_memory", "etl_telemetry_label"); len(got) != 1+1+8 {
+				t.Errorf("%d series of ours arrived, want 10: %v", len(got), got)
+			}
+			if got := g.series(t, "theirs_"); len(got) != 20 {
+				t.Errorf("%d other series arrived, want 20: %v", len(got), got)
+			}
+			if g.requests > 16 {
+				t.Errorf("%d requests, want a few", g.requests)
+			}
+		})
+	}
+}
+
+// A foreign metric that cannot be pushed is no reason to have no pusher.
+func TestNewPusher_LabelOfAForeignMetric(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	mustNew(t, registry)
+	foreign := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "spark_memory_bytes", Help: "x"}, []string{"job"})
+	foreign.WithLabelValues("x").Set(1)
+	registry.MustRegister(foreign)
+	if p, err := metrics.NewPusher("host", "nightly", registry); p == nil || err != nil {
+		t.Errorf("NewPusher = %v, %v", p, err)
+	}
+}
+
+// The requests and the text of the error are bounded, whatever is refused.
+func TestPusher_GatewayThatRefusesAll(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	for i := range 1000 {
+		registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: fmt.Sprintf("theirs_%d_rows", i), Help: "x"}))
+	}
+	g := &gateway{answers: []func() (*http.Response, error){status(400)}}
+	err := pusherTo(t, g, registry).Push(t.Context())
+	if err == nil || len(err.Error()) > 3000 || !strings.Contains(err.Error(), "more") {
+		t.Errorf("Push = %v", err)
+	}
+	if len(g.requests) != 1+2*64 {
+		t.Errorf("%d requests, want one and two for each of 64 halvings", len(g.requests))
+	}
+}
+
+// A gatherer of someone else's may return anything.
+func TestPusher_MalformedFamilies(t *testing.T) {
+	t.Parallel()
+	nan := math.NaN()
+	huge := math.MaxFloat64
+	families := []*dto.MetricFamily{
+		nil,
+		{},
+		{Name: new("nil_rows"), Metric: []*dto.Metric{nil, {Label: []*dto.LabelPair{nil, {}}}}},
+		{Name: new("bytes\xff"), Type: dto.MetricType_GAUGE.Enum(), Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: &nan}}}},
+		{Name: new("ok_rows"), Type: dto.MetricType_GAUGE.Enum(), Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: &huge}}}},
+	}
+	g := &pushgateway{}
+	gatherer := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil })
+	if err := pusherTo(t, nil, gatherer, metrics.WithHTTPClient(g.client())).Push(t.Context()); err != nil {
+		t.Log(err)
+	}
+	if got := g.series(t, "ok_rows"); len(got) != 1 {
+		t.Errorf("series = %v, want ok_rows", got)
+	}
+}
+
+func TestPusher_Deadline(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		ctx  func(context.Context) (context.Context, context.CancelFunc)
+		want time.Duration
+	}{
+		{name: "a deadline", ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Second)
+		}, want: time.Second},
+		{name: "a late one", ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Hour)
+		}, want: 5 * time.Second},
+		{name: "one that has passed", ctx: func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, -1) }, want: 5 * time.Second},
+		{name: "canceled while it pushes", ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			return ctx, cancel
+		}, want: 5 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hangs := &http.Client{Transport: transportFunc(func(request *http.Request) (*http.Response, error) {
+					<-request.Context().Done()
+					return nil, request.Context().Err()
+				})}
+				ctx, cancel := tt.ctx(t.Context())
+				defer cancel()
+				start := time.Now()
+				err := pusherTo(t, nil, prometheus.NewRegistry(), metrics.WithHTTPClient(hangs)).Push(ctx)
+				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != tt.want {
+					t.Errorf("Push = %v after %v, want after %v", err, took, tt.want)
+				}
+			})
+		})
+	}
+}
+
+type collectorFunc func(chan<- prometheus.Metric)
+
+func (f collectorFunc) Describe(chan<- *prometheus.Desc)         {}
+func (f collectorFunc) Collect(metrics chan<- prometheus.Metric) { f(metrics) }
+
+func stampedCounter(name string) prometheus.Collector {
+	return collectorFunc(func(metrics chan<- prometheus.Metric) {
+		desc := prometheus.NewDesc(name, "x", []string{"pipeline", "stage"}, nil)
+		counter := prometheus.MustNewConstMetric(desc, prometheus.CounterValue, 1, "orders", "load")
+		metrics <- prometheus.NewMetricWithTimestamp(time.Unix(1, 0), counter)
 	})
 }
 
