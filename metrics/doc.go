@@ -53,7 +53,8 @@
 //   - The run of a whole pipeline counts what its own function counts. It is not
 //     the sum of its stages, which would count a row as often as it passes one.
 //   - A label that users fill has at most 100 values; see [WithLabelLimit]. The
-//     others share _OTHER.
+//     others share _OTHER. The lag is shown for up to 10,000 partitions, so that
+//     its sum is that of all partitions.
 //   - The lag of a partition is shown as long as a reader or watcher of it reports
 //     it, and is removed when the last one has lost the partition.
 //   - Observing a message allocates nothing.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-go/waybill/internal/safe"
 )
 
 // The names of the metrics of lag, without their namespace.
@@ -43,16 +45,22 @@ func newLagSeries(s *series, c config) lagSeries {
 // that has reported nothing for the longest time is forgotten first.
 const maxReaders = 16
 
+// maxLags is how many partitions of all groups and topics have a lag. It is far
+// above the label limit, because partitions are created by the owner of a broker
+// and not by the data, and because an alert on the sum of the lags must not miss a
+// part of it.
+const maxLags = 10_000
+
 // lags holds what readers and watchers report of the partitions they read, until
 // they report that they no longer do: an old lag looks like a new one. Beyond the
 // limit there is none, since the lags of several partitions have no common value.
 type lags struct {
 	series lagSeries
-	limit  int
-	// Counted for what is beyond the limit.
+	// Incremented for what is beyond the limits.
 	topicOverflow, partitionOverflow prometheus.Counter
 
 	mu     sync.Mutex
+	known  int // Partitions in groups.
 	groups map[groupTopic]map[int]*lag
 }
 
@@ -74,7 +82,6 @@ type report struct {
 func newLags(m *Metrics) *lags {
 	return &lags{
 		series:            m.series.kafka.lag,
-		limit:             m.config.labelLimit,
 		topicOverflow:     m.overflows[labelTopic],
 		partitionOverflow: m.overflows[labelPartition],
 		groups:            map[groupTopic]map[int]*lag{},
@@ -131,24 +138,23 @@ func (k *lag) of(reader uint64) *report {
 
 // of returns what is known of a partition, or nil if there are too many.
 func (l *lags) of(key groupTopic, partition int) *lag {
-	partitions, ok := l.groups[key]
-	if !ok {
-		if len(l.groups) >= l.limit || len(key.group) > maxValueBytes || len(key.topic) > maxValueBytes {
-			l.topicOverflow.Inc()
-			return nil
-		}
-		partitions = map[int]*lag{}
-		l.groups[key] = partitions
+	if known, ok := l.groups[key][partition]; ok {
+		return known
 	}
-	known, ok := partitions[partition]
-	if !ok {
-		if len(partitions) >= l.limit {
-			l.partitionOverflow.Inc()
-			return nil
-		}
-		known = &lag{}
-		partitions[partition] = known
+	if len(key.group) > safe.MaxName || len(key.topic) > safe.MaxName {
+		l.topicOverflow.Inc()
+		return nil
 	}
+	if l.known >= maxLags {
+		l.partitionOverflow.Inc()
+		return nil
+	}
+	if l.groups[key] == nil {
+		l.groups[key] = map[int]*lag{}
+	}
+	l.known++
+	known := &lag{}
+	l.groups[key][partition] = known
 	return known
 }
 
@@ -180,6 +186,7 @@ func (l *lags) revoked(group, topic string, partition int, reader uint64) {
 		return
 	}
 	delete(partitions, partition)
+	l.known--
 	if len(partitions) == 0 {
 		delete(l.groups, key)
 	}

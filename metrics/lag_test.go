@@ -4,6 +4,7 @@
 package metrics_test
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -11,6 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // A partition that another process reads leaves no lag behind.
@@ -134,6 +139,62 @@ func TestMetrics_LagOfForgottenReaders(t *testing.T) {
 	}
 	if got := lines(t, registry, "etl_kafka_lag"); len(got) != 0 {
 		t.Errorf("lags = %v, want none", got)
+	}
+}
+
+// A sum over the lags of a topic is that of all its partitions, whatever the limit
+// of the labels is.
+func TestMetrics_LagOfManyPartitions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name                                  string
+		topics, partitions, lags, overflowing int
+	}{
+		{name: "twice the limit of labels", topics: 1, partitions: 200, lags: 200},
+		{name: "more topics than the limit of labels", topics: 300, partitions: 3, lags: 900},
+		{name: "the limit", topics: 2, partitions: 5000, lags: 10_000},
+		{name: "more than the limit", topics: 1, partitions: 10_003, lags: 10_000, overflowing: 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			registry := prometheus.NewPedanticRegistry()
+			m := mustNew(t, registry, metrics.WithLabelLimit(10))
+			commit := func() {
+				for topic := range tt.topics {
+					k := kafkaEvents{m: m, group: "workers", topic: "orders-" + strconv.Itoa(topic), reader: 1}
+					for partition := range tt.partitions {
+						m.Committed(t.Context(), observe.Commit{System: observe.SystemKafka, Group: k.group, Topic: k.topic, Partition: partition, Reader: 1, Lag: 10})
+					}
+				}
+			}
+			commit()
+			check := func(when string) {
+				t.Helper()
+				got := families(t, registry)
+				sum := 0.0
+				for _, metric := range got["etl_kafka_committed_lag_messages"].GetMetric() {
+					sum += metric.GetGauge().GetValue()
+				}
+				if want := float64(10 * tt.lags); sum != want {
+					t.Errorf("%s: sum of the lags = %v, want %v", when, sum, want)
+				}
+			}
+			check("at first")
+			overflow := slices.IndexFunc(families(t, registry)["etl_telemetry_label_overflow_total"].GetMetric(), func(metric *dto.Metric) bool {
+				return labelsOf(metric)["label"] == "partition" && metric.GetCounter().GetValue() == float64(tt.overflowing)
+			})
+			if overflow < 0 {
+				t.Errorf("the overflow of partitions is not %d", tt.overflowing)
+			}
+			for topic := range tt.topics { // A rebalance makes room.
+				k := kafkaEvents{m: m, group: "workers", topic: "orders-" + strconv.Itoa(topic), reader: 1}
+				for partition := range tt.partitions {
+					k.revoked(partition)
+				}
+			}
+			commit()
+			check("after a rebalance")
+		})
 	}
 }
 

@@ -136,9 +136,12 @@ func WithoutPartitions() Option {
 // reason and error_type in one stage, partition, operation and error_type in one
 // topic, error_type in one collection, and topic, collection and destination in
 // all. Further values share the value "_OTHER" and are counted by
-// etl_telemetry_label_overflow_total. As many pairs of group and topic have a
-// lag, and as many partitions of each; others have none. The default is 100, also
-// if n is less than 1.
+// etl_telemetry_label_overflow_total. The default is 100, also if n is less than 1.
+//
+// The gauges of partitions, such as their lag, have a limit of their own, so that
+// their sum is not smaller than it should be: 10,000 partitions of all groups and
+// topics. Further partitions have no lag, and each report of one is counted as an
+// overflow of the label partition.
 func WithLabelLimit(n int) Option {
 	return optionFunc(func(c config) config {
 		c.labelLimit = n
