@@ -22,8 +22,8 @@ import (
 	"github.com/waybill-go/waybill/internal/safe"
 )
 
-// The limits of a push. The timeout is below that of the flush of a run, so that
-// the push reports what went wrong.
+// The limits of a push. The timeout is half of what the flushes of a run have by
+// default, so that a gateway that hangs leaves time for the others.
 const (
 	defaultPushTimeout = 5 * time.Second
 	defaultPushRetries = 2

@@ -201,12 +201,16 @@ func WithParameter(key, value string) RunOption {
 // with it: the ForceFlush of a tracer provider, the push of metrics, or anything
 // else that a short-lived process must hand over before it exits. The functions
 // are called one after another, in the order given, after success, error and
-// panic alike. Each is given a context that has the values of the run's context,
-// is not canceled with it, and expires after the flush timeout.
+// panic alike.
+//
+// The functions share the time of [WithFlushTimeout]. Each is given a context that
+// has the values of the run's context, is not canceled with it, and expires after
+// an equal part of the time that is left: of 10 seconds, the first of two functions
+// has 5, and if it returns after 1, the second has 9. A function that ignores its
+// context delays the return of the run, and takes the time of the others.
 //
 // An error or a panic of flush is passed to [go.opentelemetry.io/otel.Handle] and
-// changes nothing else. A nil function is ignored. A function that ignores its
-// context delays the return of the run.
+// changes nothing else. A nil function is ignored.
 func WithFlush(flush func(ctx context.Context) error) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
 		if flush != nil {
@@ -216,8 +220,10 @@ func WithFlush(flush func(ctx context.Context) error) RunOption {
 	})
 }
 
-// WithFlushTimeout sets the timeout of each [WithFlush] function. The default is
-// 10 seconds, also if d is 0 or less.
+// WithFlushTimeout sets the time that all [WithFlush] functions have together. The
+// default is 10 seconds, also if d is 0 or less. Choose less than what the process
+// has left when it is told to stop: a Kubernetes pod has 30 seconds for everything,
+// unless its terminationGracePeriodSeconds is set.
 func WithFlushTimeout(d time.Duration) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
 		c.flushTimeout = defaultFlushTimeout

@@ -131,11 +131,21 @@ func (p *Pipeline) run() *Stage {
 	return whole
 }
 
+// flush calls the flush functions, which share the flush timeout.
 func (c runConfig) flush(ctx context.Context) {
-	for _, flush := range c.flushes {
-		if err := flushOne(ctx, c.flushTimeout, flush); err != nil {
-			handle(fmt.Errorf("stages: flush after run: %w", err))
-		}
+	flushUntil(ctx, time.Now().Add(c.flushTimeout), c.flushes)
+}
+
+// flushUntil calls flushes in order. Each of them has an equal part of the time
+// that is left, so one that hangs leaves their parts to the others.
+func flushUntil(ctx context.Context, end time.Time, flushes []func(context.Context) error) {
+	if len(flushes) == 0 {
+		return
+	}
+	defer flushUntil(ctx, end, flushes[1:]) // Even if this one calls Goexit.
+	share := time.Until(end) / time.Duration(len(flushes))
+	if err := flushOne(ctx, share, flushes[0]); err != nil {
+		handle(fmt.Errorf("stages: flush after run: %w", err))
 	}
 }
 

@@ -211,6 +211,56 @@ func TestWithFlushTimeout(t *testing.T) {
 	}
 }
 
+// The phases of a shutdown must not add up to more than the process has left.
+func TestWithFlushTimeout_IsShared(t *testing.T) {
+	t.Parallel()
+	type function = func(context.Context) error
+	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	quick := func(context.Context) error { time.Sleep(time.Second); return nil }
+	deaf := func(context.Context) error { time.Sleep(20 * time.Second); return nil }
+	exits := func(context.Context) error { time.Sleep(time.Second); runtime.Goexit(); return nil }
+	for _, tt := range []struct {
+		name    string
+		flushes []function
+		want    []time.Duration // What each is given.
+		total   time.Duration
+	}{
+		{name: "all hang", flushes: []function{hangs, hangs, hangs}, want: []time.Duration{4 * time.Second, 4 * time.Second, 4 * time.Second}, total: 12 * time.Second},
+		{name: "the first hangs", flushes: []function{hangs, quick}, want: []time.Duration{6 * time.Second, 6 * time.Second}, total: 7 * time.Second},
+		{name: "the first is quick", flushes: []function{quick, hangs}, want: []time.Duration{6 * time.Second, 11 * time.Second}, total: 12 * time.Second},
+		{name: "the first ignores its context", flushes: []function{deaf, hangs, hangs}, want: []time.Duration{4 * time.Second, 0, 0}, total: 20 * time.Second},
+		{name: "the first calls Goexit", flushes: []function{exits, hangs}, want: []time.Duration{6 * time.Second, 11 * time.Second}, total: 12 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var got []time.Duration
+				opts := []stages.RunOption{stages.WithFlushTimeout(12 * time.Second)}
+				for _, flush := range tt.flushes {
+					opts = append(opts, stages.WithFlush(func(ctx context.Context) error {
+						deadline, _ := ctx.Deadline()
+						got = append(got, max(time.Until(deadline), 0))
+						return flush(ctx)
+					}))
+				}
+				start := time.Now()
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					_ = mustPipeline(t, stages.WithoutSpans()).Run(t.Context(), func(context.Context) error { return nil }, opts...)
+				}()
+				<-done
+				if took := time.Since(start); took != tt.total {
+					t.Errorf("the run took %v, want %v", took, tt.total)
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("times (-want +got)\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
 func TestWithFlush_NilPipeline(t *testing.T) {
 	t.Parallel()
 	var p *stages.Pipeline
