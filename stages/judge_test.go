@@ -54,7 +54,7 @@ func TestStage_OutcomeOfAnError(t *testing.T) {
 		{name: "canceled, wrapped", ctx: canceled, err: fmt.Errorf("read: %w", context.Canceled), want: observe.OutcomeCanceled, errorType: "canceled"},
 		{name: "cause", ctx: badRow, err: errBoom, want: observe.OutcomeCanceled, errorType: "canceled"},
 		{name: "cause as net/http returns it", ctx: badRow, err: inURL(errBoom), want: observe.OutcomeCanceled, errorType: "canceled"},
-		{name: "joined with a failure", ctx: canceled, err: errors.Join(errBoom, context.Canceled), want: observe.OutcomeFailure, errorType: "canceled"},
+		{name: "joined with a failure", ctx: canceled, err: errors.Join(errBoom, context.Canceled), want: observe.OutcomeFailure, errorType: "*errors.errorString"},
 		{name: "inner context canceled", ctx: live, err: context.Canceled, want: observe.OutcomeFailure, errorType: "canceled"},
 		{name: "timeout", ctx: expired, err: context.DeadlineExceeded, want: observe.OutcomeTimeout, errorType: "timeout"},
 		{name: "timeout, wrapped", ctx: expired, err: fmt.Errorf("read: %w", context.DeadlineExceeded), want: observe.OutcomeTimeout, errorType: "timeout"},
