@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -18,7 +19,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	metricembedded "go.opentelemetry.io/otel/metric/embedded"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
@@ -95,6 +101,41 @@ func TestConsumer_Telemetry(t *testing.T) {
 	_ = c.ProcessBatch(t.Context(), append(remotes, propagation.Remote{}), nothing)
 	f.Wait(time.Second).Golden("testdata/process.flow",
 		flowtest.WithAttributes("messaging.", "waybill."), flowtest.WithoutAttributes("waybill.document.age_seconds"))
+}
+
+// The names, units and attributes of all metrics, and their exemplars.
+func TestConsumer_Metrics(t *testing.T) {
+	t.Parallel()
+	reader := sdkmetric.NewManualReader()
+	c := consumer(flowtest.New(t), mongocarrier.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
+	_ = c.ProcessBatch(t.Context(), make([]propagation.Remote, 3), func(context.Context) error { return io.EOF }, mongocarrier.WithAttempt(7))
+	var collected metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &collected); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range collected.ScopeMetrics[0].Metrics {
+		switch data := m.Data.(type) {
+		case metricdata.Histogram[float64]:
+			p := data.DataPoints[0]
+			got = append(got, fmt.Sprintf("%s{%s} count %d, %d exemplars: %s", m.Name, m.Unit, p.Count, len(p.Exemplars), p.Attributes.Encoded(attribute.DefaultEncoder())))
+		case metricdata.Sum[int64]:
+			p := data.DataPoints[0]
+			got = append(got, fmt.Sprintf("%s{%s} %d, %d exemplars: %s", m.Name, m.Unit, p.Value, len(p.Exemplars), p.Attributes.Encoded(attribute.DefaultEncoder())))
+		}
+	}
+	slices.Sort(got)
+	const common = "messaging.destination.name=orders,messaging.operation.name=process,messaging.operation.type=process,messaging.system=mongodb"
+	want := []string{
+		"messaging.client.consumed.messages{{message}} 3, 1 exemplars: " + common,
+		"messaging.process.duration{s} count 1, 1 exemplars: error.type=eof," + common,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+	if scope := collected.ScopeMetrics[0].Scope.Name; scope != "github.com/waybill-go/waybill/carriers/mongocarrier" {
+		t.Errorf("the scope is %s", scope)
+	}
 }
 
 func TestConsumer_TextOfUsersIsCleaned(t *testing.T) {
@@ -580,6 +621,13 @@ type noTracer struct{ embedded.TracerProvider }
 
 func (noTracer) Tracer(string, ...trace.TracerOption) trace.Tracer { panic("no tracer") }
 
+// noMeter is a provider that panics.
+type noMeter struct {
+	metricembedded.MeterProvider
+}
+
+func (noMeter) Meter(string, ...metric.MeterOption) metric.Meter { panic("no meter") }
+
 // Foreign code that panics changes neither the result nor what others record.
 func TestConsumer_HostileTelemetry(t *testing.T) {
 	t.Parallel()
@@ -592,6 +640,10 @@ func TestConsumer_HostileTelemetry(t *testing.T) {
 		"processor at start": {[]mongocarrier.ConsumerOption{mongocarrier.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(hostileProcessor{start: true})))}, processed},
 		"processor at end":   {[]mongocarrier.ConsumerOption{mongocarrier.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(hostileProcessor{})))}, processed},
 		"provider":           {[]mongocarrier.ConsumerOption{mongocarrier.WithTracerProvider(noTracer{})}, processed},
+		"nil provider":       {[]mongocarrier.ConsumerOption{mongocarrier.WithTracerProvider((*sdktrace.TracerProvider)(nil))}, processed},
+		"nil meter provider": {[]mongocarrier.ConsumerOption{mongocarrier.WithMeterProvider((*sdkmetric.MeterProvider)(nil))}, processed},
+		"no meter":           {[]mongocarrier.ConsumerOption{mongocarrier.WithMeterProvider(noMeter{})}, processed},
+		"nil observer":       {[]mongocarrier.ConsumerOption{mongocarrier.WithObserver((*observer)(nil))}, ""},
 		"observer":           {[]mongocarrier.ConsumerOption{mongocarrier.WithObserver(&observer{panic: true})}, ""},
 		"error description":  {[]mongocarrier.ConsumerOption{mongocarrier.WithErrorDescription(func(error) string { panic("describe") })}, processed},
 	} {

@@ -4,12 +4,16 @@
 package mongocarrier_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	metricembedded "go.opentelemetry.io/otel/metric/embedded"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	otelpropagation "go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -25,6 +29,8 @@ import (
 func TestOptions_WinOverHostileGlobals(t *testing.T) {
 	setGlobalPropagator(t, hostile{t})
 	setGlobalTracerProvider(t, hostileProvider{t: t})
+	otel.SetMeterProvider(hostileMeterProvider{t: t})
+	t.Cleanup(func() { otel.SetMeterProvider(metricnoop.NewMeterProvider()) })
 	for _, s := range shapes() {
 		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())
 		if got := traceparent(s.read(doc, full())); got != traceparentA {
@@ -184,6 +190,47 @@ func setGlobalTracerProvider(t *testing.T, p trace.TracerProvider) {
 	t.Helper()
 	otel.SetTracerProvider(p)
 	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) }) // the first one passes on to p for ever.
+}
+
+// hostileMeterProvider fails the test when it is used.
+type hostileMeterProvider struct {
+	metricembedded.MeterProvider
+	t testing.TB
+}
+
+func (p hostileMeterProvider) Meter(string, ...metric.MeterOption) metric.Meter {
+	p.t.Error("global meter provider used")
+	return metricnoop.Meter{}
+}
+
+// rude is a propagator that panics.
+type rude struct{ fields []string }
+
+func (*rude) Inject(context.Context, propagation.TextMapCarrier) { panic("inject") }
+
+func (*rude) Extract(context.Context, propagation.TextMapCarrier) context.Context { panic("extract") }
+
+func (r *rude) Fields() []string { return r.fields }
+
+// A propagator that panics writes nothing and reads nothing.
+func TestWithPropagation_HostilePropagator(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]propagation.TextMapPropagator{"panics": &rude{[]string{"k"}}, "nil": (*rude)(nil)} {
+		eachShape(t, func(t *testing.T, s shape) {
+			ctx := spanCtx(t, traceparentA)
+			got := s.inject(t, ctx, s.make(t, order()), using(p))
+			if text := fmt.Sprint(plain(t, got)); strings.Contains(text, traceparentA) {
+				t.Errorf("%s: the document is %s", name, text)
+			}
+			if err := s.read(got, using(p)).Err(); err == nil {
+				t.Errorf("%s: read a context", name)
+			}
+			if got := s.extract(ctx, got, using(p)); traceparentOf(got) != traceparentA {
+				t.Errorf("%s: the ctx has lost its span", name)
+			}
+			s.strip(got, using(p))
+		})
+	}
 }
 
 // hostileProvider fails the test when it is used.
