@@ -207,6 +207,9 @@ func (e element) text() []byte {
 	}
 }
 
+// maxItems is the number of items of a list that are read.
+const maxItems = 1024
+
 // content returns the value of e as a decoder would: a text as a string, a
 // document as its bytes, an array as a list, and any other value as nil. It looks
 // no deeper than the arrays in an array of pairs.
@@ -222,7 +225,9 @@ func (e element) contentTo(depth int) any {
 	case e.kind == typeArray && depth > 0:
 		var items []any
 		for item := range elements(e.value) {
-			items = append(items, item.contentTo(depth-1))
+			if items = append(items, item.contentTo(depth-1)); len(items) == maxItems {
+				break
+			}
 		}
 		return items
 	}

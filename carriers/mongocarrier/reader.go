@@ -160,10 +160,11 @@ func (r *reader) loadStruct(v reflect.Value) {
 }
 
 // pairs returns a list of pairs as a map: of lists with a key and a value, or of
-// documents with the fields key and value. The last value of a key wins.
+// documents with the fields key and value. It reads at most maxItems of them, and
+// the last value of a key wins.
 func pairs(list reflect.Value) any {
 	values := make(map[string]string)
-	for i := range min(list.Len(), maxKeys) {
+	for i := range min(list.Len(), maxItems) {
 		key, value := pair(list.Index(i))
 		if key != "" && value != "" {
 			values[escapeKey(key)] = value
