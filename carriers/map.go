@@ -53,7 +53,13 @@ func keysOf[M ~map[string]V, V any](m M) []string {
 	return keys
 }
 
-// clearKeys removes the keys of m that fields clears.
+// clearKeys removes the keys of m that fields clears: first as the propagator
+// spells them, which as a rule leaves little to look at.
 func clearKeys[M ~map[string]V, V any](m M, fields propagation.Fields) {
-	maps.DeleteFunc(m, func(key string, _ V) bool { return fields.Clears(key) })
+	for _, key := range fields.Cleared() {
+		delete(m, key)
+	}
+	if len(m) > 0 {
+		maps.DeleteFunc(m, func(key string, _ V) bool { return fields.Clears(key) })
+	}
 }

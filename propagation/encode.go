@@ -64,7 +64,7 @@ func (f *Fields) encodeNative(ctx context.Context, sc trace.SpanContext, cfg *co
 		f.encodeTraceparent(sc)
 	}
 	if cfg.codec.waybill {
-		f.encodeWaybill(ctx, sc)
+		f.encodeWaybill(ctx, sc.IsValid())
 	}
 	if f.traceContext {
 		f.encodeTracestate(sc)
@@ -91,7 +91,7 @@ func (f *Fields) encodeFormats(ctx context.Context, sc trace.SpanContext, cfg *c
 			}
 		case waybillFormat:
 			f.removeKey(keyWaybill)
-			f.encodeWaybill(ctx, sc)
+			f.encodeWaybill(ctx, sc.IsValid())
 		case baggageFormat:
 			f.removeKey(keyBaggage)
 			f.encodeBaggage(ctx, cfg)
@@ -137,9 +137,9 @@ func (f *Fields) encodeTracestate(sc trace.SpanContext) {
 
 // encodeWaybill takes the waybill of ctx, or makes one for data that enters the
 // flow in a span.
-func (f *Fields) encodeWaybill(ctx context.Context, sc trace.SpanContext) {
+func (f *Fields) encodeWaybill(ctx context.Context, inSpan bool) { //nolint:revive // inSpan is a fact of ctx.
 	w := WaybillFromContext(ctx)
-	if w.IsZero() && !sc.IsValid() {
+	if !inSpan && w.IsZero() {
 		return
 	}
 	if _, ok := w.departed(time.Now()).appendText(f.fixed[traceparentLen:traceparentLen]); ok {
@@ -156,8 +156,11 @@ func (f *Fields) encodeBaggage(ctx context.Context, cfg *config) {
 // baggageText returns the text of b with its members in order, so that one
 // context always gives one text.
 func baggageText(b baggage.Baggage) string {
+	if b.Len() == 0 {
+		return ""
+	}
 	text := b.String()
-	if b.Len() < 2 {
+	if b.Len() == 1 {
 		return text
 	}
 	var room [16]string

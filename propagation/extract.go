@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
@@ -54,8 +53,7 @@ func read[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
 		return
 	}
 	r.spanContext, r.baggage, r.waybill = spanContext(ctx), baggage.FromContext(ctx), WaybillFromContext(ctx)
-	r.conflict = c.conflict
-	r.extracted = &extraction{ctx}
+	r.extracted = &extraction{ctx, c.conflict}
 }
 
 // chain extracts a context by the formats of a codec, one after the other. Of
@@ -176,11 +174,11 @@ func sameSpan(a, b trace.SpanContext) bool {
 // step returns ctx with what the carrier holds in one format.
 func (c *chain[C]) step(ctx context.Context, f format) context.Context {
 	carrier := c.view.carrier
-	bytesGetter, _ := c.getter.(BytesGetter[C])
+	bytes, multi := optionals(c.getter)
 	switch f.kind {
 	case traceContextFormat:
-		sc, malformed := readTraceContext(carrier, c.getter, bytesGetter)
-		if malformed != "" {
+		var sc trace.SpanContext
+		if malformed := readTraceContext(&sc, carrier, c.getter, bytes, multi); malformed != "" {
 			c.err = &MalformedError{Key: keyTraceparent, Reason: malformed}
 		}
 		if sc.IsValid() {
@@ -193,11 +191,11 @@ func (c *chain[C]) step(ctx context.Context, f format) context.Context {
 		if c.baggage.isNone() {
 			return ctx
 		}
-		if b := readBaggage(carrier, c.getter, bytesGetter); b.Len() > 0 {
+		if b := readBaggage(carrier, c.getter, bytes, multi); b.Len() > 0 {
 			return baggage.ContextWithBaggage(ctx, b)
 		}
 	case waybillFormat:
-		if w := readWaybill(carrier, c.getter, bytesGetter); !w.IsZero() {
+		if w := readWaybill(carrier, c.getter, bytes); !w.IsZero() {
 			return ContextWithWaybill(ctx, w)
 		}
 	case foreignFormat:
@@ -233,112 +231,17 @@ func (c *chain[C]) malformed() error {
 
 // readNative is read for the formats of this package.
 func readNative[C any](r *Remote, carrier C, getter Getter[C], cfg *config) {
-	bytesGetter, _ := getter.(BytesGetter[C])
+	bytes, multi := optionals(getter)
 	if cfg.codec.traceContext {
-		var malformed string
-		if r.spanContext, malformed = readTraceContext(carrier, getter, bytesGetter); malformed != "" {
+		if malformed := readTraceContext(&r.spanContext, carrier, getter, bytes, multi); malformed != "" {
 			r.err = &MalformedError{Key: keyTraceparent, Reason: malformed}
 			return
 		}
 	}
 	if cfg.codec.baggage && !cfg.baggage.isNone() {
-		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter, bytesGetter))
+		r.baggage = cfg.baggage.filter(readBaggage(carrier, getter, bytes, multi))
 	}
 	if cfg.codec.waybill {
-		r.waybill = readWaybill(carrier, getter, bytesGetter)
+		r.waybill = readWaybill(carrier, getter, bytes)
 	}
-}
-
-// readTraceContext returns the zero SpanContext if there is none.
-func readTraceContext[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (sc trace.SpanContext, malformed string) {
-	var parent trace.SpanContextConfig
-	if bytesGetter != nil {
-		if value := bytesGetter.GetBytes(carrier, keyTraceparent); len(value) > 0 {
-			malformed = parseTraceparent(&parent, value)
-		}
-	} else if value := getter.Get(carrier, keyTraceparent); value != "" {
-		malformed = parseTraceparent(&parent, value)
-	}
-	if malformed != "" || !parent.TraceID.IsValid() {
-		return sc, malformed
-	}
-	parent.TraceState = readTracestate(carrier, getter, bytesGetter)
-	return trace.NewSpanContext(parent), ""
-}
-
-// readTracestate combines several values, in their order. Beside several
-// traceparents they belong to several contexts, and only the value that Get
-// returns belongs to the traceparent that Get returns. One that does not parse
-// is left out, as the recommendation asks.
-// https://www.w3.org/TR/trace-context-2/#tracestate-header
-func readTracestate[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (state trace.TraceState) {
-	text, several := valueOf(carrier, getter, bytesGetter, keyTracestate)
-	if several && len(values(carrier, getter, keyTraceparent)) > 1 {
-		text = getter.Get(carrier, keyTracestate)
-	}
-	if text != "" && len(text) <= maxValueLen {
-		state, _ = trace.ParseTraceState(text)
-	}
-	return state
-}
-
-// readBaggage returns the members that parse; OpenTelemetry's limits apply to
-// all values together.
-func readBaggage[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) baggage.Baggage {
-	text, _ := valueOf(carrier, getter, bytesGetter, keyBaggage)
-	if text == "" {
-		return baggage.Baggage{}
-	}
-	b, _ := baggage.Parse(text) // What parses is kept, as OpenTelemetry does.
-	return b
-}
-
-func readWaybill[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C]) (w Waybill) {
-	if bytesGetter != nil {
-		w, _ = parseWaybill(bytesGetter.GetBytes(carrier, keyWaybill))
-	} else {
-		w, _ = parseWaybill(getter.Get(carrier, keyWaybill))
-	}
-	return w
-}
-
-// valueOf returns the value under key, and reports whether there are several,
-// which are combined.
-func valueOf[C any](carrier C, getter Getter[C], bytesGetter BytesGetter[C], key string) (text string, several bool) {
-	if bytesGetter != nil && len(bytesGetter.GetBytes(carrier, key)) == 0 {
-		return "", false // Without making lists of nothing.
-	}
-	multi, ok := getter.(ValuesGetter[C])
-	if !ok {
-		return getter.Get(carrier, key), false
-	}
-	switch all := multi.Values(carrier, key); len(all) {
-	case 0:
-		return "", false
-	case 1:
-		return all[0], false
-	default:
-		return joined(all), true
-	}
-}
-
-// values returns all values under key.
-func values[C any](carrier C, getter Getter[C], key string) []string {
-	multi, ok := getter.(ValuesGetter[C])
-	if !ok {
-		return nil
-	}
-	return multi.Values(carrier, key)
-}
-
-// joined returns values as one list, up to the length that is read at all.
-func joined(values []string) string {
-	size := 0
-	for i, value := range values {
-		if size += len(value) + len(","); size > maxValueLen {
-			values = values[:i]
-			break
-		}
-	}
-	return strings.Join(values, ",")
 }

@@ -98,31 +98,46 @@ func (f Fields) AppendValue(dst []byte, i int) []byte {
 // All returns an iterator over the pairs, in order. For the formats of this
 // package it allocates at most once, for the text of traceparent and waybill.
 func (f Fields) All() iter.Seq2[string, string] {
-	return func(yield func(key, value string) bool) {
-		var fixed string
-		for i := range f.Len() {
-			var value string
-			switch {
-			case i >= int(f.partCount):
-				value = f.others[i-int(f.partCount)].value
-			case f.parts[i] == partTracestate:
-				value = f.tracestate
-			case f.parts[i] == partBaggage:
-				value = f.baggage
-			default:
-				if fixed == "" {
-					fixed = string(f.fixed[:])
-				}
-				value = fixed[:traceparentLen]
-				if f.parts[i] == partWaybill {
-					value = fixed[traceparentLen:]
-				}
-			}
-			if !yield(f.Key(i), value) {
-				return
-			}
+	return func(yield func(key, value string) bool) { f.each(yield) }
+}
+
+// each calls yield for each pair until it returns false.
+func (f *Fields) each(yield func(key, value string) bool) {
+	fixed, cut := f.fixedText()
+	for _, p := range f.parts[:f.partCount] {
+		value := f.baggage
+		switch p {
+		case partTraceparent:
+			value = fixed[:cut]
+		case partWaybill:
+			value = fixed[cut:]
+		case partTracestate:
+			value = f.tracestate
+		}
+		if !yield(partKeys[p], value) {
+			return
 		}
 	}
+	for i := range f.others {
+		if !yield(f.others[i].key, f.others[i].value) {
+			return
+		}
+	}
+}
+
+// fixedText returns the text of the traceparent and of the waybill, from cut on:
+// of those that f has.
+func (f *Fields) fixedText() (text string, cut int) {
+	from, to := traceparentLen, traceparentLen
+	for _, p := range f.parts[:f.partCount] {
+		switch p {
+		case partTraceparent:
+			from = 0
+		case partWaybill:
+			to = len(f.fixed)
+		}
+	}
+	return string(f.fixed[from:to]), traceparentLen - from
 }
 
 // Value returns the value under key, in any case, or the empty string.

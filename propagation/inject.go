@@ -13,9 +13,10 @@ func write[C any](f *Fields, carrier C, setter Setter[C], cfg *config) {
 		return
 	}
 	clearFields(f, carrier, setter)
-	for key, value := range f.All() {
+	f.each(func(key, value string) bool {
 		setter.Set(carrier, key, value)
-	}
+		return true
+	})
 }
 
 // holdsTraceContext reports whether the carrier holds a valid trace context.
@@ -33,8 +34,9 @@ func holdsTraceContext[C any](carrier C, setter Setter[C], cfg *config) bool {
 // OpenTelemetry's propagators do not, and so mix two contexts on a carrier that
 // is injected twice.
 func clearFields[C any](f *Fields, carrier C, setter Setter[C]) {
+	deleter, _ := setter.(Deleter[C])
 	for _, key := range f.codec.fields {
-		clearKey(carrier, setter, key)
+		clearKey(carrier, setter, deleter, key)
 	}
 	if f.codec.baggagePrefix == "" {
 		return
@@ -42,14 +44,14 @@ func clearFields[C any](f *Fields, carrier C, setter Setter[C]) {
 	if keyer, ok := setter.(Keyer[C]); ok {
 		for _, key := range keyer.Keys(carrier) {
 			if hasPrefixFold(key, f.codec.baggagePrefix) {
-				clearKey(carrier, setter, key)
+				clearKey(carrier, setter, deleter, key)
 			}
 		}
 	}
 }
 
-func clearKey[C any](carrier C, setter Setter[C], key string) {
-	if deleter, ok := setter.(Deleter[C]); ok {
+func clearKey[C any](carrier C, setter Setter[C], deleter Deleter[C], key string) {
+	if deleter != nil {
 		deleter.Delete(carrier, key)
 		return
 	}

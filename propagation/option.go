@@ -13,7 +13,7 @@ import (
 // Option configures how a context is written to a carrier or read from one. If
 // an option is given more than once, the last one wins. Nil options are ignored.
 type Option interface {
-	apply(config) config
+	apply(*config)
 }
 
 type config struct {
@@ -24,21 +24,21 @@ type config struct {
 	baggage  baggageRule
 }
 
-// newConfig calls the options by their types: through the interface, the list of
-// options of each call would be allocated.
+// newConfig calls the options by their types: through the interface, the config
+// and the list of options of each call would be allocated.
 func newConfig(opts []Option) (cfg config) {
 	for _, o := range opts {
 		switch o := o.(type) {
 		case propagatorOption:
-			cfg = o.apply(cfg)
+			o.apply(&cfg)
 		case policyOption:
-			cfg = o.apply(cfg)
+			o.apply(&cfg)
 		case maxBytesOption:
-			cfg = o.apply(cfg)
+			o.apply(&cfg)
 		case baggageOption:
-			cfg = o.apply(cfg)
+			o.apply(&cfg)
 		case maxAgeOption:
-			cfg = o.apply(cfg)
+			o.apply(&cfg)
 		}
 	}
 	if cfg.codec == nil {
@@ -62,7 +62,7 @@ func WithPropagator(p TextMapPropagator) Option {
 
 type propagatorOption struct{ codec *codec }
 
-func (o propagatorOption) apply(cfg config) config { cfg.codec = o.codec; return cfg }
+func (o propagatorOption) apply(cfg *config) { cfg.codec = o.codec }
 
 // Policy determines what happens to a context that a carrier already holds.
 //
@@ -86,7 +86,7 @@ func WithPolicy(p Policy) Option { return policyOption(p) }
 
 type policyOption Policy
 
-func (o policyOption) apply(cfg config) config { cfg.policy = Policy(o); return cfg }
+func (o policyOption) apply(cfg *config) { cfg.policy = Policy(o) }
 
 // WithMaxBytes limits what is written to n bytes, keys and values added up, in
 // the way of [Fields.Shrink]. The default is 0; a value of 0 or less means no
@@ -95,7 +95,7 @@ func WithMaxBytes(n int) Option { return maxBytesOption(n) }
 
 type maxBytesOption int
 
-func (o maxBytesOption) apply(cfg config) config { cfg.maxBytes = max(int(o), 0); return cfg }
+func (o maxBytesOption) apply(cfg *config) { cfg.maxBytes = max(int(o), 0) }
 
 // WithBaggage restricts baggage to the members with the given keys, for both
 // injection and extraction. Without keys it is [WithoutBaggage].
@@ -108,7 +108,7 @@ func WithoutBaggage() Option { return baggageOption{restricted: true} }
 
 type baggageOption baggageRule
 
-func (o baggageOption) apply(cfg config) config { cfg.baggage = baggageRule(o); return cfg }
+func (o baggageOption) apply(cfg *config) { cfg.baggage = baggageRule(o) }
 
 // WithMaxWaybillAge sets how old the data of a waybill may be for
 // [Remote.Latency] to believe it. The default is 365 days; a value of 0 or less
@@ -122,7 +122,7 @@ func WithMaxWaybillAge(d time.Duration) Option {
 
 type maxAgeOption time.Duration
 
-func (o maxAgeOption) apply(cfg config) config { cfg.maxAge = time.Duration(o); return cfg }
+func (o maxAgeOption) apply(cfg *config) { cfg.maxAge = time.Duration(o) }
 
 // baggageRule selects members of a baggage: all, unless it is restricted.
 type baggageRule struct {

@@ -43,7 +43,6 @@ type Remote struct {
 	baggage     baggage.Baggage
 	waybill     Waybill
 	err         error
-	conflict    bool
 	maxAge      time.Duration // of the waybill; 0 means the default.
 
 	// extracted is all that foreign propagators extracted, and nil if there is
@@ -81,7 +80,7 @@ func (r Remote) IsEmpty() bool {
 
 // Conflict reports whether the carrier held different trace contexts in several
 // formats. One of them was read: see [Indexer].
-func (r Remote) Conflict() bool { return r.conflict }
+func (r Remote) Conflict() bool { return r.extracted != nil && r.extracted.conflict }
 
 // Context returns ctx with everything that was extracted: the remote span
 // context as the parent of the next span, the baggage, the waybill, and the
@@ -139,7 +138,7 @@ func (r Remote) Link(attributes ...attribute.KeyValue) trace.Link {
 func (r Remote) Unsent() Remote {
 	r.waybill = r.waybill.unsent()
 	if r.extracted != nil && !r.waybill.IsZero() {
-		r.extracted = &extraction{ContextWithWaybill(r.extracted.ctx, r.waybill)}
+		r.extracted = &extraction{ContextWithWaybill(r.extracted.ctx, r.waybill), r.extracted.conflict}
 	}
 	return r
 }
@@ -181,7 +180,8 @@ func (r Remote) Latency(now time.Time) (Latency, error) {
 // extraction is what propagators extracted from one carrier, in a context of
 // their own. Its address identifies it.
 type extraction struct {
-	ctx context.Context //nolint:containedctx // the values of it are what was extracted.
+	ctx      context.Context //nolint:containedctx // the values of it are what was extracted.
+	conflict bool            // Reports whether another trace context was found.
 }
 
 // extractedContext is a context with the values of an extraction over its own.
