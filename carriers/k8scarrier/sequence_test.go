@@ -440,7 +440,8 @@ func (strange) Inject(_ context.Context, c propagation.TextMapCarrier) {
 }
 
 func (strange) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context { return ctx }
-func (strange) Fields() []string                                                          { return []string{"x-ids", "not a key!", "ot-tracer-traceid"} }
+
+func (strange) Fields() []string { return []string{"x-ids", "not a key!", "ot-tracer-traceid"} }
 
 func TestWithAnnotations_KeysOfAnnotations(t *testing.T) {
 	t.Parallel()
