@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -26,7 +27,7 @@ func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	}
 	cfg := newConfig(opts)
 	own := args
-	e := encode(ctx, cfg, cfg.preset.encodeArgument)
+	e := encode(ctx, &cfg, cfg.preset.encodeArgument)
 	if e.KeepsExisting() {
 		e = e.besides(heldFlags(own, e.Clears), preset{})
 	} else {
@@ -44,7 +45,11 @@ func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	if cfg.preset.maxJSON == 0 {
 		return written(e.Fields)
 	}
-	return written(e.ShrinkFunc(func(f propagation.Fields) bool { return cfg.preset.accepts(written(f)) }))
+	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool { return cfg.preset.accepts(written(f)) })
+	if shrunk.Len() < e.Len() {
+		cfg.drop(observe.DropTooLarge)
+	}
+	return written(shrunk)
 }
 
 // ExtractArgs returns ctx with the trace context in the flags of args, such as

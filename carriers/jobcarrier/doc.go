@@ -60,7 +60,8 @@
 //   - A value arrives unchanged or is not written. Only characters are written
 //     that no known way to a process expands or runs: letters, digits, spaces
 //     and "%*+,-./:;=@_~", and those that a preset adds. In baggage the others
-//     are percent-encoded; any other value with one of them is left out.
+//     are percent-encoded; any other value with one of them is left out, and
+//     reported to the observer of [WithObserver].
 //   - Parameters that a service would refuse for their size are recognized before
 //     they are sent.
 //   - Extract and Read never fail; a malformed context is treated as absent.

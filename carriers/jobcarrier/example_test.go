@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -196,4 +197,21 @@ func ExampleWithPropagation() {
 	tenant := jobcarrier.WithPropagation(propagation.WithBaggage("tenant"))
 	fmt.Println(jobcarrier.Read(params, tenant).Baggage())
 	// Output: tenant=7
+}
+
+// printer is an observer that prints; package metrics has one that counts.
+type printer struct{}
+
+func (printer) Dropped(d observe.Drop) { fmt.Println("left out:", d.Reason) }
+
+func ExampleWithObserver() {
+	ctx := jobcarrier.Extract(context.Background(), map[string]string{
+		"traceparent": "00-01000000000000000000000000000000-0200000000000000-01",
+		"tracestate":  "evil=$(touch /tmp/x)",
+	})
+	params, err := jobcarrier.Inject(ctx, nil, traceContext, jobcarrier.WithObserver(printer{}))
+	fmt.Println(params, err)
+	// Output:
+	// left out: unsafe_value
+	// map[traceparent:00-01000000000000000000000000000000-0200000000000000-01] <nil>
 }

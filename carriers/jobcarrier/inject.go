@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -44,7 +45,7 @@ func Inject(ctx context.Context, params map[string]string, opts ...Option) (map[
 func inject[V any](ctx context.Context, params map[string]V, cfg config, valueOf func(e encoded, key, name string) V) (map[string]V, error) {
 	own := make(map[string]V, len(params))
 	maps.Copy(own, params)
-	e := encode(ctx, cfg, cfg.preset.encode)
+	e := encode(ctx, &cfg, cfg.preset.encode)
 	isOurs := e.matcher(cfg.preset)
 	if e.KeepsExisting() {
 		kept := e.besides(heldNames(own, isOurs), cfg.preset)
@@ -65,6 +66,9 @@ func inject[V any](ctx context.Context, params map[string]V, cfg config, valueOf
 		return out
 	}
 	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool { return cfg.preset.accepts(written(f)) })
+	if shrunk.Len() < e.Len() {
+		cfg.drop(observe.DropTooLarge)
+	}
 	if isDropped := shrunk.Len() == 0 && e.Len() > 0; isDropped || !cfg.preset.accepts(own) {
 		return own, ErrTooLarge
 	}
@@ -116,19 +120,23 @@ type pair struct{ key, value string }
 
 // encode returns the fields to write for ctx. safe returns the value to write for
 // a key, and reports whether there is one.
-func encode(ctx context.Context, cfg config, safe func(key, value string) (string, bool)) encoded {
+func encode(ctx context.Context, cfg *config, safe func(key, value string) (string, bool)) encoded {
 	all := propagation.Encode(ctx, cfg.propagation...)
 	e := encoded{Fields: all}
 	for key, original := range all.All() {
 		value, ok := safe(key, original)
 		if !ok {
 			e.Fields = e.Without(key)
+			cfg.drop(observe.DropUnsafe)
 			continue
 		}
 		if e.values == nil {
 			e.values = make([]pair, 0, all.Len())
 		}
 		e.values = append(e.values, pair{key, value})
+	}
+	if all.IsReduced() {
+		cfg.drop(observe.DropTooLarge)
 	}
 	if all.HasTraceContext() && !e.HasTraceContext() {
 		e.Fields = e.Without(keyTracestate) // which belongs to a trace context.

@@ -6,6 +6,8 @@ package jobcarrier
 import (
 	"slices"
 
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -31,6 +33,7 @@ type Option interface {
 type config struct {
 	propagation   []propagation.Option // defaults, and those that were given.
 	conflictFails bool
+	observer      observe.DropObserver // Or nil.
 	preset        preset
 }
 
@@ -78,4 +81,27 @@ type conflictOption struct{}
 func (conflictOption) apply(cfg config) config {
 	cfg.conflictFails = true
 	return cfg
+}
+
+// WithObserver sets an observer that is notified when [Inject], [InjectConf] or
+// [InjectArgs] leaves a part of the context out: with [observe.DropUnsafe] for each
+// value that is not safe, and with [observe.DropTooLarge] if a part does not fit.
+// The default is none. A panic of the observer is ignored. Package metrics has an
+// observer for Prometheus.
+func WithObserver(observer observe.DropObserver) Option { return observerOption{observer} }
+
+type observerOption struct{ observer observe.DropObserver }
+
+func (o observerOption) apply(cfg config) config {
+	cfg.observer = o.observer
+	return cfg
+}
+
+// drop reports a part of a context that is left out.
+func (cfg *config) drop(reason string) {
+	if cfg.observer == nil {
+		return
+	}
+	defer safe.Contain()
+	cfg.observer.Dropped(observe.Drop{Reason: reason})
 }
