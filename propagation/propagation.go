@@ -33,6 +33,10 @@ func Inject[C any](ctx context.Context, carrier C, setter Setter[C], opts ...Opt
 // Extract returns ctx with the context that carrier holds, as [Remote.Context]
 // does, or ctx itself. Extract never fails; a malformed context is treated as
 // absent. A span already in ctx is replaced only by a valid remote span.
+//
+// Baggage and a waybill that are already in ctx stay there if carrier holds
+// none. In a loop, therefore, extract each message into the ctx from before the
+// loop, never into that of the message before.
 func Extract[C any](ctx context.Context, carrier C, getter Getter[C], opts ...Option) context.Context {
 	ctx = orBackground(ctx)
 	if getter == nil {

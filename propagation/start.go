@@ -106,6 +106,8 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // If there is one remote, a span in ctx stays the parent and the remote is
 // linked; with no span in ctx the remote is the parent, and linked too. The
 // returned ctx has the baggage, the waybill and the other values of the remote.
+// A span in ctx may be remote: a job that called [Extract] at its start should
+// start a span of its own, or use [AsParent] for the messages it handles.
 //
 // If there are several remotes, all are linked: each context once, at most 128
 // chosen evenly, in their order. The attribute waybill.link_count is the number
