@@ -180,6 +180,38 @@ func ExampleRun() {
 	// Output: 100 rows in, 99 out, 1 rejected, 4096 bytes in, 2048 out, 1 retry
 }
 
+// The stage is outside and the attempts are inside: two attempts fail, and no run
+// does.
+func ExampleRun_Retried() {
+	p, _ := stages.NewPipeline("orders", stages.WithObserver(totals{}))
+	load, _ := p.Stage("load")
+	attempts := 0
+	store := func(context.Context, []string) error {
+		if attempts++; attempts < 3 {
+			return errors.New("not now")
+		}
+		return nil
+	}
+	storeWithRetries := stages.WrapErr(load, func(ctx context.Context, rows []string) error {
+		err := store(ctx, rows)
+		for range 3 {
+			if err == nil {
+				break
+			}
+			stages.FromContext(ctx).Retried()
+			err = store(ctx, rows)
+		}
+		if err == nil {
+			stages.FromContext(ctx).Wrote(len(rows))
+		}
+		return err
+	})
+	fmt.Println(storeWithRetries(context.Background(), []string{"a", "b"}))
+	// Output:
+	// 0 rows in, 2 out, 0 rejected, 0 bytes in, 0 out, 2 retry
+	// <nil>
+}
+
 // totals is an observer that prints what a run counted.
 type totals struct{}
 

@@ -32,6 +32,7 @@ type LogOption interface {
 type logConfig struct {
 	traceID, spanID, traceFlags string
 	pipeline, stage             string
+	grouped                     bool // Adds the attributes inside the open groups.
 }
 
 type logOptionFunc func(logConfig) logConfig
@@ -59,6 +60,17 @@ func WithoutTraceKeys() LogOption { return WithTraceKeys("", "", "") }
 func WithStageKeys(pipeline, stage string) LogOption {
 	return logOptionFunc(func(c logConfig) logConfig {
 		c.pipeline, c.stage = pipeline, stage
+		return c
+	})
+}
+
+// WithGroupedAttrs adds the attributes inside the innermost open group instead of
+// at the top level, for a handler whose WithGroup does more than qualify keys: one
+// that has a level or a file for each group, for example. Such a handler receives
+// each record through the handlers that its own WithGroup returned.
+func WithGroupedAttrs() LogOption {
+	return logOptionFunc(func(c logConfig) logConfig {
+		c.grouped = true
 		return c
 	})
 }
@@ -91,15 +103,18 @@ func readsSpan(handler slog.Handler) bool {
 //
 // These attributes are added at the top level of the record, after its own
 // attributes, even within an open group; handler then receives the groups as
-// attributes of the record. An attribute is not added if the record or its logger
-// has one with the same key at the top level. Baggage is not logged, and logging
-// an error does not change the span.
+// attributes of the record, and not through its WithGroup method. For a handler to
+// which this makes a difference, use [WithGroupedAttrs]. An attribute is not added
+// if the record or its logger has one with the same key at the same level. Baggage
+// is not logged, and logging an error does not change the span.
+//
+// Only the methods of a logger that take a context have one to look into: use
+// InfoContext, not Info. A record of Info has none of these attributes.
 //
 // If handler was returned by NewLogHandler, it is not wrapped again; opts then
 // apply on top of its own. If handler is nil, records are discarded. A nil
 // context is treated as [context.Background]. The returned handler is safe for
-// concurrent use if handler is. Only the methods of a logger that take a context
-// have one to look into: InfoContext, not Info.
+// concurrent use if handler is.
 func NewLogHandler(handler slog.Handler, opts ...LogOption) slog.Handler {
 	if handler == nil {
 		return slog.DiscardHandler
@@ -149,19 +164,28 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	if len(attrs) == 0 {
 		return h.grouped.Handle(ctx, record)
 	}
-	flat := record.Clone()
-	if len(h.groups) > 0 {
-		flat = h.ungrouped(record)
+	if len(h.groups) == 0 {
+		return h.root.Handle(ctx, withAttrs(record.Clone(), attrs, h.keys))
 	}
-	for _, key := range h.keys {
+	if h.config.grouped {
+		keys := appendKeys(nil, h.groups[len(h.groups)-1].attrs)
+		return h.grouped.Handle(ctx, withAttrs(record.Clone(), attrs, keys))
+	}
+	return h.root.Handle(ctx, withAttrs(h.ungrouped(record), attrs, h.keys))
+}
+
+// withAttrs returns record with those of attrs whose keys are neither in keys nor
+// in record.
+func withAttrs(record slog.Record, attrs []slog.Attr, keys []string) slog.Record {
+	for _, key := range keys {
 		attrs = withoutKey(attrs, key)
 	}
-	flat.Attrs(func(a slog.Attr) bool {
+	record.Attrs(func(a slog.Attr) bool {
 		attrs = without(attrs, a)
 		return len(attrs) > 0
 	})
-	flat.AddAttrs(attrs...)
-	return h.root.Handle(ctx, flat)
+	record.AddAttrs(attrs...)
+	return record
 }
 
 // without removes from attrs those that have the key of a, or of an attribute of

@@ -320,6 +320,67 @@ func TestNewLogHandler_Keys(t *testing.T) {
 	}
 }
 
+// A handler whose WithGroup chooses where records go must choose the same with and
+// without a span.
+func TestWithGroupedAttrs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		log  func(context.Context, *slog.Logger)
+		want string // Where the record goes, and what it is, with pipeline and stage.
+	}{
+		{name: "no group", log: func(ctx context.Context, l *slog.Logger) { l.InfoContext(ctx, "m", "a", 1) }, want: `/ a=1 pipeline=orders stage=load`},
+		{name: "a group", log: func(ctx context.Context, l *slog.Logger) { l.WithGroup("sql").InfoContext(ctx, "m", "a", 1) }, want: `/sql a=1 pipeline=orders stage=load`},
+		{name: "groups and attributes", log: func(ctx context.Context, l *slog.Logger) {
+			l.With("x", 1).WithGroup("sql").With("y", 2).WithGroup("tx").InfoContext(ctx, "m", "a", 1)
+		}, want: `/sql/tx a=1 pipeline=orders stage=load`},
+		{name: "a key of the group", log: func(ctx context.Context, l *slog.Logger) {
+			l.With("pipeline", 1).WithGroup("sql").With("stage", 2).InfoContext(ctx, "m")
+		}, want: `/sql pipeline=orders`},
+		{name: "a key of the record", log: func(ctx context.Context, l *slog.Logger) {
+			l.WithGroup("sql").InfoContext(ctx, "m", "stage", 2)
+		}, want: `/sql stage=2 pipeline=orders`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			logger := slog.New(stages.NewLogHandler(routes{to: &got}, stages.WithGroupedAttrs()))
+			tt.log(t.Context(), logger)
+			p := mustPipeline(t, stages.WithoutSpans())
+			_ = stages.Must(p.Stage("load")).Run(t.Context(), func(ctx context.Context) error {
+				tt.log(ctx, logger)
+				return nil
+			})
+			route := func(record string) string { return strings.Fields(record)[0] }
+			if len(got) != 2 || got[1] != tt.want || route(got[0]) != route(got[1]) {
+				t.Errorf("records = %q, want %q last, both on its way", got, tt.want)
+			}
+		})
+	}
+}
+
+// routes is a handler that has another way for each group.
+type routes struct {
+	to   *[]string
+	path string
+}
+
+func (r routes) Enabled(context.Context, slog.Level) bool { return true }
+func (r routes) WithAttrs([]slog.Attr) slog.Handler       { return r }
+func (r routes) WithGroup(name string) slog.Handler {
+	return routes{to: r.to, path: r.path + "/" + name}
+}
+
+func (r routes) Handle(_ context.Context, record slog.Record) error {
+	text := r.path
+	if text == "" {
+		text = "/"
+	}
+	record.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	*r.to = append(*r.to, text)
+	return nil
+}
+
 func TestContextWithLogAttrs(t *testing.T) {
 	t.Parallel()
 	var log logged
@@ -388,6 +449,13 @@ func ExampleWithoutTraceKeys() {
 func ExampleWithStageKeys() {
 	logInSpan(stages.WithoutTraceKeys(), stages.WithStageKeys("", "step"))
 	// Output: level=INFO msg=loaded step=load
+}
+
+func ExampleWithGroupedAttrs() {
+	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(os.Stdout, withoutTime), stages.WithGroupedAttrs()))
+	ctx := stages.ContextWithLogAttrs(context.Background(), slog.Int("partition", 3))
+	logger.WithGroup("sql").InfoContext(ctx, "stored", "rows", 12)
+	// Output: level=INFO msg=stored sql.rows=12 sql.partition=3
 }
 
 func ExampleContextWithLogAttrs() {

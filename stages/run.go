@@ -79,8 +79,9 @@ func (r *Run) BytesOut(n int) {
 	}
 }
 
-// Retried counts an attempt after the first. Call it before each of them. A run
-// is one run, however often its function tries.
+// Retried counts an attempt after the first. Call it before each of them, inside
+// the function of the stage: a run is one run, however often its function tries,
+// and only the last error decides its outcome.
 func (r *Run) Retried() {
 	if r != nil {
 		r.count(&r.retries, observe.Count{Kind: observe.CountRetried, N: 1})

@@ -103,6 +103,10 @@ func Call[T any](ctx context.Context, s *Stage, fn func(context.Context) (T, err
 // each call once. For a function that returns only an error, use [WrapErr]; for
 // other functions, see the package documentation.
 //
+// Retry inside fn, and count the attempts with [Run.Retried]. If the function that
+// Wrap returns is retried instead, each attempt is a run of its own, and the ratio
+// of failed runs rises though the work succeeds in the end.
+//
 // The returned function is safe for concurrent use if fn is. If fn is nil, it
 // returns the zero value and [ErrNilFunc]. If s is nil, Wrap returns fn.
 //
