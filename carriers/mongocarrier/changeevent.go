@@ -58,8 +58,8 @@ func (s ContextSource) String() string {
 // that of its writer. A context that was updated in parts is completed from the
 // full document if that is of the same write.
 //
-// ReadChangeEvent decodes nothing and keeps nothing of event. It never fails; a
-// malformed context is treated as absent.
+// ReadChangeEvent decodes nothing and keeps nothing of event. ReadChangeEvent never
+// fails; a malformed context is treated as absent.
 func ReadChangeEvent[R ~[]byte](event R, opts ...Option) (propagation.Remote, ContextSource) {
 	cfg := newConfig(opts)
 	full, before := document(event, "fullDocument"), document(event, "fullDocumentBeforeChange")

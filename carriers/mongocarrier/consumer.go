@@ -19,8 +19,10 @@ import (
 )
 
 // Consumer records the work on the documents of a collection that is used as a
-// queue: by a poller, a relay, or a reader of a change stream. It is safe for
-// concurrent use. A nil Consumer is that of [Process].
+// queue: by a poller, a relay, or a reader of a change stream. A nil Consumer is
+// treated as the one of [Process].
+//
+// Consumer is safe for concurrent use.
 type Consumer struct {
 	recorder   *messaging.Recorder
 	collection string
@@ -100,15 +102,15 @@ func WithStartOptions(opts ...propagation.StartOption) ProcessOption {
 	return processOption(func(cfg processConfig) processConfig { cfg.start = opts; return cfg })
 }
 
-// WithAttempt says that a document is handled for the nth time, counted from 1.
+// WithAttempt sets how often a document has been handled, including this time.
 // From the second attempt on, the span is a new root with a link, so that the
 // trace of the sender does not grow with each failure.
 func WithAttempt(n int) ProcessOption {
 	return processOption(func(cfg processConfig) processConfig { cfg.attempt = n; return cfg })
 }
 
-// WithContextSource says where in a change event the context was found, as
-// [ReadChangeEvent] has returned it. If the change itself did not write it, the
+// WithContextSource sets where in a change event the context was found, as
+// [ReadChangeEvent] reports it. If the change itself did not write it, the
 // span is a new root with a link, unless ctx has a span.
 func WithContextSource(source ContextSource) ProcessOption {
 	return processOption(func(cfg processConfig) processConfig { cfg.source = source; return cfg })
@@ -129,14 +131,14 @@ func NewConsumer(collection string, opts ...ConsumerOption) *Consumer {
 // nameless is the Consumer of those who did not make one.
 var nameless = NewConsumer("") //nolint:gochecknoglobals // it resolves OpenTelemetry's own globals.
 
-// Process calls fn in the span "process", which continues the context that a
-// document held, as the [Consumer.Process] of a Consumer without a collection
-// and options.
+// Process calls fn in the span "process", which continues the context of a
+// document. It is [Consumer.Process] of a Consumer without a collection and
+// options.
 func Process(ctx context.Context, remote propagation.Remote, fn func(context.Context) error) error {
 	return nameless.Process(ctx, remote, fn)
 }
 
-// ProcessBatch calls fn in one span for all of remotes, as the
+// ProcessBatch calls fn in one span for all of remotes. It is
 // [Consumer.ProcessBatch] of a Consumer without a collection and options.
 func ProcessBatch(ctx context.Context, remotes []propagation.Remote, fn func(context.Context) error) error {
 	return nameless.ProcessBatch(ctx, remotes, fn)
@@ -146,8 +148,8 @@ func ProcessBatch(ctx context.Context, remotes []propagation.Remote, fn func(con
 var errNilHandler = errors.New("mongocarrier: the function that handles the document is nil")
 
 // Process calls fn in the span "process C" of the collection C, which continues
-// the context that a document held, and returns what fn has returned. Call it
-// once a poller has claimed the document, or a stream has delivered it.
+// the context of a document, and returns the result of fn. Call it when a poller
+// has claimed the document, or a stream has delivered it.
 //
 // By default a span in ctx stays the parent and the sender is linked; if ctx has
 // no span, the sender is the parent and is linked too. [WithStartOptions],
@@ -167,7 +169,7 @@ func (c *Consumer) Process(ctx context.Context, remote propagation.Remote, fn fu
 }
 
 // ProcessBatch calls fn in one span for all of remotes, with a link to each, and
-// returns what fn has returned. Equal contexts are linked once, and at most 128,
+// returns the result of fn. Equal contexts are linked once, and at most 128,
 // chosen evenly; the attribute waybill.link_count is their true number, and
 // messaging.batch.message_count the number of documents.
 //

@@ -10,7 +10,7 @@
 // Use it where one service writes a document and another works on it: a
 // collection that is used as a queue, an outbox, a change stream, a copy into
 // another store. Instrumentation of the driver makes spans of its commands; these
-// end at the server, and readers of the document learn nothing of them.
+// end at the server, and do not reach readers of the document.
 //
 // # How
 //
@@ -50,7 +50,7 @@
 // [PipelineStage]: that of the creation, that of the last writer, or both.
 //
 // A change stream: [ReadChangeEvent] returns the context of an event and its
-// [ContextSource], which tells whether the change wrote that context. With
+// [ContextSource], which reports whether the change wrote that context. With
 // [WithContextSource], a context older than the change is linked. A program that
 // writes back skips events for which [IsOnlyContext] is true. [ChangeEvents] and
 // [Documents] iterate over a stream or a cursor with the ctx of each document.

@@ -10,8 +10,8 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// ExtractD returns ctx with the context that an ordered document holds, or ctx
-// itself. It never fails; a malformed context is treated as absent.
+// ExtractD returns ctx with the context of an ordered document, or ctx itself.
+// ExtractD never fails; a malformed context is treated as absent.
 func ExtractD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) context.Context {
 	cfg := newConfig(opts)
 	r := newReader()
@@ -20,8 +20,8 @@ func ExtractD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) contex
 	return r.extract(ctx, cfg.context)
 }
 
-// ExtractM returns ctx with the context that an unordered document holds, or ctx
-// itself. It never fails; a malformed context is treated as absent.
+// ExtractM returns ctx with the context of an unordered document, or ctx itself.
+// ExtractM never fails; a malformed context is treated as absent.
 func ExtractM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) context.Context {
 	cfg := newConfig(opts)
 	r := newReader()
@@ -30,9 +30,9 @@ func ExtractM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) con
 	return r.extract(ctx, cfg.context)
 }
 
-// ExtractRaw returns ctx with the context that a document of bytes holds, or ctx
-// itself. It decodes nothing and keeps nothing of doc, so that a cursor may move
-// on. It never fails; a malformed context is treated as absent.
+// ExtractRaw returns ctx with the context of a document of bytes, or ctx itself.
+// It decodes nothing and keeps nothing of doc, so that a cursor may move on.
+// ExtractRaw never fails; a malformed context is treated as absent.
 func ExtractRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) context.Context {
 	cfg := newConfig(opts)
 	r := newReader()
@@ -41,23 +41,22 @@ func ExtractRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) context.C
 	return r.extract(ctx, cfg.context)
 }
 
-// ReadD returns the context that an ordered document holds. It never fails; see
-// [propagation.Remote.Err] for why there is no trace context.
+// ReadD returns the context of an ordered document. [propagation.Remote.Err] reports
+// why there is no trace context.
 func ReadD[D ~[]E, E Elem](doc D, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
 	return readD(doc, &cfg)
 }
 
-// ReadM returns the context that an unordered document holds. It never fails;
-// see [propagation.Remote.Err] for why there is no trace context.
+// ReadM returns the context of an unordered document. [propagation.Remote.Err]
+// reports why there is no trace context.
 func ReadM[M ~map[string]any](doc M, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
 	return readM(doc, &cfg)
 }
 
-// ReadRaw returns the context that a document of bytes holds. It decodes nothing
-// and keeps nothing of doc. It never fails; see [propagation.Remote.Err] for why
-// there is no trace context.
+// ReadRaw returns the context of a document of bytes. It decodes nothing and keeps
+// nothing of doc. [propagation.Remote.Err] reports why there is no trace context.
 func ReadRaw[R ~[]byte](doc R, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
 	return readRaw(doc, &cfg)

@@ -35,11 +35,15 @@ const extraField = "_otel_extra"
 //		Trace mongocarrier.Field `bson:"_otel,omitempty"`
 //	}
 //
-// It keeps the keys of every propagator as a field with a name, inlined with
-// `bson:",inline"`, which is read with [FormFlat], and in JSON. It has no methods
-// for BSON or JSON, so that a struct that embeds it is still encoded whole.
-// Decoding fails if the field holds anything but strings; use [LenientField] if
-// that is possible.
+// A Field keeps the keys of every propagator: with a name, inlined by
+// `bson:",inline"` and read with [FormFlat], and in JSON. It has no methods for
+// BSON or JSON, so that a struct that embeds it is still encoded whole. Decoding
+// fails if the field holds anything but strings; use [LenientField] if that is
+// possible.
+//
+// A driver that decodes an inlined Field drops the keys of formats other than
+// W3C's that [InjectD], [InjectM] and [InjectRaw] write with FormFlat: read such a
+// document with [ReadRaw].
 //
 // A Field is a value. The maps are shared by its copies, and are not modified by
 // this package. The zero value is ready to use.
@@ -84,16 +88,15 @@ func (f Field) IsZero() bool {
 	return f.Traceparent == "" && f.Tracestate == "" && f.Baggage == "" && f.Waybill == "" && len(f.Extra) == 0 && len(f.Others) == 0
 }
 
-// Remote returns the context that f holds. Baggage is read only as far as opts
-// allow it.
+// Remote returns the context of f. By default it has no baggage.
 //
 //go:noinline // Inlined, it would allocate the options.
 func (f Field) Remote(opts ...propagation.Option) propagation.Remote {
 	return propagation.Read(f, propagation.Getter[Field](fieldGetter{}), contextOptions(opts)...)
 }
 
-// Context returns ctx with the context that f holds, or ctx itself. It never
-// fails; a malformed context is treated as absent.
+// Context returns ctx with the context of f, or ctx itself. Context never fails; a
+// malformed context is treated as absent.
 //
 //go:noinline // Inlined, it would allocate the options.
 func (f Field) Context(ctx context.Context, opts ...propagation.Option) context.Context {

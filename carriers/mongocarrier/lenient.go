@@ -31,12 +31,12 @@ func (f *LenientField) UnmarshalBSONValue(kind byte, data []byte) error {
 // IsZero reports whether f is empty.
 func (f LenientField) IsZero() bool { return Field(f).IsZero() }
 
-// Remote returns the context that f holds, as [Field.Remote] does.
+// Remote returns the context of f, as [Field.Remote] does.
 func (f LenientField) Remote(opts ...propagation.Option) propagation.Remote {
 	return Field(f).Remote(opts...)
 }
 
-// Context returns ctx with the context that f holds, as [Field.Context] does.
+// Context returns ctx with the context of f, as [Field.Context] does.
 func (f LenientField) Context(ctx context.Context, opts ...propagation.Option) context.Context {
 	return Field(f).Context(ctx, opts...)
 }
