@@ -5,7 +5,6 @@ package kafkacarrier
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/waybill-go/waybill/internal/messaging"
 	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // MessageReader is the interface of the methods that a kafka.Reader and a [Reader]
@@ -66,7 +66,7 @@ func newReader(r MessageReader, opts []ReaderOption) *Reader {
 		cfg.recorder.ClientID = config.Dialer.ClientID
 	}
 	if len(config.Brokers) == 1 {
-		cfg.recorder.Server = config.Brokers[0]
+		cfg.recorder.Server = kafka.TCP(config.Brokers...).String() // With the port of Kafka, if it has none.
 	}
 	return &Reader{
 		reader: r, consumer: newConsumer(cfg, silenceOf(&config)),
@@ -142,10 +142,16 @@ func isIdle(ctx context.Context, err error) bool {
 	return is(err, io.EOF) || ctx.Err() != nil && is(err, ctx.Err())
 }
 
-// is is errors.Is for the errors of a MessageReader, whose methods may panic.
+// is is errors.Is for the errors of a MessageReader, whose methods may panic and
+// which may wrap themselves.
 func is(err, target error) bool {
 	defer safe.Contain()
-	return errors.Is(err, target)
+	for e := range observe.Tree(err) {
+		if observe.Matches(e, target) {
+			return true
+		}
+	}
+	return false
 }
 
 // isCommitFailure recognizes, by its text, the error of a ReadMessage that fetched
