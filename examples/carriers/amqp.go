@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// InjectAMQP puts the context of ctx on msg.
+// InjectAMQP writes the context of ctx to msg.
 func InjectAMQP(ctx context.Context, msg *amqp.Publishing) {
 	headers := amqp.Table{}
 	maps.Copy(headers, msg.Headers)
@@ -21,7 +21,7 @@ func InjectAMQP(ctx context.Context, msg *amqp.Publishing) {
 	msg.Headers = headers
 }
 
-// ExtractAMQP returns ctx with the context that msg carries, as a string or as
+// ExtractAMQP returns ctx with the context of msg, whose values may be strings or
 // bytes.
 func ExtractAMQP(ctx context.Context, msg amqp.Delivery) context.Context {
 	return propagation.ExtractTextMap(ctx, carriers.AnyMap(msg.Headers))

@@ -39,7 +39,6 @@ func TestAMQPKeepsWhatElseIsInTheTable(t *testing.T) {
 	}
 }
 
-// Rule 41.
 func TestAMQPReadsBytes(t *testing.T) {
 	t.Parallel()
 	ctx := inAnySpan(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// NewAsynqTask is asynq.NewTaskWithHeaders with the context of ctx among the
+// NewAsynqTask calls asynq.NewTaskWithHeaders with the context of ctx added to
 // headers. Redis keeps tasks, so they carry no baggage.
 func NewAsynqTask(ctx context.Context, typename string, payload []byte, headers map[string]string, opts ...asynq.Option) *asynq.Task {
 	carrier := carriers.Map{}
@@ -22,7 +22,7 @@ func NewAsynqTask(ctx context.Context, typename string, payload []byte, headers 
 	return asynq.NewTaskWithHeaders(typename, payload, carrier, opts...)
 }
 
-// ExtractAsynq returns ctx with the context that task carries.
+// ExtractAsynq returns ctx with the context of task.
 func ExtractAsynq(ctx context.Context, task *asynq.Task) context.Context {
 	return propagation.ExtractTextMap(ctx, carriers.Map(task.Headers()))
 }

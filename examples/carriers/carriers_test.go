@@ -102,7 +102,7 @@ func TestEveryClientCarriesOneFlow(t *testing.T) {
 			if w := propagation.WaybillFromContext(received); w.Origin.IsZero() || w.Hops != 1 {
 				t.Errorf("the waybill is %+v", w)
 			}
-			// Rule 45.
+			// Data that is kept carries no baggage.
 			if got := baggage.FromContext(received).Member("tenant").Value(); (got == "8") == c.stored {
 				t.Errorf("the baggage is %q", got)
 			}

@@ -13,9 +13,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// extensions reads and writes the extensions of an event. Their names are
-// lower-case letters and digits: any other would make the event invalid, so it is
-// left out.
+// extensions reads and writes the extensions of an event. Their names consist of
+// lower-case letters and digits; a key with others is ignored, because it would
+// make the event invalid.
 type extensions struct{}
 
 func (extensions) Get(e *event.Event, key string) string {
@@ -31,14 +31,14 @@ func setExtension(e *event.Event, key string, value any) {
 	}
 }
 
-// InjectCloudEvent puts the context of ctx on e. The extension is that of the
-// creation of an event, so one that e carries already is kept.
+// InjectCloudEvent writes the context of ctx to e. The extension has the context in
+// which the event was created, so a context that e already has is kept.
 // https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
 func InjectCloudEvent(ctx context.Context, e *event.Event) {
 	propagation.Inject(ctx, e, extensions{}, propagation.WithPolicy(propagation.KeepExisting))
 }
 
-// ExtractCloudEvent returns ctx with the context that e carries.
+// ExtractCloudEvent returns ctx with the context of e.
 func ExtractCloudEvent(ctx context.Context, e *event.Event) context.Context {
 	return propagation.Extract(ctx, e, extensions{})
 }

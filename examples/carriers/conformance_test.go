@@ -27,7 +27,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rules 38 and 39, on the types of the clients.
+// The rules of the suite hold on the types of the clients.
 func TestEveryClientPassesTheSuite(t *testing.T) {
 	t.Parallel()
 	type carrier = propagation.TextMapCarrier

@@ -1,13 +1,13 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package carriers puts a trace context on the messages of real clients with
-// the generic carriers of waybill: a file each, to copy from and not to import.
+// Package carriers writes a trace context to the messages of other clients, with
+// the generic carriers of waybill. It has one file for each client, to be copied and
+// not to be imported.
 //
-// An Inject function never changes a map that others may hold, such as the
-// headers of a message that was received: the message gets a copy. Without a
-// span in ctx it writes nothing. An Extract function returns ctx itself when it
-// finds nothing, and never fails.
+// Inject functions do not modify a map or a list that may be shared, such as the
+// headers of a received message: they give the message a copy. Extract functions
+// never fail; if there is no valid context, they return ctx.
 //
-// What each medium allows, and who else writes there, is in docs/carriers.md.
+// The limits of each medium are in docs/carriers.md.
 package carriers

@@ -12,7 +12,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// InjectGRPC returns ctx with its context in the metadata of outgoing calls.
+// InjectGRPC returns ctx with its trace context in the metadata of outgoing calls.
 func InjectGRPC(ctx context.Context) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx)
 	md = metadata.Join(md) // A map of its own, also when there was none.
@@ -20,8 +20,8 @@ func InjectGRPC(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, md)
 }
 
-// ExtractGRPC returns ctx, that of a call that came in, with the context in its
-// metadata.
+// ExtractGRPC returns ctx, the context of an incoming call, with the trace context in
+// its metadata.
 func ExtractGRPC(ctx context.Context) context.Context {
 	md, _ := metadata.FromIncomingContext(ctx)
 	return propagation.ExtractTextMap(ctx, carriers.FoldedMultiMap(md))

@@ -12,11 +12,11 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// userProperties is the list of pairs of MQTT 5, which keeps its order and may
+// userProperties is the list of user properties of MQTT 5, which has an order and may
 // repeat names.
 type userProperties = carriers.Pairs[paho.UserProperty]
 
-// InjectMQTT puts the context of ctx on msg.
+// InjectMQTT writes the context of ctx to msg.
 func InjectMQTT(ctx context.Context, msg *paho.Publish) {
 	properties := paho.PublishProperties{}
 	if msg.Properties != nil {
@@ -26,7 +26,7 @@ func InjectMQTT(ctx context.Context, msg *paho.Publish) {
 	msg.Properties = &properties
 }
 
-// ExtractMQTT returns ctx with the context that msg carries.
+// ExtractMQTT returns ctx with the context of msg.
 func ExtractMQTT(ctx context.Context, msg *paho.Publish) context.Context {
 	if msg.Properties == nil {
 		return ctx

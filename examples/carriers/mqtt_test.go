@@ -41,12 +41,13 @@ func publishMQTT(t *testing.T, msg *paho.Publish) *paho.Publish {
 	if err = broker.Serve(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = broker.Close() })
-
 	conn, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The broker disconnects the client: its Close waits for ever if a client leaves
+	// at the same time.
+	t.Cleanup(func() { _ = broker.Close(); _ = conn.Close() })
 	received := make(chan *paho.Publish, 1)
 	client := paho.NewClient(paho.ClientConfig{Conn: conn, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 		func(p paho.PublishReceived) (bool, error) { received <- p.Packet; return true, nil },
@@ -54,7 +55,6 @@ func publishMQTT(t *testing.T, msg *paho.Publish) *paho.Publish {
 	if _, err := client.Connect(t.Context(), &paho.Connect{ClientID: "test", CleanStart: true, KeepAlive: 30}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Disconnect(&paho.Disconnect{}) })
 	if _, err := client.Subscribe(t.Context(), &paho.Subscribe{
 		Subscriptions: []paho.SubscribeOptions{{Topic: msg.Topic, QoS: 1}},
 	}); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// InjectNATS puts the context of ctx on msg, to be published with NATS or with
+// InjectNATS writes the context of ctx to msg, to be published with NATS or
 // JetStream.
 func InjectNATS(ctx context.Context, msg *nats.Msg) {
 	header := nats.Header{}
@@ -22,8 +22,8 @@ func InjectNATS(ctx context.Context, msg *nats.Msg) {
 	msg.Header = header
 }
 
-// ExtractNATS returns ctx with the context in header: msg.Header of NATS,
-// msg.Headers() of JetStream.
+// ExtractNATS returns ctx with the context in header, which is msg.Header with NATS
+// and msg.Headers() with JetStream.
 func ExtractNATS(ctx context.Context, header nats.Header) context.Context {
 	return propagation.ExtractTextMap(ctx, carriers.MultiMap(header))
 }

@@ -85,7 +85,7 @@ func carryJetStream(ctx context.Context, t *testing.T) context.Context {
 	return ExtractNATS(t.Context(), received.Headers())
 }
 
-// Rule 39: a header keeps its case, and a context is written in lower case.
+// A header keeps its case, and a context is written in lower case.
 func TestNATSKeepsHeaders(t *testing.T) {
 	t.Parallel()
 	msg := nats.NewMsg("quakes")

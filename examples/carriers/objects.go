@@ -12,12 +12,12 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// maxObjectMetadata is the bytes of keys and values that S3 takes.
+// maxObjectMetadata is the limit of S3 for the bytes of keys and values.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata
 const maxObjectMetadata = 2048
 
-// InjectS3 puts the context of ctx in the metadata of an object, as far as what
-// is there leaves room. One that came with the metadata of another object goes.
+// InjectS3 writes the context of ctx to the metadata of an object, as far as the
+// limit leaves room, and removes a context that was copied from another object.
 func InjectS3(ctx context.Context, object *s3.PutObjectInput) {
 	fields := propagation.Encode(ctx, propagation.WithPolicy(propagation.Replace), propagation.WithoutBaggage())
 	metadata := carriers.FoldedMap{}
@@ -32,9 +32,9 @@ func InjectS3(ctx context.Context, object *s3.PutObjectInput) {
 	object.Metadata = metadata
 }
 
-// ReadS3 returns the context in the metadata of an object, in whatever spelling
-// its store returns the keys. An object outlives its trace, so its reader had
-// better link to that: see propagation.Start.
+// ReadS3 returns the context in the metadata of an object, in any spelling of the
+// keys. An object outlives its trace, so its reader should link to the context: see
+// propagation.Start.
 func ReadS3(object *s3.GetObjectOutput) propagation.Remote {
 	return propagation.ReadTextMap(carriers.FoldedMap(object.Metadata))
 }

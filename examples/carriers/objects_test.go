@@ -67,7 +67,6 @@ func TestS3IsReadInAnySpelling(t *testing.T) {
 	}
 }
 
-// Rule 40.
 func TestS3HoldsAsMuchOfTheContextAsThereIsRoom(t *testing.T) {
 	t.Parallel()
 	const (
@@ -114,7 +113,6 @@ func TestS3HoldsAsMuchOfTheContextAsThereIsRoom(t *testing.T) {
 	}
 }
 
-// Rule 39.
 func TestS3ReplacesAContextInAnySpelling(t *testing.T) {
 	t.Parallel()
 	object := s3.PutObjectInput{Metadata: map[string]string{"Tracestate": "old=1", "User": "1"}}

@@ -20,8 +20,8 @@ const (
 	maxPubSubValueBytes = 1024
 )
 
-// InjectPubSub puts the context of ctx on msg, or reports that its own
-// attributes leave too little room.
+// InjectPubSub writes the context of ctx to msg, and reports whether the other
+// attributes of msg leave room for it.
 func InjectPubSub(ctx context.Context, msg *pubsub.Message) bool {
 	attributes := carriers.Map{}
 	maps.Copy(attributes, msg.Attributes)
@@ -32,8 +32,8 @@ func InjectPubSub(ctx context.Context, msg *pubsub.Message) bool {
 	return ok
 }
 
-// ExtractPubSub returns ctx with the context that msg carries, else with the one
-// that the tracing of the client itself put there.
+// ExtractPubSub returns ctx with the context of msg, or else with the context that the
+// tracing of the client has written.
 func ExtractPubSub(ctx context.Context, msg *pubsub.Message) context.Context {
 	ctx = propagation.Extract(ctx, msg.Attributes, propagation.GetterFunc[map[string]string](googclient))
 	return propagation.ExtractTextMap(ctx, carriers.Map(msg.Attributes))

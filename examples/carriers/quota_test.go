@@ -21,7 +21,7 @@ import (
 // fields are the keys of the context that inAnySpan returns.
 func fields() []string { return []string{"baggage", "traceparent", "tracestate", "waybill"} }
 
-// Rule 40: all of a context goes or nothing, and no attribute of the user makes
+// Either the whole context is written or nothing, and no attribute of the user makes
 // room for it.
 func TestQuotaOfAttributes(t *testing.T) {
 	t.Parallel()

@@ -14,9 +14,8 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// InjectRedis puts the context of ctx on the entry that args adds to a stream.
-// Its values are a map, or a []any of fields and values that carries none yet; a
-// []string has to become one.
+// InjectRedis writes the context of ctx to the entry that args adds to a stream. Its
+// values must be a map, or a []any of fields and values without a context.
 func InjectRedis(ctx context.Context, args *redis.XAddArgs) {
 	switch values := args.Values.(type) {
 	case map[string]any:
@@ -32,7 +31,7 @@ func InjectRedis(ctx context.Context, args *redis.XAddArgs) {
 	}
 }
 
-// ExtractRedis returns ctx with the context that entry carries.
+// ExtractRedis returns ctx with the context of entry.
 func ExtractRedis(ctx context.Context, entry redis.XMessage) context.Context {
 	return propagation.ExtractTextMap(ctx, carriers.AnyMap(entry.Values))
 }

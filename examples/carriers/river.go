@@ -12,16 +12,15 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// River carries the context of each insert to the work on its job, as the
-// middleware of a client: river.Config{Middleware: []rivertype.Middleware{River{}}}.
-// A context that a job has already is kept. Jobs carry no baggage, as their
-// table keeps them.
+// River carries the context of each insert to the work on its job. It is a middleware
+// of a client: river.Config{Middleware: []rivertype.Middleware{River{}}}. A context
+// that a job already has is kept. A table keeps jobs, so they carry no baggage.
 type River struct{}
 
-// IsMiddleware says that River is one.
+// IsMiddleware reports that River is a middleware.
 func (River) IsMiddleware() bool { return true }
 
-// InsertMany puts the context of ctx in the metadata of each job.
+// InsertMany writes the context of ctx to the metadata of each job.
 func (River) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams, insert func(context.Context) ([]*rivertype.JobInsertResult, error)) ([]*rivertype.JobInsertResult, error) {
 	for _, job := range jobs {
 		propagation.InjectTextMap(ctx, carriers.JSON(&job.Metadata),
@@ -30,7 +29,7 @@ func (River) InsertMany(ctx context.Context, jobs []*rivertype.JobInsertParams, 
 	return insert(ctx)
 }
 
-// Work runs work with the context that job carries.
+// Work calls work with the context of job.
 func (River) Work(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
 	return work(propagation.ExtractTextMap(ctx, carriers.JSON(&job.Metadata)))
 }

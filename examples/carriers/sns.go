@@ -28,9 +28,9 @@ func (snsAttributes) Set(m map[string]types.MessageAttributeValue, key, value st
 
 func (snsAttributes) Delete(m map[string]types.MessageAttributeValue, key string) { delete(m, key) }
 
-// InjectSNS puts the context of ctx on msg, or reports that its own attributes
-// leave too little room: with raw message delivery, a message with more than a
-// queue takes is lost.
+// InjectSNS writes the context of ctx to msg, and reports whether the other attributes
+// of msg leave room for it: with raw message delivery, a message with more attributes
+// than a queue allows is lost.
 func InjectSNS(ctx context.Context, msg *sns.PublishInput) bool {
 	attributes := map[string]types.MessageAttributeValue{}
 	maps.Copy(attributes, msg.MessageAttributes)

@@ -11,9 +11,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// CaptureColumn returns the context of ctx as the value of a column of JSON,
-// NULL when there is none. For the column tracingspancontext, which Debezium
-// reads, it is carriers.Properties instead of carriers.JSON.
+// CaptureColumn returns the context of ctx as the value of a JSON column, or NULL if
+// there is none. For the column tracingspancontext, which Debezium reads, use
+// carriers.Properties instead of carriers.JSON.
 func CaptureColumn(ctx context.Context) sql.Null[string] {
 	var column sql.Null[string]
 	propagation.InjectTextMap(ctx, carriers.JSON(&column.V), propagation.WithoutBaggage())
@@ -21,7 +21,7 @@ func CaptureColumn(ctx context.Context) sql.Null[string] {
 	return column
 }
 
-// ExtractColumn returns ctx with the context that column holds.
+// ExtractColumn returns ctx with the context in column.
 func ExtractColumn(ctx context.Context, column sql.Null[string]) context.Context {
 	return propagation.ExtractTextMap(ctx, carriers.JSON(&column.V))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// maxSQSAttributes is what a message takes.
+// maxSQSAttributes is the limit of a message.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 const maxSQSAttributes = 10
 
@@ -32,8 +32,8 @@ func (sqsAttributes) Set(m map[string]types.MessageAttributeValue, key, value st
 
 func (sqsAttributes) Delete(m map[string]types.MessageAttributeValue, key string) { delete(m, key) }
 
-// InjectSQS puts the context of ctx on msg, or reports that its own attributes
-// leave too little room.
+// InjectSQS writes the context of ctx to msg, and reports whether the other attributes
+// of msg leave room for it.
 func InjectSQS(ctx context.Context, msg *sqs.SendMessageInput) bool {
 	attributes := map[string]types.MessageAttributeValue{}
 	maps.Copy(attributes, msg.MessageAttributes)
@@ -44,8 +44,8 @@ func InjectSQS(ctx context.Context, msg *sqs.SendMessageInput) bool {
 	return ok
 }
 
-// ExtractSQS returns ctx with the context that msg carries. It was received
-// with MessageAttributeNames: []string{"All"}.
+// ExtractSQS returns ctx with the context of msg, which must be received with
+// MessageAttributeNames: []string{"All"}.
 func ExtractSQS(ctx context.Context, msg types.Message) context.Context {
 	return propagation.Extract(ctx, msg.MessageAttributes, sqsAttributes{})
 }
