@@ -157,7 +157,7 @@ func TestMetrics_LagOfManyPartitions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			registry := prometheus.NewPedanticRegistry()
+			registry := prometheus.NewRegistry()
 			m := mustNew(t, registry, metrics.WithLabelLimit(10))
 			commit := func() {
 				for topic := range tt.topics {

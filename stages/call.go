@@ -112,6 +112,7 @@ func (c *call) end(err *error) {
 
 // observeLatency reports the end-to-end latency of the data of the run.
 func (c *call) observeLatency() {
+	defer c.run.stage.contain(observe.DropPanic)
 	origin := propagation.WaybillFromContext(c.Context).Origin
 	if origin.IsZero() {
 		return

@@ -66,8 +66,8 @@
 //     text of an error or a panic is recorded without [WithErrorDescription].
 //   - Texts of the user's are made valid UTF-8 before they are recorded, and cut
 //     after 1024 bytes.
-//   - All types are safe for concurrent use. A nil *Stage, a nil *Pipeline and a
-//     nil *Run have no telemetry, and the functions run. A nil context is treated
+//   - All types are safe for concurrent use. A nil or zero Stage, Pipeline or
+//     Run has no telemetry, and the functions run. A nil context is treated
 //     as [context.Background]. Nil options are ignored.
 //   - A call costs one allocation more than the OpenTelemetry calls it makes, and
 //     one if it makes none; counting costs none.

@@ -5,6 +5,8 @@ package stages_test
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -318,4 +320,103 @@ func TestStage_ObserverSeesTheSpanOfTheStage(t *testing.T) {
 	if len(observer.spans) != 2 || !observer.spans[0].Equal(want) || !observer.spans[1].Equal(want) {
 		t.Errorf("spans = %v, want %v twice", observer.spans, want)
 	}
+}
+
+// hostileContext panics in the methods that are set.
+type hostileContext struct {
+	context.Context //nolint:containedctx // It is a context.
+
+	value, err, deadline bool
+}
+
+func (c hostileContext) Value(key any) any {
+	if c.value {
+		panic("Value")
+	}
+	return c.Context.Value(key)
+}
+
+func (c hostileContext) Err() error {
+	if c.err {
+		panic("Err")
+	}
+	return c.Context.Err()
+}
+
+func (c hostileContext) Deadline() (time.Time, bool) {
+	if c.deadline {
+		panic("Deadline")
+	}
+	return c.Context.Deadline()
+}
+
+// spanWithoutContext is a span of the user's in a context.
+type spanWithoutContext struct{ noop.Span }
+
+func (spanWithoutContext) SpanContext() trace.SpanContext { panic("SpanContext") }
+
+func TestStage_HostileContextChangesNothing(t *testing.T) {
+	t.Parallel()
+	for name, ctx := range map[string]context.Context{
+		"Value":    hostileContext{Context: t.Context(), value: true},
+		"Err":      hostileContext{Context: t.Context(), err: true},
+		"Deadline": hostileContext{Context: t.Context(), deadline: true},
+		"span":     trace.ContextWithSpan(t.Context(), spanWithoutContext{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			p, _ := newRun(t)
+			var log strings.Builder
+			logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(&log, nil)))
+			for _, want := range []error{nil, errBoom, context.Canceled} {
+				fn := func(ctx context.Context) error {
+					logger.InfoContext(ctx, "still here")
+					return want
+				}
+				if got := r.Run(ctx, fn); got != want {
+					t.Errorf("Run = %v, want %v", got, want)
+				}
+				if got := p.Run(ctx, fn); got != want {
+					t.Errorf("Run of the pipeline = %v, want %v", got, want)
+				}
+			}
+			logger.InfoContext(ctx, "still here")
+			if got := strings.Count(log.String(), "still here"); got != 7 {
+				t.Errorf("%d records, want 7", got)
+			}
+			if got := len(r.probe.results); got != 3 {
+				t.Errorf("%d runs, want 3", got)
+			}
+		})
+	}
+}
+
+func TestZeroValues(t *testing.T) {
+	t.Parallel()
+	fn := func(ctx context.Context) error { return errBoom }
+	if err := new(stages.Pipeline).Run(t.Context(), fn); err != errBoom {
+		t.Errorf("Run of a zero Pipeline = %v", err)
+	}
+	if s, err := new(stages.Pipeline).Stage("load"); s != nil || err == nil {
+		t.Errorf("Stage of a zero Pipeline = %v, %v, want an error", s, err)
+	}
+	s := new(stages.Stage)
+	if err := s.Run(t.Context(), fn); err != errBoom {
+		t.Errorf("Run of a zero Stage = %v", err)
+	}
+	if _, err := stages.Call(t.Context(), s, func(context.Context) (int, error) { return 0, errBoom }); err != errBoom {
+		t.Errorf("Call with a zero Stage = %v", err)
+	}
+	if err := stages.WrapErr(s, func(context.Context, int) error { return errBoom })(t.Context(), 1); err != errBoom {
+		t.Errorf("WrapErr with a zero Stage = %v", err)
+	}
+	run := new(stages.Run)
+	run.Read(-1)
+	run.Wrote(1)
+	run.Rejected(1, "x")
+	run.BytesIn(1)
+	run.BytesOut(1)
+	run.Retried()
+	run.Watermark(time.Now())
 }

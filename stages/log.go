@@ -272,12 +272,15 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 }
 
 // appendAttrs appends the attributes of a record whose context is ctx. An
-// attribute of [ContextWithLogAttrs] takes the place of one with the same key.
-func (c logConfig) appendAttrs(attrs []slog.Attr, ctx context.Context) []slog.Attr { //nolint:revive // It appends, as append does.
+// attribute of [ContextWithLogAttrs] replaces one with the same key. A panic of ctx
+// or its span loses attributes, and not the record.
+func (c logConfig) appendAttrs(attrs []slog.Attr, ctx context.Context) (all []slog.Attr) { //nolint:revive // It appends, as append does.
+	defer safe.Contain()
+	all = attrs
 	users := logAttrsFromContext(ctx)
 	add := func(key, value string) {
 		if key != "" && !slices.ContainsFunc(users, func(a slog.Attr) bool { return a.Key == key }) {
-			attrs = append(attrs, slog.String(key, value))
+			all = append(all, slog.String(key, value))
 		}
 	}
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
@@ -292,7 +295,7 @@ func (c logConfig) appendAttrs(attrs []slog.Attr, ctx context.Context) []slog.At
 			add(c.stage, id.Stage)
 		}
 	}
-	return append(attrs, users...)
+	return append(all, users...)
 }
 
 type logAttrsKey struct{}

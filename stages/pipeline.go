@@ -22,7 +22,8 @@ import (
 // type.
 const maxNameBytes = 128
 
-// Pipeline is a set of stages under one name. It is safe for concurrent use.
+// Pipeline is a set of stages under one name. It is safe for concurrent use. A nil
+// or zero Pipeline has no stages, and its Run runs functions without telemetry.
 type Pipeline struct {
 	name   string
 	config config
@@ -31,6 +32,9 @@ type Pipeline struct {
 	// them, so that a pipeline that is never run as a whole has no such series.
 	whole func() (*Stage, error)
 }
+
+// isZero reports whether p is not a pipeline that NewPipeline returned.
+func (p *Pipeline) isZero() bool { return p == nil || p.whole == nil }
 
 // NewPipeline returns a pipeline. Its name is a label and an attribute: choose it
 // from a small set. It returns [ErrInvalidName] if the name is empty, longer than
@@ -70,9 +74,9 @@ func Must[T any](value T, err error) T {
 // small set. Two stages of the same name and source have the same metrics. Stage
 // returns [ErrInvalidName] if the name is empty, or if the name or the source is
 // longer than 128 bytes or not valid UTF-8. It returns an error if the observer
-// panics, or if p is nil.
+// panics, or if p is nil or zero.
 func (p *Pipeline) Stage(name string, opts ...Option) (*Stage, error) {
-	if p == nil {
+	if p.isZero() {
 		return nil, errNilPipeline
 	}
 	if !isName(name) {
@@ -121,7 +125,7 @@ func (p *Pipeline) Run(ctx context.Context, fn func(context.Context) error, opts
 
 // run returns the stage of the whole run, or nil if there is no telemetry.
 func (p *Pipeline) run() *Stage {
-	if p == nil {
+	if p.isZero() {
 		return nil
 	}
 	whole, err := p.whole()

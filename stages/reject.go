@@ -21,9 +21,9 @@ import (
 // error unchanged: it has the text of err, and [errors.Is] and [errors.As] find
 // what err wraps. Every stage that the error passes through counts it.
 //
-// If rejections are joined, each of them is counted. If a rejection is joined
-// with another error, the rejections are counted and the run is judged by the
-// whole error. A rejection of a rejection is one, with the outer reason.
+// If rejections are joined, one for each bad row of a batch for example, each of
+// them is counted, up to 65,536. If a rejection is joined with another error, the
+// rejections are counted and the run is judged by the whole error. A rejection of a rejection is one, with the outer reason.
 //
 // The reason is a label: choose it from a small set, and put no data of the row
 // in it. If err is nil, Reject returns nil.
@@ -59,34 +59,44 @@ type rejectedError struct {
 func (r *rejectedError) Unwrap() error     { return r.error }
 func (r *rejectedError) ErrorType() string { return errorTypeRejected }
 
-// maxRejections bounds how many errors are searched for rejections.
-const maxRejections = 64
+// The limits of a search for rejections. A batch may join one for each row, so only
+// the depth is small: it ends the search in an error that wraps itself.
+const (
+	maxRejections     = 1 << 16
+	maxRejectionDepth = 64
+)
 
 // rejected calls count for each rejection in the tree of err. It reports whether
 // err consists of rejections alone.
 func rejected(err error, count func(reason string)) bool {
-	left := maxRejections
-	return rejectedWithin(err, &left, count)
+	s := rejections{left: maxRejections, count: count}
+	return s.search(err, maxRejectionDepth)
 }
 
-func rejectedWithin(err error, left *int, count func(reason string)) bool {
-	if err == nil || *left == 0 {
+// rejections is a search for rejections.
+type rejections struct {
+	left  int // Errors that may still be looked at.
+	count func(reason string)
+}
+
+func (s *rejections) search(err error, depth int) bool {
+	if err == nil || depth == 0 || s.left == 0 {
 		return false
 	}
-	*left--
+	s.left--
 	switch e := err.(type) { //nolint:errorlint // The walk of errors.As.
 	case *rejectedError:
-		count(e.reason)
+		s.count(e.reason)
 		return true
 	case interface{ Unwrap() error }:
-		return rejectedWithin(e.Unwrap(), left, count)
+		return s.search(e.Unwrap(), depth-1)
 	case interface{ Unwrap() []error }:
 		all := true
 		found := false
 		for _, joined := range e.Unwrap() {
 			if joined != nil {
 				found = true
-				all = rejectedWithin(joined, left, count) && all
+				all = s.search(joined, depth-1) && all
 			}
 		}
 		return found && all

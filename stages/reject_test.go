@@ -140,6 +140,54 @@ func TestReject_HostileError(t *testing.T) {
 	}
 }
 
+// A batch may reject each of its rows, and an error may be a maze.
+func TestReject_ManyErrors(t *testing.T) {
+	t.Parallel()
+	rows := func(n int, row func(i int) error) error {
+		errs := make([]error, n)
+		for i := range errs {
+			errs[i] = row(i)
+		}
+		return errors.Join(errs...)
+	}
+	rejection := stages.Reject(errBoom, "boom")
+	maze := rejection
+	for range 40 {
+		maze = errors.Join(maze, maze)
+	}
+	cycle := &wrapper{}
+	cycle.err = cycle
+	for _, tt := range []struct {
+		name     string
+		err      error
+		outcome  observe.Outcome
+		rejected int64 // -1 for any.
+	}{
+		{name: "a rejection a row", err: rows(1000, func(int) error { return rejection }), rejected: 1000},
+		{name: "with the number of the row", err: rows(1000, func(i int) error { return fmt.Errorf("row %d: %w", i, rejection) }), rejected: 1000},
+		{name: "a failure after them", err: errors.Join(rows(1000, func(int) error { return rejection }), errSimilar), outcome: observe.OutcomeFailure, rejected: 1000},
+		{name: "2^40 rejections", err: maze, outcome: observe.OutcomeFailure, rejected: -1},
+		{name: "an error that wraps itself", err: cycle, outcome: observe.OutcomeFailure},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			if got := r.Run(t.Context(), func(context.Context) error { return tt.err }); got != tt.err {
+				t.Errorf("Run = %v, want the error unchanged", got)
+			}
+			end := r.probe.last(t)
+			if end.Outcome != tt.outcome || tt.rejected >= 0 && end.Rejected != tt.rejected {
+				t.Errorf("outcome %v, %d rejected, want %v, %d", end.Outcome, end.Rejected, tt.outcome, tt.rejected)
+			}
+		})
+	}
+}
+
+type wrapper struct{ err error }
+
+func (*wrapper) Error() string   { return "wrapper" }
+func (w *wrapper) Unwrap() error { return w.err }
+
 // One rejection may be a package-level variable.
 func TestReject_ConcurrentUse(t *testing.T) {
 	t.Parallel()

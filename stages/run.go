@@ -24,12 +24,15 @@ const maxClockSkew = 5 * time.Minute
 // dropped telemetry.
 //
 // A Run is safe for concurrent use, and its methods do not allocate. The methods
-// of a nil *Run do nothing, so code that counts also works outside a stage.
+// of a nil or zero Run do nothing, so code that counts also works outside a stage.
 type Run struct {
 	stage *Stage
 
 	read, wrote, rejected, bytesIn, bytesOut, retries atomic.Int64
 }
+
+// isZero reports whether r belongs to no stage.
+func (r *Run) isZero() bool { return r == nil || r.stage == nil }
 
 type runKey struct{}
 
@@ -45,14 +48,14 @@ func FromContext(ctx context.Context) *Run {
 
 // Read counts rows that came into the stage.
 func (r *Run) Read(rows int) {
-	if r != nil {
+	if !r.isZero() {
 		r.count(&r.read, observe.Count{Kind: observe.CountRead, N: rows})
 	}
 }
 
 // Wrote counts rows that came out of the stage well.
 func (r *Run) Wrote(rows int) {
-	if r != nil {
+	if !r.isZero() {
 		r.count(&r.wrote, observe.Count{Kind: observe.CountWrote, N: rows})
 	}
 }
@@ -60,21 +63,21 @@ func (r *Run) Wrote(rows int) {
 // Rejected counts rows that the stage turned away. The reason is a label: choose
 // it from a small set, and put no data of the row in it. See also [Reject].
 func (r *Run) Rejected(rows int, reason string) {
-	if r != nil {
+	if !r.isZero() {
 		r.count(&r.rejected, observe.Count{Kind: observe.CountRejected, N: rows, Reason: reason})
 	}
 }
 
 // BytesIn counts bytes that came into the stage.
 func (r *Run) BytesIn(n int) {
-	if r != nil {
+	if !r.isZero() {
 		r.count(&r.bytesIn, observe.Count{Kind: observe.CountBytesIn, N: n})
 	}
 }
 
 // BytesOut counts bytes that went out of the stage.
 func (r *Run) BytesOut(n int) {
-	if r != nil {
+	if !r.isZero() {
 		r.count(&r.bytesOut, observe.Count{Kind: observe.CountBytesOut, N: n})
 	}
 }
@@ -83,7 +86,7 @@ func (r *Run) BytesOut(n int) {
 // the function of the stage: a run is one run, however often its function tries,
 // and only the last error decides its outcome.
 func (r *Run) Retried() {
-	if r != nil {
+	if !r.isZero() {
 		r.count(&r.retries, observe.Count{Kind: observe.CountRetried, N: 1})
 	}
 }
@@ -93,7 +96,7 @@ func (r *Run) Retried() {
 // A zero t is ignored. A t more than five minutes in the future is ignored and
 // counted as dropped telemetry, because it would hide all that follow.
 func (r *Run) Watermark(t time.Time) {
-	if r == nil || t.IsZero() {
+	if r.isZero() || t.IsZero() {
 		return
 	}
 	if time.Until(t) > maxClockSkew {

@@ -20,8 +20,8 @@ import (
 // Stage is one step of a pipeline: its functions are timed, counted and traced.
 // [Pipeline.Stage] returns it. A Stage is safe for concurrent use.
 //
-// A nil *Stage runs functions without telemetry, so a failure to create a stage
-// does not prevent the work.
+// A nil or zero Stage runs functions without telemetry, so a failure to create a
+// stage does not prevent the work.
 type Stage struct {
 	observer
 	config
@@ -32,6 +32,9 @@ type Stage struct {
 	tracer       *scope.Tracer
 	errorTypes   *bounded.Map[struct{}]
 }
+
+// isZero reports whether s is not a stage that newStage returned.
+func (s *Stage) isZero() bool { return s == nil || s.tracer == nil }
 
 func newStage(id observe.StageID, c config) (*Stage, error) {
 	observer, err := newObserver(c.observer, id)
@@ -71,7 +74,7 @@ func (s *Stage) Run(ctx context.Context, fn func(context.Context) error) (err er
 		return ErrNilFunc
 	}
 	ctx = safe.Context(ctx)
-	if s == nil {
+	if s.isZero() {
 		return fn(ctx)
 	}
 	run := s.begin(ctx, s.startOptions)
@@ -88,7 +91,7 @@ func Call[T any](ctx context.Context, s *Stage, fn func(context.Context) (T, err
 		return result, ErrNilFunc
 	}
 	ctx = safe.Context(ctx)
-	if s == nil {
+	if s.isZero() {
 		return fn(ctx)
 	}
 	run := s.begin(ctx, s.startOptions)
@@ -118,7 +121,7 @@ func Wrap[In, Out any](s *Stage, fn func(context.Context, In) (Out, error)) func
 			return zero, ErrNilFunc
 		}
 	}
-	if s == nil {
+	if s.isZero() {
 		return fn
 	}
 	return func(ctx context.Context, in In) (out Out, err error) {
@@ -142,7 +145,7 @@ func WrapErr[In any](s *Stage, fn func(context.Context, In) error) func(context.
 	if fn == nil {
 		return func(context.Context, In) error { return ErrNilFunc }
 	}
-	if s == nil {
+	if s.isZero() {
 		return fn
 	}
 	return func(ctx context.Context, in In) (err error) {
