@@ -18,21 +18,21 @@ var (
 
 // Sent implements [observe.MessagingObserver].
 func (m *Metrics) Sent(_ context.Context, e observe.Send) {
-	if m != nil && e.System == observe.SystemKafka {
+	if !m.isZero() && e.System == observe.SystemKafka {
 		m.kafka.sent(e)
 	}
 }
 
 // Fetched implements [observe.MessagingObserver].
 func (m *Metrics) Fetched(ctx context.Context, e observe.Fetch) {
-	if m != nil && e.System == observe.SystemKafka {
+	if !m.isZero() && e.System == observe.SystemKafka {
 		m.kafka.fetched(ctx, e)
 	}
 }
 
 // Arrived implements [observe.MessagingObserver].
 func (m *Metrics) Arrived(ctx context.Context, e observe.Arrival) {
-	if m == nil {
+	if m.isZero() {
 		return
 	}
 	m.latencies.arrived(ctx, e)
@@ -43,63 +43,63 @@ func (m *Metrics) Arrived(ctx context.Context, e observe.Arrival) {
 
 // Processed implements [observe.MessagingObserver].
 func (m *Metrics) Processed(_ context.Context, e observe.Process) {
-	if m != nil && e.System == observe.SystemMongoDB {
+	if !m.isZero() && e.System == observe.SystemMongoDB {
 		m.mongodb.processed(e)
 	}
 }
 
 // Committed implements [observe.MessagingObserver].
 func (m *Metrics) Committed(_ context.Context, e observe.Commit) {
-	if m != nil && e.System == observe.SystemKafka {
+	if !m.isZero() && e.System == observe.SystemKafka {
 		m.kafka.committed(e)
 	}
 }
 
 // Failed implements [observe.MessagingObserver].
 func (m *Metrics) Failed(_ context.Context, e observe.Failure) {
-	if m != nil && e.System == observe.SystemKafka {
+	if !m.isZero() && e.System == observe.SystemKafka {
 		m.kafka.failed(e)
 	}
 }
 
 // Dropped implements [observe.DropObserver].
 func (m *Metrics) Dropped(d observe.Drop) {
-	if m != nil {
+	if !m.isZero() {
 		m.dropped.with(d.Reason).Inc()
 	}
 }
 
 // Redelivered implements [observe.PartitionObserver].
 func (m *Metrics) Redelivered(p observe.Partition) {
-	if m != nil && p.System == observe.SystemKafka {
+	if !m.isZero() && p.System == observe.SystemKafka {
 		m.kafka.redelivered(p)
 	}
 }
 
 // Skipped implements [observe.PartitionObserver].
 func (m *Metrics) Skipped(g observe.Gap) {
-	if m != nil && g.System == observe.SystemKafka {
+	if !m.isZero() && g.System == observe.SystemKafka {
 		m.kafka.skipped(g)
 	}
 }
 
 // Revoked implements [observe.PartitionObserver].
 func (m *Metrics) Revoked(p observe.Partition) {
-	if m != nil && p.System == observe.SystemKafka {
+	if !m.isZero() && p.System == observe.SystemKafka {
 		m.kafka.revoked(p)
 	}
 }
 
 // Queued implements [observe.BackpressureObserver].
 func (m *Metrics) Queued(q observe.Queue) {
-	if m != nil && q.System == observe.SystemKafka {
+	if !m.isZero() && q.System == observe.SystemKafka {
 		m.kafka.queued(q)
 	}
 }
 
 // Blocked implements [observe.BackpressureObserver].
 func (m *Metrics) Blocked(b observe.Block) {
-	if m != nil && b.System == observe.SystemKafka {
+	if !m.isZero() && b.System == observe.SystemKafka {
 		m.kafka.blocked(b)
 	}
 }

@@ -23,7 +23,7 @@ var ErrConflict = errors.New("metrics: conflict with a registered metric")
 // It is safe for concurrent use.
 //
 // Of messaging systems other than Kafka and MongoDB, Metrics measures the
-// latencies. A nil *Metrics observes and collects nothing.
+// latencies. A nil or zero Metrics observes and collects nothing.
 type Metrics struct {
 	config config
 	series *series
@@ -64,7 +64,10 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if isNil(registerer) {
 		return m, nil
 	}
-	err := registerer.Register(m)
+	err, panics := register(registerer, m)
+	if panics != nil {
+		return nil, fmt.Errorf("metrics: registerer: %w", panics)
+	}
 	if err == nil {
 		return m, nil
 	}
@@ -73,13 +76,23 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 		return nil, refused(err)
 	}
 	first, ok := registered.ExistingCollector.(*Metrics)
-	if !ok {
+	if !ok || first.isZero() {
 		return nil, fmt.Errorf("%w: %s belongs to a %T", ErrConflict, c.name(processingSeconds), registered.ExistingCollector)
 	}
 	if difference := first.config.difference(c); difference != "" {
 		return nil, fmt.Errorf("%w: %s", ErrConflict, difference)
 	}
 	return first, nil
+}
+
+// register registers m. It returns a panic of registerer apart.
+func register(registerer prometheus.Registerer, m *Metrics) (err, panics error) {
+	defer func() {
+		if value := recover(); value != nil {
+			panics = panicked(value)
+		}
+	}()
+	return registerer.Register(m), nil
 }
 
 // refused returns the error of New for an error of a registry. A registry wraps
@@ -114,11 +127,14 @@ func newMetrics(c config) *Metrics {
 	return m
 }
 
+// isZero reports whether m is not what New returned.
+func (m *Metrics) isZero() bool { return m == nil || m.series == nil }
+
 // Stage implements [observe.StageObserver]. From here on, a stage has series at 0
 // for its successes and failures, so that a rate over them shows the first one,
 // and for its runs in flight. All others exist from their first use.
 func (m *Metrics) Stage(id observe.StageID) observe.RunObserver {
-	if m == nil {
+	if m.isZero() {
 		return nil
 	}
 	return m.stage(stageName{valid(id.Pipeline), valid(id.Stage)}).sources.with(id.Source)
@@ -138,7 +154,7 @@ func (m *Metrics) stage(name stageName) *stage {
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
-	if m == nil {
+	if m.isZero() {
 		return
 	}
 	for _, collector := range m.series.all {
@@ -148,7 +164,7 @@ func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
-	if m == nil {
+	if m.isZero() {
 		return
 	}
 	for _, collector := range m.series.all {

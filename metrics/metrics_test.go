@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/observe"
@@ -59,14 +60,87 @@ func TestNew_NilRegisterer(t *testing.T) {
 
 func TestMetrics_Nil(t *testing.T) {
 	t.Parallel()
-	var m *metrics.Metrics
-	everything(t, m)
-	registry := prometheus.NewPedanticRegistry()
-	if err := registry.Register(m); err != nil {
-		t.Fatal(err)
+	for name, m := range map[string]*metrics.Metrics{"nil": nil, "zero": {}} {
+		everything(t, m)
+		registry := prometheus.NewPedanticRegistry()
+		if err := registry.Register(m); err != nil {
+			t.Fatal(err)
+		}
+		if got := families(t, registry); len(got) != 0 {
+			t.Errorf("%s: collected %v", name, got)
+		}
 	}
-	if got := families(t, registry); len(got) != 0 {
-		t.Errorf("collected %v", got)
+}
+
+// registererFunc is a registerer of the user's.
+type registererFunc func(prometheus.Collector) error
+
+func (f registererFunc) Register(c prometheus.Collector) error { return f(c) }
+func (registererFunc) MustRegister(...prometheus.Collector)    {}
+func (registererFunc) Unregister(prometheus.Collector) bool    { return false }
+
+func TestNew_HostileRegisterer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		registerer registererFunc
+		want       error
+	}{
+		{name: "panics", registerer: func(prometheus.Collector) error { panic(errBoom) }, want: errBoom},
+		{name: "fails", registerer: func(prometheus.Collector) error { return errBoom }, want: errBoom},
+		{name: "holds nil metrics", registerer: func(c prometheus.Collector) error {
+			return prometheus.AlreadyRegisteredError{ExistingCollector: (*metrics.Metrics)(nil), NewCollector: c}
+		}, want: metrics.ErrConflict},
+	} {
+		if m, err := metrics.New(tt.registerer); m != nil || !errors.Is(err, tt.want) {
+			t.Errorf("%s: New = %v, %v, want %v", tt.name, m, err, tt.want)
+		}
+	}
+}
+
+// spanWithoutContext is a span of the user's in a context.
+type spanWithoutContext struct{ noop.Span }
+
+func (spanWithoutContext) SpanContext() trace.SpanContext { panic("SpanContext") }
+
+// An observer of messages has other callers than the carriers, and the clocks and
+// counts of others: no value makes a counter or a sum go back.
+func TestMetrics_ExtremeValues(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	m := mustNew(t, registry, metrics.WithMaxLatency(0))
+	ctx := trace.ContextWithSpan(t.Context(), spanWithoutContext{})
+	for _, n := range []int{math.MinInt, -1, 0, math.MaxInt} {
+		d := time.Duration(n)
+		for _, system := range []string{observe.SystemKafka, observe.SystemMongoDB, ""} {
+			m.Sent(ctx, observe.Send{System: system, Messages: n, Bytes: n, Partition: n})
+			m.Fetched(ctx, observe.Fetch{System: system, Lag: int64(n), Partition: n, Bytes: n, Queued: d})
+			m.Arrived(ctx, observe.Arrival{System: system, Hop: d, EndToEnd: d})
+			m.Processed(ctx, observe.Process{System: system, Messages: n, Outcome: observe.Outcome(200)})
+			m.Committed(ctx, observe.Commit{System: system, Lag: int64(n), Partition: n})
+			m.Blocked(observe.Block{System: system, Duration: d})
+		}
+		run := m.Stage(observe.StageID{})
+		run.Started(nil)                                                                  //nolint:staticcheck // A nil ctx is allowed.
+		run.Ended(nil, observe.RunEnd{Duration: d, Outcome: observe.Outcome(200)})        //nolint:staticcheck // A nil ctx is allowed.
+		run.Ended(ctx, observe.RunEnd{Duration: d})                                       // Once too often.
+		run.(observe.CountObserver).Counted(observe.Count{Kind: observe.CountRead, N: n}) //nolint:forcetypeassert // It does.
+		run.(observe.CountObserver).Counted(observe.Count{Kind: observe.CountKind(99)})   //nolint:forcetypeassert // It does.
+		run.(observe.LatencyObserver).Latency(ctx, observe.Latency{EndToEnd: d})          //nolint:forcetypeassert // It does.
+		run.(observe.WatermarkObserver).Watermark(time.Unix(int64(n)/2, 0))               //nolint:forcetypeassert // It does.
+	}
+	for name, family := range families(t, registry) {
+		for _, metric := range family.GetMetric() {
+			value := metric.GetCounter().GetValue() + metric.GetHistogram().GetSampleSum()
+			if value < 0 || math.IsNaN(value) || math.IsInf(value, 0) {
+				t.Errorf("%s%v = %v, want a finite value of at least 0", name, labelsOf(metric), value)
+			}
+		}
+	}
+	// The 12 arrivals and 4 ends are counted, though the span panics.
+	want := `etl_end_to_end_seconds_count{destination="",pipeline="",stage=""} 16`
+	if got := lines(t, registry, "etl_end_to_end_seconds_count"); len(got) != 1 || got[0] != want {
+		t.Errorf("series = %v, want %s", got, want)
 	}
 }
 

@@ -39,8 +39,8 @@ const (
 
 // Pusher pushes metrics to a Prometheus Pushgateway, for a process that ends
 // before it is scraped. [NewPusher] returns it. It is safe for concurrent use;
-// pushes that run at the same time may arrive in any order. A nil *Pusher pushes
-// nothing.
+// pushes that run at the same time may arrive in any order. A nil or zero Pusher
+// pushes nothing.
 type Pusher struct {
 	gateway  string        // Without a slash at the end.
 	user     *url.Userinfo // Nil without.
@@ -188,7 +188,7 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // gatherer that does not return delays it. A panic is returned as an error. A nil
 // ctx is treated as context.Background().
 func (p *Pusher) Push(ctx context.Context) (err error) {
-	if p == nil {
+	if p == nil || p.gatherer == nil {
 		return nil
 	}
 	defer func() {

@@ -714,9 +714,10 @@ func TestPusher_ErrorsHoldNoPassword(t *testing.T) {
 
 func TestPusher_Nil(t *testing.T) {
 	t.Parallel()
-	var p *metrics.Pusher
-	if err := p.Push(t.Context()); err != nil {
-		t.Error(err)
+	for name, p := range map[string]*metrics.Pusher{"nil": nil, "zero": {}} {
+		if err := p.Push(t.Context()); err != nil {
+			t.Errorf("Push of a %s pusher = %v, want nil", name, err)
+		}
 	}
 }
 

@@ -34,8 +34,8 @@ const (
 var errNilGatherer = errors.New("metrics: nil gatherer")
 
 // Server serves metrics over HTTP. [Listen] returns it. Its methods are safe for
-// concurrent use and may be called more than once. The methods of a nil *Server
-// do nothing.
+// concurrent use and may be called more than once. The methods of a nil or zero
+// Server do nothing.
 type Server struct {
 	address net.Addr
 	server  *http.Server
@@ -214,10 +214,13 @@ func (c *limitedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// isZero reports whether s is not what Listen returned.
+func (s *Server) isZero() bool { return s == nil || s.server == nil }
+
 // Addr returns the address that the server is bound to, with the port that the
-// system chose. It returns nil if s is nil.
+// system chose. It returns nil if s is nil or zero.
 func (s *Server) Addr() net.Addr {
-	if s == nil {
+	if s.isZero() {
 		return nil
 	}
 	return s.address
@@ -228,7 +231,7 @@ func (s *Server) Addr() net.Addr {
 // ctx.Err(). A nil ctx is treated as context.Background(). If the server had
 // failed, Shutdown returns its error.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if s == nil {
+	if s.isZero() {
 		return nil
 	}
 	s.forget()
@@ -239,7 +242,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close stops the server and closes all connections. If the server had failed,
 // Close returns its error.
 func (s *Server) Close() error {
-	if s == nil {
+	if s.isZero() {
 		return nil
 	}
 	s.forget()

@@ -241,8 +241,9 @@ func TestServer_ShutdownCutsOffWhatTakesTooLong(t *testing.T) {
 
 func TestServer_Nil(t *testing.T) {
 	t.Parallel()
-	var s *metrics.Server
-	if s.Addr() != nil || s.Close() != nil || s.Shutdown(t.Context()) != nil {
-		t.Error("a nil server does something")
+	for name, s := range map[string]*metrics.Server{"nil": nil, "zero": {}} {
+		if s.Addr() != nil || s.Close() != nil || s.Shutdown(t.Context()) != nil {
+			t.Errorf("a %s server does something", name)
+		}
 	}
 }

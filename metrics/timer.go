@@ -36,10 +36,12 @@ func newTimer(observer prometheus.Observer, c config) *timer {
 	return t
 }
 
-// observe observes d, which belongs to the span in ctx.
+// observe observes d, which belongs to the span in ctx. A negative d is treated as
+// 0, because the sum of a histogram must not go back.
 func (t *timer) observe(ctx context.Context, d time.Duration) {
+	d = max(d, 0)
 	if t.exemplars != nil {
-		if span := trace.SpanContextFromContext(safe.Context(ctx)); span.IsValid() && span.IsSampled() && t.isDue() {
+		if span := spanContext(ctx); span.IsValid() && span.IsSampled() && t.isDue() {
 			t.exemplars.ObserveWithExemplar(d.Seconds(), prometheus.Labels{
 				"trace_id": span.TraceID().String(),
 				"span_id":  span.SpanID().String(),
@@ -48,6 +50,13 @@ func (t *timer) observe(ctx context.Context, d time.Duration) {
 		}
 	}
 	t.observer.Observe(d.Seconds())
+}
+
+// spanContext returns the context of the span in ctx, or the zero one if ctx or the
+// span panics: then the observation has no exemplar.
+func spanContext(ctx context.Context) (span trace.SpanContext) {
+	defer safe.Contain()
+	return trace.SpanContextFromContext(safe.Context(ctx))
 }
 
 // isDue reports whether this observation may have the exemplar.
