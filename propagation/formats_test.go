@@ -114,7 +114,7 @@ func TestRead_TheNewestFormatWins(t *testing.T) {
 		},
 		{
 			name: "one context again, newer than another", propagator: propagation.Compose(propagation.Default(), jaeger, b3),
-			headers: []string{"b3=" + otherText, "traceparent=" + traceparentText, "uber-trace-id=" + traceparentText},
+			headers: []string{"traceparent=" + traceparentText, "b3=" + otherText, "uber-trace-id=" + traceparentText},
 			want:    traceparentText, conflict: true,
 		},
 		{
@@ -131,6 +131,10 @@ func TestRead_TheNewestFormatWins(t *testing.T) {
 			name: "an older value that is malformed", propagator: propagation.Compose(propagation.Default(), b3),
 			headers: []string{"b3=secret", "traceparent=" + traceparentText},
 			want:    traceparentText,
+		},
+		{
+			name: "a newer baggage of an opaque format counts for none", propagator: propagation.Compose(opaque{propagation.Default()}, b3),
+			headers: []string{"traceparent=" + traceparentText, "b3=" + otherText, "baggage=a=1"}, want: otherText, conflict: true, flag: "b3",
 		},
 		{
 			name: "opaque formats", propagator: propagation.Compose(opaque{propagation.TraceContext{}}, b3),
