@@ -55,7 +55,7 @@ func (m AnyMap) Keys() []string {
 	return keys
 }
 
-// textOf returns the text that value is, or reports that it is none.
+// textOf returns value as a string, or reports false if it is not text.
 func textOf(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:

@@ -65,11 +65,12 @@ type BytesGetter[C any] interface {
 	GetBytes(carrier C, key string) []byte
 }
 
-// Indexer is an optional interface that a [Getter] may implement if the order of
-// its medium is the order of writing, as that of Kafka's headers is. Index
+// Indexer is an optional interface that a [Getter] may implement if its medium
+// keeps values in the order they were written, as Kafka keeps headers. Index
 // returns the position of the value that Get returns, or a negative number if
-// there is none. If the carrier holds trace contexts in several formats, the one
-// at the highest position is then read, instead of that of the last propagator.
+// there is no value. If the carrier holds trace contexts in several formats, Read
+// then returns the one at the highest position, rather than the one that the last
+// propagator finds.
 type Indexer[C any] interface {
 	Index(carrier C, key string) int
 }

@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-// codec is a propagator with what is known of it. It is immutable.
+// codec is a propagator with the properties that were inspected. It is immutable.
 type codec struct {
 	formats []format // What the propagator is made of, in order.
 	fields  []string // The keys that it names.
@@ -134,7 +134,7 @@ func globalCodec() *codec {
 	return &fresh.codec
 }
 
-// isOf reports whether k is what is known of p.
+// isOf reports whether k was made of p.
 func (k *knownGlobal) isOf(p TextMapPropagator) bool {
 	if k.plain {
 		return k.installed == p

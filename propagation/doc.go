@@ -21,12 +21,12 @@
 // [TextMapCarrier]. [Encode] returns what Inject writes, as [Fields], for a
 // carrier that has better means than to be set key by key.
 //
-// The propagator decides what is written. It is that of [WithPropagator], and
-// then exactly that one, or else the global one at the time of the call. The
+// The propagator determines the formats. [WithPropagator] selects exactly one;
+// without it, the global propagator at the time of the call is used. The
 // [Waybill], which records when the data entered the flow, is written with the
-// global propagator even if that has no waybill of its own, once. If the global
-// propagator was never set, so that it has no fields, [Default] is used: W3C
-// Trace Context, W3C Baggage and the waybill.
+// global propagator even if that has no waybill of its own, and then once. If the
+// global propagator was never set, so that it has no fields, [Default] is used:
+// W3C Trace Context, W3C Baggage and the waybill.
 //
 // # Guarantees
 //

@@ -26,8 +26,8 @@ const maxTracestate = 512
 // baggage that the options allow, are written all the same, so that a service
 // without an SDK does not end the latency of a flow. If ctx has no waybill
 // either, none is made: where data enters a flow in such a service, call
-// [ContextWithWaybill]. If then there is nothing to write, the result is empty,
-// or by [Replace] only removes what is there.
+// [ContextWithWaybill]. If there is nothing to write, the result is empty, or
+// with [Replace] only clears the carrier.
 //
 // Encode allocates nothing for the formats of this package, except for the text
 // of a tracestate or a baggage. A tracestate of more than 512 bytes is left out.

@@ -508,3 +508,12 @@ func ExampleWithMaxWaybillAge() {
 	fmt.Println(err)
 	// Output: the waybill holds a time that is not plausible
 }
+
+// With the usual formats a carrier may leave every other key alone.
+func ExampleUsesContextKeys() {
+	fmt.Println(propagation.UsesContextKeys(traceOnly))
+	fmt.Println(propagation.UsesContextKeys(propagation.WithPropagator(requestID{})))
+	// Output:
+	// true
+	// false
+}

@@ -205,8 +205,8 @@ func (c *chain[C]) step(ctx context.Context, f format) context.Context {
 }
 
 // malformed returns why no propagator accepted the trace context that is there.
-// It is nil if there is none. A field that nobody here knows may hold anything,
-// and says nothing of the trace context.
+// It is nil if there is none. A field of an unknown format is not looked at,
+// because it may hold anything.
 func (c *chain[C]) malformed() error {
 	if c.err != nil {
 		return c.err

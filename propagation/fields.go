@@ -125,8 +125,8 @@ func (f *Fields) each(yield func(key, value string) bool) {
 	}
 }
 
-// fixedText returns the text of the traceparent and of the waybill, from cut on:
-// of those that f has.
+// fixedText returns the text of the traceparent and, from cut on, of the waybill.
+// It leaves out what f does not have.
 func (f *Fields) fixedText() (text string, cut int) {
 	from, to := traceparentLen, traceparentLen
 	for _, p := range f.parts[:f.partCount] {
@@ -216,7 +216,7 @@ func (f Fields) Shrink(maxBytes int) Fields {
 	return f
 }
 
-// ShrinkFunc is [Fields.Shrink] for a carrier that counts in its own way. It
+// ShrinkFunc is [Fields.Shrink] for a carrier with a limit of another kind. It
 // returns the first of f and its reductions for which fits reports true, or one
 // without pairs. It calls fits at most four times, never for one without pairs.
 // If fits is nil, everything fits.

@@ -88,9 +88,8 @@ type policyOption Policy
 
 func (o policyOption) apply(cfg *config) { cfg.policy = Policy(o) }
 
-// WithMaxBytes limits what is written to n bytes, keys and values added up, in
-// the way of [Fields.Shrink]. The default is 0; a value of 0 or less means no
-// limit.
+// WithMaxBytes limits the keys and values that are written to n bytes in total,
+// as [Fields.Shrink] does. The default is 0; a value of 0 or less means no limit.
 func WithMaxBytes(n int) Option { return maxBytesOption(n) }
 
 type maxBytesOption int

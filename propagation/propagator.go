@@ -21,8 +21,8 @@ type (
 // Default returns the propagator that is used if the global one was never set:
 // W3C Trace Context, W3C Baggage and the [Waybill].
 //
-// Install it with otel.SetTextMapPropagator so that other instrumentation, that
-// of HTTP included, propagates the waybill too.
+// Install it with otel.SetTextMapPropagator so that other instrumentation, such as
+// that of HTTP servers and clients, propagates the waybill too.
 func Default() TextMapPropagator {
 	return Compose(TraceContext{}, Baggage{}, WaybillPropagator{})
 }

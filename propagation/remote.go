@@ -33,8 +33,8 @@ func (e *MalformedError) Error() string {
 }
 
 // Remote is what a carrier held: the span context of the sender, its baggage,
-// the waybill of the data, and what else the propagator extracted. The zero
-// Remote is that of an empty carrier.
+// the waybill of the data, and other values the propagator extracted. The zero
+// Remote describes an empty carrier.
 //
 // Remote is a value, retains no memory of the carrier, and is safe for
 // concurrent use.

@@ -226,7 +226,6 @@ func (w Waybill) merge(other Waybill) Waybill {
 type linkSet struct {
 	indexes []int                // of the first remote of each, in order.
 	seen    map[spanKey]struct{} // nil for few remotes, which are compared.
-	room    [few]int
 }
 
 // few is how many remotes are compared faster than they are looked up.
@@ -239,7 +238,7 @@ type spanKey struct {
 
 func keyOf(sc trace.SpanContext) spanKey { return spanKey{sc.TraceID(), sc.SpanID()} }
 
-// add makes the empty s that of remotes.
+// add adds the contexts of remotes to s, which is empty.
 func (s *linkSet) add(remotes []Remote) {
 	if len(remotes) > few {
 		s.indexes = make([]int, 0, len(remotes))

@@ -174,7 +174,7 @@ func WaybillFromContext(ctx context.Context) Waybill {
 }
 
 // WaybillPropagator is the [TextMapPropagator] of the [Waybill]. It composes with
-// other instrumentation, that of HTTP included.
+// other instrumentation, such as that of HTTP servers and clients.
 //
 // It injects a waybill if ctx has a valid span or a waybill. Malformed values are
 // ignored. The zero value is ready to use. WaybillPropagator is safe for

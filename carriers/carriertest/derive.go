@@ -5,10 +5,9 @@ package carriertest
 
 import "reflect"
 
-// What the options WithNil, WithFork and WithRepeats say of a carrier is derived
-// from its type where that is made of values: a map, or a pointer to a slice or
-// to a struct without pointers. Anything else may refer to its medium in a way
-// that only its author knows.
+// The functions of this file replace the options WithNil, WithFork and WithRepeats
+// for a carrier whose type is made of values: a map, or a pointer to a slice or to
+// a struct without pointers. Other types may refer to their medium in any way.
 
 // emptyOf returns a carrier of the type of sample that was never filled: a nil
 // map, or a pointer to a zero value. It reports false if the type does not tell.

@@ -190,7 +190,7 @@ func checkNilAndZero(t testing.TB, f fixture) {
 	}
 }
 
-// requireEmpty checks that s holds nothing.
+// requireEmpty checks that s is empty.
 func requireEmpty(t testing.TB, s *subject) {
 	t.Helper()
 	s.requireGet(t, traceparent, "")

@@ -62,7 +62,7 @@ func checkAliasing(t testing.TB, f fixture) {
 	}
 
 	if t.Failed() {
-		return // What shares memory races too, which says less.
+		return // Carriers that share memory race too, and that failure is less clear.
 	}
 	// A copy in each of several goroutines.
 	var workers sync.WaitGroup
