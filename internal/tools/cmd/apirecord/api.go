@@ -113,8 +113,8 @@ func (d *describer) interfaceType(head string, i *types.Interface) {
 func (d *describer) methods(named types.Type) {
 	values := types.NewMethodSet(named)
 	for method := range types.NewMethodSet(types.NewPointer(named)).Methods() {
-		f := method.Obj().(*types.Func)
-		if !f.Exported() {
+		f, ok := method.Obj().(*types.Func)
+		if !ok || !f.Exported() {
 			continue
 		}
 		receiver := "*"

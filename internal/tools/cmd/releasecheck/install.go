@@ -29,7 +29,7 @@ func (r *release) install() (problems []string, err error) {
 	defer func() { _ = os.RemoveAll(scratch) }()
 	proxy, user := filepath.Join(scratch, "proxy"), filepath.Join(scratch, "user")
 	for _, m := range r.modules {
-		if err := r.publish(proxy, m); err != nil {
+		if err = r.publish(proxy, m); err != nil {
 			return nil, err
 		}
 	}
@@ -64,7 +64,7 @@ func (r *release) publish(proxy string, m module) error {
 		return err
 	}
 	dir := filepath.Join(proxy, filepath.FromSlash(escaped), "@v")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err = os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	mod, err := r.git("show", "HEAD:"+strings.TrimPrefix(m.dir+"/go.mod", "./"))
@@ -73,11 +73,11 @@ func (r *release) publish(proxy string, m module) error {
 	}
 	info := fmt.Sprintf(`{"Version":%q,"Time":%q}`, r.version, time.Now().UTC().Format(time.RFC3339))
 	for ext, text := range map[string]string{".info": info, ".mod": mod + "\n"} {
-		if err := os.WriteFile(filepath.Join(dir, r.version+ext), []byte(text), 0o644); err != nil {
+		if err = os.WriteFile(filepath.Join(dir, r.version+ext), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "list"), []byte(r.version+"\n"), 0o644); err != nil {
+	if err = os.WriteFile(filepath.Join(dir, "list"), []byte(r.version+"\n"), 0o644); err != nil {
 		return err
 	}
 	file, err := os.Create(filepath.Join(dir, r.version+".zip"))

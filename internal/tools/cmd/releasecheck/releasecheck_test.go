@@ -173,8 +173,10 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-c", "user.name=test", "-c", "user.email=test@example.com",
-		"-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false"}, args...)...)
+	config := []string{
+		"-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false",
+	}
+	cmd := exec.Command("git", append(config, args...)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %q: %v\n%s", args, err, out)
