@@ -58,7 +58,8 @@ func Example_mongoDB() {
 
 	doc := mongocarrier.InjectM(ctx, map[string]any{"order": 42}) // or InjectD, InjectRaw, a struct field
 
-	err := mongocarrier.Process(ctx, mongocarrier.ReadM(doc), handle)
+	orders := mongocarrier.NewConsumer("orders")
+	err := orders.Process(ctx, mongocarrier.ReadM(doc), handle) // orders is a mongocarrier.NewConsumer("orders")
 	fmt.Println(err, len(doc))
 	// Output: <nil> 2
 }
@@ -70,7 +71,7 @@ func Example_process() {
 	cmd := exec.Command("report") //nolint:noctx // it is not started here.
 	envcarrier.Command(ctx, cmd)  // in the parent
 
-	ctx = envcarrier.Extract(ctx) // in the child, at its start
+	ctx = envcarrier.Extract(ctx) // in the child, at its start; start a span next
 	fmt.Println(ctx != nil)
 	// Output: true
 }
@@ -81,7 +82,7 @@ func Example_job() {
 
 	params, err := jobcarrier.Inject(ctx, map[string]string{"day": "2018-02-07"}, jobcarrier.Databricks())
 
-	ctx = jobcarrier.Extract(ctx, params) // in the run
+	ctx = jobcarrier.Extract(ctx, params) // in the run, at its start; start a span next
 	fmt.Println(err, trace.SpanContextFromContext(ctx).IsRemote())
 	// Output: <nil> true
 }

@@ -11,8 +11,10 @@ import (
 // StageObserver observes the stages of pipelines. Package metrics has one for
 // Prometheus.
 //
-// A StageObserver never changes what a stage does: if it panics, the stage
-// continues, and the loss is reported to [DropObserver].
+// A StageObserver never changes what a stage does: if a RunObserver panics, the
+// stage continues, and the loss is reported to the RunObserver if it is a
+// [DropObserver]. If Stage panics, the stage cannot be built: package stages
+// returns an error, and a nil stage that runs functions without telemetry.
 type StageObserver interface {
 	// Stage returns the observer of one stage. It is called when the stage is
 	// built, so that nothing is looked up when it runs, and may return nil for a

@@ -11,7 +11,7 @@
 //
 // # How
 //
-// [Run] takes a constructor and is the whole test; [RunAccessors] does the same
+// [Run] takes a constructor and is the whole test for most types; [RunAccessors] does the same
 // for a carrier that is read by a Getter and written by a Setter. Each rule is a
 // subtest:
 //
@@ -34,8 +34,9 @@
 //
 // A rule about methods that the carrier does not have is not run. What the rules
 // nil_and_zero, aliasing and repeated_values need is derived from the type of the
-// carrier where that is a map, or a pointer to a slice or to a struct without
-// pointers.
+// carrier where that is a map, or a pointer to a slice or to a struct whose fields
+// are no pointers, maps or interfaces. For any other type these rules do not run
+// unless the options supply it; the log of the test names them.
 //
 // # Guarantees
 //

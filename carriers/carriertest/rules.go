@@ -17,6 +17,7 @@ import (
 type rule struct {
 	name    string
 	applies func(fixture) bool // nil means to all carriers.
+	needs   string             // The option without which it may not apply; may be empty.
 	check   func(testing.TB, fixture)
 }
 
@@ -28,15 +29,15 @@ var rules = []rule{
 	{name: "keeps_other_keys", check: checkKeepsOtherKeys},
 	{name: "deletes", check: checkDeletes, applies: func(f fixture) bool { return f.fresh().delete != nil }},
 	{name: "case", check: checkCase},
-	{name: "nil_and_zero", check: checkNilAndZero, applies: func(f fixture) bool { return len(f.empties) > 0 || f.unfilled != nil }},
+	{name: "nil_and_zero", check: checkNilAndZero, needs: "WithNil", applies: func(f fixture) bool { return len(f.empties) > 0 || f.unfilled != nil }},
 	{name: "empty_values", check: checkEmptyValues},
 	{name: "keys", check: checkKeys, applies: func(f fixture) bool { return f.fresh().keys != nil }},
-	{name: "repeated_values", check: checkRepeatedValues, applies: func(f fixture) bool { return f.repeats != nil }},
+	{name: "repeated_values", check: checkRepeatedValues, needs: "WithRepeats, if its medium can repeat keys", applies: func(f fixture) bool { return f.repeats != nil }},
 	{name: "large_values", check: checkLargeValues},
 	{name: "punctuation", check: checkPunctuation},
 	{name: "non_ascii", check: checkNonASCII, applies: func(f fixture) bool { return !f.withoutUTF8 }},
 	{name: "bytes", check: checkBytes, applies: func(f fixture) bool { return f.fresh().getBytes != nil }},
-	{name: "aliasing", check: checkAliasing, applies: func(f fixture) bool { return f.forks }},
+	{name: "aliasing", check: checkAliasing, needs: "WithFork", applies: func(f fixture) bool { return f.forks }},
 	{name: "concurrent_reads", check: checkConcurrentReads},
 }
 

@@ -35,8 +35,11 @@ func RunAccessors[C any](t *testing.T, newCarrier func() C, getter propagation.G
 func run(t *testing.T, f fixture) {
 	t.Helper()
 	for _, r := range rules {
-		if r.applies == nil || r.applies(f) {
+		switch {
+		case r.applies == nil || r.applies(f):
 			t.Run(r.name, func(t *testing.T) { r.run(t, f) })
+		case r.needs != "":
+			t.Logf("%s was not tested: give the suite %s", r.name, r.needs)
 		}
 	}
 }

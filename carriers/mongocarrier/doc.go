@@ -23,8 +23,13 @@
 // [InjectD], [InjectM] and [InjectRaw] return a copy of the document with the
 // context; [ExtractD], [ExtractM] and [ExtractRaw] return a ctx with the context
 // of the document; [ReadD], [ReadM] and [ReadRaw] return it for [Process]; and
-// [StripD], [StripM] and [StripRaw] return the document without it. A struct of
-// the user's has a [Field]. In a document the context is
+// [StripD], [StripM] and [StripRaw] return the document without it. A struct has
+// a [Field] for it:
+//
+//	order := Order{ID: "42", Trace: mongocarrier.Capture(ctx)}      // before it is inserted
+//	err := consumer.Process(ctx, order.Trace.Remote(), handle)      // after it is decoded
+//
+// In a document the context is
 //
 //	{_id: 1, …, _otel: {traceparent: "00-…-01", tracestate: "…", waybill: "00-…-0001"}}
 //
@@ -37,7 +42,7 @@
 // and handles it in a span that continues the producer's trace. The claim sets
 // fields of its own and leaves the context alone:
 //
-//	doc := mongocarrier.InjectD(ctx, bson.D{{"state", "new"}, {"order", 42}})
+//	doc := mongocarrier.InjectD(ctx, bson.D{{Key: "state", Value: "new"}, {Key: "order", Value: 42}})
 //	_, err := jobs.InsertOne(ctx, doc)
 //
 //	consumer := mongocarrier.NewConsumer("jobs") // once

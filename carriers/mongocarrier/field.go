@@ -36,10 +36,13 @@ const extraField = "_otel_extra"
 //	}
 //
 // A Field keeps the keys of every propagator: with a name, inlined by
-// `bson:",inline"` and read with [FormFlat], and in JSON. It has no methods for
-// BSON or JSON, so that a struct that embeds it is still encoded whole. Decoding
-// fails if the field holds anything but strings; use [LenientField] if that is
-// possible.
+// `bson:",inline"`, and in JSON. Read a document that inlines it with
+// [WithForm]([FormFlat]). Decoding fails if the field holds anything but strings;
+// use [LenientField] if that is possible.
+//
+// Name the field, also to inline it; do not embed the type. IsZero of an embedded
+// Field becomes a method of the outer struct, which omitempty and omitzero then
+// leave out as a whole if there is no context.
 //
 // A driver that decodes an inlined Field drops the keys of formats other than
 // W3C's that [InjectD], [InjectM] and [InjectRaw] write with FormFlat: read such a

@@ -15,7 +15,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// parcel is what travels.
+// parcel is the carrier: its labels hold the context.
 type parcel struct {
 	labels []label
 	body   string
@@ -40,7 +40,7 @@ func (o onLabels) Set(p *parcel, key, value string) {
 	p.labels = append(p.labels, label{key, value})
 }
 
-// Delete is optional: with it a parcel that is sent on keeps nothing of before.
+// Delete is optional: it keeps old keys off a parcel that is sent again.
 func (onLabels) Delete(p *parcel, key string) {
 	p.labels = slices.DeleteFunc(slices.Clone(p.labels), func(l label) bool { return l.name == key })
 }

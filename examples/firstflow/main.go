@@ -21,7 +21,7 @@ import (
 )
 
 func publish(ctx context.Context, broker string) error {
-	w := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(broker), Topic: "orders"})
+	w := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(broker), Topic: "orders", RequiredAcks: kafka.RequireAll})
 	defer w.Close()
 	return w.WriteMessages(ctx, kafka.Message{Value: []byte("order 42")}) // span "send orders"
 }
@@ -35,7 +35,7 @@ func consume(ctx context.Context, broker string) error {
 	}
 	return r.Process(ctx, msg, func(ctx context.Context) error { // span "process orders", child of "send orders"
 		return handle(ctx, msg.Value)
-	})
+	}) // With a GroupID, r.CommitMessages(ctx, msg) comes next.
 }
 
 func handle(ctx context.Context, order []byte) error {
