@@ -77,18 +77,21 @@ func (r *Recorder) meters() *instruments {
 
 func (r *Recorder) newInstruments(provider metric.MeterProvider) *instruments {
 	meter := scope.Meter(r.cfg.Scope, provider, semconv.SchemaURL)
+	if _, isOff := provider.(noop.MeterProvider); !isOff && meter == (noop.Meter{}) {
+		r.drop(observe.DropMeter, "") // The provider has failed.
+	}
 	bounds := metric.WithExplicitBucketBoundaries(buckets...)
 	in := &instruments{
 		provider: provider,
-		operation: histogram(meter, "messaging.client.operation.duration", bounds, metric.WithUnit("s"),
+		operation: r.histogram(meter, "messaging.client.operation.duration", bounds, metric.WithUnit("s"),
 			metric.WithDescription("Duration of messaging operation initiated by a producer or consumer client.")),
-		process: histogram(meter, "messaging.process.duration", bounds, metric.WithUnit("s"),
+		process: r.histogram(meter, "messaging.process.duration", bounds, metric.WithUnit("s"),
 			metric.WithDescription("Duration of processing operation.")),
-		sent: counter(meter, "messaging.client.sent.messages", metric.WithUnit("{message}"),
+		sent: r.counter(meter, "messaging.client.sent.messages", metric.WithUnit("{message}"),
 			metric.WithDescription("Number of messages producer attempted to send to the broker.")),
-		consumed: counter(meter, "messaging.client.consumed.messages", metric.WithUnit("{message}"),
+		consumed: r.counter(meter, "messaging.client.consumed.messages", metric.WithUnit("{message}"),
 			metric.WithDescription("Number of messages that were delivered to the application.")),
-		request: histogram(meter, "waybill.client.request.duration", bounds, metric.WithUnit("s"),
+		request: r.histogram(meter, "waybill.client.request.duration", bounds, metric.WithUnit("s"),
 			metric.WithDescription("Duration of a request of a messaging client to a broker.")),
 	}
 	in.requests = bounded.NewTable(maxKept, r.newRequestOptions)
@@ -99,9 +102,10 @@ func (r *Recorder) newInstruments(provider metric.MeterProvider) *instruments {
 
 // histogram returns an instrument of meter, or one that does nothing if the
 // meter panics or has none.
-func histogram(meter metric.Meter, name string, opts ...metric.Float64HistogramOption) (made metric.Float64Histogram) {
+func (r *Recorder) histogram(meter metric.Meter, name string, opts ...metric.Float64HistogramOption) (made metric.Float64Histogram) {
 	defer func() {
 		if recover() != nil || made == nil {
+			r.drop(observe.DropMeter, "")
 			made = noop.Float64Histogram{}
 		}
 	}()
@@ -111,9 +115,10 @@ func histogram(meter metric.Meter, name string, opts ...metric.Float64HistogramO
 
 // counter returns an instrument of meter, or one that does nothing if the meter
 // panics or has none.
-func counter(meter metric.Meter, name string, opts ...metric.Int64CounterOption) (made metric.Int64Counter) {
+func (r *Recorder) counter(meter metric.Meter, name string, opts ...metric.Int64CounterOption) (made metric.Int64Counter) {
 	defer func() {
 		if recover() != nil || made == nil {
+			r.drop(observe.DropMeter, "")
 			made = noop.Int64Counter{}
 		}
 	}()
