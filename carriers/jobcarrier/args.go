@@ -6,6 +6,7 @@ package jobcarrier
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
@@ -29,9 +30,9 @@ func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	own := args
 	e := encode(ctx, &cfg, cfg.preset.encodeArgument)
 	if e.KeepsExisting() {
-		e = e.besides(heldFlags(own, e.Clears), preset{})
+		e = e.besides(heldFlags(own, flagMatcher(e.Fields)), preset{})
 	} else {
-		own = withoutFlags(args, e.Clears)
+		own = withoutFlags(args, flagMatcher(e.Fields))
 	}
 	written := func(f propagation.Fields) []string {
 		end := flagsEnd(own)
@@ -85,7 +86,16 @@ func TakeArgs(args []string, opts ...Option) (propagation.Remote, []string) {
 	if args == nil {
 		return remote, nil
 	}
-	return remote, withoutFlags(args, fieldsOf(newConfig(opts)).Clears)
+	return remote, withoutFlags(args, flagMatcher(fieldsOf(newConfig(opts))))
+}
+
+// flagMatcher returns a function that reports whether a flag is one that f
+// replaces. Flags that differ in case are different flags.
+func flagMatcher(f propagation.Fields) func(name string) bool {
+	return func(name string) bool {
+		differsInCase := func(key string) bool { return key != name && strings.EqualFold(key, name) }
+		return f.Clears(name) && !slices.ContainsFunc(f.Cleared(), differsInCase)
+	}
 }
 
 // fieldsOf returns fields that clear every key of the propagator.

@@ -5,6 +5,8 @@ package jobcarrier_test
 
 import (
 	"context"
+	"regexp"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel"
@@ -63,4 +65,11 @@ func setGlobalPropagator(t *testing.T, p propagation.TextMapPropagator) {
 	t.Helper()
 	t.Cleanup(func() { otel.SetTextMapPropagator(propagation.Default()) })
 	otel.SetTextMapPropagator(p)
+}
+
+var safe = regexp.MustCompile(`^[a-zA-Z0-9 %*+,\-./:;=@_~]+$`)
+
+// isSafe reports whether every preset writes value as it is.
+func isSafe(value string) bool {
+	return safe.MatchString(value) && value == strings.TrimSpace(value)
 }

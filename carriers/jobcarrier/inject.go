@@ -60,19 +60,23 @@ func inject[V any](ctx context.Context, params map[string]V, cfg config, valueOf
 		write(own, e, cfg.preset, valueOf)
 		return own, nil
 	}
-	written := func(f propagation.Fields) map[string]V {
-		out := maps.Clone(own)
-		write(out, encoded{Fields: f, values: e.values}, cfg.preset, valueOf)
-		return out
-	}
-	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool { return cfg.preset.accepts(written(f)) })
+	var written map[string]V // What was last found to fit, or not.
+	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool {
+		written = maps.Clone(own)
+		write(written, encoded{Fields: f, values: e.values}, cfg.preset, valueOf)
+		return cfg.preset.accepts(written)
+	})
 	if shrunk.Len() < e.Len() {
 		cfg.drop(observe.DropTooLarge)
 	}
-	if isDropped := shrunk.Len() == 0 && e.Len() > 0; isDropped || !cfg.preset.accepts(own) {
+	switch {
+	case shrunk.Len() > 0:
+		return written, nil
+	case e.Len() > 0 || !cfg.preset.accepts(own):
 		return own, ErrTooLarge
+	default:
+		return own, nil
 	}
-	return written(shrunk), nil
 }
 
 // write adds e to params.

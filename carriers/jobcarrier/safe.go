@@ -65,8 +65,12 @@ func (ps preset) hasSafeNames(key string) bool {
 // isSafeValue reports whether value holds only safe characters. White space at
 // either end is unsafe, because some services remove it.
 func (ps preset) isSafeValue(value, marks string) bool {
-	return !strings.ContainsFunc(value, func(r rune) bool { return !ps.isSafe(r, marks) }) &&
-		!strings.HasPrefix(value, " ") && !strings.HasSuffix(value, " ") &&
+	for _, r := range value {
+		if !ps.isSafe(r, marks) {
+			return false
+		}
+	}
+	return !strings.HasPrefix(value, " ") && !strings.HasSuffix(value, " ") &&
 		(ps.refused == "" || !strings.Contains(value, ps.refused))
 }
 
@@ -76,8 +80,16 @@ func (ps preset) isSafe(r rune, marks string) bool {
 	if r > unicode.MaxASCII {
 		return !ps.ascii && (unicode.IsLetter(r) || unicode.IsDigit(r))
 	}
-	return isAlphanumeric(r) || strings.ContainsRune(safeInValues, r) || strings.ContainsRune(marks, r)
+	return isSafeASCII[r] || strings.ContainsRune(marks, r)
 }
+
+// isSafeASCII reports for each ASCII character whether it is safe in a value.
+var isSafeASCII = func() (table [unicode.MaxASCII + 1]bool) {
+	for r := range rune(len(table)) {
+		table[r] = isAlphanumeric(r) || strings.ContainsRune(safeInValues, r)
+	}
+	return table
+}()
 
 // encodeBaggage returns a baggage in whose values each unsafe byte is
 // percent-encoded, if it is one that baggage may hold. Names have no encoding.

@@ -37,6 +37,7 @@ func TestTakeArgs(t *testing.T) {
 		"without a value":       {args: []string{"--day=mon", "--traceparent"}, rest: []string{"--day=mon"}, err: propagation.ErrAbsent},
 		"twice":                 {args: []string{"--traceparent=old", ours}, rest: []string{}},
 		"flags of other names":  {args: []string{"--my-traceparent=x", "traceparent=x", "---traceparent=x"}, rest: []string{"--my-traceparent=x", "traceparent=x", "---traceparent=x"}, err: propagation.ErrAbsent},
+		"in another case":       {args: []string{"--Traceparent=x", "--BAGGAGE=x"}, rest: []string{"--Traceparent=x", "--BAGGAGE=x"}, err: propagation.ErrAbsent},
 		"the value of a switch": {args: []string{"-v", ours}, rest: []string{"-v"}},
 	} {
 		t.Run(name, func(t *testing.T) {

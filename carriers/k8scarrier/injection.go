@@ -5,6 +5,7 @@ package k8scarrier
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ type injection struct {
 	fields propagation.Fields
 	keys   []string          // Of the fields that are removed or set.
 	values map[string]string // By key, of the fields that are set.
+
+	// The variables of containers without and with EnvFrom, once they are made.
+	plain, masking variables
 }
 
 // newInjection returns the injection of what ctx holds, without values that do
@@ -66,10 +70,24 @@ func (cfg *config) hasValidPrefix() bool {
 	return isAnnotationKey(annotationKey(cfg.prefix, keyBaggage))
 }
 
-// place is where an object holds a context, or may hold one.
+// place is where an object holds a context, or may hold one: the literal values of
+// an environment, or the annotations with a prefix.
 type place struct {
-	get       func(key string) string
-	elsewhere bool // Reports whether a value comes from another object.
+	env         []corev1.EnvVar
+	annotations map[string]string
+	prefix      string // Empty for an environment.
+	elsewhere   bool   // Reports whether a value comes from another object.
+}
+
+// get returns the value of key, or the empty string.
+func (p place) get(key string) string {
+	if p.prefix == "" {
+		return valueOf(p.env, envcarrier.Normalize(key))
+	}
+	if len(p.annotations) == 0 {
+		return ""
+	}
+	return p.annotations[annotationKey(p.prefix, key)]
 }
 
 // inEnv returns the place in the environment of a container.
@@ -84,12 +102,12 @@ func (in *injection) inEnv(env []corev1.EnvVar) place {
 
 // inLiterals returns the place in the literal values of an environment.
 func inLiterals(env []corev1.EnvVar) place {
-	return place{get: func(key string) string { return valueOf(env, envcarrier.Normalize(key)) }}
+	return place{env: env}
 }
 
 // inAnnotations returns the place in the annotations with a prefix.
 func inAnnotations(annotations map[string]string, prefix string) place {
-	return place{get: func(key string) string { return annotations[annotationKey(prefix, key)] }}
+	return place{annotations: annotations, prefix: prefix}
 }
 
 // isReference reports whether entry refers to the annotation of key.
@@ -129,9 +147,13 @@ func (cfg *config) replaces() bool {
 
 // isValid reports whether p holds a valid context.
 func (in *injection) isValid(p place) bool {
-	getter := propagation.GetterFunc[struct{}](func(_ struct{}, key string) string { return p.get(key) })
-	return propagation.Read(struct{}{}, propagation.Getter[struct{}](getter), in.cfg.propagation...).SpanContext().IsValid()
+	return propagation.Read(p, propagation.Getter[place](placeReader{}), in.cfg.propagation...).SpanContext().IsValid()
 }
+
+// placeReader reads a place.
+type placeReader struct{}
+
+func (placeReader) Get(p place, key string) string { return p.get(key) }
 
 // holdsAnother reports whether p holds a context, or a part of one, that is not
 // the one that is written. Baggage alone is not a context.
@@ -174,19 +196,39 @@ func (in *injection) reuseWaybill(places ...place) {
 // literals returns the variables for a container. A field without a value is
 // removed, or set to the empty string if EnvFrom could bring one.
 func (in *injection) literals(c container) variables {
-	set := variables{}
-	for _, entry := range c.env {
-		if in.clearsBaggage(entry.Name) {
-			set[entry.Name] = nil
+	set := &in.plain
+	if c.hasEnvFrom {
+		set = &in.masking
+	}
+	if *set == nil {
+		*set = make(variables, len(in.keys))
+		for _, key := range in.keys {
+			name := envcarrier.Normalize(key)
+			if value, ok := in.values[key]; ok || c.hasEnvFrom {
+				(*set)[name] = literal(name, value)
+			} else if (*set)[name] == nil {
+				(*set)[name] = nil
+			}
 		}
 	}
-	for _, key := range in.keys {
-		name := envcarrier.Normalize(key)
-		if value, ok := in.values[key]; ok || c.hasEnvFrom {
-			set[name] = literal(name, value)
-		} else if set[name] == nil {
-			set[name] = nil
+	return in.withBaggage(*set, c.env)
+}
+
+// withBaggage returns set with the removal of the members of a baggage of
+// OpenTracing that env holds.
+func (in *injection) withBaggage(set variables, env []corev1.EnvVar) variables {
+	isShared := true
+	for _, entry := range env {
+		if !in.clearsBaggage(entry.Name) {
+			continue
 		}
+		if _, ours := set[entry.Name]; ours {
+			continue
+		}
+		if isShared {
+			set, isShared = maps.Clone(set), false
+		}
+		set[entry.Name] = nil
 	}
 	return set
 }

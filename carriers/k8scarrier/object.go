@@ -25,15 +25,37 @@ type metadata interface {
 	SetAnnotations(annotations map[string]string)
 }
 
-// container is a container of a pod.
+// container is a container of a pod, typed or as fields.
 type container struct {
 	name        string
 	isEphemeral bool
 	hasEnvFrom  bool
 	env         []corev1.EnvVar
-	spec        func() corev1.Container
-	// setEnv replaces the environment by merged, in which set has been merged.
-	setEnv func(merged []corev1.EnvVar, set variables)
+
+	typedEnv *[]corev1.EnvVar  // Of a typed container.
+	typed    *corev1.Container // The same, unless it is ephemeral.
+	fields   map[string]any    // Of a container of the dynamic client.
+}
+
+// spec returns c as a container.
+func (c container) spec() corev1.Container {
+	if c.typed != nil {
+		return *c.typed
+	}
+	return fromFields[corev1.Container](c.fields)
+}
+
+// setEnv replaces the environment of c by merged, in which set has been merged.
+func (c container) setEnv(merged []corev1.EnvVar, set variables) {
+	switch {
+	case c.typedEnv != nil:
+		*c.typedEnv = merged
+	case len(merged) == 0:
+		delete(c.fields, "env")
+	default:
+		entries, _ := c.fields["env"].([]any)
+		c.fields["env"] = envFields(entries, c.env, merged, set)
+	}
 }
 
 // isSelected reports whether c is to be injected into.
@@ -101,22 +123,20 @@ func objectOfTemplate(template *corev1.PodTemplateSpec, job *batchv1.Job) object
 }
 
 func objectOfPod(pod metadata, spec *corev1.PodSpec) object {
-	o := object{pod: pod}
-	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+	count := len(spec.InitContainers) + len(spec.Containers) + len(spec.EphemeralContainers)
+	o := object{pod: pod, containers: make([]container, 0, count)}
+	for _, list := range [...][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range list {
 			c := &list[i]
 			o.containers = append(o.containers, container{
-				name: c.Name, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env,
-				spec:   func() corev1.Container { return *c },
-				setEnv: func(merged []corev1.EnvVar, _ variables) { c.Env = merged },
+				name: c.Name, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env, typedEnv: &c.Env, typed: c,
 			})
 		}
 	}
 	for i := range spec.EphemeralContainers {
 		c := &spec.EphemeralContainers[i]
 		o.containers = append(o.containers, container{
-			name: c.Name, isEphemeral: true, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env,
-			setEnv: func(merged []corev1.EnvVar, _ variables) { c.Env = merged },
+			name: c.Name, isEphemeral: true, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env, typedEnv: &c.Env,
 		})
 	}
 	return o
@@ -176,15 +196,7 @@ func containerOfFields(fields map[string]any, isEphemeral bool) container {
 	for i := range entries {
 		env[i] = fromFields[corev1.EnvVar](entries[i])
 	}
-	return container{
-		name: name, isEphemeral: isEphemeral, hasEnvFrom: len(envFrom) > 0, env: env,
-		spec: func() corev1.Container { return fromFields[corev1.Container](fields) },
-		setEnv: func(merged []corev1.EnvVar, set variables) {
-			if fields["env"] = envFields(entries, env, merged, set); len(merged) == 0 {
-				delete(fields, "env")
-			}
-		},
-	}
+	return container{name: name, isEphemeral: isEphemeral, hasEnvFrom: len(envFrom) > 0, env: env, fields: fields}
 }
 
 // envFields returns merged as fields. The entries that are not in set stay as

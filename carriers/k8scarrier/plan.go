@@ -91,7 +91,9 @@ func (in *injection) plan(t target) (plan, error) {
 		return plan{}, err
 	}
 	p.kept = slices.Contains(decisions.containers, keep) || decisions.annotations == keep
-	in.reuseWaybill(in.places(t)...)
+	if in.values[keyWaybill] != "" {
+		in.reuseWaybill(in.places(t)...)
+	}
 	for i, c := range t.containers {
 		switch {
 		case t.isSelected[i] && decisions.containers[i] == write && in.cfg.annotations && in.fields.Len() > 0:
@@ -112,11 +114,13 @@ func setEnv(c container, set, info variables) {
 	if len(set)+len(info) == 0 {
 		return
 	}
-	merged := merge(merge(c.env, set), info)
-	all := make(variables, len(set)+len(info))
-	maps.Copy(all, set)
-	maps.Copy(all, info)
-	c.setEnv(merged, all)
+	merged := merge(c.env, set)
+	if len(info) > 0 {
+		merged = merge(merged, info)
+		maps.Copy(info, set)
+		set = info
+	}
+	c.setEnv(merged, set)
 }
 
 // decisions holds the decision for each place of an object.
@@ -164,6 +168,9 @@ func (in *injection) decideOthers(t target, d *decisions) decision {
 		keepsAll = d.annotations == keep || slices.ContainsFunc(t.containers, func(c container) bool { return in.decide(in.inEnv(c.env)) == keep })
 	}
 	for _, part := range t.parts() {
+		if len(part.GetAnnotations()) == 0 {
+			continue
+		}
 		for _, prefix := range in.prefixes(part.GetAnnotations()) {
 			if part.isTarget && prefix == in.cfg.prefix {
 				continue
@@ -195,6 +202,9 @@ func (in *injection) decideOthers(t target, d *decisions) decision {
 // to be written there, and in place of another one.
 func (in *injection) annotated(p part, decided decision) map[string]string {
 	before := p.GetAnnotations()
+	if len(before) == 0 && !p.isTarget {
+		return before
+	}
 	var target, stale []string
 	for _, prefix := range in.prefixes(before) {
 		switch {
