@@ -53,8 +53,8 @@
 //   - The run of a whole pipeline counts what its own function counts. It is not
 //     the sum of its stages, which would count a row as often as it passes one.
 //   - A label that users fill has at most 100 values; see [WithLabelLimit]. The
-//     others share _OTHER. The lag is shown for up to 10,000 partitions, so that
-//     its sum is that of all partitions.
+//     others share _OTHER. Up to 10,000 partitions have a lag, so its sum
+//     covers all partitions.
 //   - The lag of a partition is shown as long as a reader or watcher of it reports
 //     it, and is removed when the last one has lost the partition.
 //   - Observing a message allocates nothing.
@@ -69,8 +69,8 @@
 //
 // Exemplars exist only in the OpenMetrics format, which [Handler] and [Listen]
 // offer. In that format the bounds of buckets read le="1.0" instead of le="1",
-// which are different series to Prometheus. The resident memory is that of Linux;
-// elsewhere the gauge is the memory that the Go runtime holds. A counter is exact
+// which are different series to Prometheus. The resident memory is known on
+// Linux only; elsewhere the gauge shows the memory that the Go runtime holds. A counter is exact
 // up to 2^53.
 //
 // # Telemetry

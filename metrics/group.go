@@ -18,9 +18,9 @@ import (
 	"github.com/waybill-go/waybill/internal/safe"
 )
 
-// group is what a Pushgateway keeps under one key. A push replaces the metrics of
-// a group that have the same name, with all their series, so a group must be so
-// small that whoever pushes to it has all series of a metric.
+// group is a set of series that a Pushgateway keeps under one key. A push replaces
+// the metrics of a group that have the same name, with all their series, so each
+// process that pushes to a group must have all series of its metrics.
 type group struct {
 	key      groupKey
 	families []*dto.MetricFamily
@@ -34,10 +34,10 @@ type groupLabel struct{ name, value string }
 
 const jobLabel = "job"
 
-// stageKey and otherKey are the labels that tell whose series it is. A series of a
-// stage has the first ones in the key of its group, and any other series of this
-// package those of the others that it has. The remaining labels tell apart what
-// one owner measures.
+// stageKey and otherKey are the labels that identify the owner of a series. The key
+// of a group has stageKey if the series belongs to a stage. Otherwise it has the
+// labels of otherKey that the series has. The remaining labels distinguish the
+// series of one owner.
 var (
 	stageKey = [...]string{labelPipeline, labelStage}                                                                                //nolint:gochecknoglobals // A constant table.
 	otherKey = [...]string{labelTopic, labelCollection, labelDestination, labelCarrier, labelDirection, labelOperation, labelReason} //nolint:gochecknoglobals // A constant table.
@@ -45,7 +45,7 @@ var (
 
 // ownNames are the names of the metrics of this package that are pushed, without
 // their namespace. The lag of partitions and the time of their last fetch are not:
-// no process has those of all partitions, and nobody would delete those of a
+// no process has the lag of all partitions, and nobody would delete the lag of a
 // partition that another process reads now.
 var ownNames = [...]string{ //nolint:gochecknoglobals // A constant table.
 	processingSeconds, rowsRead, rowsProcessed, rowsRejected, bytesTotal, errorsTotal, retriesTotal, inFlight,
@@ -61,8 +61,8 @@ func isOneOf(names []string, family *dto.MetricFamily) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(family.GetName(), "_"+name) })
 }
 
-// groupsOf returns the groups of the series of families, that of base first, even
-// if it is empty. The families that are returned are new; their series are not.
+// groupsOf returns the groups of the series of families. The group of base is the
+// first, even if it is empty. The returned families are new; they share the series.
 func groupsOf(base groupKey, families []*dto.MetricFamily) []group {
 	groups := []group{{key: base}}
 	index := map[string]int{base.path(): 0}
@@ -140,8 +140,8 @@ func (k groupKey) check(families []*dto.MetricFamily) error {
 	return nil
 }
 
-// fit returns the families that a Pushgateway takes as they are, and why it does
-// not take the others.
+// fit returns the families that a Pushgateway accepts unchanged, and, for each of
+// the others, a text with its name and the reason.
 func (k groupKey) fit(families []*dto.MetricFamily) (fit []*dto.MetricFamily, leftOut []string) {
 	for _, family := range families {
 		label := k.labelOf(family)
@@ -195,7 +195,7 @@ func (g group) encode() (body *bytes.Buffer, err error) {
 	return body, nil
 }
 
-// prefix returns what an error about g begins with: the name of its metric, if it
+// prefix returns the beginning of an error about g: the name of its metric, if it
 // has only one.
 func (g group) prefix() string {
 	if len(g.families) != 1 {

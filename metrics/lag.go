@@ -51,12 +51,12 @@ const maxReaders = 16
 // part of it.
 const maxLags = 10_000
 
-// lags holds what readers and watchers report of the partitions they read, until
-// they report that they no longer do: an old lag looks like a new one. Beyond the
-// limit there is none, since the lags of several partitions have no common value.
+// lags holds the reports of readers and watchers about the partitions they read,
+// until they revoke a partition: an old lag looks like a new one. A partition beyond
+// the limit has no lag, because the lags of several partitions have no common value.
 type lags struct {
 	series lagSeries
-	// Incremented for what is beyond the limits.
+	// Incremented for reports beyond the limits.
 	topicOverflow, partitionOverflow prometheus.Counter
 
 	mu     sync.Mutex
@@ -66,13 +66,13 @@ type lags struct {
 
 type groupTopic struct{ group, topic string }
 
-// lag is what is known of one partition.
+// lag is the state of one partition.
 type lag struct {
 	gauges  [lagGauges]prometheus.Gauge // Nil without a value.
 	reports []report                    // The latest report last.
 }
 
-// report is what one reader or watcher reports of one partition.
+// report is the latest report of one reader or watcher about one partition.
 type report struct {
 	reader uint64
 	values [lagGauges]float64
@@ -136,7 +136,7 @@ func (k *lag) of(reader uint64) *report {
 	return &k.reports[len(k.reports)-1]
 }
 
-// of returns what is known of a partition, or nil if there are too many.
+// of returns the state of a partition, or nil if there are too many partitions.
 func (l *lags) of(key groupTopic, partition int) *lag {
 	if known, ok := l.groups[key][partition]; ok {
 		return known
@@ -158,8 +158,8 @@ func (l *lags) of(key groupTopic, partition int) *lag {
 	return known
 }
 
-// revoked forgets what a reader has reported of a partition. What others report
-// of it stays, and is shown again.
+// revoked removes the report of a reader about a partition. The latest report of
+// another reader is then shown.
 func (l *lags) revoked(group, topic string, partition int, reader uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

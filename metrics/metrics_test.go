@@ -121,13 +121,13 @@ func TestMetrics_ExtremeValues(t *testing.T) {
 			m.Blocked(observe.Block{System: system, Duration: d})
 		}
 		run := m.Stage(observe.StageID{})
-		run.Started(nil)                                                                  //nolint:staticcheck // A nil ctx is allowed.
-		run.Ended(nil, observe.RunEnd{Duration: d, Outcome: observe.Outcome(200)})        //nolint:staticcheck // A nil ctx is allowed.
-		run.Ended(ctx, observe.RunEnd{Duration: d})                                       // Once too often.
-		run.(observe.CountObserver).Counted(observe.Count{Kind: observe.CountRead, N: n}) //nolint:forcetypeassert // It does.
-		run.(observe.CountObserver).Counted(observe.Count{Kind: observe.CountKind(99)})   //nolint:forcetypeassert // It does.
-		run.(observe.LatencyObserver).Latency(ctx, observe.Latency{EndToEnd: d})          //nolint:forcetypeassert // It does.
-		run.(observe.WatermarkObserver).Watermark(time.Unix(int64(n)/2, 0))               //nolint:forcetypeassert // It does.
+		run.Started(nil)                                                           //nolint:staticcheck // A nil ctx is allowed.
+		run.Ended(nil, observe.RunEnd{Duration: d, Outcome: observe.Outcome(200)}) //nolint:staticcheck // A nil ctx is allowed.
+		run.Ended(ctx, observe.RunEnd{Duration: d})                                // Once too often.
+		run.(observe.CountObserver).Counted(observe.Count{Kind: observe.CountRead, N: n})
+		run.(observe.CountObserver).Counted(observe.Count{Kind: observe.CountKind(99)})
+		run.(observe.LatencyObserver).Latency(ctx, observe.Latency{EndToEnd: d})
+		run.(observe.WatermarkObserver).Watermark(time.Unix(int64(n)/2, 0))
 	}
 	for name, family := range families(t, registry) {
 		for _, metric := range family.GetMetric() {

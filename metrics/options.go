@@ -71,7 +71,7 @@ func WithNamespace(name string) Option {
 }
 
 // WithConstLabels adds labels with fixed values to all metrics. It copies labels.
-// The default is none. Labels for where a process runs belong in the
+// The default is none. Labels that identify the host or process belong in the
 // configuration of the scrape instead.
 func WithConstLabels(labels map[string]string) Option {
 	labels = maps.Clone(labels)
@@ -124,7 +124,7 @@ func WithoutExemplars() Option {
 }
 
 // WithoutPartitions counts the messages and bytes of Kafka by topic, with an
-// empty partition. The lag is still that of a partition.
+// empty partition. The lag keeps its partition.
 func WithoutPartitions() Option {
 	return optionFunc(func(c config) config {
 		c.withoutPartition = true
@@ -132,16 +132,16 @@ func WithoutPartitions() Option {
 	})
 }
 
-// WithLabelLimit sets how many values a label may have that users fill: source,
-// reason and error_type in one stage, partition, operation and error_type in one
-// topic, error_type in one collection, and topic, collection and destination in
-// all. Further values share the value "_OTHER" and are counted by
+// WithLabelLimit sets the maximum number of values of each label that users fill:
+// source, reason and error_type in one stage, partition, operation and error_type
+// in one topic, error_type in one collection, and topic, collection and destination
+// in total. Further values share the value "_OTHER" and are counted by
 // etl_telemetry_label_overflow_total. The default is 100, also if n is less than 1.
 //
-// The gauges of partitions, such as their lag, have a limit of their own, so that
-// their sum is not smaller than it should be: 10,000 partitions of all groups and
-// topics. Further partitions have no lag, and each report of one is counted as an
-// overflow of the label partition.
+// The limit does not apply to the lag of partitions and the time of their last
+// fetch, so that the sum of the lags covers all partitions. They have a limit of
+// 10,000 partitions in all groups and topics together. Further partitions have no
+// lag, and each report about one is counted as an overflow of the label partition.
 func WithLabelLimit(n int) Option {
 	return optionFunc(func(c config) config {
 		c.labelLimit = n
@@ -196,8 +196,8 @@ func (c config) validateBuckets() error {
 	return nil
 }
 
-// difference returns what of c is not as in other, or the empty string if they
-// are equal.
+// difference returns a description of the first difference between c and other, or
+// the empty string if they are equal.
 func (c config) difference(other config) string {
 	switch {
 	case !slices.Equal(c.buckets, other.buckets) || c.withoutNative != other.withoutNative:

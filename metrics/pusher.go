@@ -22,8 +22,8 @@ import (
 	"github.com/waybill-go/waybill/internal/safe"
 )
 
-// The limits of a push. The timeout is half of what the flushes of a run have by
-// default, so that a gateway that hangs leaves time for the others.
+// The limits of a push. The timeout is half of the default flush timeout of a run,
+// so a gateway that hangs leaves time for the other flushes.
 const (
 	defaultPushTimeout = 5 * time.Second
 	defaultPushRetries = 2
@@ -162,15 +162,14 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // calls it when a run has ended, in whatever way.
 //
 // A Pushgateway replaces the metrics of a group that have the same name. So each
-// stage has a group of its own, with its pipeline and stage in the key. What is
-// measured outside stages has groups by topic, collection, destination, carrier,
+// stage has a group of its own, with its pipeline and stage in the key. Series that
+// belong to no stage have groups by topic, collection, destination, carrier,
 // direction, operation and reason. A stage that has not run, or has failed, keeps
 // the time of its last success, and programs that share a job keep each other's
 // series. The lag of partitions and the time of their last fetch are not pushed,
 // because they would stay when another process reads the partition. Metrics that
 // are not of this package, and the memory of the process, are in the group of the
-// job, where those of the last push stay: use [WithGrouping] to keep programs
-// apart.
+// job, where the last push wins: use [WithGrouping] to keep programs apart.
 //
 // Push makes one request for each group. An answer of 500 and above, and no
 // answer, are tried again after 100 ms, and then after twice as long each time.
@@ -178,8 +177,8 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // answered with 400 or 413 is pushed again in halves, up to 64 times in one push.
 // Other answers are not tried again. A metric that has a label of the key of its
 // group, or a timestamp, is not pushed, because a Pushgateway would replace the
-// label and refuses the timestamp. The error of Push names what was not pushed;
-// everything else was. If a gatherer fails in part, the rest is pushed, and its
+// label and refuses the timestamp. The error of Push names the metrics that were
+// not pushed; all others were. If a gatherer fails in part, the rest is pushed, and its
 // error returned.
 //
 // Push keeps the values of ctx, but not its cancellation, because there is no
@@ -271,8 +270,8 @@ func (r *pushRun) attempt(ctx context.Context, groups []group) (left []group, er
 	return nil, nil
 }
 
-// isWorthRetrying reports whether a push with this answer may succeed later. An
-// answer of 0 is none.
+// isWorthRetrying reports whether a push with this answer may succeed later. It is
+// 0 if there was no answer.
 func isWorthRetrying(answer int) bool { return answer == 0 || answer >= http.StatusInternalServerError }
 
 // isRefusal reports whether the answer is about the metrics, and not about the

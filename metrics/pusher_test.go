@@ -652,8 +652,8 @@ func TestPusher_Deadline(t *testing.T) {
 
 type collectorFunc func(chan<- prometheus.Metric)
 
-func (f collectorFunc) Describe(chan<- *prometheus.Desc)         {}
-func (f collectorFunc) Collect(metrics chan<- prometheus.Metric) { f(metrics) }
+func (f collectorFunc) Describe(chan<- *prometheus.Desc)           {}
+func (f collectorFunc) Collect(collected chan<- prometheus.Metric) { f(collected) }
 
 func stampedCounter(name string) prometheus.Collector {
 	return collectorFunc(func(metrics chan<- prometheus.Metric) {

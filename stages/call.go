@@ -126,7 +126,7 @@ func (c *call) observeLatency() {
 	}
 }
 
-// totals writes what the run counted to end.
+// totals writes the counts of the run to end.
 func (r *Run) totals(end *observe.RunEnd) {
 	end.Read, end.Wrote, end.Rejected = r.read.Load(), r.wrote.Load(), r.rejected.Load()
 	end.BytesIn, end.BytesOut = r.bytesIn.Load(), r.bytesOut.Load()

@@ -47,7 +47,7 @@
 // context carries a waybill, the end-to-end latency is measured when the run has
 // succeeded. An observer of package observe is notified of all this; package
 // metrics has one for Prometheus. A logger with the handler of [NewLogHandler]
-// writes into each record which span and stage it comes from.
+// adds the span and the stage to each record.
 //
 // To see the text of an error, such as "sql: no rows in result set", on a span,
 // use the option WithErrorDescription(nil).
@@ -59,13 +59,13 @@
 //     goroutine.
 //   - Telemetry breaks nothing: if an observer, tracer, span, sampler, span
 //     processor, classifier or description panics, or a method of an error does,
-//     only what it was to record is lost, and counted as dropped.
+//     only its record is lost, and counted as dropped.
 //   - Each run ends once, with one [observe.Outcome], and is measured even if its
 //     context is done. A cancellation is not an error.
 //   - The error type is the same on the span and on the metric, and bounded. No
 //     text of an error or a panic is recorded without [WithErrorDescription].
-//   - Texts of the user's are made valid UTF-8 before they are recorded, and cut
-//     after 1024 bytes.
+//   - Text from the user is made valid UTF-8 before it is recorded, and cut after
+//     1024 bytes.
 //   - All types are safe for concurrent use. A nil or zero Stage, Pipeline or
 //     Run has no telemetry, and the functions run. A nil context is treated
 //     as [context.Background]. Nil options are ignored.
@@ -84,7 +84,7 @@
 //
 // The limit of this: a function that derives a context, reads the cause from the
 // derived one and returns it bare, is taken for the one that failed. A classifier
-// of [WithClassifier] that calls observe.Classify does not know the signs.
+// of [WithClassifier] that calls observe.Classify does not use the signs.
 //
 // # Limits
 //
@@ -101,7 +101,7 @@
 //
 //	etl.pipeline         string  name of the pipeline, at start
 //	etl.stage            string  name of the stage, at start
-//	etl.source           string  what the stage reads from, at start, if set
+//	etl.source           string  name of the stage's source, at start, if set
 //	etl.parameter.{key}  string  parameter of a whole run, at start
 //	etl.outcome          string  success, failure, timeout, cancelled or panic
 //	error.type           string  class of the error, unless the run succeeded
@@ -121,7 +121,7 @@
 // any case.
 //
 // The error type is "panic", "timeout" or "canceled" by outcome; for a failure it
-// is the name from [WithErrorType], or that of [observe.ErrorType]. After 32 error
+// is the name from [WithErrorType], or else from [observe.ErrorType]. After 32 error
 // types, see [WithErrorTypeLimit], it is _OTHER.
 //
 // An observer is notified of dropped telemetry with one of these reasons:

@@ -394,7 +394,7 @@ func TestStage_HostileContextChangesNothing(t *testing.T) {
 
 func TestZeroValues(t *testing.T) {
 	t.Parallel()
-	fn := func(ctx context.Context) error { return errBoom }
+	fn := func(context.Context) error { return errBoom }
 	if err := new(stages.Pipeline).Run(t.Context(), fn); err != errBoom {
 		t.Errorf("Run of a zero Pipeline = %v", err)
 	}

@@ -92,8 +92,8 @@ func readsSpan(handler slog.Handler) bool {
 	return t.PkgPath() == "go.opentelemetry.io/contrib/bridges/otelslog"
 }
 
-// NewLogHandler returns a handler that adds to each record where it comes from
-// and passes it to handler:
+// NewLogHandler returns a handler that adds the origin of each record and passes
+// the record to handler:
 //
 //   - trace_id, span_id and trace_flags, if the context of the record has a valid
 //     span, sampled or not;
@@ -108,8 +108,8 @@ func readsSpan(handler slog.Handler) bool {
 // if the record or its logger has one with the same key at the same level. Baggage
 // is not logged, and logging an error does not change the span.
 //
-// Only the methods of a logger that take a context have one to look into: use
-// InfoContext, not Info. A record of Info has none of these attributes.
+// Use the methods of a logger that take a context, such as InfoContext. A record of
+// Info has none of these attributes.
 //
 // If handler was returned by NewLogHandler, it is not wrapped again; opts then
 // apply on top of its own. If handler is nil, records are discarded. A nil

@@ -50,7 +50,7 @@ type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-// WithSource sets the name of what a stage reads from: a topic, a table, a file.
+// WithSource sets the name of the source of a stage: a topic, a table, a file.
 // It is the source label of the row metrics and the etl.source attribute of the
 // span. Choose it from a small set. The default is none.
 func WithSource(name string) Option {
@@ -89,7 +89,7 @@ func WithObserver(observer observe.StageObserver) Option {
 
 // WithClassifier sets the function that decides how a stage ended, from the
 // context its function was given and the error it returned, which is not nil. It
-// changes what is recorded, not what the stage returns. It is not called for a
+// changes the recorded outcome, not the result of the stage. It is not called for a
 // rejection; see [Reject].
 //
 // The default is [observe.Classify], except that an error is a failure if the
@@ -221,9 +221,9 @@ func WithFlush(flush func(ctx context.Context) error) RunOption {
 }
 
 // WithFlushTimeout sets the time that all [WithFlush] functions have together. The
-// default is 10 seconds, also if d is 0 or less. Choose less than what the process
-// has left when it is told to stop: a Kubernetes pod has 30 seconds for everything,
-// unless its terminationGracePeriodSeconds is set.
+// default is 10 seconds, also if d is 0 or less. It must be shorter than the grace
+// period of the process: a Kubernetes pod is killed 30 seconds after it is asked to
+// stop, unless its terminationGracePeriodSeconds is set.
 func WithFlushTimeout(d time.Duration) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
 		c.flushTimeout = defaultFlushTimeout

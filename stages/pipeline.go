@@ -91,9 +91,9 @@ func (p *Pipeline) Stage(name string, opts ...Option) (*Stage, error) {
 
 // Run runs fn as one run of the whole pipeline, for a process that does its work
 // and exits. The run has a span named after the pipeline with the parameters of
-// the run: a root span, or a child of the span in ctx. Its metrics are those of
-// a stage whose name is empty; they count what fn itself counts, and not what its
-// stages count. When the run has ended, in whatever way, the [WithFlush]
+// the run: a root span, or a child of the span in ctx. In its metrics, the label
+// stage is empty; they include the counts of fn itself, and not the counts of its
+// stages. When the run has ended, in whatever way, the [WithFlush]
 // functions are called.
 //
 // Do not use Run around a consumer that runs for days: its span would end with

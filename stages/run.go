@@ -17,8 +17,8 @@ const maxClockSkew = 5 * time.Minute
 // Run represents one execution of a stage. The stage's function uses it to
 // report counts; [FromContext] returns it.
 //
-// Counts are observed at once and written to the span when the run ends; what is
-// counted after the end is not on the span. A count of 0 is observed too, so
+// Counts are observed at once and written to the span when the run ends; later
+// counts are not on the span. A count of 0 is observed too, so
 // that a metric shows 0 for a function that found nothing, and nothing for a
 // function that does not count. Negative values are ignored and counted as
 // dropped telemetry.

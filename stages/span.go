@@ -88,7 +88,7 @@ func (c *call) startSpan(opts []trace.SpanStartOption) {
 	c.Context, c.span = started, span // endSpan ends it.
 }
 
-// endSpan writes the end to the span and ends it. The value is that of a panic,
+// endSpan writes the end to the span and ends it. The value is the panic value,
 // if there was one.
 func (c *call) endSpan(end observe.RunEnd, err error, value any) {
 	if c.span == nil {
