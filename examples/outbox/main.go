@@ -3,8 +3,9 @@
 
 // Command outbox carries the trace context from an outbox in MongoDB to Kafka:
 // the shop writes an order with its context, the relay claims it and sends it
-// on in a span of its own, and the warehouse reads it, all in one trace. Both
-// servers run inside of it.
+// on in a span of its own, and the warehouse reads it, all in one trace. The
+// relay may replace the context of the shop by its own, which is the default, or
+// keep it. Both servers run inside of it.
 package main
 
 import (
@@ -56,43 +57,59 @@ func run(ctx context.Context, uri, addr string) error {
 	}
 	defer client.Disconnect(ctx)
 	outbox := client.Database("shop").Collection("outbox")
-	writer := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
-	defer writer.Close()
+	keep := propagation.WithPolicy(propagation.KeepExisting)
+	replacing := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1})
+	defer replacing.Close()
+	keeping := kafkacarrier.NewWriter(&kafka.Writer{Addr: kafka.TCP(addr), Topic: topic, BatchSize: 1}, kafkacarrier.WithPropagation(keep))
+	defer keeping.Close()
 	reader := kafkacarrier.NewReader(kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxWait: time.Second}))
 	defer reader.Close()
 
-	if err := order(ctx, outbox); err != nil {
-		return err
+	for _, o := range []struct {
+		item   string
+		writer *kafkacarrier.Writer
+	}{{"tea", replacing}, {"coffee", keeping}} {
+		first = trace.SpanContext{}
+		if err := order(ctx, outbox, o.item); err != nil {
+			return err
+		}
+		if err := relay(ctx, outbox, o.writer); err != nil {
+			return err
+		}
+		if err := ship(ctx, reader); err != nil {
+			return err
+		}
 	}
-	if err := relay(ctx, outbox, writer); err != nil {
-		return err
-	}
-	return ship(ctx, reader)
+	return nil
 }
 
 // order writes to the outbox, in the transaction that changes the data too.
-func order(ctx context.Context, outbox *mongo.Collection) error {
+func order(ctx context.Context, outbox *mongo.Collection, item string) error {
 	ctx, span := otel.Tracer("shop").Start(ctx, "place order")
 	defer span.End()
 	say(ctx, "shop")
-	_, err := outbox.InsertOne(ctx, mongocarrier.InjectD(ctx, bson.D{{Key: "item", Value: "tea"}, {Key: "state", Value: "new"}}))
+	_, err := outbox.InsertOne(ctx, mongocarrier.InjectD(ctx, bson.D{{Key: "item", Value: item}, {Key: "state", Value: "new"}}))
 	if err != nil {
 		span.SetStatus(codes.Error, "insert")
 	}
 	return err
 }
 
-// relay claims a document and sends it on. The span of Process is between that
-// of the shop and the message, and the document keeps the context of the shop.
+// relay claims a document and sends it on. The message has the context of the
+// document, that of the shop. A Writer replaces it by that of its own span, which
+// is between the shop and the warehouse then, unless it is told to keep it.
 func relay(ctx context.Context, outbox *mongo.Collection, writer *kafkacarrier.Writer) error {
 	claimed, err := outbox.FindOneAndUpdate(ctx, state("new"), bson.D{{Key: "$set", Value: state("taken")}}).Raw()
 	if err != nil {
 		return err
 	}
+	created := mongocarrier.ReadRaw(claimed)
+	msg := kafka.Message{Value: mongocarrier.StripRaw(claimed)}
+	kafkacarrier.Inject(created.Context(ctx), &msg)
 	consumer := mongocarrier.NewConsumer("outbox")
-	return consumer.Process(ctx, mongocarrier.ReadRaw(claimed), func(ctx context.Context) error {
+	return consumer.Process(ctx, created, func(ctx context.Context) error {
 		say(ctx, "relay")
-		if err := writer.WriteMessages(ctx, kafka.Message{Value: mongocarrier.StripRaw(claimed)}); err != nil {
+		if err := writer.WriteMessages(ctx, msg); err != nil {
 			return err
 		}
 		_, err := outbox.UpdateByID(ctx, claimed.Lookup("_id"), bson.D{{Key: "$set", Value: state("sent")}})
@@ -109,19 +126,23 @@ func ship(ctx context.Context, reader *kafkacarrier.Reader) error {
 	}
 	return reader.Process(ctx, msg, func(ctx context.Context) error {
 		say(ctx, "warehouse")
-		fmt.Println(bson.Raw(msg.Value).Lookup("item"), "has come over", propagation.WaybillFromContext(ctx).Hops, "hops")
+		creator := "relay"
+		if kafkacarrier.Read(msg).SpanContext().SpanID() == first.SpanID() {
+			creator = "shop"
+		}
+		fmt.Println(bson.Raw(msg.Value).Lookup("item"), "has come over", propagation.WaybillFromContext(ctx).Hops, "hops from the", creator)
 		return nil
 	})
 }
 
-// first is the trace that the flow started in.
-var first trace.TraceID
+// first is the span that the flow started in.
+var first trace.SpanContext
 
 // say prints whether a service works in the trace of the first one.
 func say(ctx context.Context, service string) {
-	id := trace.SpanContextFromContext(ctx).TraceID()
+	sc := trace.SpanContextFromContext(ctx)
 	if !first.IsValid() {
-		first = id
+		first = sc
 	}
-	fmt.Printf("%-9s same trace: %t\n", service, id == first)
+	fmt.Printf("%-9s same trace: %t\n", service, sc.TraceID() == first.TraceID())
 }

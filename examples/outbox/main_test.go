@@ -14,6 +14,10 @@ func TestOutboxKeepsOneTrace(t *testing.T) {
 	program.Compare(t, program.Output(t), `shop      same trace: true
 relay     same trace: true
 warehouse same trace: true
-"tea" has come over 2 hops
+"tea" has come over 2 hops from the relay
+shop      same trace: true
+relay     same trace: true
+warehouse same trace: true
+"coffee" has come over 2 hops from the shop
 `)
 }

@@ -18,10 +18,17 @@
 //	instrument.go   the instruments and their series
 //	work.go         spans that handle messages: poll, process, commit
 //	sending.go      spans that create and send messages
+//	forwarded.go    what a handler forwards
+//	request.go      requests of a client to its servers
+//	backpressure.go what waits in a client, and how long calls are blocked
+//	poll.go         calls that deliver messages
 //	delivery.go     latency of a message and what is wrong with its context
+//	arrival.go      the context in which a message arrives outside of spans
 //	destination.go  what is known of a topic or collection
 //	partitions.go   lag, gaps and redeliveries of the partitions of a reader
+//	polls.go        which calls are over, and how long a reader has polled
 //	offsets.go      a set of offsets
+//	watch.go        the lag of a group that someone looks up
 //
 // # Guarantees
 //
