@@ -46,13 +46,14 @@ type carrier struct {
 var traceContext propagation.TextMapPropagator = propagation.TraceContext{}
 
 func carriers() []carrier {
+	same := []propagation.Option{propagation.WithPropagator(traceContext)} // What the others write.
 	all := []propagation.Option{propagation.WithPropagator(propagation.Default())}
 	set := time.Unix(1_750_000_000, 0)
 	waybill := header{"waybill", propagation.Waybill{Origin: set, Sent: set, Hops: 1}.String()}
 	return []carrier{
-		{name: "waybill", inject: waybillInject(nil), extract: waybillExtract(nil)},
-		{name: "waybill, InjectAll", batch: true, inject: waybillInjectAll(nil)},
-		{name: "waybill, Read (for links)", extract: waybillRead},
+		{name: "waybill", inject: waybillInject(same), extract: waybillExtract(same)},
+		{name: "waybill, InjectAll", batch: true, inject: waybillInjectAll(same)},
+		{name: "waybill, Read (for links)", extract: waybillRead(same)},
 		{name: "waybill, Default", inject: waybillInject(all), extract: waybillExtract(all, waybill)},
 		{name: "kotel", inject: kotelInject, extract: kotelExtract},
 		{name: "otelsarama", inject: saramaInject, extract: saramaExtract},
@@ -180,16 +181,17 @@ func waybillExtract(opts []propagation.Option, more ...header) extractor {
 	}
 }
 
-// waybillRead uses the global propagator, because Read takes no options.
-func waybillRead(_ context.Context, headers []header, n int) (func(), func() string) {
-	msgs := messages(headers, n)
-	var got trace.SpanContext
-	op := func() {
-		for i := range msgs {
-			got = kafkacarrier.Read(msgs[i]).SpanContext()
+func waybillRead(opts []propagation.Option) extractor {
+	return func(_ context.Context, headers []header, n int) (func(), func() string) {
+		msgs := messages(headers, n)
+		var got trace.SpanContext
+		op := func() {
+			for i := range msgs {
+				got = kafkacarrier.Read(msgs[i], opts...).SpanContext()
+			}
 		}
+		return op, func() string { return got.TraceID().String() }
 	}
-	return op, func() string { return got.TraceID().String() }
 }
 
 func messages(headers []header, n int) []kafka.Message {
