@@ -66,8 +66,12 @@ func WithStageKeys(pipeline, stage string) LogOption {
 
 // WithGroupedAttrs adds the attributes inside the innermost open group instead of
 // at the top level, for a handler whose WithGroup does more than qualify keys: one
-// that has a level or a file for each group, for example. Such a handler receives
+// that has a level or a file for each group, for example. The handler then receives
 // each record through the handlers that its own WithGroup returned.
+//
+// Use it also for the handler of go.opentelemetry.io/contrib/bridges/otelslog if
+// errors are logged within groups. That handler records an error as an exception
+// only if it opened the group itself, and as text otherwise.
 func WithGroupedAttrs() LogOption {
 	return logOptionFunc(func(c logConfig) logConfig {
 		c.grouped = true
