@@ -16,12 +16,15 @@ import (
 // context of ctx in flags: --traceparent=VALUE. The flags are added at the end,
 // or before a "--". InjectArgs does not modify args.
 //
+// A program that parses its arguments strictly, as package flag and Python's
+// argparse do, stops at a flag it does not know: deploy [TakeArgs] there first.
+// To declare the flags in the program is not enough, because a strict parser may
+// stop at its first positional argument.
+//
 // The caller's own flags win, as the parameters do in [Inject], and the same
 // values are safe. If ctx has no valid span, no trace context is written. A nil
 // list stays nil, because for a job service a list replaces the job's own. A
 // context that is too large for the service is left out.
-//
-// A program that accepts only the flags it knows needs [TakeArgs].
 func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 	if args == nil {
 		return nil
@@ -71,8 +74,8 @@ func ReadArgs(args []string, opts ...Option) propagation.Remote {
 }
 
 // TakeArgs returns the trace context in the flags of args, as [ReadArgs] does,
-// and a copy of args without these flags and their values. It is for a program
-// whose parser of flags refuses those it does not know, as package flag does:
+// and a copy of args without these flags and their values. Call it in place of
+// flag.Parse in a program whose parser refuses flags it does not know:
 //
 //	remote, args := jobcarrier.TakeArgs(os.Args[1:])
 //	err := flag.CommandLine.Parse(args)
