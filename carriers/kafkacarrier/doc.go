@@ -24,7 +24,8 @@
 //
 // [WithObserver] sets an observer, such as that of package metrics, which is
 // notified of lag, latency and failures. [WatchLag] notifies it of the lag of a
-// group that has stopped. [NewTransport] measures the requests below a Writer.
+// group that has stopped. [NewTransport] measures the requests below a Writer,
+// with OpenTelemetry metrics only.
 //
 // # Migrating from plain kafka-go
 //
@@ -37,9 +38,22 @@
 // writer, the WriterData of the messages and the order remain as they are. Then
 // call the code that handles a message through Process:
 //
-//	msg, err := r.FetchMessage(ctx)
-//	err = r.Process(ctx, msg, func(ctx context.Context) error { return handle(ctx, msg) })
-//	err = r.CommitMessages(ctx, msg)
+//	for {
+//		msg, err := r.FetchMessage(ctx)
+//		if err != nil {
+//			return err // ctx.Err() after a clean stop.
+//		}
+//		err = r.Process(ctx, msg, func(ctx context.Context) error { return handle(ctx, msg) })
+//		if err != nil {
+//			return err // Or write Forward(ctx, msg, "orders.dead") and go on.
+//		}
+//		if err := r.CommitMessages(ctx, msg); err != nil {
+//			return err
+//		}
+//	}
+//
+// The ctx of the loop should hold no span: a span that lasts for days would be
+// the parent of every message.
 //
 // A handler that is not called through Process continues no trace. Code that
 // names *kafka.Writer or *kafka.Reader in a signature can accept [MessageWriter]
