@@ -39,22 +39,22 @@ const jobLabel = "job"
 // labels of otherKey that the series has. The remaining labels distinguish the
 // series of one owner.
 var (
-	stageKey = [...]string{labelPipeline, labelStage}                                                                                //nolint:gochecknoglobals // A constant table.
-	otherKey = [...]string{labelTopic, labelCollection, labelDestination, labelCarrier, labelDirection, labelOperation, labelReason} //nolint:gochecknoglobals // A constant table.
+	stageKey = [...]string{labelPipeline, labelStage}
+	otherKey = [...]string{labelTopic, labelCollection, labelDestination, labelCarrier, labelDirection, labelOperation, labelReason}
 )
 
 // ownNames are the names of the metrics of this package that are pushed, without
 // their namespace. The lag of partitions and the time of their last fetch are not:
 // no process has the lag of all partitions, and nobody would delete the lag of a
 // partition that another process reads now.
-var ownNames = [...]string{ //nolint:gochecknoglobals // A constant table.
+var ownNames = [...]string{
 	processingSeconds, rowsRead, rowsProcessed, rowsRejected, bytesTotal, errorsTotal, retriesTotal, inFlight,
 	lastRunTimestamp, lastSuccessTimestamp, watermarkTimestamp, endToEndSeconds, hopSeconds, telemetryDropped,
 	kafkaMessages, kafkaBytes, kafkaQueue, kafkaRedelivered, kafkaOffsetGaps, kafkaErrors, kafkaQueued, kafkaBlocked,
 	mongoDocuments, mongoErrors, mongoQueue,
 }
 
-var unpushed = [...]string{kafkaLag, kafkaCommittedLag, kafkaLastFetch} //nolint:gochecknoglobals // A constant table.
+var unpushed = [...]string{kafkaLag, kafkaCommittedLag, kafkaLastFetch}
 
 // isOneOf reports whether family is one of the metrics names, in any namespace.
 func isOneOf(names []string, family *dto.MetricFamily) bool {
@@ -175,7 +175,7 @@ func (k groupKey) labelOf(family *dto.MetricFamily) string {
 }
 
 // pushFormat is the format of the body of a push.
-var pushFormat = expfmt.NewFormat(expfmt.TypeProtoDelim) //nolint:gochecknoglobals // A constant.
+var pushFormat = expfmt.NewFormat(expfmt.TypeProtoDelim)
 
 // encode returns the body of a push of g. It returns a panic of the encoder, which
 // a malformed family causes, as an error.

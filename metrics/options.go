@@ -42,7 +42,7 @@ const (
 // defaultBuckets are few, because each of them is a series for each outcome of
 // each stage: one a decade up to ten seconds, then a minute, ten minutes, and an
 // hour. A native histogram shows the rest.
-var defaultBuckets = [...]float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600} //nolint:gochecknoglobals // A constant table.
+var defaultBuckets = [...]float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600}
 
 func newConfig(opts []Option) config {
 	c := config{namespace: defaultNamespace, buckets: defaultBuckets[:], labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}

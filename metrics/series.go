@@ -52,7 +52,7 @@ const (
 )
 
 // ownLabels may not be constant labels.
-var ownLabels = [...]string{ //nolint:gochecknoglobals // A constant table.
+var ownLabels = [...]string{
 	labelPipeline, labelStage, labelSource, labelOutcome, labelReason, labelDirection, labelErrorType, labelLabel,
 	labelCarrier, labelGroup, labelTopic, labelPartition, labelOperation, labelCollection, labelDestination, "le", "quantile",
 }

@@ -65,7 +65,7 @@ const (
 	grpcDeadlineExceeded = 4
 )
 
-var grpcNames = [...]string{ //nolint:gochecknoglobals // constant table.
+var grpcNames = [...]string{
 	grpcOK:               "",
 	grpcCanceled:         ErrorTypeCanceled,
 	2:                    "UNKNOWN",

@@ -32,7 +32,7 @@ const maxErrorTypeBytes = 128
 
 // knownErrors are the errors of the standard library that have a better name
 // than their Go type, which most of them share.
-var knownErrors = [...]struct { //nolint:gochecknoglobals // constant table.
+var knownErrors = [...]struct {
 	target error
 	name   string
 }{

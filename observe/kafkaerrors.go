@@ -20,7 +20,7 @@ const kafkaUnknown = "UNKNOWN_SERVER_ERROR" // Code -1.
 
 // kafkaErrors are the names of the error codes, as of Apache Kafka 4.1.
 // https://kafka.apache.org/protocol.html#protocol_error_codes
-var kafkaErrors = [...]string{ //nolint:gochecknoglobals // constant table.
+var kafkaErrors = [...]string{
 	0:   "",
 	1:   "OFFSET_OUT_OF_RANGE",
 	2:   "CORRUPT_MESSAGE",

@@ -18,12 +18,12 @@ const maxTree = 64
 
 // The types of the standard library that say nothing about an error.
 var (
-	plainType     = reflect.TypeOf(errors.New(""))                       //nolint:gochecknoglobals // constant.
-	textType      = reflect.TypeOf(fmt.Errorf("%w", io.EOF))             //nolint:gochecknoglobals // constant.
-	describedType = reflect.TypeOf(fmt.Errorf("%w, %w", io.EOF, io.EOF)) //nolint:gochecknoglobals // constant.
-	joinedType    = reflect.TypeOf(errors.Join(io.EOF))                  //nolint:gochecknoglobals // constant.
+	plainType     = reflect.TypeOf(errors.New(""))
+	textType      = reflect.TypeOf(fmt.Errorf("%w", io.EOF))
+	describedType = reflect.TypeOf(fmt.Errorf("%w, %w", io.EOF, io.EOF))
+	joinedType    = reflect.TypeOf(errors.Join(io.EOF))
 
-	wrapperTypes = []reflect.Type{textType, describedType, joinedType} //nolint:gochecknoglobals // constant.
+	wrapperTypes = []reflect.Type{textType, describedType, joinedType}
 )
 
 // isWrapper reports whether t only adds text to other errors or joins them.

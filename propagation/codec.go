@@ -105,7 +105,7 @@ func (c *codec) owns(key string) bool {
 }
 
 // known is the codec of the global propagator, until another one is set.
-var known atomic.Pointer[knownGlobal] //nolint:gochecknoglobals // a cache of OpenTelemetry's own global.
+var known atomic.Pointer[knownGlobal]
 
 type knownGlobal struct {
 	codec

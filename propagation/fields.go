@@ -46,7 +46,7 @@ const (
 	partBaggage
 )
 
-var partKeys = [...]string{keyTraceparent, keyWaybill, keyTracestate, keyBaggage} //nolint:gochecknoglobals // constant.
+var partKeys = [...]string{keyTraceparent, keyWaybill, keyTracestate, keyBaggage}
 
 // Len returns the number of pairs.
 func (f Fields) Len() int { return int(f.partCount) + len(f.others) }

@@ -72,7 +72,7 @@ type knownKey struct {
 // knownKeys are the keys of the known formats, and knownPrefixes what others of
 // their keys begin with.
 var (
-	knownKeys = [...]knownKey{ //nolint:gochecknoglobals // constant.
+	knownKeys = [...]knownKey{
 		{keyTraceparent, kindTraceContext},
 		{keyTracestate, kindTracestate},
 		{keyBaggage, kindBaggage},
@@ -91,7 +91,7 @@ var (
 		{"sw8-correlation", kindBaggage},
 		{"newrelic", kindTraceContext},
 	}
-	knownPrefixes = [...]knownKey{ //nolint:gochecknoglobals // constant.
+	knownPrefixes = [...]knownKey{
 		{"x-b3-", kindTraceContext},
 		{"uberctx-", kindBaggage},
 		{"ot-tracer-", kindTraceContext},

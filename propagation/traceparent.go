@@ -88,7 +88,7 @@ func decodeHex[T ~string | ~[]byte](dst []byte, s T, from int) bool {
 
 // hexDigits is the value of each lower-case hexadecimal digit, and 0xff for every
 // other byte.
-var hexDigits = func() (digits [256]byte) { //nolint:gochecknoglobals // constant.
+var hexDigits = func() (digits [256]byte) {
 	for c := range digits {
 		digits[c] = 0xff
 	}

@@ -21,7 +21,6 @@ type rule struct {
 	check   func(testing.TB, fixture)
 }
 
-//nolint:gochecknoglobals // a table.
 var rules = []rule{
 	{name: "round_trip", check: checkRoundTrip},
 	{name: "replaces", check: checkReplaces},

@@ -27,7 +27,7 @@ type call struct {
 	before  int // How many headers there were on all messages.
 }
 
-var calls = sync.Pool{New: func() any { return new(call) }} //nolint:gochecknoglobals // a pool is one by nature.
+var calls = sync.Pool{New: func() any { return new(call) }}
 
 func newCall(cfg *config, r *messaging.Recorder, limit int64, msgs []kafka.Message) *call {
 	c, _ := calls.Get().(*call)

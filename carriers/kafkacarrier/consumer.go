@@ -42,7 +42,7 @@ func newConsumer(cfg config, silence time.Duration) *Consumer {
 	return &Consumer{config: cfg, recorder: r, partitions: r.NewPartitions(cfg.expiry, silence)}
 }
 
-var defaultConsumer = sync.OnceValue(func() *Consumer { return NewConsumer() }) //nolint:gochecknoglobals // a constant, made late.
+var defaultConsumer = sync.OnceValue(func() *Consumer { return NewConsumer() })
 
 func (c *Consumer) orDefault() *Consumer {
 	if c == nil || c.recorder == nil {

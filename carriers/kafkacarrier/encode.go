@@ -29,7 +29,7 @@ type encoded struct {
 }
 
 // replacing removes an existing context even if there is none to write.
-var replacing = propagation.WithPolicy(propagation.Replace) //nolint:gochecknoglobals // constant.
+var replacing = propagation.WithPolicy(propagation.Replace)
 
 // encode makes e what is written for ctx. With a new trace context, contexts in
 // all formats are removed, because some reader would continue them; and without
@@ -209,7 +209,7 @@ func otherSpelling(key string) string {
 }
 
 // twoSpellings are keys as Python and Go, and as Java, spell them.
-var twoSpellings = [...][2]string{ //nolint:gochecknoglobals // constant.
+var twoSpellings = [...][2]string{
 	{"x-b3-traceid", "X-B3-TraceId"},
 	{"x-b3-spanid", "X-B3-SpanId"},
 	{"x-b3-parentspanid", "X-B3-ParentSpanId"},

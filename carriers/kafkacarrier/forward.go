@@ -108,7 +108,7 @@ func withCompanions(ctx context.Context, remote *propagation.Remote) context.Con
 }
 
 // asTraceContext reads a context as those do who know no other format.
-var asTraceContext = propagation.WithPropagator(propagation.TraceContext{}) //nolint:gochecknoglobals // constant.
+var asTraceContext = propagation.WithPropagator(propagation.TraceContext{})
 
 // isMalformed reports whether msg has a malformed traceparent. Some consumers
 // fail on one, so it must not be copied, whatever the format of the propagator.

@@ -112,7 +112,7 @@ func carriesContext(headers []kafka.Header, opts []propagation.Option) bool {
 // its own, and a key that comes from a broker has other memory, so it tells a
 // message that is about to be sent from a copy of one that was received: the
 // first has counted its hop.
-var unsentKey = strings.Clone(waybillKey) //nolint:gochecknoglobals // constant.
+var unsentKey = strings.Clone(waybillKey)
 
 const waybillKey = "waybill"
 

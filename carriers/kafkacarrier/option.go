@@ -98,10 +98,10 @@ type content struct {
 }
 
 // withoutBaggage keeps baggage off the topics of those who did not ask for it.
-var withoutBaggage = propagation.WithoutBaggage() //nolint:gochecknoglobals // constant.
+var withoutBaggage = propagation.WithoutBaggage()
 
 // byDefault are the options of Encode of those who give none.
-var byDefault = []propagation.Option{withoutBaggage} //nolint:gochecknoglobals // constant.
+var byDefault = []propagation.Option{withoutBaggage}
 
 func newConfig[O option](opts []O) config {
 	cfg := config{outbound: byDefault}

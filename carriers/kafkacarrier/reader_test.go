@@ -251,7 +251,7 @@ func TestBatchIsAsOldAsItsOldestMessage(t *testing.T) {
 	if err := c.ProcessBatch(t.Context(), msgs, func(ctx context.Context) error {
 		var made kafka.Message
 		kafkacarrier.Inject(ctx, &made, w3c())
-		read := propagation.ReadTextMap(kafkacarrier.New(&made), propagation.WithPropagator(propagation.Default())) //nolint:contextcheck // it takes none.
+		read := propagation.ReadTextMap(kafkacarrier.New(&made), propagation.WithPropagator(propagation.Default()))
 		if got, want := read.Waybill().Origin, remoteTime.Add(-time.Hour); !got.Equal(want) {
 			t.Errorf("what was made set out at %v, want %v", got, want)
 		}
@@ -330,7 +330,7 @@ func TestWaitingInVainIsNotAnError(t *testing.T) {
 			if fetchErr == nil || readErr == nil || !errors.Is(readErr, fetchErr) {
 				t.Errorf("FetchMessage gives %v, ReadMessage %v", fetchErr, readErr)
 			}
-			if spans, series, events := recorded(t, c.flow), c.meter.series(t), c.events.take(); len(spans)+len(series)+len(events) != 0 { //nolint:contextcheck // the meter is read in the ctx of the test.
+			if spans, series, events := recorded(t, c.flow), c.meter.series(t), c.events.take(); len(spans)+len(series)+len(events) != 0 {
 				t.Errorf("there is %v, %v, %v", spans, series, events)
 			}
 		})

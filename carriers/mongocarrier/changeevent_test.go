@@ -318,5 +318,5 @@ func TestChangeEvents_ContinueWhatTheChangeWrote(t *testing.T) {
 
 // traceparentOf returns the span context of ctx as text, or "".
 func traceparentOf(ctx context.Context) string {
-	return traceparent(mongocarrier.Capture(ctx, w3cContext).Remote(w3cContext)) //nolint:contextcheck // reading takes none.
+	return traceparent(mongocarrier.Capture(ctx, w3cContext).Remote(w3cContext))
 }

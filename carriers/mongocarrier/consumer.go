@@ -129,7 +129,7 @@ func NewConsumer(collection string, opts ...ConsumerOption) *Consumer {
 }
 
 // nameless is the Consumer of those who did not make one.
-var nameless = NewConsumer("") //nolint:gochecknoglobals // it resolves OpenTelemetry's own globals.
+var nameless = NewConsumer("")
 
 // Process calls fn in the span "process", which continues the context of a
 // document. It is [Consumer.Process] of a Consumer without a collection and

@@ -839,7 +839,7 @@ func TestInject_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
 	eachShape(t, func(t *testing.T, s shape) {
-		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full()) //nolint:contextcheck // none is the case.
+		doc := s.inject(t, spanCtx(t, traceparentA), s.make(t, order()), full())
 		if got := trace.SpanContextFromContext(s.extract(none, doc, full())); got.TraceID().String() != traceparentA[3:35] {
 			t.Errorf("extracted %v", got)
 		}

@@ -23,7 +23,7 @@ const (
 	keyWaybill     = "waybill"
 )
 
-var ownKeys = [...]string{keyTraceparent, keyTracestate, keyBaggage, keyWaybill} //nolint:gochecknoglobals // constant.
+var ownKeys = [...]string{keyTraceparent, keyTracestate, keyBaggage, keyWaybill}
 
 // extraField is the name of Field.Extra in a document.
 const extraField = "_otel_extra"
@@ -107,7 +107,7 @@ func (f Field) Context(ctx context.Context, opts ...propagation.Option) context.
 }
 
 // withoutBaggage are the options of a context that does not carry baggage.
-var withoutBaggage = []propagation.Option{propagation.WithoutBaggage()} //nolint:gochecknoglobals // constant.
+var withoutBaggage = []propagation.Option{propagation.WithoutBaggage()}
 
 // contextOptions returns opts after the defaults.
 func contextOptions(opts []propagation.Option) []propagation.Option {
@@ -302,8 +302,8 @@ const emptyName = "%"
 // them, because its keys are the user's.
 // https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 var (
-	escaper   = strings.NewReplacer("%", "%25", ".", "%2E", "\x00", "%00")             //nolint:gochecknoglobals // constant.
-	unescaper = strings.NewReplacer("%25", "%", "%2E", ".", "%24", "$", "%00", "\x00") //nolint:gochecknoglobals // constant.
+	escaper   = strings.NewReplacer("%", "%25", ".", "%2E", "\x00", "%00")
+	unescaper = strings.NewReplacer("%25", "%", "%2E", ".", "%24", "$", "%00", "\x00")
 )
 
 // escapeKey returns key as the name of a field.

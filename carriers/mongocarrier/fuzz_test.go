@@ -16,8 +16,6 @@ import (
 // FuzzInjectRaw compares the walk over bytes with an independent reader: what
 // that accepts is accepted, what is refused comes back as it was, and of what
 // is written the user's part has not changed.
-//
-//nolint:contextcheck // reading takes no context.
 func FuzzInjectRaw(f *testing.F) {
 	f.Add([]byte(everyType()), "_otel", 0)
 	f.Add([]byte(encode(f, order())), "meta.trace", 1)

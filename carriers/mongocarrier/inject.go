@@ -31,7 +31,7 @@ import (
 func InjectD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) D {
 	cfg := newConfig(opts)
 	w, ok := newWriting(ctx, &cfg)
-	if !ok || w.fields.KeepsExisting() && readD(doc, &cfg).Err() == nil { //nolint:contextcheck // reading takes none.
+	if !ok || w.fields.KeepsExisting() && readD(doc, &cfg).Err() == nil {
 		return doc
 	}
 	e, parent := w.edit(&cfg)
@@ -52,7 +52,7 @@ func InjectD[D ~[]E, E Elem](ctx context.Context, doc D, opts ...Option) D {
 func InjectM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) M {
 	cfg := newConfig(opts)
 	w, ok := newWriting(ctx, &cfg)
-	if !ok || w.fields.KeepsExisting() && readM(doc, &cfg).Err() == nil { //nolint:contextcheck // reading takes none.
+	if !ok || w.fields.KeepsExisting() && readM(doc, &cfg).Err() == nil {
 		return doc
 	}
 	e, parent := w.edit(&cfg)
@@ -79,7 +79,7 @@ func InjectM[M ~map[string]any](ctx context.Context, doc M, opts ...Option) M {
 func InjectRaw[R ~[]byte](ctx context.Context, doc R, opts ...Option) (R, error) {
 	cfg := newConfig(opts)
 	w, ok := newWriting(ctx, &cfg)
-	if !ok || w.fields.KeepsExisting() && readRaw(doc, &cfg).Err() == nil { //nolint:contextcheck // reading takes none.
+	if !ok || w.fields.KeepsExisting() && readRaw(doc, &cfg).Err() == nil {
 		_, err := documentLen(doc)
 		return doc, err
 	}
@@ -112,8 +112,8 @@ func newWriting(ctx context.Context, cfg *config) (w writing, ok bool) {
 			w.fields = propagation.Encode(ctx, cfg.replacing()...) // Theirs must not remain.
 		}
 	} else {
-		w.captured = cfg.captured.filtered(cfg.context)                    //nolint:contextcheck // reading takes none.
-		w.fields = propagation.Encode(standIn(w.captured), cfg.context...) //nolint:contextcheck // ctx is not written.
+		w.captured = cfg.captured.filtered(cfg.context)
+		w.fields = propagation.Encode(standIn(w.captured), cfg.context...)
 	}
 	switch {
 	case w.fields.IsEmpty():
@@ -129,8 +129,8 @@ func newWriting(ctx context.Context, cfg *config) (w writing, ok bool) {
 // The contexts in place of a captured one, so that what is cleared and kept is
 // what would be for that.
 var (
-	dataContext = propagation.ContextWithWaybill(emptyContext, propagation.Waybill{Origin: time.Unix(1, 0)})     //nolint:gochecknoglobals // constant.
-	spanContext = trace.ContextWithRemoteSpanContext(emptyContext, trace.NewSpanContext(trace.SpanContextConfig{ //nolint:gochecknoglobals // constant.
+	dataContext = propagation.ContextWithWaybill(emptyContext, propagation.Waybill{Origin: time.Unix(1, 0)})
+	spanContext = trace.ContextWithRemoteSpanContext(emptyContext, trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true,
 	}))
 )
@@ -259,7 +259,7 @@ type buffer struct{ bytes []byte }
 // maxBuffer is the size of a buffer that is kept.
 const maxBuffer = 64 << 10
 
-var buffers = sync.Pool{New: func() any { return new(buffer) }} //nolint:gochecknoglobals // a pool is one by nature.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 func newBuffer() *buffer {
 	b, _ := buffers.Get().(*buffer)
@@ -276,9 +276,9 @@ func (b *buffer) release() {
 // What keeps a context out of a document is reported once a process, because
 // the next document has the same trouble.
 var (
-	tooLarge sync.Once //nolint:gochecknoglobals // once a process.
-	blocked  sync.Once //nolint:gochecknoglobals // once a process.
-	conflict sync.Once //nolint:gochecknoglobals // once a process.
+	tooLarge sync.Once
+	blocked  sync.Once
+	conflict sync.Once
 )
 
 var errConflict = errors.New("the fields of the creation and of the last writer overlap, so the last writer is left out")

@@ -57,7 +57,7 @@ func newConfig(opts []Option) config {
 }
 
 // emptyContext is a context without a span.
-var emptyContext = context.Background() //nolint:gochecknoglobals,forbidigo // constant.
+var emptyContext = context.Background() //nolint:forbidigo // constant.
 
 // cleared returns what clears the keys of a context.
 func (cfg *config) cleared() propagation.Fields {

@@ -36,7 +36,7 @@ type reader struct {
 	texts map[string]string // the values of keys, so that asking for each stays linear.
 }
 
-var readers = sync.Pool{New: func() any { return new(reader) }} //nolint:gochecknoglobals // a pool is one by nature.
+var readers = sync.Pool{New: func() any { return new(reader) }}
 
 func newReader() *reader {
 	r, _ := readers.Get().(*reader)

@@ -45,7 +45,7 @@ func ChangeEvents[R ~[]byte](ctx context.Context, stream Stream, current func() 
 func withContexts[R ~[]byte](ctx context.Context, stream Stream, current func() R, extract func(R) context.Context) iter.Seq2[context.Context, R] {
 	return func(yield func(context.Context, R) bool) {
 		for stream != nil && current != nil && stream.Next(ctx) {
-			if doc := current(); !yield(extract(doc), doc) { //nolint:contextcheck // it is that of the iterator.
+			if doc := current(); !yield(extract(doc), doc) {
 				return
 			}
 		}

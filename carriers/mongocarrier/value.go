@@ -16,10 +16,10 @@ type elem = struct {
 }
 
 var (
-	anyMap    = reflect.TypeFor[map[string]any]()    //nolint:gochecknoglobals // constant.
-	textMap   = reflect.TypeFor[map[string]string]() //nolint:gochecknoglobals // constant.
-	elemType  = reflect.TypeFor[elem]()              //nolint:gochecknoglobals // constant.
-	bytesType = reflect.TypeFor[[]byte]()            //nolint:gochecknoglobals // constant.
+	anyMap    = reflect.TypeFor[map[string]any]()
+	textMap   = reflect.TypeFor[map[string]string]()
+	elemType  = reflect.TypeFor[elem]()
+	bytesType = reflect.TypeFor[[]byte]()
 )
 
 // isBytes reports whether t is a slice of bytes.

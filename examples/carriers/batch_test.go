@@ -25,8 +25,6 @@ func processOne(ctx context.Context, tracer trace.Tracer, msg *nats.Msg, handle 
 }
 
 // processBatch handles msgs in one span, which is linked to each of theirs.
-//
-//nolint:contextcheck // what a message carries is read without one.
 func processBatch(ctx context.Context, tracer trace.Tracer, msgs []*nats.Msg, handle func(context.Context)) {
 	remotes := make([]propagation.Remote, len(msgs))
 	for i, msg := range msgs {

@@ -33,7 +33,7 @@ type sender struct {
 
 func (s *sender) SpanContext() trace.SpanContext { return s.spanContext }
 
-var arrivals = sync.Pool{New: func() any { //nolint:gochecknoglobals // a pool is one by nature.
+var arrivals = sync.Pool{New: func() any {
 	a := &arrival{Context: safe.Context(nil)} //nolint:staticcheck // nil is taken.
 	a.within = trace.ContextWithSpan(a.Context, &a.sender)
 	return a

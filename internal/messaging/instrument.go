@@ -38,7 +38,7 @@ type instruments struct {
 }
 
 // buckets are the bounds in seconds that the conventions ask for.
-var buckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10} //nolint:gochecknoglobals // constant.
+var buckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 
 // series is what tells one time series of a Recorder from another.
 type series struct {

@@ -18,7 +18,7 @@ const (
 	Lag                      // Looks up the lag of a group; it has no spans.
 )
 
-var operations = [...]struct { //nolint:gochecknoglobals // constant table.
+var operations = [...]struct {
 	name, kind string
 	spanKind   trace.SpanKind
 }{

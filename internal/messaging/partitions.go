@@ -78,7 +78,7 @@ const (
 	maxPending    = maxRanges / 2 // Of one partition.
 )
 
-var readers atomic.Uint64 //nolint:gochecknoglobals // the last identifier that was given.
+var readers atomic.Uint64
 
 // NewReaderID returns an identifier for a reader or watcher, for the events of
 // package observe.

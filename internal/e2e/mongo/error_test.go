@@ -32,7 +32,7 @@ func TestProcess_ErrorsOfBothDrivers(t *testing.T) {
 	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(f.Service("worker")))
 	insertions := 0
 	insert := func(with func(ctx context.Context) error) error {
-		return consumer.Process(t.Context(), propagation.Remote{}, func(context.Context) error { //nolint:contextcheck // the one with a span.
+		return consumer.Process(t.Context(), propagation.Remote{}, func(context.Context) error {
 			insertions++
 			return with(ctx)
 		})

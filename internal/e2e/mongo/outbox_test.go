@@ -102,7 +102,7 @@ func relayOne(
 	if err != nil {
 		return err
 	}
-	remote := mongocarrier.ReadRaw(doc) //nolint:contextcheck // reading takes none.
+	remote := mongocarrier.ReadRaw(doc)
 	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(provider))
 	return consumer.Process(ctx, remote, func(ctx context.Context) error {
 		if err := send(ctx, doc); err != nil {

@@ -90,7 +90,7 @@ func withTheLibrary(provider trace.TracerProvider) func(context.Context, bson.Ra
 	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(provider))
 	return func(ctx context.Context, doc bson.Raw, fn func(context.Context) error) error {
 		number := trace.WithAttributes(idKey.Int(numberOf(doc)))
-		remote := mongocarrier.ReadRaw(doc) //nolint:contextcheck // reading takes none.
+		remote := mongocarrier.ReadRaw(doc)
 		return consumer.Process(ctx, remote, fn,
 			mongocarrier.WithAttempt(int(doc.Lookup("attempts").AsInt64())),
 			mongocarrier.WithStartOptions(propagation.WithSpanOptions(number)))

@@ -52,7 +52,7 @@ func TestInject_DriversThroughAServer(t *testing.T) {
 	}
 	n := 0
 	for ctx, doc := range mongocarrier.Documents(t.Context(), cursor, func() bson.Raw { return cursor.Current }) {
-		check(t, "v2 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote()) //nolint:contextcheck // reading takes none.
+		check(t, "v2 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote())
 		n++
 	}
 	cursor1, err := orders1.Find(t.Context(), bson1.D{})
@@ -60,7 +60,7 @@ func TestInject_DriversThroughAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ctx, doc := range mongocarrier.Documents(t.Context(), cursor1, func() bson1.Raw { return cursor1.Current }) {
-		check(t, "v1 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote()) //nolint:contextcheck // reading takes none.
+		check(t, "v1 reads "+doc.Lookup("_id").StringValue(), mongocarrier.Capture(ctx).Remote())
 		n++
 	}
 	if cursor.Err() != nil || cursor1.Err() != nil || n != 14 {

@@ -124,7 +124,7 @@ func TestReadChangeEvent_ChangeStream(t *testing.T) {
 		only      bool
 	}{
 		{"insert", func() error {
-			_, err := w.InsertOne(w.ctx, mongocarrier.InjectD(creator, bson.D{{Key: "_id", Value: 1}, {Key: "n", Value: 1}})) //nolint:contextcheck // that of the test.
+			_, err := w.InsertOne(w.ctx, mongocarrier.InjectD(creator, bson.D{{Key: "_id", Value: 1}, {Key: "n", Value: 1}}))
 			return err
 		}, "insert", traceparentA, mongocarrier.ContextSourceWritten, false},
 		{"an update without a context", set(bson.M{"n": 2}), "update", traceparentA, mongocarrier.ContextSourceCreation, false},
@@ -132,7 +132,7 @@ func TestReadChangeEvent_ChangeStream(t *testing.T) {
 		{"an update of the context", set(last), "update", traceparentB, mongocarrier.ContextSourceWritten, true},
 		{"replace", func() error {
 			doc := mongocarrier.InjectM(creator, bson.M{"_id": 1, "n": 3})
-			_, err := w.ReplaceOne(w.ctx, bson.D{{Key: "_id", Value: 1}}, doc) //nolint:contextcheck // that of the test.
+			_, err := w.ReplaceOne(w.ctx, bson.D{{Key: "_id", Value: 1}}, doc)
 			return err
 		}, "replace", traceparentA, mongocarrier.ContextSourceWritten, false},
 		{"replace without a context", func() error {
@@ -182,7 +182,7 @@ func TestIsOnlyContext_ServiceThatWritesBack(t *testing.T) {
 	}
 	span.End()
 	w.each(t, func(driver string, c change, _ context.Context) {
-		err := consumer.Process(w.ctx, c.remote, func(ctx context.Context) error { //nolint:contextcheck // that of the test.
+		err := consumer.Process(w.ctx, c.remote, func(ctx context.Context) error {
 			_, mark := mongocarrier.SetFields(ctx, mongocarrier.ModeBoth)
 			_, err := w.UpdateByID(ctx, 1, bson.D{{Key: "$set", Value: mark}})
 			return err

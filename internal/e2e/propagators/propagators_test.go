@@ -142,7 +142,7 @@ func byOpenTelemetry(ctx context.Context, t *testing.T, propagator propagation.T
 	t.Helper()
 	carrier := otelpropagation.MapCarrier{}
 	propagator.Inject(ctx, carrier)
-	return heldBy(propagator.Extract(t.Context(), carrier)) //nolint:contextcheck // what arrives is in another context.
+	return heldBy(propagator.Extract(t.Context(), carrier))
 }
 
 // held is what a context holds.

@@ -32,7 +32,7 @@ type ferret struct {
 	gone   chan struct{} // closed when it has ended.
 }
 
-func (f *ferret) start(context.Context) error { //nolint:contextcheck // it runs until stop.
+func (f *ferret) start(context.Context) error {
 	db, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: f.addr},
 		Logger:    slog.New(slog.DiscardHandler),
