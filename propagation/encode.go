@@ -31,11 +31,16 @@ const maxTracestate = 512
 //
 // Encode allocates nothing for the formats of this package, except for the text
 // of a tracestate or a baggage. A tracestate of more than 512 bytes is left out.
-func Encode(ctx context.Context, opts ...Option) Fields {
-	cfg := newConfig(opts)
-	var f Fields
-	f.encode(orBackground(ctx), &cfg)
+func Encode(ctx context.Context, opts ...Option) (f Fields) {
+	encode(ctx, &f, opts)
 	return f
+}
+
+// encode is Encode into the zero Fields f, so that Encode is inlined, and its
+// result is not copied once more.
+func encode(ctx context.Context, f *Fields, opts []Option) {
+	cfg := newConfig(opts)
+	f.encode(orBackground(ctx), &cfg)
 }
 
 // encode makes the zero Fields f what an injection of ctx writes.

@@ -510,6 +510,12 @@ func ExampleWithMaxWaybillAge() {
 }
 
 // With the usual formats a carrier may leave every other key alone.
+func ExampleFields_UsesContextKeys() {
+	fmt.Println(propagation.Encode(context.Background(), traceOnly).UsesContextKeys())
+	// Output: true
+}
+
+// With the usual formats a carrier may leave every other key alone.
 func ExampleUsesContextKeys() {
 	fmt.Println(propagation.UsesContextKeys(traceOnly))
 	fmt.Println(propagation.UsesContextKeys(propagation.WithPropagator(requestID{})))

@@ -181,6 +181,10 @@ func (f Fields) Clears(key string) bool {
 // keys to remove.
 func (f Fields) IsEmpty() bool { return f.codec == nil }
 
+// UsesContextKeys reports whether [IsContextKey] reports true for every key of f,
+// also those that it clears.
+func (f Fields) UsesContextKeys() bool { return f.codec == nil || f.codec.native }
+
 // HasTraceContext reports whether the pairs hold a trace context, rather than
 // only baggage, a waybill, or nothing.
 func (f Fields) HasTraceContext() bool { return f.traceContext }

@@ -131,7 +131,7 @@ func (c *Consumer) begin(ctx context.Context, msg *kafka.Message, isNew, isRedel
 		c.deliver(w.Context(), msg, &remotes[0])
 	}
 	if w.IsRecording() {
-		attributes := append(make([]attribute.KeyValue, 0, 8), keyOffset.Int64(msg.Offset))
+		attributes := []attribute.KeyValue{keyOffset.Int64(msg.Offset)}
 		if isRedelivered {
 			attributes = append(attributes, keyRedelivered.Bool(true))
 		}
@@ -141,6 +141,10 @@ func (c *Consumer) begin(ctx context.Context, msg *kafka.Message, isNew, isRedel
 }
 
 func (c *Consumer) deliver(ctx context.Context, msg *kafka.Message, remote *propagation.Remote) {
+	if !c.recorder.IsObserved() {
+		c.recorder.Consumed(ctx, messaging.Process, msg.Topic, msg.Partition, 1)
+		return
+	}
 	if c.config.withoutExtract {
 		remote = nil
 	}

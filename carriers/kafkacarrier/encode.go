@@ -40,7 +40,7 @@ func (e *encoded) encode(ctx context.Context, opts []propagation.Option) {
 		e.encodeAlone(ctx, opts)
 		return
 	}
-	e.replacesOthers = !e.replacesAll || !propagation.UsesContextKeys(opts...)
+	e.replacesOthers = !e.replacesAll || !e.fields.UsesContextKeys()
 	e.measure()
 }
 

@@ -43,16 +43,27 @@ func (r *Recorder) startSpan(ctx context.Context, tracer trace.Tracer, name stri
 }
 
 // startRelated starts a span that handles remote contexts.
-func (r *Recorder) startRelated(ctx context.Context, tracer trace.Tracer, name string, remotes []propagation.Remote, options []propagation.StartOption) (started context.Context, span trace.Span) {
+func (r *Recorder) startRelated(ctx context.Context, name string, remotes []propagation.Remote, options []propagation.StartOption) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil {
 			r.drop(observe.DropTracer, "")
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
-	started, span = propagation.Start(ctx, tracer, name, remotes, options...)
-	span.SpanContext() // A span that cannot say who it is is none.
-	return started, span
+	return propagation.Start(ctx, &r.contained, name, remotes, options...)
+}
+
+// contained is the tracer of a Recorder for package propagation, which stops
+// panics too, but has nobody to report them to.
+type contained struct {
+	noop.Tracer
+
+	r *Recorder
+}
+
+// Start implements [trace.Tracer].
+func (c *contained) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return c.r.startSpan(ctx, c.r.tracer.Get(), name, options)
 }
 
 // current returns the context of the span in ctx.

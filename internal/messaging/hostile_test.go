@@ -374,6 +374,15 @@ func TestRecorder_ContainsWhatFails(t *testing.T) {
 				if how == "panic" && method != "Dropped" && !hasDrop {
 					t.Errorf("the observer was not told %q: %q", drop, told)
 				}
+				drops := 0
+				for _, e := range told {
+					if e == drop {
+						drops++
+					}
+				}
+				if isOften := !strings.HasSuffix(what, "Provider") && method != "Dropped"; isOften && how == "panic" && drops != f.hits {
+					t.Errorf("%d of %d losses were reported", drops, f.hits)
+				}
 				own := func(e string) bool {
 					return e == drop || how == "panic" && strings.HasPrefix(e, strings.ToLower(method)+" ")
 				}

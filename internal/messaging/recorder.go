@@ -55,6 +55,8 @@ type Recorder struct {
 	common []attribute.KeyValue // Of all spans.
 	tracer *scope.Tracer
 
+	contained contained // Starts spans of tracer.
+
 	isUntrusted bool // Reports whether Config.Start says so of messages.
 
 	instruments  atomic.Pointer[instruments]
@@ -72,6 +74,7 @@ func New(cfg Config) *Recorder {
 	cfg.Start = slices.Clip(slices.DeleteFunc(slices.Clone(cfg.Start), func(o propagation.StartOption) bool { return o == nil }))
 	cfg.Group = safe.Text(cfg.Group, safe.MaxName)
 	r := &Recorder{cfg: cfg, tracer: scope.NewTracer(cfg.Scope, cfg.TracerProvider, semconv.SchemaURL)}
+	r.contained.r = r
 	if cfg.ClientID != "" {
 		r.common = append(r.common, Text(keyClientID, cfg.ClientID))
 	}

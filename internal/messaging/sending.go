@@ -238,7 +238,7 @@ func (s *Sending) start(c class, o *Origin) (context.Context, trace.Span) {
 	if o.IsUntrusted {
 		options = append(options[:len(options):len(options)], propagation.WithUntrusted())
 	}
-	return r.startRelated(ctx, s.tracer, t.name, []propagation.Remote{remote}, options)
+	return r.startRelated(ctx, t.name, []propagation.Remote{remote}, options)
 }
 
 // startPlain opens the span of a message that carries no context. The span of

@@ -40,6 +40,7 @@ type Batch struct {
 // when it ends.
 type Work struct {
 	r           *Recorder
+	in          *instruments
 	op          Operation
 	ctx         context.Context //nolint:containedctx // that of the span.
 	span        trace.Span      // Nil for none.
@@ -66,7 +67,7 @@ func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch, remotes ..
 	case op == Commit && len(r.cfg.Start) > 0 && r.current(ctx).IsValid():
 		related = related[:1] // The span of the work stays the parent.
 	}
-	w.ctx, w.span = r.startRelated(ctx, r.tracer.Get(), t.name, remotes, b.startOptions(related))
+	w.ctx, w.span = r.startRelated(ctx, t.name, remotes, b.startOptions(related))
 	if op == Process {
 		w.ctx = &handling{Context: w.ctx}
 	}
@@ -75,9 +76,9 @@ func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch, remotes ..
 
 // BeginUnseen is Begin without a span.
 func (r *Recorder) BeginUnseen(ctx context.Context, op Operation, b *Batch) Work {
-	w := Work{r: r, op: op, ctx: ctx, started: b.Started, destination: b.Destination, partition: b.Partition, messages: b.Messages}
+	w := Work{r: r, in: r.meters(), op: op, ctx: ctx, started: b.Started, destination: b.Destination, partition: b.Partition, messages: b.Messages}
 	if w.started.IsZero() {
-		w.started = r.clock(ctx, w.duration(r.meters()))
+		w.started = r.clock(ctx, w.duration())
 	}
 	return w
 }
@@ -152,9 +153,8 @@ func (w *Work) finish(outcome observe.Outcome, err error) {
 	if w.span != nil {
 		r.finish(w.span, outcome, errorType, err)
 	}
-	in := r.meters()
 	if !w.started.IsZero() {
-		r.measure(w.ctx, in, w.duration(in), elapsed, series{op: w.op, destination: w.destination, partition: w.partition, errorType: errorType})
+		r.measure(w.ctx, w.in, w.duration(), elapsed, series{op: w.op, destination: w.destination, partition: w.partition, errorType: errorType})
 	}
 	if r.cfg.Observer == nil {
 		return
@@ -170,11 +170,11 @@ func (w *Work) finish(outcome observe.Outcome, err error) {
 }
 
 // duration returns the instrument that measures the work.
-func (w *Work) duration(in *instruments) metric.Float64Histogram {
+func (w *Work) duration() metric.Float64Histogram {
 	if w.op == Process {
-		return in.process
+		return w.in.process
 	}
-	return in.operation
+	return w.in.operation
 }
 
 // finish writes the outcome to span, with attributes that are known only now,
