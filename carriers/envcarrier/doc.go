@@ -25,7 +25,7 @@
 //	WAYBILL       when the data entered the flow and when it was sent
 //	BAGGAGE       the members that propagation.WithBaggage selects
 //
-// The names are those of OpenTelemetry's environment carriers, so a child in
+// The names are the ones that OpenTelemetry's environment carriers use, so a child in
 // another language, or a shell script, finds them too. See [Normalize].
 //
 // # Guarantees

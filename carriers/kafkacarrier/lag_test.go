@@ -113,16 +113,22 @@ func TestReadLag_PartialResults(t *testing.T) {
 		errors []error
 	}{
 		"retention": {
-			map[string][]part{"orders": {{start: 18, end: 20, committed: 5}, {start: 0, end: 20, committed: 5}}}, []string{"orders"},
-			[]kafkacarrier.Lag{{Topic: "orders", Partition: 0, Committed: 18, End: 20}, {Topic: "orders", Partition: 1, Committed: 5, End: 20}}, nil,
+			map[string][]part{"orders": {{start: 18, end: 20, committed: 5}, {start: 0, end: 20, committed: 5}}},
+			[]string{"orders"},
+			[]kafkacarrier.Lag{{Topic: "orders", Partition: 0, Committed: 18, End: 20}, {Topic: "orders", Partition: 1, Committed: 5, End: 20}},
+			nil,
 		},
 		"all removed": {
-			map[string][]part{"orders": {{start: 20, end: 20, committed: 5}}}, []string{"orders"},
-			[]kafkacarrier.Lag{{Topic: "orders", Partition: 0, Committed: 20, End: 20}}, nil,
+			map[string][]part{"orders": {{start: 20, end: 20, committed: 5}}},
+			[]string{"orders"},
+			[]kafkacarrier.Lag{{Topic: "orders", Partition: 0, Committed: 20, End: 20}},
+			nil,
 		},
 		"a missing topic": {
-			map[string][]part{"orders": {{end: 20, committed: 5}}}, []string{"missing", "orders"},
-			[]kafkacarrier.Lag{{Topic: "orders", Partition: 0, Committed: 5, End: 20}}, []error{kafka.UnknownTopicOrPartition},
+			map[string][]part{"orders": {{end: 20, committed: 5}}},
+			[]string{"missing", "orders"},
+			[]kafkacarrier.Lag{{Topic: "orders", Partition: 0, Committed: 5, End: 20}},
+			[]error{kafka.UnknownTopicOrPartition},
 		},
 		"no leader": {
 			map[string][]part{"orders": {{end: 20, committed: 5}, {end: 20, committed: 5, err: noLeader}}, "refunds": {{end: 9, committed: 9}}},

@@ -20,17 +20,22 @@ import (
 // The options of what this package makes. If an option is given more than once,
 // the last one wins. Nil options are ignored.
 type (
-	// WriterOption configures a [Writer].
+	// WriterOption configures a [Writer]. Each [ClientOption] is one, and so are the
+	// results of [WithBothSpellings], [WithMeterProvider], [WithObserver],
+	// [WithPropagation], [WithTopicTemplate] and [WithoutInject].
 	WriterOption interface {
 		option
 		forWriter()
 	}
-	// ReaderOption configures a [Reader].
+	// ReaderOption configures a [Reader]. Each [ClientOption] is one, and so are the
+	// results of [WithMeterProvider], [WithObserver], [WithPartitionExpiry],
+	// [WithPropagation], [WithStartOptions], [WithTopicTemplate] and [WithoutExtract].
 	ReaderOption interface {
 		option
 		forReader()
 	}
-	// ConsumerOption configures a [Consumer].
+	// ConsumerOption configures a [Consumer]. Each [ClientOption] is one, and so are
+	// the results of those that configure a [Reader], except for poll and commit.
 	ConsumerOption interface {
 		option
 		forConsumer()

@@ -300,7 +300,8 @@ func (r *Reader) Close() error {
 // noReader is the kafka.Reader of those who have none.
 type noReader struct{}
 
-func (noReader) FetchMessage(context.Context) (kafka.Message, error)    { return kafka.Message{}, ErrNil }
+func (noReader) FetchMessage(context.Context) (kafka.Message, error) { return kafka.Message{}, ErrNil }
+
 func (noReader) ReadMessage(context.Context) (kafka.Message, error)     { return kafka.Message{}, ErrNil }
 func (noReader) CommitMessages(context.Context, ...kafka.Message) error { return ErrNil }
 func (noReader) SetOffset(int64) error                                  { return ErrNil }
@@ -309,5 +310,6 @@ func (noReader) Offset() int64                                          { return
 func (noReader) Lag() int64                                             { return 0 }
 func (noReader) ReadLag(context.Context) (int64, error)                 { return 0, ErrNil }
 func (noReader) Config() kafka.ReaderConfig                             { return kafka.ReaderConfig{} }
-func (noReader) Stats() kafka.ReaderStats                               { return kafka.ReaderStats{} }
-func (noReader) Close() error                                           { return nil }
+
+func (noReader) Stats() kafka.ReaderStats { return kafka.ReaderStats{} }
+func (noReader) Close() error             { return nil }

@@ -401,7 +401,9 @@ type failing struct {
 }
 
 func (f *failing) FetchMessage(context.Context) (kafka.Message, error) { return kafka.Message{}, f.err }
-func (f *failing) ReadMessage(context.Context) (kafka.Message, error)  { return kafka.Message{}, f.err }
+
+func (f *failing) ReadMessage(context.Context) (kafka.Message, error) { return kafka.Message{}, f.err }
+
 func (f *failing) CommitMessages(context.Context, ...kafka.Message) error {
 	return f.err
 }

@@ -52,7 +52,7 @@
 //	}, mongocarrier.WithAttempt(attempts))
 //
 // An update writes a context where [SetFields] says, or in a pipeline
-// [PipelineStage]: that of the creation, that of the last writer, or both.
+// [PipelineStage]: the context of the creation, of the last writer, or both.
 //
 // A change stream: [ReadChangeEvent] returns the context of an event and its
 // [ContextSource], which reports whether the change wrote that context. With
