@@ -101,8 +101,8 @@ func TestOptionsWinOverTheGlobals(t *testing.T) {
 	end(nil)
 	watching, stop := context.WithCancel(ctx)
 	stop()
-	if err := kafkacarrier.WatchLag(watching, new(groups).client(), "g", nil, nil, kafkacarrier.WithObserver(e), kafkacarrier.WithInterval(0)); !errors.Is(err, context.Canceled) {
-		t.Errorf("WatchLag returns %v, want Canceled", err)
+	if lagErr := kafkacarrier.WatchLag(watching, new(groups).client(), "g", nil, nil, kafkacarrier.WithObserver(e), kafkacarrier.WithInterval(0)); !errors.Is(lagErr, context.Canceled) {
+		t.Errorf("WatchLag returns %v, want Canceled", lagErr)
 	}
 	if err = errors.Join(err, w.WriteMessages(ctx, msgs...), w.WriteMessages(ctx, forwarded), w.Close(),
 		r.Process(ctx, msg, doNothing), r.ProcessBatch(ctx, msgs, doNothing), r.CommitMessages(ctx, msg), r.Close(),

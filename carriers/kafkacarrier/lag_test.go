@@ -255,7 +255,7 @@ type failingCluster struct {
 	fail bool
 }
 
-func (f *failingCluster) set(fail bool) { //nolint:revive // the state.
+func (f *failingCluster) set(fail bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fail = fail

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,7 @@ func TestLag_IsThatOfTheHighestOffset(t *testing.T) {
 			c := kafkacarrier.NewReaderOf(inGroup(msgs[9], msgs[3]), withW3C(), kafkacarrier.WithObserver(e))
 			for range 2 {
 				msg, err := c.FetchMessage(t.Context())
-				if err := errors.Join(err, c.CommitMessages(t.Context(), msg)); err != nil {
+				if err = errors.Join(err, c.CommitMessages(t.Context(), msg)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -109,7 +110,7 @@ func TestReader_ManyGoroutines(t *testing.T) {
 		}
 	}
 	for _, workers := range []int{2, 4, 8, 32, 128} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+		t.Run(strconv.Itoa(workers), func(t *testing.T) {
 			t.Parallel()
 			s := inGroup(all...)
 			s.fetch = io.EOF
@@ -319,7 +320,7 @@ func TestNoWaybill_IsReported(t *testing.T) {
 	bare := consumed(1, header("traceparent", traceparentA))
 	for name, start := range map[string]func(e *events) func(ctx context.Context) error{
 		"Reader": func(e *events) func(context.Context) error {
-			r := kafkacarrier.NewReaderOf(&endless{source: *inGroup(), msg: bare}, withW3C(), kafkacarrier.WithObserver(e)) //nolint:govet // a lock that is not held.
+			r := kafkacarrier.NewReaderOf(&endless{source: *inGroup(), msg: bare}, withW3C(), kafkacarrier.WithObserver(e))
 			return func(ctx context.Context) error { _, err := r.FetchMessage(ctx); return err }
 		},
 		"Consumer": func(e *events) func(context.Context) error {
@@ -357,7 +358,7 @@ func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	const each = 20
 	for _, workers := range []int{2, 16, 128} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+		t.Run(strconv.Itoa(workers), func(t *testing.T) {
 			t.Parallel()
 			f, b, m := flowtest.New(t), &broker{partitions: 3}, newMeter()
 			tracers, meters := kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m)

@@ -60,9 +60,9 @@ func (b *strictBroker) RoundTrip(ctx context.Context, addr net.Addr, req kafka.R
 func TestWriter_MessageNearTheLimitOfTheBroker(t *testing.T) {
 	t.Parallel()
 	const ofBroker = 1<<20 + 12 // The default of message.max.bytes.
-	plainTakes := func(limit int, bytes int64, msg kafka.Message) bool {
+	plainTakes := func(limit int, batchBytes int64, msg kafka.Message) bool {
 		w := writerTo(&broker{})
-		w.Transport, w.BatchBytes, w.MaxAttempts = &strictBroker{limit: limit}, bytes, 1
+		w.Transport, w.BatchBytes, w.MaxAttempts = &strictBroker{limit: limit}, batchBytes, 1
 		defer closeWriter(t, w)
 		return w.WriteMessages(t.Context(), msg) == nil
 	}

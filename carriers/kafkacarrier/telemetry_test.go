@@ -73,15 +73,17 @@ func TestMetrics_HaveTheirSpanAsExemplar(t *testing.T) {
 		op      string // Whose spans are the exemplars.
 		arrives string // The operation in whose span the message arrives.
 	}{
-		"send one": {func(t *testing.T, r *rig, _ *consumer, _ *arrivals) { write(t, r, 1) }, "send", ""},
-		"send two": {func(t *testing.T, r *rig, _ *consumer, _ *arrivals) { write(t, r, 2) }, "send", ""},
-		"poll":     {func(t *testing.T, _ *rig, c *consumer, _ *arrivals) { c.fetchAll(t, 1) }, "poll", "poll"},
+		"send one": {func(t *testing.T, r *rig, _ *consumer, _ *arrivals) { t.Helper(); write(t, r, 1) }, "send", ""},
+		"send two": {func(t *testing.T, r *rig, _ *consumer, _ *arrivals) { t.Helper(); write(t, r, 2) }, "send", ""},
+		"poll":     {func(t *testing.T, _ *rig, c *consumer, _ *arrivals) { t.Helper(); c.fetchAll(t, 1) }, "poll", "poll"},
 		"commit": {func(t *testing.T, _ *rig, c *consumer, _ *arrivals) {
+			t.Helper()
 			if err := c.CommitMessages(t.Context(), msg); err != nil {
 				t.Error(err)
 			}
 		}, "commit", ""},
 		"process": {func(t *testing.T, _ *rig, c *consumer, a *arrivals) {
+			t.Helper()
 			plain := kafkacarrier.NewConsumer(withW3C(), kafkacarrier.WithTracerProvider(c.flow.Service("plain")),
 				kafkacarrier.WithMeterProvider(c.meter), kafkacarrier.WithObserver(a))
 			if err := errors.Join(plain.Process(t.Context(), msg, doNothing), plain.ProcessBatch(t.Context(), []kafka.Message{msg, msg}, doNothing)); err != nil {
@@ -182,7 +184,7 @@ func TestSampler_SeesPartitionAndServer(t *testing.T) {
 	s.config.Brokers = []string{"kafka.example:9093"}
 	r := kafkacarrier.NewReaderOf(s, withW3C(), provider, kafkacarrier.WithPollSpans())
 	msg, err := r.FetchMessage(t.Context())
-	if err := errors.Join(err, r.Process(t.Context(), msg, doNothing), r.ProcessBatch(t.Context(), []kafka.Message{msg, msg}, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
+	if err = errors.Join(err, r.Process(t.Context(), msg, doNothing), r.ProcessBatch(t.Context(), []kafka.Message{msg, msg}, doNothing), r.CommitMessages(t.Context(), msg)); err != nil {
 		t.Fatal(err)
 	}
 	w := newRig(t, &broker{}, nil, provider)
@@ -423,7 +425,7 @@ func TestText_IsValidAndBounded(t *testing.T) {
 		for _, span := range recorded(t, c.flow) {
 			texts := []string{span.Name, span.Status.Description}
 			for _, a := range span.Attributes {
-				texts = append(append(texts, string(a.Key), a.Value.Emit()), a.Value.AsStringSlice()...)
+				texts = append(append(texts, string(a.Key), a.Value.String()), a.Value.AsStringSlice()...)
 			}
 			for _, text := range texts {
 				if len(text) > 2048 || strings.ToValidUTF8(text, "") != text {

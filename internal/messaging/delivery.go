@@ -34,10 +34,10 @@ func (r *Recorder) Arrived(ctx context.Context, destination string, remote *prop
 		r.drop(observe.DropDuplicate, d.name)
 	}
 	latency, err := remote.Latency(now)
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		d.arrived(now)
-	case err == propagation.ErrAbsent: //nolint:errorlint // never wrapped, and asked for each message.
+	case propagation.ErrAbsent: //nolint:errorlint // never wrapped, and asked for each message.
 		if d.isSilent(now) {
 			r.drop(observe.DropNoWaybill, d.name)
 		}

@@ -37,9 +37,9 @@ func (r *Recorder) startSpan(ctx context.Context, tracer trace.Tracer, name stri
 			started, span = noop.Tracer{}.Start(ctx, name) //nolint:fatcontext // set once, in place of the result.
 		}
 	}()
-	started, span = tracer.Start(ctx, name, options...)
-	span.SpanContext() // A span that cannot say who it is is none.
-	return started, span
+	started, span = tracer.Start(ctx, name, options...) //nolint:spancheck // the caller ends it.
+	span.SpanContext()                                  // A span that panics here is not usable.
+	return started, span                                //nolint:spancheck // the caller ends it.
 }
 
 // startRelated starts a span that handles remote contexts.

@@ -45,7 +45,7 @@ func only(t *testing.T, f *flowtest.Flow) tracetest.SpanStub {
 func attributeOf(span tracetest.SpanStub, key string) string {
 	for _, a := range span.Attributes {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""

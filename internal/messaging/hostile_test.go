@@ -103,7 +103,7 @@ func (t badTracer) Start(ctx context.Context, name string, opts ...trace.SpanSta
 	started, span := t.next.Start(ctx, name, opts...)
 	bad := badSpan{span, t.fault}
 	if t.isNil("Tracer.Start") {
-		return nil, nil //nolint:staticcheck // what it is about.
+		return nil, nil
 	}
 	return trace.ContextWithSpan(started, bad), bad
 }
@@ -421,7 +421,7 @@ func TestWork_PanicOfAnErrorsMethods(t *testing.T) {
 	r := hostile(t, &fault{}, e)
 	w := r.Begin(t.Context(), messaging.Process, &messaging.Batch{Destination: "orders", Partition: -1, Messages: 1})
 	bad := &badError{}
-	if err := w.Run(func(context.Context) error { return bad }); err != error(bad) { //nolint:errorlint // it is that one.
+	if err := w.Run(func(context.Context) error { return bad }); err != error(bad) {
 		t.Errorf("Run returns %T", err)
 	}
 	if got := e.inOrder(); !slices.ContainsFunc(got, func(e string) bool { return strings.HasPrefix(e, "processed orders messages=1 failure") }) {

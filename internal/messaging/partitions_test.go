@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -129,7 +130,7 @@ func TestPartitions_ManyGoroutines(t *testing.T) {
 	t.Parallel()
 	const partitions, messages = 3, 30_000
 	for _, workers := range []int{2, 4, 8, 32, 128} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+		t.Run(strconv.Itoa(workers), func(t *testing.T) {
 			t.Parallel()
 			r := newReader(0, 0)
 			var mu sync.Mutex

@@ -5,6 +5,7 @@ package messaging
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -192,7 +193,7 @@ func (s *Sending) open(kind trace.SpanKind) {
 	t := s.r.templateOf(class{Send, kind, s.destination, -1})
 	options := t.options
 	if links := thinned(s.links); len(links) > 0 {
-		options = append(options[:len(options):len(options)], trace.WithLinks(links...))
+		options = append(slices.Clip(options), trace.WithLinks(links...))
 	}
 	s.ctx, s.span = s.r.startSpan(s.ctx, s.tracer, t.name, options)
 	if s.r.isRecording(s.span) {
@@ -236,7 +237,7 @@ func (s *Sending) start(c class, o *Origin) (context.Context, trace.Span) {
 	}
 	options := t.related
 	if o.IsUntrusted {
-		options = append(options[:len(options):len(options)], propagation.WithUntrusted())
+		options = append(slices.Clip(options), propagation.WithUntrusted())
 	}
 	return r.startRelated(ctx, t.name, []propagation.Remote{remote}, options)
 }
@@ -258,7 +259,7 @@ func isSame(a, b trace.SpanContext) bool {
 
 // Accepted notes that the client is about to be given the messages. If isAsync,
 // the call does not wait for their outcome.
-func (s *Sending) Accepted(isAsync bool) { //nolint:revive // a fact about the client.
+func (s *Sending) Accepted(isAsync bool) {
 	s.isAsync = isAsync
 	s.queued(1)
 }
@@ -280,7 +281,7 @@ func (s *Sending) queued(by int) {
 // Returned ends a call that returned err to its caller, unless it succeeded and is
 // asynchronous. It reports whether the messages are known nowhere else any more.
 // If the call failed as a whole, nothing was sent, and no answer reports a failure.
-func (s *Sending) Returned(err error, asWhole bool) (isOver bool) { //nolint:revive // a fact about err.
+func (s *Sending) Returned(err error, asWhole bool) (isOver bool) {
 	if err == nil && s.isAsync {
 		return false
 	}
@@ -303,7 +304,7 @@ func (s *Sending) Panicked() {
 	s.finish(observe.OutcomePanic, observe.ErrorTypePanic, nil, true)
 }
 
-func (s *Sending) end(err error, asWhole bool) { //nolint:revive // a fact about err.
+func (s *Sending) end(err error, asWhole bool) {
 	if err == nil {
 		s.finish(observe.OutcomeSuccess, "", nil, false)
 		return
@@ -414,7 +415,7 @@ func (a *Answer) Report() {
 	a.report(&a.late, true)
 }
 
-func (a *Answer) report(s *share, isLate bool) { //nolint:revive // a fact about s.
+func (a *Answer) report(s *share, isLate bool) {
 	if s.first == nil {
 		return
 	}

@@ -4,6 +4,8 @@
 package messaging
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
@@ -51,7 +53,7 @@ func (r *Recorder) newTemplate(c class) *template {
 	if c.op.isConsuming() {
 		t.related = append(t.related, r.cfg.Start...)
 	}
-	t.related = t.related[:len(t.related):len(t.related)]
+	t.related = slices.Clip(t.related)
 	return t
 }
 
@@ -68,5 +70,5 @@ func (t *template) linked(to trace.SpanContext) []trace.SpanStartOption {
 	if !to.IsValid() {
 		return t.options
 	}
-	return append(t.options[:len(t.options):len(t.options)], trace.WithLinks(trace.Link{SpanContext: to}))
+	return append(slices.Clip(t.options), trace.WithLinks(trace.Link{SpanContext: to}))
 }

@@ -6,6 +6,7 @@ package messaging
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -63,7 +64,7 @@ func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch, remotes ..
 	related := t.related
 	switch {
 	case op == Poll && !r.current(ctx).IsValid():
-		related = append(related[:len(related):len(related)], propagation.AsLink()) // A poll is not part of what it delivers.
+		related = append(slices.Clip(related), propagation.AsLink()) // A poll is not part of what it delivers.
 	case op == Commit && len(r.cfg.Start) > 0 && r.current(ctx).IsValid():
 		related = related[:1] // The span of the work stays the parent.
 	}

@@ -87,7 +87,7 @@ func TestWork_EveryEnd(t *testing.T) {
 	cancel()
 	expired, cancelExpired := context.WithTimeout(t.Context(), 0)
 	defer cancelExpired()
-	selfish := &selfWrapped{}
+	selfish := &selfWrappedError{}
 	for name, tt := range map[string]struct {
 		ctx       context.Context //nolint:containedctx // a row of a table.
 		fn        func(context.Context) error
@@ -102,7 +102,7 @@ func TestWork_EveryEnd(t *testing.T) {
 		"timeout":               {expired, func(ctx context.Context) error { return fmt.Errorf("wrapped: %w", ctx.Err()) }, "timeout", "timeout", codes.Error, nil},
 		"panic":                 {t.Context(), func(context.Context) error { panic("boom") }, "panic", "panic", codes.Error, "boom"},
 		"Goexit":                {t.Context(), func(context.Context) error { runtime.Goexit(); return nil }, "cancelled", "canceled", codes.Unset, nil},
-		"error wrapping itself": {t.Context(), func(context.Context) error { return selfish }, "failure", "*messaging_test.selfWrapped", codes.Error, nil},
+		"error wrapping itself": {t.Context(), func(context.Context) error { return selfish }, "failure", "*messaging_test.selfWrappedError", codes.Error, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,8 +196,8 @@ func TestRecorder_ArrivedWithoutWaybill(t *testing.T) {
 	})
 }
 
-// selfWrapped is an error that wraps itself.
-type selfWrapped struct{}
+// selfWrappedError is an error that wraps itself.
+type selfWrappedError struct{}
 
-func (*selfWrapped) Error() string   { return "self" }
-func (e *selfWrapped) Unwrap() error { return e }
+func (*selfWrappedError) Error() string   { return "self" }
+func (e *selfWrappedError) Unwrap() error { return e }

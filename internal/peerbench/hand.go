@@ -73,12 +73,12 @@ func handSend(ctx context.Context) (func() error, func() []header) {
 		handAttributes("send", "send", attribute.String("server.address", "127.0.0.1"), attribute.Int("server.port", 9092)),
 	}
 	return func() error {
-		ctx, span := tracer.Start(ctx, "send "+topic, options...)
+		sending, span := tracer.Start(ctx, "send "+topic, options...) //nolint:spancheck // the Completion ends it.
 		m := msg
 		m.Headers = append(make([]kafka.Header, 0, len(msg.Headers)+1), msg.Headers...)
 		m.WriterData = span
-		traceContext.Inject(ctx, handCarrier{&m})
-		return w.WriteMessages(ctx, m)
+		traceContext.Inject(sending, handCarrier{&m})
+		return w.WriteMessages(sending, m) //nolint:spancheck // the Completion ends it.
 	}, b.headers
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,7 +159,7 @@ func BenchmarkGrowth(b *testing.B) {
 		for i := range size / len("ot-baggage-12345") {
 			h = append(h, header{key: fmt.Sprintf("ot-baggage-%d", i), value: "1"})
 		}
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			b.SetBytes(int64(size))
 			for b.Loop() {
 				propagation.ReadTextMap(h, option)
