@@ -19,7 +19,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 15. The tests here are not parallel: others would allocate meanwhile.
+// The tests here are not parallel: others would allocate meanwhile.
 func TestAllocations(t *testing.T) {
 	app := make([]kafka.Header, 10)
 	for i := range app {
@@ -66,9 +66,9 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// Rule 61. A Writer without an address fails right after what is measured here;
+// A Writer without an address fails right after what is measured here;
 // its error is one allocation. The copies of the messages are used again.
-func TestWriterWithoutProvidersAllocatesNothingOfItsOwn(t *testing.T) {
+func TestWriter_WithoutProvidersAllocatesNothing(t *testing.T) {
 	msgs := numbered(100)
 	w := kafkacarrier.NewWriter(&kafka.Writer{Topic: "orders"}, withW3C(),
 		kafkacarrier.WithTracerProvider(noop.NewTracerProvider()), kafkacarrier.WithMeterProvider(metricnoop.NewMeterProvider()))
@@ -87,8 +87,7 @@ func TestWriterWithoutProvidersAllocatesNothingOfItsOwn(t *testing.T) {
 // quiet is an Observer that does nothing.
 type quiet struct{ observe.NoMessaging }
 
-// Rule 59.
-func TestMeasuringAFetchAllocatesNothing(t *testing.T) {
+func TestReader_MeasuringAFetchAllocatesNothing(t *testing.T) {
 	w := propagation.Waybill{Origin: remoteTime, Sent: remoteTime, Hops: 1}
 	e := &endless{msg: consumed(1, header("traceparent", traceparentA), header("waybill", w.String()))}
 	e.msg.Time = remoteTime

@@ -49,7 +49,7 @@ func (g *gauges) now() map[string]int {
 	return maps.Clone(g.queued)
 }
 
-func TestQueueOfAWriter(t *testing.T) {
+func TestWriter_QueueOfAWriter(t *testing.T) {
 	t.Parallel()
 	for name, async := range map[string]bool{"synchronous": false, "asynchronous": true} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestQueueOfAWriter(t *testing.T) {
 	}
 }
 
-func TestCallThatTheCallerGaveUpIsNotInTheQueue(t *testing.T) {
+func TestWriter_CallThatTheCallerGaveUpIsNotInTheQueue(t *testing.T) {
 	t.Parallel()
 	b := &broker{hold: make(chan struct{}), arrived: make(chan struct{}, 16)}
 	g := newGauges()
@@ -106,7 +106,7 @@ func TestCallThatTheCallerGaveUpIsNotInTheQueue(t *testing.T) {
 	}
 }
 
-func TestTimeBlockedInKafka(t *testing.T) {
+func TestReader_TimeBlockedInKafka(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGauges()

@@ -128,7 +128,7 @@ func setups() map[string]trace.TracerProvider {
 	}
 }
 
-// Rule 32. A call with 100 messages of 1 kB; compare the rows with that of Plain.
+// A call with 100 messages of 1 kB; compare the rows with that of Plain.
 // The broker costs next to nothing, so a real one shows a smaller difference.
 func BenchmarkWriter(b *testing.B) {
 	msgs := make([]kafka.Message, 100)
@@ -162,7 +162,7 @@ func BenchmarkWriter(b *testing.B) {
 	}
 }
 
-// Rule 32. The source costs nothing, so that what is left is ours.
+// The source costs nothing, so that what is left is ours.
 func BenchmarkReader(b *testing.B) {
 	newSource := func() *endless {
 		msg := consumed(1, header("traceparent", traceparentA))

@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-func TestCarrierConforms(t *testing.T) {
+func TestCarrier_Conforms(t *testing.T) {
 	t.Parallel()
 	carriertest.Run(t, func() propagation.TextMapCarrier { return kafkacarrier.New(new(kafka.Message)) },
 		carriertest.WithFoldedKeys(), carriertest.WithLastValue(),

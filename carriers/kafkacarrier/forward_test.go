@@ -14,8 +14,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 45.
-func TestForwardKeepsOneContextHoweverOften(t *testing.T) {
+func TestForward_KeepsOneContextHoweverOften(t *testing.T) {
 	t.Parallel()
 	msg := consumed(7, header("app", "1"), header("Traceparent", traceparentA), header("traceparent", traceparentB), header("baggage", "user=alice"), kafka.Header{Key: "null"})
 	msg.WriterData = "data"
@@ -39,7 +38,7 @@ func TestForwardKeepsOneContextHoweverOften(t *testing.T) {
 	if forwarded.Topic != "retry" || forwarded.WriterData != nil || !forwarded.Time.IsZero() || string(forwarded.Value) != "v" {
 		t.Errorf("the message is %+v", forwarded)
 	}
-	if diff := cmp.Diff(before, msg.Headers); diff != "" { // Rule 44.
+	if diff := cmp.Diff(before, msg.Headers); diff != "" {
 		t.Error(diff)
 	}
 	w, err := propagation.ParseWaybill(values(forwarded.Headers, "waybill")[0])
@@ -48,8 +47,7 @@ func TestForwardKeepsOneContextHoweverOften(t *testing.T) {
 	}
 }
 
-// Rule 45.
-func TestForwardTakesTheContextOfTheHandler(t *testing.T) {
+func TestForward_TakesTheContextOfTheHandler(t *testing.T) {
 	t.Parallel()
 	w := propagation.Waybill{Origin: remoteTime, Sent: remoteTime, Hops: 3}
 	msg := consumed(7, header("traceparent", traceparentA), header("waybill", w.String()))
@@ -70,8 +68,7 @@ func TestForwardTakesTheContextOfTheHandler(t *testing.T) {
 	}
 }
 
-// Rules 9 and 45.
-func TestForwardNeverCopiesAMalformedContextOn(t *testing.T) {
+func TestForward_NeverCopiesAMalformedContextOn(t *testing.T) {
 	t.Parallel()
 	for _, bad := range malformed() {
 		forwarded := kafkacarrier.Forward(t.Context(), consumed(1, header("traceparent", bad), header("tracestate", "a=1"), header("b3", "0")), "dead", withW3C())
@@ -86,8 +83,7 @@ func TestForwardNeverCopiesAMalformedContextOn(t *testing.T) {
 	}
 }
 
-// Rule 45.
-func TestForwardDoesNotTrustTheSourceOfStrangers(t *testing.T) {
+func TestForward_DoesNotTrustTheSourceOfStrangers(t *testing.T) {
 	t.Parallel()
 	good := map[string]string{
 		kafkacarrier.HeaderAttempt: "2", kafkacarrier.HeaderOriginalTopic: "first", kafkacarrier.HeaderOriginalPartition: "4", kafkacarrier.HeaderOriginalOffset: "44",
@@ -121,8 +117,7 @@ func TestForwardDoesNotTrustTheSourceOfStrangers(t *testing.T) {
 	}
 }
 
-// Rule 45.
-func TestForwardedMessageIsWrittenInTheFlowItCameFrom(t *testing.T) {
+func TestForward_ForwardedMessageIsWrittenInTheFlowItCameFrom(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, nil)
 	msg := kafkacarrier.Forward(t.Context(), consumed(7, header("traceparent", traceparentA)), "", withW3C())
@@ -137,7 +132,6 @@ func TestForwardedMessageIsWrittenInTheFlowItCameFrom(t *testing.T) {
 	}
 }
 
-// Rules 9 and 45.
 func FuzzForward(f *testing.F) {
 	f.Add("waybill-attempt", []byte("1"), []byte("junk"))
 	f.Add("Waybill-Original-Topic", []byte("orders"), []byte(traceparentA))

@@ -62,7 +62,7 @@ func resetGlobals() {
 	otel.SetTextMapPropagator(propagation.Compose())
 }
 
-// Rule 61. Not parallel: it sets the globals.
+// Not parallel: it sets the globals.
 func TestOptionsWinOverTheGlobals(t *testing.T) {
 	t.Cleanup(resetGlobals)
 	otel.SetTracerProvider(hostileTracer{hostile{t: t}})
@@ -118,7 +118,7 @@ func TestOptionsWinOverTheGlobals(t *testing.T) {
 	}
 }
 
-// Rule 61. Not parallel: it sets the globals.
+// Not parallel: it sets the globals.
 func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
 	t.Cleanup(resetGlobals)
 	resetGlobals()
@@ -142,7 +142,7 @@ func TestGlobalsAreReadAtTheTimeOfTheCall(t *testing.T) {
 	}
 }
 
-// Rule 61. Not parallel: it sets the globals. Each provider that is installed
+// Not parallel: it sets the globals. Each provider that is installed
 // is used from then on, not only the first.
 func TestTheGlobalMeterProviderMayChange(t *testing.T) {
 	t.Cleanup(resetGlobals)

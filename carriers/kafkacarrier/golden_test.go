@@ -23,7 +23,7 @@ import (
 	"github.com/waybill-go/waybill/internal/semconv"
 )
 
-// Rules 51 and 60: what is recorded is pinned. A change of the golden file is a
+// What is recorded is pinned. A change of the golden file is a
 // breaking change.
 func TestTelemetryIsPinned(t *testing.T) {
 	t.Parallel()

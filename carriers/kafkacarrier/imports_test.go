@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Rule 63. What a user of this package links is kafka-go, the API of
+// What a user of this package links is kafka-go, the API of
 // OpenTelemetry, and what is below us.
 func TestImports(t *testing.T) {
 	t.Parallel()

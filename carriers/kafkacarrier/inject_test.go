@@ -17,8 +17,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 1.
-func TestMessageWithoutHeadersHoldsNothing(t *testing.T) {
+func TestExtract_MessageWithoutHeadersHoldsNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []*kafkacarrier.Carrier{kafkacarrier.New(nil), kafkacarrier.New(new(kafka.Message)), nil, {}} {
 		if got := c.Get("traceparent"); got != "" {
@@ -42,8 +41,7 @@ func TestMessageWithoutHeadersHoldsNothing(t *testing.T) {
 	}
 }
 
-// Rules 2, 3 and 5.
-func TestExtractTakesTheNewestValue(t *testing.T) {
+func TestExtract_TakesTheNewestValue(t *testing.T) {
 	t.Parallel()
 	null := kafka.Header{Key: "traceparent"}
 	empty := kafka.Header{Key: "traceparent", Value: []byte{}}
@@ -78,8 +76,7 @@ func TestExtractTakesTheNewestValue(t *testing.T) {
 	}
 }
 
-// Rule 3.
-func TestBaggageOfSeveralHeadersIsMerged(t *testing.T) {
+func TestExtract_BaggageOfSeveralHeadersIsMerged(t *testing.T) {
 	t.Parallel()
 	msg := withHeaders(header("baggage", "user=alice"), header("traceparent", traceparentA), header("baggage", "tier=gold"))
 	b := baggage.FromContext(kafkacarrier.Extract(t.Context(), msg, w3c()))
@@ -88,8 +85,7 @@ func TestBaggageOfSeveralHeadersIsMerged(t *testing.T) {
 	}
 }
 
-// Rules 4, 5 and 6.
-func TestInjectLeavesExactlyOneContext(t *testing.T) {
+func TestInject_LeavesExactlyOneContext(t *testing.T) {
 	t.Parallel()
 	stale := [][]kafka.Header{
 		{header("traceparent", traceparentA)},
@@ -114,7 +110,6 @@ func TestInjectLeavesExactlyOneContext(t *testing.T) {
 	}
 }
 
-// Rule 5.
 func TestCarrier_KeepsCase(t *testing.T) {
 	t.Parallel()
 	msg := withHeaders(header("traceParent", "old"), header("TRACEPARENT", "older"))
@@ -124,8 +119,7 @@ func TestCarrier_KeepsCase(t *testing.T) {
 	}
 }
 
-// Rule 7.
-func TestMessagesThatShareHeadersStayIndependent(t *testing.T) {
+func TestInject_MessagesThatShareHeadersStayIndependent(t *testing.T) {
 	t.Parallel()
 	shared := append(make([]kafka.Header, 0, 16), header("app", "1"), header("traceparent", traceparentA))
 	before := append([]kafka.Header(nil), shared[:cap(shared)]...)
@@ -151,8 +145,7 @@ func TestMessagesThatShareHeadersStayIndependent(t *testing.T) {
 	}
 }
 
-// Rule 8.
-func TestAppendToAnInjectedMessageDoesNotReachItsNeighbour(t *testing.T) {
+func TestInject_AppendToAnInjectedMessageDoesNotReachItsNeighbour(t *testing.T) {
 	t.Parallel()
 	msgs := make([]kafka.Message, 3)
 	kafkacarrier.InjectAll(bareContext(t, traceparentA), msgs, w3c())
@@ -164,8 +157,7 @@ func TestAppendToAnInjectedMessageDoesNotReachItsNeighbour(t *testing.T) {
 	}
 }
 
-// Rule 9.
-func TestMalformedContextCountsAsAbsent(t *testing.T) {
+func TestExtract_MalformedContextCountsAsAbsent(t *testing.T) {
 	t.Parallel()
 	for _, bad := range malformed() {
 		msg := withHeaders(header("traceparent", bad), header("baggage", "user=alice"))
@@ -184,8 +176,7 @@ func malformed() []string {
 	}
 }
 
-// Rule 10.
-func TestOtherHeadersKeepTheirOrderAndBytes(t *testing.T) {
+func TestInject_OtherHeadersKeepTheirOrderAndBytes(t *testing.T) {
 	t.Parallel()
 	before := []kafka.Header{
 		header("z", "1"),
@@ -202,8 +193,7 @@ func TestOtherHeadersKeepTheirOrderAndBytes(t *testing.T) {
 	}
 }
 
-// Rule 11.
-func TestBaggageTravelsOnlyWhenAskedFor(t *testing.T) {
+func TestInject_BaggageTravelsOnlyWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		opts []propagation.Option
@@ -229,8 +219,7 @@ func TestBaggageTravelsOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-// Rule 11.
-func TestInboundBaggageCanBeIgnored(t *testing.T) {
+func TestExtract_BaggageCanBeIgnored(t *testing.T) {
 	t.Parallel()
 	msg := withHeaders(header("traceparent", traceparentA), header("baggage", "user=alice,tier=gold"))
 	for want, opts := range map[int][]propagation.Option{
@@ -243,8 +232,7 @@ func TestInboundBaggageCanBeIgnored(t *testing.T) {
 	}
 }
 
-// Rules 13 and 14.
-func TestPolicySaysWhatBecomesOfAnExistingContext(t *testing.T) {
+func TestInject_PolicySaysWhatBecomesOfAnExistingContext(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		policy propagation.Policy
@@ -282,7 +270,6 @@ func TestPolicySaysWhatBecomesOfAnExistingContext(t *testing.T) {
 	}
 }
 
-// Rule 9.
 func FuzzExtract(f *testing.F) {
 	for _, bad := range malformed()[:10] {
 		f.Add("traceparent", []byte(bad), []byte("user=alice"))

@@ -35,8 +35,7 @@ func only(t *testing.T, f *flowtest.Flow) tracetest.SpanStub {
 	return spans[0]
 }
 
-// Rule 37.
-func TestProcessContinuesTheContextOfTheMessage(t *testing.T) {
+func TestProcess_ContinuesTheContextOfTheMessage(t *testing.T) {
 	t.Parallel()
 	f := flowtest.New(t)
 	type key struct{}
@@ -68,8 +67,7 @@ func TestProcessContinuesTheContextOfTheMessage(t *testing.T) {
 	}
 }
 
-// Rule 39.
-func TestProcessRecordsHowTheHandlerEnded(t *testing.T) {
+func TestProcess_RecordsHowTheHandlerEnded(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -134,8 +134,7 @@ func (c *consumer) fetchAll(t *testing.T, n int) []kafka.Message {
 	return all
 }
 
-// Rule 33.
-func TestReaderHandsEverythingOn(t *testing.T) {
+func TestReader_HandsEverythingOn(t *testing.T) {
 	t.Parallel()
 	s := inGroup(consumed(1, header("traceparent", traceparentA)), consumed(2), consumed(3))
 	want := append([]kafka.Message(nil), s.messages...)
@@ -145,7 +144,7 @@ func TestReaderHandsEverythingOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, append(got, third)); diff != "" { // Rule 44.
+	if diff := cmp.Diff(want, append(got, third)); diff != "" {
 		t.Error(diff)
 	}
 	lag, err := c.ReadLag(t.Context())
@@ -160,8 +159,7 @@ func TestReaderHandsEverythingOn(t *testing.T) {
 	}
 }
 
-// Rules 51, 52 and 55.
-func TestFetchIsMeasuredOnce(t *testing.T) {
+func TestReader_FetchIsMeasuredOnce(t *testing.T) {
 	t.Parallel()
 	timely := consumed(4, header("traceparent", traceparentA))
 	timely.HighWaterMark, timely.Time = 10, time.Now().Add(-time.Second)
@@ -189,8 +187,7 @@ func TestFetchIsMeasuredOnce(t *testing.T) {
 	}
 }
 
-// Rule 55.
-func TestMessageWithoutATimeWasNotQueued(t *testing.T) {
+func TestReader_MessageWithoutATimeWasNotQueued(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup(consumed(1)))
 	c.fetchAll(t, 1)
@@ -199,8 +196,7 @@ func TestMessageWithoutATimeWasNotQueued(t *testing.T) {
 	}
 }
 
-// Rule 52.
-func TestCommitOfSeveralTopicsTellsTheLagOfEachPartition(t *testing.T) {
+func TestReader_CommitOfSeveralTopicsTellsTheLagOfEachPartition(t *testing.T) {
 	t.Parallel()
 	msgs := []kafka.Message{consumed(4), consumed(6), consumed(5), consumed(1), consumed(2)}
 	for i := range msgs {
@@ -222,8 +218,7 @@ func TestCommitOfSeveralTopicsTellsTheLagOfEachPartition(t *testing.T) {
 	}
 }
 
-// Rule 13.
-func TestReaderThatDoesNotExtractStartsTracesOfItsOwn(t *testing.T) {
+func TestReader_ThatDoesNotExtractStartsTracesOfItsOwn(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup(), kafkacarrier.WithoutExtract())
 	if err := c.Process(t.Context(), consumed(1, header("traceparent", traceparentA)), doNothing); err != nil {
@@ -239,8 +234,8 @@ func TestReaderThatDoesNotExtractStartsTracesOfItsOwn(t *testing.T) {
 	}
 }
 
-// Rule 56. What is made of several messages is as old as the oldest.
-func TestBatchIsAsOldAsItsOldestMessage(t *testing.T) {
+// What is made of several messages is as old as the oldest.
+func TestReader_BatchIsAsOldAsItsOldestMessage(t *testing.T) {
 	t.Parallel()
 	var msgs []kafka.Message
 	for i, traceparent := range []string{traceparentA, traceparentB} {
@@ -261,8 +256,7 @@ func TestBatchIsAsOldAsItsOldestMessage(t *testing.T) {
 	}
 }
 
-// Rule 51.
-func TestProcessOfAPlainReaderCountsTheDelivery(t *testing.T) {
+func TestReader_ProcessOfAPlainReaderCountsTheDelivery(t *testing.T) {
 	t.Parallel()
 	m, e, f := newMeter(), &events{}, flowtest.New(t)
 	c := kafkacarrier.NewConsumer(
@@ -286,8 +280,7 @@ func TestProcessOfAPlainReaderCountsTheDelivery(t *testing.T) {
 	}
 }
 
-// Rule 34.
-func TestPollSpanHasTheTrueStartAndALink(t *testing.T) {
+func TestReader_PollSpanHasTheTrueStartAndALink(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup(consumed(1, header("traceparent", traceparentA)), consumed(2, header("traceparent", traceparentA))), kafkacarrier.WithPollSpans())
 	before := time.Now()
@@ -310,8 +303,7 @@ func TestPollSpanHasTheTrueStartAndALink(t *testing.T) {
 	}
 }
 
-// Rule 35.
-func TestWaitingInVainIsNotAnError(t *testing.T) {
+func TestReader_WaitingInVainIsNotAnError(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -337,8 +329,7 @@ func TestWaitingInVainIsNotAnError(t *testing.T) {
 	}
 }
 
-// Rule 35.
-func TestFailedFetchIsAnError(t *testing.T) {
+func TestReader_FailedFetchIsAnError(t *testing.T) {
 	t.Parallel()
 	s := inGroup()
 	s.fetch = kafka.GroupAuthorizationFailed
@@ -355,8 +346,7 @@ func TestFailedFetchIsAnError(t *testing.T) {
 	}
 }
 
-// Rule 36.
-func TestReadWhoseCommitFailedIsAFailedCommit(t *testing.T) {
+func TestReader_ReadWhoseCommitFailedIsAFailedCommit(t *testing.T) {
 	t.Parallel()
 	s := inGroup(consumed(1))
 	s.commit = kafka.IllegalGeneration
@@ -379,8 +369,7 @@ func TestReadWhoseCommitFailedIsAFailedCommit(t *testing.T) {
 	}
 }
 
-// Rule 38.
-func TestParentPolicy(t *testing.T) {
+func TestReader_ParentPolicy(t *testing.T) {
 	t.Parallel()
 	unsampled := strings.TrimSuffix(traceparentA, "01") + "00"
 	tests := map[string]struct {
@@ -419,8 +408,7 @@ func TestParentPolicy(t *testing.T) {
 	}
 }
 
-// Rule 40.
-func TestWorkersGetTheirOwnSpans(t *testing.T) {
+func TestReader_WorkersGetTheirOwnSpans(t *testing.T) {
 	t.Parallel()
 	const n = 50
 	var messages []kafka.Message
@@ -445,8 +433,7 @@ func TestWorkersGetTheirOwnSpans(t *testing.T) {
 	}
 }
 
-// Rule 41.
-func TestBatchIsOneSpanWithALinkForEachContext(t *testing.T) {
+func TestReader_BatchIsOneSpanWithALinkForEachContext(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup())
 	other := consumed(9, header("traceparent", traceparentB))
@@ -472,8 +459,7 @@ func TestBatchIsOneSpanWithALinkForEachContext(t *testing.T) {
 	}
 }
 
-// Rule 42.
-func TestLinksAreLimitedAndTheCountIsExact(t *testing.T) {
+func TestReader_LinksAreLimitedAndTheCountIsExact(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup())
 	var msgs []kafka.Message
@@ -489,8 +475,7 @@ func TestLinksAreLimitedAndTheCountIsExact(t *testing.T) {
 	}
 }
 
-// Rule 43.
-func TestBatchOfSeveralTopicsNamesThemOnTheLinks(t *testing.T) {
+func TestReader_BatchOfSeveralTopicsNamesThemOnTheLinks(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup())
 	a, b := consumed(1, header("traceparent", traceparentA)), consumed(1, header("traceparent", traceparentB))
@@ -509,7 +494,7 @@ func TestBatchOfSeveralTopicsNamesThemOnTheLinks(t *testing.T) {
 	}
 }
 
-func TestEmptyBatchHasNoSpan(t *testing.T) {
+func TestReader_EmptyBatchHasNoSpan(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup())
 	called := false
@@ -522,8 +507,7 @@ func TestEmptyBatchHasNoSpan(t *testing.T) {
 	}
 }
 
-// Rules 46 and 47.
-func TestCommitSpan(t *testing.T) {
+func TestReader_CommitSpan(t *testing.T) {
 	t.Parallel()
 	a, b := consumed(4, header("traceparent", traceparentA)), consumed(5, header("traceparent", traceparentB))
 	a.HighWaterMark, b.HighWaterMark = 9, 9
@@ -585,8 +569,7 @@ func TestCommitSpan(t *testing.T) {
 	}
 }
 
-// Rules 46 and 47.
-func TestCommitThatIsNoneIsHandedOn(t *testing.T) {
+func TestReader_CommitThatIsNoneIsHandedOn(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup())
 	if err := c.CommitMessages(t.Context()); err != nil {
@@ -611,8 +594,7 @@ func TestCommitThatIsNoneIsHandedOn(t *testing.T) {
 	}
 }
 
-// Rule 48.
-func TestTombstone(t *testing.T) {
+func TestReader_Tombstone(t *testing.T) {
 	t.Parallel()
 	for want, msg := range map[string]kafka.Message{
 		"true": {Topic: "orders", Key: []byte("k")}, "": {Topic: "orders", Key: []byte("k"), Value: []byte{}}, " ": {Topic: "orders"},
@@ -627,8 +609,7 @@ func TestTombstone(t *testing.T) {
 	}
 }
 
-// Rule 49.
-func TestContentIsRecordedOnlyWhenAskedFor(t *testing.T) {
+func TestReader_ContentIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	msg := consumed(1, header("Tenant", "acme"), header("secret", "s"), header("tenant", "\xff"+strings.Repeat("é", 100)))
 	msg.Key = []byte("user\xff" + strings.Repeat("é", 100))
@@ -663,8 +644,7 @@ func TestContentIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-// Rules 50 and 54.
-func TestRedeliveriesGapsAndLostPartitions(t *testing.T) {
+func TestReader_RedeliveriesGapsAndLostPartitions(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup(consumed(1), consumed(2), consumed(5), consumed(2), consumed(5)))
 	msgs := c.fetchAll(t, 5)
@@ -687,8 +667,7 @@ func TestRedeliveriesGapsAndLostPartitions(t *testing.T) {
 	}
 }
 
-// Rule 54.
-func TestSilentPartitionsAreForgotten(t *testing.T) {
+func TestReader_SilentPartitionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		other := func(offset int64) kafka.Message {
@@ -722,8 +701,7 @@ func TestSilentPartitionsAreForgotten(t *testing.T) {
 	})
 }
 
-// Rule 56.
-func TestHopAndEndToEndLatency(t *testing.T) {
+func TestReader_HopAndEndToEndLatency(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	w := propagation.Waybill{Origin: now.Add(-time.Hour), Sent: now.Add(-time.Minute), Hops: 2}
@@ -734,8 +712,7 @@ func TestHopAndEndToEndLatency(t *testing.T) {
 	}
 }
 
-// Rules 3 and 9.
-func TestWhatIsWrongWithAContextIsCounted(t *testing.T) {
+func TestReader_WhatIsWrongWithAContextIsCounted(t *testing.T) {
 	t.Parallel()
 	for want, headers := range map[string][]kafka.Header{
 		"dropped malformed_context": {header("traceparent", "junk")},
@@ -750,8 +727,7 @@ func TestWhatIsWrongWithAContextIsCounted(t *testing.T) {
 	}
 }
 
-// Rule 57.
-func TestTopicTemplate(t *testing.T) {
+func TestReader_TopicTemplate(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup(consumed(1)), kafkacarrier.WithTopicTemplate(func(topic string) string {
 		if topic != "orders" {
@@ -778,8 +754,8 @@ func TestTopicTemplate(t *testing.T) {
 	}
 }
 
-// Rule 54. Whatever comes last, the observer ends up with no partition.
-func TestClosedReaderLeavesNothingBehind(t *testing.T) {
+// Whatever comes last, the observer ends up with no partition.
+func TestReader_ClosedReaderLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(c *consumer, msg kafka.Message) error{
 		"fetched ahead": func(c *consumer, _ kafka.Message) error {
@@ -817,8 +793,8 @@ func TestClosedReaderLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// Rule 54. A rebalance may be noticed while a message is on its way.
-func TestPartitionForgottenDuringAFetchIsRevoked(t *testing.T) {
+// A rebalance may be noticed while a message is on its way.
+func TestReader_PartitionForgottenDuringAFetchIsRevoked(t *testing.T) {
 	t.Parallel()
 	o := &forgetful{}
 	r := kafkacarrier.NewReaderOf(inGroup(consumed(1)), withW3C(), kafkacarrier.WithObserver(o))
@@ -843,8 +819,8 @@ func (f *forgetful) Fetched(ctx context.Context, e observe.Fetch) {
 	f.events.Fetched(ctx, e)
 }
 
-// Rule 50. What is fetched again after SetOffset was asked for.
-func TestSetOffsetIsNoRedelivery(t *testing.T) {
+// What is fetched again after SetOffset was asked for.
+func TestReader_SetOffsetIsNoRedelivery(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup(consumed(1), consumed(2), consumed(1), consumed(2)))
 	c.fetchAll(t, 2)
@@ -857,9 +833,9 @@ func TestSetOffsetIsNoRedelivery(t *testing.T) {
 	}
 }
 
-// Rules 11, 38 and 46. A stranger is no parent of a commit either; the span of
+// A stranger is no parent of a commit either; the span of
 // the work is, whatever the option says.
-func TestCommitHeedsHowMessagesRelate(t *testing.T) {
+func TestReader_CommitHeedsHowMessagesRelate(t *testing.T) {
 	t.Parallel()
 	msg := consumed(1, header("traceparent", traceparentA))
 	for name, o := range map[string]propagation.StartOption{"untrusted": propagation.WithUntrusted(), "link": propagation.AsLink()} {

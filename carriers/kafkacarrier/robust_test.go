@@ -23,7 +23,7 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// Rule 1, and what else may be nil.
+// Whatever may be nil is harmless.
 func TestNilIsHarmless(t *testing.T) {
 	t.Parallel()
 	var none context.Context
@@ -71,7 +71,7 @@ func TestNilIsHarmless(t *testing.T) {
 	}
 }
 
-// Rule 16. What a closed client says is what its wrapper says.
+// What a closed client says is what its wrapper says.
 func TestClosedClientsGiveTheErrorsOfKafkaGo(t *testing.T) {
 	t.Parallel()
 	newReader := func() *kafka.Reader {
@@ -138,7 +138,7 @@ func msg2(msg kafka.Message) []kafka.Message {
 	return []kafka.Message{msg, msg}
 }
 
-// Rule 39. The observer is told, and whatever ends the handler goes on.
+// The observer is told, and whatever ends the handler goes on.
 func TestHandlerMayEndInEveryWay(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -177,7 +177,6 @@ func TestHandlerMayEndInEveryWay(t *testing.T) {
 	}
 }
 
-// Rule 37.
 func TestStartedWorkEndsOnceWhoeverEndsIt(t *testing.T) {
 	t.Parallel()
 	c := consume(t, inGroup())
@@ -195,7 +194,7 @@ func TestStartedWorkEndsOnceWhoeverEndsIt(t *testing.T) {
 	}
 }
 
-// Rules 57 and 59. The topics of a hostile producer do not fill the memory.
+// The topics of a hostile producer do not fill the memory.
 func TestTopicsAreTooManyForSeriesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	const limit, topics = 1000, 1200
@@ -223,8 +222,8 @@ func TestTopicsAreTooManyForSeriesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// Rule 11. What WithMaxBytes leaves out is counted.
-func TestWriterCountsWhatDoesNotFitInMaxBytes(t *testing.T) {
+// What WithMaxBytes leaves out is counted.
+func TestWriter_CountsWhatDoesNotFitInMaxBytes(t *testing.T) {
 	t.Parallel()
 	const (
 		traceparent = 11 + 55
@@ -254,7 +253,7 @@ func TestWriterCountsWhatDoesNotFitInMaxBytes(t *testing.T) {
 	}
 }
 
-func TestWriterKnowsTheClientID(t *testing.T) {
+func TestWriter_KnowsTheClientID(t *testing.T) {
 	t.Parallel()
 	for name, transport := range map[string]kafka.RoundTripper{
 		"plain":   &kafka.Transport{ClientID: "api-1"},
@@ -278,7 +277,7 @@ func TestWriterKnowsTheClientID(t *testing.T) {
 	}
 }
 
-// Rule 13. Headers of other names are a propagator's business.
+// Headers of other names are a propagator's business.
 func TestPropagatorMayRenameHeaders(t *testing.T) {
 	t.Parallel()
 	o := propagation.WithPropagator(renamed{})

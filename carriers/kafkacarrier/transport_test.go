@@ -22,8 +22,7 @@ import (
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 )
 
-// Rules 29 and 30.
-func TestTransportMeasuresEachRequest(t *testing.T) {
+func TestTransport_MeasuresEachRequest(t *testing.T) {
 	t.Parallel()
 	m := newMeter()
 	b := &broker{answer: func(_ string, attempt int) (int16, error) {
@@ -99,8 +98,7 @@ func (g *groups) client() *kafka.Client {
 	return &kafka.Client{Addr: kafka.TCP("broker:9092"), Transport: g}
 }
 
-// Rule 53.
-func TestReadLagOfAStoppedGroup(t *testing.T) {
+func TestReadLag_OfAStoppedGroup(t *testing.T) {
 	t.Parallel()
 	g := &groups{committed: map[int]int64{0: 90, 1: -1, 2: 100, 3: 105}}
 	want := []kafkacarrier.Lag{{"orders", 0, 90, 100}, {"orders", 2, 100, 100}, {"orders", 3, 105, 100}}
@@ -122,8 +120,7 @@ func TestReadLagOfAStoppedGroup(t *testing.T) {
 	}
 }
 
-// Rule 53.
-func TestWatchLag(t *testing.T) {
+func TestWatchLag_ReportsEachPartition(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, e := &groups{committed: map[int]int64{0: 90, 2: 100}}, &events{}

@@ -69,8 +69,7 @@ func (r *rig) carried() []trace.SpanContext {
 	return all
 }
 
-// Rules 16 and 19.
-func TestSingleMessageIsSentByOneProducerSpan(t *testing.T) {
+func TestWriter_SingleMessageIsSentByOneProducerSpan(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, nil)
 	ctx, root := r.service.Tracer("test").Start(t.Context(), "POST /orders")
@@ -85,14 +84,12 @@ func TestSingleMessageIsSentByOneProducerSpan(t *testing.T) {
 	if got := r.carried(); len(got) != 1 || got[0].SpanID() != send[0].SpanContext.SpanID() {
 		t.Errorf("the message carries %v, want %v", got, send[0].SpanContext)
 	}
-	// Rule 22.
 	if attributeOf(send[0], "messaging.destination.partition.id") != "0" || attributeOf(send[0], "messaging.kafka.offset") != "0" {
 		t.Errorf("the attributes are %v", send[0].Attributes)
 	}
 }
 
-// Rules 19, 21 and 22.
-func TestBatchGivesEachMessageASpanOfItsOwn(t *testing.T) {
+func TestWriter_BatchGivesEachMessageASpanOfItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{partitions: 2}, nil)
 	if err := r.writer.WriteMessages(t.Context(), numbered(4)...); err != nil {
@@ -127,8 +124,7 @@ func TestBatchGivesEachMessageASpanOfItsOwn(t *testing.T) {
 	}
 }
 
-// Rule 19.
-func TestMessagesCanShareTheContextOfTheCall(t *testing.T) {
+func TestWriter_MessagesCanShareTheContextOfTheCall(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, nil, kafkacarrier.WithoutCreateSpans())
 	if err := r.writer.WriteMessages(t.Context(), numbered(3)...); err != nil {
@@ -145,8 +141,7 @@ func TestMessagesCanShareTheContextOfTheCall(t *testing.T) {
 	}
 }
 
-// Rule 19.
-func TestDestinationIsNamedOnlyIfItIsCommon(t *testing.T) {
+func TestWriter_DestinationIsNamedOnlyIfItIsCommon(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, func(w *kafka.Writer) { w.Topic = "" })
 	if err := r.writer.WriteMessages(t.Context(), kafka.Message{Topic: "a"}, kafka.Message{Topic: "b"}); err != nil {
@@ -161,8 +156,7 @@ func TestDestinationIsNamedOnlyIfItIsCommon(t *testing.T) {
 	}
 }
 
-// Rule 20.
-func TestEachMessageMayComeFromAContextOfItsOwn(t *testing.T) {
+func TestWriter_EachMessageMayComeFromAContextOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]kafkacarrier.WriterOption{"create spans": nil, "without": {kafkacarrier.WithoutCreateSpans()}} {
 		t.Run(name, func(t *testing.T) {
@@ -198,8 +192,7 @@ func TestEachMessageMayComeFromAContextOfItsOwn(t *testing.T) {
 	}
 }
 
-// Rules 8 and 17.
-func TestMessagesOfTheCallerAreNotChanged(t *testing.T) {
+func TestWriter_MessagesOfTheCallerAreNotChanged(t *testing.T) {
 	t.Parallel()
 	var completed []kafka.Message
 	r := newRig(t, &broker{}, func(w *kafka.Writer) {
@@ -217,7 +210,6 @@ func TestMessagesOfTheCallerAreNotChanged(t *testing.T) {
 	if len(completed) != 2 || completed[0].WriterData != 1 || completed[1].WriterData != 2 || completed[1].Offset != 1 {
 		t.Errorf("the user's Completion saw %v", completed)
 	}
-	// Rule 31.
 	for _, m := range r.broker.written() {
 		if m.Time.IsZero() || time.Since(m.Time) > time.Minute {
 			t.Errorf("the time is %v", m.Time)
@@ -225,8 +217,7 @@ func TestMessagesOfTheCallerAreNotChanged(t *testing.T) {
 	}
 }
 
-// Rule 17.
-func TestPanicOfTheUsersCompletionGoesUpAfterTheSpansEnded(t *testing.T) {
+func TestWriter_PanicOfTheUsersCompletionGoesUpAfterTheSpansEnded(t *testing.T) {
 	t.Parallel()
 	f := flowtest.New(t)
 	plain := writerTo(&broker{})
@@ -248,9 +239,9 @@ func TestPanicOfTheUsersCompletionGoesUpAfterTheSpansEnded(t *testing.T) {
 	}
 }
 
-// Rule 18. The messages cannot be told apart by their headers, and each waits
+// The messages cannot be told apart by their headers, and each waits
 // for the balancer to say where it goes.
-func TestOutcomeFindsItsMessageWithoutHeaders(t *testing.T) {
+func TestWriter_OutcomeFindsItsMessageWithoutHeaders(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{partitions: 3}, nil, kafkacarrier.WithoutInject(), kafkacarrier.WithMessageContext(func(m kafka.Message) context.Context {
 		ctx, _ := m.WriterData.(context.Context)
@@ -275,8 +266,7 @@ func TestOutcomeFindsItsMessageWithoutHeaders(t *testing.T) {
 	}
 }
 
-// Rule 17.
-func TestWrappingTwiceRecordsOnce(t *testing.T) {
+func TestWriter_WrappingTwiceRecordsOnce(t *testing.T) {
 	t.Parallel()
 	for _, outer := range []bool{false, true} {
 		t.Run(fmt.Sprintf("outer %t", outer), func(t *testing.T) {
@@ -308,8 +298,7 @@ func TestWrappingTwiceRecordsOnce(t *testing.T) {
 	}
 }
 
-// Rules 16 and 21.
-func TestOutcomeOfEachMessageIsItsOwn(t *testing.T) {
+func TestWriter_OutcomeOfEachMessageIsItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{answer: func(topic string, _ int) (int16, error) {
 		if topic == "bad" {
@@ -331,7 +320,6 @@ func TestOutcomeOfEachMessageIsItsOwn(t *testing.T) {
 		if s.Status.Code != codes.Error || attributeOf(s, "error.type") != "TOPIC_AUTHORIZATION_FAILED" || attributeOf(s, "messaging.kafka.offset") != "" {
 			t.Errorf("%s has %v, %v", s.Name, s.Status, s.Attributes)
 		}
-		// Rule 28.
 		if s.Status.Description != "TOPIC_AUTHORIZATION_FAILED" || len(s.Events) != 0 {
 			t.Errorf("%s says %q with events %v", s.Name, s.Status.Description, s.Events)
 		}
@@ -341,8 +329,7 @@ func TestOutcomeOfEachMessageIsItsOwn(t *testing.T) {
 	}
 }
 
-// Rule 22.
-func TestWithoutAcknowledgementsNothingIsKnownOfThePartition(t *testing.T) {
+func TestWriter_WithoutAcknowledgementsNothingIsKnownOfThePartition(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, func(w *kafka.Writer) { w.RequiredAcks = kafka.RequireNone })
 	if err := r.writer.WriteMessages(t.Context(), value("1")); err != nil {
@@ -357,8 +344,7 @@ func TestWithoutAcknowledgementsNothingIsKnownOfThePartition(t *testing.T) {
 	}
 }
 
-// Rule 23.
-func TestAsynchronousMessagesEndWhenTheBrokerAnswers(t *testing.T) {
+func TestWriter_AsynchronousMessagesEndWhenTheBrokerAnswers(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]int{"single": 1, "batch": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -406,8 +392,7 @@ func normal(series map[string]int64) map[string]int64 {
 	return moved
 }
 
-// Rule 24.
-func TestLateDeliveryIsCountedOnce(t *testing.T) {
+func TestWriter_LateDeliveryIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]int{"single": 1, "batch": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -436,8 +421,7 @@ func TestLateDeliveryIsCountedOnce(t *testing.T) {
 	}
 }
 
-// Rule 24.
-func TestDeadlineIsAnError(t *testing.T) {
+func TestWriter_DeadlineIsAnError(t *testing.T) {
 	t.Parallel()
 	b := &broker{hold: make(chan struct{})}
 	r := newRig(t, b, nil)
@@ -453,8 +437,7 @@ func TestDeadlineIsAnError(t *testing.T) {
 	}
 }
 
-// Rule 25.
-func TestCallThatFailsAsAWholeSendsNothing(t *testing.T) {
+func TestWriter_CallThatFailsAsAWholeSendsNothing(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		configure func(*kafka.Writer)
@@ -503,8 +486,7 @@ func failures(events []string) []string {
 	return slices.DeleteFunc(events, func(e string) bool { return !strings.HasPrefix(e, "failed") })
 }
 
-// Rules 16 and 25.
-func TestTooLargeErrorHoldsTheCallersMessages(t *testing.T) {
+func TestWriter_TooLargeErrorHoldsTheCallersMessages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, func(w *kafka.Writer) { w.BatchBytes = 200 })
 	msgs := []kafka.Message{value("1"), {Value: []byte(strings.Repeat("x", 300)), WriterData: "large", Headers: []kafka.Header{header("app", "1")}}, value("3")}
@@ -525,8 +507,7 @@ func TestTooLargeErrorHoldsTheCallersMessages(t *testing.T) {
 	}
 }
 
-// Rule 26.
-func TestNoMessagesAreNoEvent(t *testing.T) {
+func TestWriter_NoMessagesAreNoEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, nil)
 	if err := r.writer.WriteMessages(t.Context()); err != nil {
@@ -541,8 +522,7 @@ func TestNoMessagesAreNoEvent(t *testing.T) {
 	}
 }
 
-// Rule 12.
-func TestContextNeverMakesAMessageTooLarge(t *testing.T) {
+func TestWriter_ContextNeverMakesAMessageTooLarge(t *testing.T) {
 	t.Parallel()
 	const (
 		traceparent = 1 + 11 + 1 + 55 // Lengths, key and value on the wire.
@@ -594,8 +574,7 @@ func TestContextNeverMakesAMessageTooLarge(t *testing.T) {
 	}
 }
 
-// Rule 13.
-func TestMessageThatCarriesAContextContinuesIt(t *testing.T) {
+func TestWriter_MessageThatCarriesAContextContinuesIt(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		opts    []kafkacarrier.WriterOption
@@ -644,8 +623,7 @@ type panicking struct{}
 func (panicking) Error() string { panic("Error") }
 func (panicking) Is(error) bool { panic("Is") }
 
-// Rule 28.
-func TestErrorTextIsRecordedOnlyWhenAskedFor(t *testing.T) {
+func TestWriter_ErrorTextIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	secret := errors.New("card 4111")
 	for want, opts := range map[string][]kafkacarrier.ConsumerOption{
@@ -666,8 +644,7 @@ func TestErrorTextIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
-// Rule 32.
-func TestConcurrentCalls(t *testing.T) {
+func TestWriter_ConcurrentCalls(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{partitions: 3}, nil)
 	const callers, calls = 64, 5
@@ -698,8 +675,7 @@ func TestConcurrentCalls(t *testing.T) {
 	}
 }
 
-// Rule 62.
-func TestCloseLeavesNoSpanOpen(t *testing.T) {
+func TestWriter_CloseLeavesNoSpanOpen(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	completed := 0
@@ -722,9 +698,9 @@ func TestCloseLeavesNoSpanOpen(t *testing.T) {
 	}
 }
 
-// Rule 23. A Writer keeps nothing of a message that has been delivered, closed
+// A Writer keeps nothing of a message that has been delivered, closed
 // or not.
-func TestDeliveredMessagesAreNotKept(t *testing.T) {
+func TestWriter_DeliveredMessagesAreNotKept(t *testing.T) {
 	t.Parallel()
 	delivered := make(chan struct{})
 	r := newRig(t, &broker{}, func(w *kafka.Writer) {
@@ -757,8 +733,7 @@ func TestNewWriter_Nil(t *testing.T) {
 	}
 }
 
-// Rule 42.
-func TestSendSpanLinksAreSpreadOverTheBatch(t *testing.T) {
+func TestWriter_SendSpanLinksAreSpreadOverTheBatch(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, &broker{}, func(w *kafka.Writer) { w.BatchSize = 1000 })
 	if err := r.writer.WriteMessages(t.Context(), numbered(300)...); err != nil {
@@ -776,8 +751,7 @@ func TestSendSpanLinksAreSpreadOverTheBatch(t *testing.T) {
 	}
 }
 
-// Rules 16 and 18.
-func TestBalancerSeesTheMessagesOfTheCaller(t *testing.T) {
+func TestWriter_BalancerSeesTheMessagesOfTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]int{"single": 1, "batch": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -807,8 +781,7 @@ func TestBalancerSeesTheMessagesOfTheCaller(t *testing.T) {
 	}
 }
 
-// Rule 62.
-func TestPanicOfTheUsersBalancerGoesUpAfterTheSpansEnded(t *testing.T) {
+func TestWriter_PanicOfTheUsersBalancerGoesUpAfterTheSpansEnded(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]int{1: 1, 2: 3} {
 		r := newRig(t, &broker{}, func(w *kafka.Writer) {
@@ -829,8 +802,7 @@ func TestPanicOfTheUsersBalancerGoesUpAfterTheSpansEnded(t *testing.T) {
 	}
 }
 
-// Rule 25.
-func TestTooLargeErrorIsThatOfKafkaGo(t *testing.T) {
+func TestWriter_TooLargeErrorIsThatOfKafkaGo(t *testing.T) {
 	t.Parallel()
 	small := func(w *kafka.Writer) { w.BatchBytes = 100 }
 	r, plain := newRig(t, &broker{}, small), writerTo(&broker{})
@@ -845,8 +817,7 @@ func TestTooLargeErrorIsThatOfKafkaGo(t *testing.T) {
 	}
 }
 
-// Rules 48 and 49.
-func TestContentOfWrittenMessagesIsRecordedOnlyWhenAskedFor(t *testing.T) {
+func TestWriter_ContentOfWrittenMessagesIsRecordedOnlyWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	msg := kafka.Message{Key: []byte("k"), Headers: []kafka.Header{header("tenant", "acme")}}
 	asked := []kafkacarrier.WriterOption{kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("tenant")}

@@ -18,8 +18,6 @@ import (
 )
 
 // lag stops a group after a third of the messages, and asks how far behind it is.
-//
-// Rules 52 and 53.
 func (s *site) lag() {
 	w := s.wrap(s.plainWriter("orders"))
 	ctx := s.within(time.Minute)

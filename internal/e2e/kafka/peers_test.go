@@ -107,7 +107,6 @@ func notContinued(r recording) string {
 	}
 }
 
-// Rules 2 to 5 and 60.
 func TestEveryPeerIsContinued(t *testing.T) {
 	t.Parallel()
 	reasons := make(map[string]int)
@@ -147,7 +146,6 @@ func TestEveryPeerIsContinued(t *testing.T) {
 	}
 }
 
-// Rules 5, 6 and 45.
 func TestWhateverAPeerWroteGoesOnWithOneContext(t *testing.T) {
 	t.Parallel()
 	sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})

@@ -16,8 +16,6 @@ import (
 
 // series measures a topic for Prometheus, and compares that with what the broker
 // holds.
-//
-// Rules 52, 54, 55, 57 and 58.
 func (s *site) series() {
 	const messages, handled = 90, 60
 	registry := prometheus.NewPedanticRegistry()

@@ -18,8 +18,6 @@ import (
 
 // redelivery lets a second member join while the first has everything and has
 // committed nothing: what each gets that it had before is a redelivery.
-//
-// Rules 50 and 54.
 func (s *site) redelivery() {
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
