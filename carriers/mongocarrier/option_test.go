@@ -29,6 +29,7 @@ import (
 func TestOptions_WinOverHostileGlobals(t *testing.T) {
 	setGlobalPropagator(t, hostile{t})
 	setGlobalTracerProvider(t, hostileProvider{t: t})
+	otel.SetMeterProvider(metricnoop.NewMeterProvider()) // What earlier tests made moves to this one.
 	otel.SetMeterProvider(hostileMeterProvider{t: t})
 	t.Cleanup(func() { otel.SetMeterProvider(metricnoop.NewMeterProvider()) })
 	for _, s := range shapes() {

@@ -91,8 +91,9 @@ type userProvider struct{ embedded.TracerProvider }
 func (userProvider) Tracer(string, ...trace.TracerOption) trace.Tracer { return nil }
 
 func TestFlow_Global_RestoresWhatTheProgramSets(t *testing.T) {
-	provider, propagator := otel.GetTracerProvider(), otel.GetTextMapPropagator()
-	t.Cleanup(func() { otel.SetTextMapPropagator(propagator) })
+	provider := otel.GetTracerProvider()
+	// The propagator of before is not unset any more once another one was set.
+	t.Cleanup(func() { otel.SetTextMapPropagator(propagation.Compose()) })
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	t.Run("test", func(t *testing.T) {
 		f := flowtest.New(t)
