@@ -33,7 +33,8 @@ type MessagingObserver interface {
 	Sent(ctx context.Context, e Send)
 	// Fetched is called when a message was handed to the caller.
 	Fetched(ctx context.Context, e Fetch)
-	// Arrived is called when a message or document with a waybill is handled.
+	// Arrived is called when a message or document with a waybill is handled. The
+	// ctx must not be used after the call.
 	Arrived(ctx context.Context, e Arrival)
 	// Processed is called when messages or documents have been handled.
 	Processed(ctx context.Context, e Process)
@@ -117,8 +118,8 @@ type Commit struct {
 	Group     string
 	Topic     string
 	Partition int
-	Offset    int64
-	Lag       int64 // The offsets in the partition after the committed one.
+	Offset    int64 // Where the group continues: the offset after the last committed message.
+	Lag       int64 // The offsets in the partition from there on.
 	Reader    uint64
 }
 

@@ -19,7 +19,7 @@ type call struct {
 	config   *config // That of the Writer.
 	recorder *messaging.Recorder
 	limit    int64           // Of the size of a message.
-	messages []kafka.Message // Copies of those of the caller.
+	messages []kafka.Message // Copies of the messages of the caller.
 
 	encoded encoded // The context of the last message.
 	shared  []byte  // The values of encoded, in space; nil before they are there.
@@ -57,7 +57,7 @@ func (c *call) release() {
 }
 
 // write writes the context of ctx to message i for topic. If it is not fresh, ctx
-// is that of the message before.
+// is the context of the previous message.
 func (c *call) write(ctx context.Context, i int, topic string, fresh bool) { //nolint:revive // a fact about ctx.
 	if c.config.withoutInject {
 		return
@@ -139,7 +139,7 @@ func complete(r *messaging.Recorder, msgs []kafka.Message, err error, acks kafka
 		}
 		msg.WriterData = m.Data
 		bytes := len(msg.Key) + len(msg.Value)
-		if err != nil || acks == kafka.RequireNone { // Nobody knows the place.
+		if err != nil || acks == kafka.RequireNone { // The partition and offset are unknown.
 			a.Add(m, bytes)
 			continue
 		}

@@ -90,7 +90,7 @@ func (c *Consumer) Process(ctx context.Context, msg kafka.Message, fn func(conte
 // ProcessBatch calls fn in one span for all of msgs, with a link to the context
 // of each, and returns what fn returned. Equal contexts are linked once, and at
 // most 128, chosen evenly; the attribute waybill.link_count is the number of
-// distinct contexts, and messaging.batch.message_count that of messages.
+// distinct contexts, and messaging.batch.message_count the number of messages.
 //
 // What all messages have in common is on the span; where they differ, the topic,
 // partition and offset of each are on its link. Without messages fn is called

@@ -22,7 +22,7 @@
 // on the headers of a message, and a [Consumer], or the functions [Process] and
 // [ProcessBatch], on messages of a plain kafka.Reader.
 //
-// [WithObserver] sets an observer, such as that of package metrics, which is
+// [WithObserver] sets an observer, such as the one of package metrics, which is
 // notified of lag, latency and failures. [WatchLag] notifies it of the lag of a
 // group that has stopped. [NewTransport] measures the requests below a Writer,
 // with OpenTelemetry metrics only.
@@ -73,7 +73,7 @@
 // BatchBytes of less than 4 KiB limits only what kafka-go counts. Nothing else
 // changes on the wire.
 //
-// A context that a message carries is replaced by that of its send span. With
+// A context that a message carries is replaced by the context of its send span. With
 // propagation.KeepExisting it is kept, as the semantic conventions recommend for
 // a context that the user has created: see docs/adr/0006-creation-contexts.md.
 //
@@ -155,7 +155,7 @@
 //	                                                 messaging.system, the name of the
 //	                                                 request, the server and error.type
 //
-// An error.type is that of observe.ErrorType: for an error of a broker the name
+// An error.type is the result of observe.ErrorType: for an error of a broker the name
 // that the protocol gives to it, such as NOT_LEADER_OR_FOLLOWER. An error that
 // the end of ctx explains is timeout or canceled; the latter does not set the
 // status of the span. Only with [WithErrorDescription] is the text of an error
@@ -171,7 +171,7 @@
 //     WriterData. What kafka-go returns is returned, with the caller's messages in
 //     a MessageTooLargeError, so that the others can be written again.
 //   - A slice of headers that a message arrived with is never written to.
-//   - The outcome of a message is that of the broker: its partition and offset
+//   - The outcome of a message is the answer of the broker: its partition and offset
 //     come from the acknowledgement, each message ends once, and after Close no
 //     span is open.
 //   - Telemetry does not fail the work: observers, tracers, samplers,

@@ -19,13 +19,13 @@ type encoded struct {
 	more   []kafka.Header // Written after the fields.
 
 	replacesAll    bool   // Removes contexts in any format.
-	replacesOthers bool   // Removes keys besides, those of a propagator of other formats.
+	replacesOthers bool   // Also removes the keys of a propagator of other formats.
 	removes        string // Another key that is removed; may be empty.
 	bothSpellings  bool
 
 	headers int // How many headers are written,
 	size    int // their bytes on the wire,
-	values  int // and those of the values of the fields.
+	values  int // and the bytes of the values of the fields.
 }
 
 // replacing removes an existing context even if there is none to write.
@@ -101,7 +101,8 @@ func (e *encoded) leaves(msg *kafka.Message, kept int, inbound []propagation.Opt
 	if e.headers == 0 && kept == len(msg.Headers) {
 		return true
 	}
-	return e.fields.KeepsExisting() && len(msg.Headers) > 0 && Read(*msg, inbound...).SpanContext().IsValid()
+	return e.fields.KeepsExisting() && len(msg.Headers) > 0 &&
+		propagation.Read(msg.Headers, getter{}, inbound...).SpanContext().IsValid()
 }
 
 // space is where the headers of messages and their values are made. Slices that
@@ -150,7 +151,7 @@ func newSpace(headers, values int) space {
 }
 
 // write gives msg the headers that it had, without those that e replaces, and
-// after them those of e. So many headers remain.
+// after them the headers of e. So many headers remain.
 func (e *encoded) write(msg *kafka.Message, kept int) {
 	s := newSpace(kept+e.headers, e.values)
 	e.writeTo(msg, kept, &s, e.appendValues(&s))

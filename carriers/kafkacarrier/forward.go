@@ -41,8 +41,8 @@ type Source struct {
 // Forward returns msg as it is to be written to topic: a retry topic, or one for
 // dead letters. Leave topic empty for a Writer that has a topic.
 //
-// The result carries exactly one context: that of the span in ctx, or else the
-// one that msg carries, which a [Writer] then continues. A malformed context is
+// The result carries exactly one context: the context of the span in ctx, or else
+// the one that msg carries, which a [Writer] then continues. A malformed context is
 // not copied, and one from an untrusted source is not continued. The result
 // carries [HeaderAttempt], one more than msg, and the topic, partition and offset
 // that msg was first consumed from; however often a message is forwarded, it has

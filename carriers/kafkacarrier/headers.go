@@ -20,7 +20,7 @@ func isKey(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b
 // -1. A header with exactly this key precedes those that differ in case.
 //
 // Programs that append headers, such as those with OpenTelemetry for Python,
-// write their context after that of an earlier hop, and all others leave one
+// write their context after the context of an earlier hop, and all others leave one
 // context, so the last one is right.
 func index(headers []kafka.Header, key string) int {
 	folded := -1
@@ -45,8 +45,8 @@ func lookup(headers []kafka.Header, key string) []byte {
 	return nil
 }
 
-// valuesOf returns all values under key that are not empty, in order: those of
-// headers with exactly this key, or else those that differ in case.
+// valuesOf returns all values under key that are not empty, in order: the
+// values of headers with exactly this key, or else of those that differ in case.
 func valuesOf(headers []kafka.Header, key string) []string {
 	var exact, folded []string
 	for i := range headers {

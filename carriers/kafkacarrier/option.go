@@ -84,7 +84,7 @@ type config struct {
 	recorder messaging.Config
 
 	inbound  []propagation.Option // Those of Extract and Read,
-	outbound []propagation.Option // and those of Encode.
+	outbound []propagation.Option // and the options of Encode.
 
 	withoutInject, withoutExtract, bothSpellings bool
 
@@ -206,7 +206,7 @@ func WithMessageKey(f func(key []byte) string) ClientOption {
 
 // WithHeaders records the headers with the given keys, in any case, on the spans
 // of messages as messaging.header.KEY, at most 16 values of each. Values are cut
-// as those of [WithMessageKey].
+// like the keys of [WithMessageKey].
 func WithHeaders(keys ...string) ClientOption {
 	keys = slices.Clone(keys)
 	return setting(func(cfg config) config { cfg.content.headers = keys; return cfg })

@@ -21,7 +21,7 @@ import (
 // waybill.client.request.duration, by the name of the request: produce, metadata,
 // offsetfetch and so on. It records no spans. A [Writer] measures calls, with the
 // time that messages waited in a batch; the number of produce requests here is
-// that of attempts.
+// the number of attempts.
 //
 // server.address and server.port are those that the Writer or the Client was
 // given, if that is one address: which broker of the cluster takes a request is

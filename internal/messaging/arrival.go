@@ -13,10 +13,10 @@ import (
 	"github.com/waybill-go/waybill/internal/safe"
 )
 
-// arrival is the context that a message arrives in outside of any span: that of
-// the caller, with the span that sent the message. A latency that is observed in
-// it has the trace of the message as its exemplar. It is used again and again,
-// so it is valid while the observer is called, and costs no allocation.
+// arrival is the context that a message arrives in outside of any span: the
+// context of the caller, with the span that sent the message. A latency that is
+// observed in it has the trace of the message as its exemplar. It is reused, so
+// it is valid only while the observer is called, and costs no allocation.
 type arrival struct {
 	context.Context //nolint:containedctx // it is a context.
 

@@ -21,7 +21,8 @@ func (r *Recorder) Consumed(ctx context.Context, op Operation, destination strin
 
 // Arrived reports the latency of a message with the context remote, and what is
 // wrong with that. The span that handles the message is in ctx, if it has one;
-// without it the span that sent the message stands in its place. Nothing is reported of untrusted messages.
+// without it the span that sent the message stands in its place. Nothing is
+// reported of untrusted messages.
 func (r *Recorder) Arrived(ctx context.Context, destination string, remote *propagation.Remote) {
 	if r.cfg.Observer == nil || r.isUntrusted {
 		return

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// destination is what is known of a topic or collection.
+// destination holds the state of a topic or collection.
 type destination struct {
 	name string // The name that events have.
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package messaging records what clients of messaging systems do with messages:
-// create, send, poll, process and commit. It knows no client library. A carrier
+// create, send, poll, process and commit. It does not depend on a client library. A carrier
 // describes its messages to a [Recorder], which records spans, OpenTelemetry
 // metrics and the events of package observe by the semantic conventions for
 // messaging.
@@ -24,7 +24,7 @@
 //	poll.go         calls that deliver messages
 //	delivery.go     latency of a message and what is wrong with its context
 //	arrival.go      the context in which a message arrives outside of spans
-//	destination.go  what is known of a topic or collection
+//	destination.go  the state of a topic or collection
 //	partitions.go   lag, gaps and redeliveries of the partitions of a reader
 //	polls.go        which calls are over, and how long a reader has polled
 //	offsets.go      a set of offsets

@@ -35,13 +35,13 @@ func handlingOf(ctx context.Context) *handling {
 	return h
 }
 
-// IsHandling reports whether ctx is that of a handler, made by [Recorder.Begin].
+// IsHandling reports whether ctx is the context of a handler, made by [Recorder.Begin].
 func IsHandling(ctx context.Context) bool { return handlingOf(ctx) != nil }
 
 // maxForwarded is how many messages a handler is expected to forward.
 const maxForwarded = 4096
 
-// NoteForwarded remembers, if ctx is that of a handler, that it forwards a message
+// NoteForwarded remembers, if ctx is the context of a handler, that it forwards a message
 // which came with sc. The key identifies the message.
 func NoteForwarded(ctx context.Context, key any, sc trace.SpanContext) {
 	h := handlingOf(ctx)

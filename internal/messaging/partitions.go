@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-go/waybill/observe"
 )
 
-// Partitions is what is known of the partitions that one reader reads: lag,
+// Partitions holds the state of the partitions that one reader reads: lag,
 // redeliveries and gaps, which it reports to the observer. What it reports of a
 // partition, it reports in the order in which it came to know it, whichever
 // goroutine that was. It is safe for concurrent use.
@@ -39,7 +39,7 @@ type Partitions struct {
 	timer *time.Timer // Of the next expiry; nil before the first.
 	armed bool        // Reports whether timer is going to fire.
 
-	events  []event // Those that the observer is to be told, from told on.
+	events  []event // Events to report to the observer, from index told.
 	told    int
 	telling bool // Reports whether a goroutine is telling them.
 }
@@ -49,7 +49,7 @@ type topicPartition struct {
 	partition int
 }
 
-// partition is what is known of one partition.
+// partition holds the state of one partition.
 type partition struct {
 	seen    offsetSet // The offsets that were delivered,
 	again   offsetSet // and those that were delivered more than once.
@@ -60,7 +60,7 @@ type partition struct {
 	watermark int64 // The offset of the next message that will be written, as far as is known.
 
 	delivered time.Time     // When the last message was delivered,
-	polled    time.Duration // by the clock, and by that of polls.
+	polled    time.Duration // by the clock, and by the clock of polls.
 }
 
 // gap is offsets that were passed over while epoch was the current one of polls.
@@ -84,8 +84,8 @@ var readers atomic.Uint64
 // package observe.
 func NewReaderID() uint64 { return readers.Add(1) }
 
-// NewPartitions returns what is known of the partitions of one reader, which is
-// nothing. An expiry of 0 or less means [DefaultExpiry].
+// NewPartitions returns the state of the partitions of one reader, without any
+// partition. An expiry of 0 or less means [DefaultExpiry].
 //
 // In a consumer group a partition may go to another member and come back, after
 // at least the given silence; offsets that are missing then were delivered to
@@ -300,7 +300,7 @@ func (p *Partitions) Close() {
 	p.unlock()
 }
 
-// of returns what is known of a partition, and remembers it from now on, unless
+// of returns the state of a partition, and remembers it from now on, unless
 // the reader is closed.
 func (p *Partitions) of(topic string, id int, now time.Time) *partition {
 	key := topicPartition{topic, id}
@@ -421,7 +421,7 @@ func (p *Partitions) revoke(key topicPartition) {
 // event is something to tell the observer.
 type event struct {
 	kind      eventKind
-	ctx       context.Context //nolint:containedctx // that of the call that it is about.
+	ctx       context.Context //nolint:containedctx // the context of the call.
 	topic     string
 	partition int
 	offset    int64
@@ -440,7 +440,7 @@ const (
 	revoked
 )
 
-// enqueue notes an event that is to be told. A closed reader has no partitions,
+// enqueue notes an event to report. A closed reader has no partitions,
 // so what comes from one late is revoked right away.
 func (p *Partitions) enqueue(e event) {
 	if p.r.cfg.Observer == nil {
@@ -452,7 +452,7 @@ func (p *Partitions) enqueue(e event) {
 	}
 }
 
-// unlock unlocks p and tells the observer what is to be told, in order. If
+// unlock unlocks p and reports the events to the observer, in order. If
 // another goroutine is at it, or the observer itself has called, that one tells
 // these events too.
 func (p *Partitions) unlock() {

@@ -30,7 +30,7 @@ type Message struct {
 // methods ends it; others have no effect after that.
 type Receiving struct {
 	p       *Partitions
-	ctx     context.Context //nolint:containedctx // that of the call.
+	ctx     context.Context //nolint:containedctx // the context of the call.
 	topic   string
 	started time.Time
 	blocked time.Time // Zero if nobody observes it.

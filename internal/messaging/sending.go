@@ -34,7 +34,7 @@ type Sending struct {
 	tracer  trace.Tracer
 	in      *instruments
 	ctx     context.Context //nolint:containedctx // the call may outlive its method.
-	span    trace.Span      // Nil if it is that of the only message.
+	span    trace.Span      // Nil if the only message has the span.
 	started time.Time       // Zero if nobody measures.
 
 	isAsync     bool
@@ -60,7 +60,7 @@ type Sent struct {
 
 // Origin says where a message comes from that is sent.
 type Origin struct {
-	// Context is that of the caller, or the message's own.
+	// Context is the context of the caller, or the message's own.
 	Context context.Context //nolint:containedctx // an argument.
 	// IsOwn reports whether it is the message's own.
 	IsOwn bool

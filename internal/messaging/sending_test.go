@@ -240,7 +240,7 @@ type senders struct {
 	t *testing.T
 }
 
-func (s *senders) Arrived(ctx context.Context, a observe.Arrival) {
+func (s *senders) Arrived(ctx context.Context, _ observe.Arrival) {
 	want, _ := ctx.Value(wanted{}).(trace.SpanContext)
 	if got := trace.SpanContextFromContext(ctx); !got.Equal(want) {
 		s.t.Errorf("a message of %v arrives in %v", want.TraceID(), got.TraceID())

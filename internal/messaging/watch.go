@@ -61,7 +61,7 @@ func jittered(d time.Duration) time.Duration {
 	return d - rand.N(d/tenth+1) //nolint:gosec // no secret.
 }
 
-// Committed reports the offset that the group goes on at, and how many offsets
+// Committed reports the offset that the group continues at, and how many offsets
 // there are from there on.
 func (w *Watch) Committed(ctx context.Context, topic string, partition int, offset, lag int64) {
 	w.known[topicPartition{topic, partition}] = true

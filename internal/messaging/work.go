@@ -33,7 +33,7 @@ type Batch struct {
 	LinkAttributes func(i int) []attribute.KeyValue
 	// Started is when the operation began, if that is not now.
 	Started time.Time
-	// Partitions are those of a client whose calls are not seen; nil for others.
+	// Partitions is set for a client whose calls are not seen.
 	Partitions *Partitions
 }
 
@@ -43,7 +43,7 @@ type Work struct {
 	r           *Recorder
 	in          *instruments
 	op          Operation
-	ctx         context.Context //nolint:containedctx // that of the span.
+	ctx         context.Context //nolint:containedctx // the context of the span.
 	span        trace.Span      // Nil for none.
 	started     time.Time       // Zero if nobody measures.
 	destination string
@@ -179,7 +179,7 @@ func (w *Work) duration() metric.Float64Histogram {
 }
 
 // finish writes the outcome to span, with attributes that are known only now,
-// and ends it. A cancellation is no error of whoever was told to stop.
+// and ends it. A cancellation is not an error.
 func (r *Recorder) finish(span trace.Span, outcome observe.Outcome, errorType string, err error, attributes ...attribute.KeyValue) {
 	if (errorType != "" || len(attributes) > 0) && r.isRecording(span) {
 		if errorType != "" {
