@@ -79,7 +79,7 @@ func (c *call) write(ctx context.Context, i int, topic string, fresh bool) { //n
 		return
 	}
 	c.reserve(len(c.messages) - i)
-	e.writeTo(msg, kept, &c.space, c.shared)
+	e.writeTo(msg, kept, &c.space, c.shared, nil)
 }
 
 // writeSmaller writes as much of the context as msg has room for.

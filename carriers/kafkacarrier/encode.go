@@ -101,7 +101,7 @@ func (e *encoded) leaves(msg *kafka.Message, kept int, inbound []propagation.Opt
 	if e.headers == 0 && kept == len(msg.Headers) {
 		return true
 	}
-	return e.fields.KeepsExisting() && len(msg.Headers) > 0 &&
+	return len(msg.Headers) > 0 && e.fields.KeepsExisting() &&
 		propagation.Read(msg.Headers, getter{}, inbound...).SpanContext().IsValid()
 }
 
@@ -154,7 +154,7 @@ func newSpace(headers, values int) space {
 // after them the headers of e. So many headers remain.
 func (e *encoded) write(msg *kafka.Message, kept int) {
 	s := newSpace(kept+e.headers, e.values)
-	e.writeTo(msg, kept, &s, e.appendValues(&s))
+	e.writeTo(msg, kept, &s, e.appendValues(&s), nil)
 }
 
 // appendValues appends the values of the fields to s, so that the headers of any
@@ -167,8 +167,9 @@ func (e *encoded) appendValues(s *space) (values []byte) {
 	return s.values[from:]
 }
 
-// writeTo is write with headers from s and values of appendValues.
-func (e *encoded) writeTo(msg *kafka.Message, kept int, s *space, values []byte) {
+// writeTo is write with headers from s and values of appendValues. It returns the
+// headers of e, to be given as same for the next message.
+func (e *encoded) writeTo(msg *kafka.Message, kept int, s *space, values []byte, same []kafka.Header) (written []kafka.Header) {
 	from := len(s.headers)
 	if kept == len(msg.Headers) {
 		s.headers = append(s.headers, msg.Headers...)
@@ -179,20 +180,32 @@ func (e *encoded) writeTo(msg *kafka.Message, kept int, s *space, values []byte)
 			}
 		}
 	}
+	own := len(s.headers)
+	if same != nil {
+		s.headers = append(s.headers, same...)
+	} else {
+		s.headers = e.appendHeaders(s.headers, values)
+	}
+	to := len(s.headers)
+	msg.Headers = s.headers[from:to:to]
+	return s.headers[own:to:to]
+}
+
+// appendHeaders appends the headers of e, with values of appendValues.
+func (e *encoded) appendHeaders(headers []kafka.Header, values []byte) []kafka.Header {
 	at := 0
 	for i := range e.fields.Len() {
 		key, to := e.fields.Key(i), at+e.fields.ValueLen(i)
 		value := values[at:to:to]
-		s.headers = append(s.headers, kafka.Header{Key: ownKey(key), Value: value})
+		headers = append(headers, kafka.Header{Key: ownKey(key), Value: value})
 		if e.bothSpellings {
 			if other := otherSpelling(key); other != "" {
-				s.headers = append(s.headers, kafka.Header{Key: other, Value: value})
+				headers = append(headers, kafka.Header{Key: other, Value: value})
 			}
 		}
 		at = to
 	}
-	s.headers = append(s.headers, e.more...)
-	msg.Headers = s.headers[from:len(s.headers):len(s.headers)]
+	return append(headers, e.more...)
 }
 
 // otherSpelling returns the spelling of key that programs in other languages look

@@ -50,9 +50,10 @@ func InjectAll(ctx context.Context, msgs []kafka.Message, opts ...propagation.Op
 	}
 	s := space{headers: make([]kafka.Header, 0, headers), values: make([]byte, 0, e.values)}
 	values := e.appendValues(&s)
+	var written []kafka.Header
 	for i := range msgs {
 		if kept, _ := e.kept(msgs[i].Headers); !e.leaves(&msgs[i], kept, opts) {
-			e.writeTo(&msgs[i], kept, &s, values)
+			written = e.writeTo(&msgs[i], kept, &s, values, written)
 		}
 	}
 }
