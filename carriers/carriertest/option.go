@@ -48,7 +48,7 @@ func WithFoldedKeys() Option {
 }
 
 // WithLastValue declares that readers of the medium take the last of several
-// values under one key, as those of Kafka headers do, instead of the first.
+// values under one key, as Kafka headers do, instead of the first.
 func WithLastValue() Option {
 	return optionFunc(func(cfg config) config { cfg.lastValue = true; return cfg })
 }

@@ -43,7 +43,7 @@ const (
 
 // Jobs is a client of Kubernetes Jobs. Its Create starts a span and injects the
 // context of it, so that the process in the Job continues the trace. All other
-// methods are those of the underlying client. Jobs is safe for concurrent use if
+// methods are the underlying client's. Jobs is safe for concurrent use if
 // that client is.
 type Jobs struct {
 	batchv1client.JobInterface

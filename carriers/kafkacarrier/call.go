@@ -126,7 +126,7 @@ func sentBy(msg *kafka.Message, r *messaging.Recorder) *messaging.Sent {
 	return nil
 }
 
-// complete gives the messages of a batch that are those of a Writer their outcome,
+// complete gives the messages of a batch that a Writer recorded their outcome,
 // and the WriterData of the caller back. A batch may hold messages of many calls,
 // and such as were written to the kafka.Writer directly.
 func complete(r *messaging.Recorder, msgs []kafka.Message, err error, acks kafka.RequiredAcks) {
