@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/waybill-go/waybill/internal/safe"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // group is a set of series that a Pushgateway keeps under one key. A push replaces
@@ -39,26 +41,18 @@ const jobLabel = "job"
 // labels of otherKey that the series has. The remaining labels distinguish the
 // series of one owner.
 var (
-	stageKey = [...]string{labelPipeline, labelStage}
-	otherKey = [...]string{labelTopic, labelCollection, labelDestination, labelCarrier, labelDirection, labelOperation, labelReason}
+	stageKey = [...]string{series.Pipeline, series.Stage}
+	otherKey = [...]string{series.Topic, series.Collection, series.Destination, series.Carrier, series.Direction, series.Operation, series.Reason}
 )
 
-// ownNames are the names of the metrics of this package that are pushed, without
-// their namespace. The lag of partitions and the time of their last fetch are not:
-// no process has the lag of all partitions, and nobody would delete the lag of a
-// partition that another process reads now.
-var ownNames = [...]string{
-	processingSeconds, rowsRead, rowsProcessed, rowsRejected, bytesTotal, errorsTotal, retriesTotal, inFlight,
-	lastRunTimestamp, lastSuccessTimestamp, watermarkTimestamp, endToEndSeconds, hopSeconds, telemetryDropped,
-	kafkaMessages, kafkaBytes, kafkaQueue, kafkaRedelivered, kafkaOffsetGaps, kafkaErrors, kafkaQueued, kafkaBlocked,
-	mongoDocuments, mongoErrors, mongoQueue,
-}
+// unpushed are the metrics of this package that are not pushed: no process has the
+// lag of all partitions, and nobody would delete the lag of a partition that another
+// process reads now.
+var unpushed = []series.Metric{series.KafkaLag, series.KafkaCommittedLag, series.KafkaLastFetch}
 
-var unpushed = [...]string{kafkaLag, kafkaCommittedLag, kafkaLastFetch}
-
-// isOneOf reports whether family is one of the metrics names, in any namespace.
-func isOneOf(names []string, family *dto.MetricFamily) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(family.GetName(), "_"+name) })
+// isOneOf reports whether family is one of metrics, in any namespace.
+func isOneOf(metrics []series.Metric, family *dto.MetricFamily) bool {
+	return slices.ContainsFunc(metrics, func(m series.Metric) bool { return strings.HasSuffix(family.GetName(), "_"+m.Name) })
 }
 
 // groupsOf returns the groups of the series of families. The group of base is the
@@ -67,10 +61,10 @@ func groupsOf(base groupKey, families []*dto.MetricFamily) []group {
 	groups := []group{{key: base}}
 	index := map[string]int{base.path(): 0}
 	for _, family := range families {
-		if isOneOf(unpushed[:], family) {
+		if isOneOf(unpushed, family) {
 			continue
 		}
-		isOwn := isOneOf(ownNames[:], family)
+		isOwn := isOneOf(series.All(), family)
 		for _, metric := range family.GetMetric() {
 			key := base
 			if isOwn {
@@ -102,7 +96,7 @@ func (g *group) add(family *dto.MetricFamily, metric *dto.Metric) {
 // the key on the series, which has them already.
 func keyOf(base groupKey, metric *dto.Metric) groupKey {
 	names := otherKey[:]
-	if valueOf(metric, labelPipeline) != "" {
+	if valueOf(metric, series.Pipeline) != "" {
 		names = stageKey[:]
 	}
 	key := slices.Clip(base)
@@ -130,7 +124,7 @@ func valueOf(metric *dto.Metric, name string) string {
 // pushed. It looks at one metric that every [Metrics] has from the start.
 func (k groupKey) check(families []*dto.MetricFamily) error {
 	for _, family := range families {
-		if !isOneOf([]string{labelOverflow}, family) {
+		if !isOneOf([]series.Metric{series.LabelOverflow}, family) {
 			continue
 		}
 		if label := k.labelOf(family); label != "" {

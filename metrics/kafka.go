@@ -12,18 +12,8 @@ import (
 
 	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/observe"
-)
 
-// The names of the metrics of Kafka, without their namespace.
-const (
-	kafkaMessages    = "kafka_messages_total"
-	kafkaBytes       = "kafka_bytes_total"
-	kafkaQueue       = "kafka_queue_seconds"
-	kafkaRedelivered = "kafka_redelivered_total"
-	kafkaOffsetGaps  = "kafka_offset_gaps_total"
-	kafkaErrors      = "kafka_errors_total"
-	kafkaQueued      = "kafka_queued_messages"
-	kafkaBlocked     = "kafka_blocked_seconds_total"
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 type kafkaSeries struct {
@@ -34,17 +24,16 @@ type kafkaSeries struct {
 	lag    lagSeries
 }
 
-func newKafkaSeries(s *series, c config) kafkaSeries {
-	traffic := []string{labelTopic, labelPartition, labelDirection}
+func newKafkaSeries(s *collectors, c config) kafkaSeries {
 	return kafkaSeries{
-		messages:    s.counter(c, kafkaMessages, "Messages of Kafka that were fetched (in) or written (out).", traffic),
-		bytes:       s.counter(c, kafkaBytes, "Bytes of the keys and values of messages that were fetched (in) or written (out).", traffic),
-		queue:       s.histogram(c, kafkaQueue, "Time from the timestamp of a message to its fetch.", []string{labelTopic}),
-		redelivered: s.counter(c, kafkaRedelivered, "Messages that had been fetched before.", []string{labelTopic}),
-		gaps:        s.counter(c, kafkaOffsetGaps, "Gaps in the offsets of fetched messages; compaction and transactions make some too.", []string{labelTopic}),
-		errors:      s.counter(c, kafkaErrors, "Operations on Kafka that failed.", []string{labelOperation, labelTopic, labelErrorType}),
-		queued:      s.gauge(c, kafkaQueued, "Messages that a writer has accepted and that are not done.", []string{labelTopic}),
-		blocked:     s.counter(c, kafkaBlocked, "Time that calls waited to write messages or for messages to read.", []string{labelOperation, labelTopic}),
+		messages:    s.counter(c, series.KafkaMessages),
+		bytes:       s.counter(c, series.KafkaBytes),
+		queue:       s.histogram(c, series.KafkaQueue),
+		redelivered: s.counter(c, series.KafkaRedelivered),
+		gaps:        s.counter(c, series.KafkaOffsetGaps),
+		errors:      s.counter(c, series.KafkaErrors),
+		queued:      s.gauge(c, series.KafkaQueued),
+		blocked:     s.counter(c, series.KafkaBlocked),
 		lag:         newLagSeries(s, c),
 	}
 }
@@ -58,7 +47,7 @@ type kafka struct {
 
 func newKafka(m *Metrics) *kafka {
 	return &kafka{
-		topics:    newLimited(m, labelTopic, func(topic string) *kafkaTopic { return newKafkaTopic(m, topic) }),
+		topics:    newLimited(m, series.Topic, func(topic string) *kafkaTopic { return newKafkaTopic(m, topic) }),
 		lags:      newLags(m),
 		latencies: m.latencies,
 	}
@@ -83,9 +72,9 @@ type kafkaRead struct {
 }
 
 func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
-	all := m.series.kafka
-	errors := newLimited(m, labelErrorType, func(errorType string) *limited[prometheus.Counter] {
-		return newLimited(m, labelOperation, func(operation string) prometheus.Counter {
+	all := m.collectors.kafka
+	errors := newLimited(m, series.ErrorType, func(errorType string) *limited[prometheus.Counter] {
+		return newLimited(m, series.Operation, func(operation string) prometheus.Counter {
 			return all.errors.WithLabelValues(operation, topic, errorType)
 		})
 	})
@@ -101,7 +90,7 @@ func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
 		}),
 		failed: func(operation, errorType string) { errors.with(errorType).with(operation).Inc() },
 		queued: gaugeOnFirstUse(all.queued, topic),
-		blocked: newLimited(m, labelOperation, func(operation string) prometheus.Counter {
+		blocked: newLimited(m, series.Operation, func(operation string) prometheus.Counter {
 			return all.blocked.WithLabelValues(operation, topic)
 		}),
 	}
@@ -121,14 +110,14 @@ type kafkaCounters struct{ messages, bytes prometheus.Counter }
 func newKafkaTraffic(m *Metrics, topic, direction string) *kafkaTraffic {
 	create := func(partition string) kafkaCounters {
 		return kafkaCounters{
-			messages: m.series.kafka.messages.WithLabelValues(topic, partition, direction),
-			bytes:    m.series.kafka.bytes.WithLabelValues(topic, partition, direction),
+			messages: m.collectors.kafka.messages.WithLabelValues(topic, partition, direction),
+			bytes:    m.collectors.kafka.bytes.WithLabelValues(topic, partition, direction),
 		}
 	}
 	return &kafkaTraffic{
 		partitions: bounded.NewTable(m.config.labelLimit, func(partition int) kafkaCounters { return create(partitionLabel(partition)) }),
 		other:      sync.OnceValue(func() kafkaCounters { return create(otherValue) }),
-		overflow:   m.overflows[labelPartition],
+		overflow:   m.overflows[series.Partition],
 		together:   m.config.withoutPartition,
 	}
 }

@@ -11,13 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/internal/safe"
-)
 
-// The names of the metrics of lag, without their namespace.
-const (
-	kafkaLag          = "kafka_lag_messages"
-	kafkaCommittedLag = "kafka_committed_lag_messages"
-	kafkaLastFetch    = "kafka_last_fetch_timestamp_seconds"
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // lagGauge is one of the gauges of a partition.
@@ -32,12 +27,11 @@ const (
 
 type lagSeries [lagGauges]*prometheus.GaugeVec
 
-func newLagSeries(s *series, c config) lagSeries {
-	labels := []string{labelGroup, labelTopic, labelPartition}
+func newLagSeries(s *collectors, c config) lagSeries {
 	return lagSeries{
-		gaugeLag:       s.gauge(c, kafkaLag, "Messages in a partition after the last one that was fetched.", labels),
-		gaugeCommitted: s.gauge(c, kafkaCommittedLag, "Messages in a partition after the committed offset.", labels),
-		gaugeLastFetch: s.gauge(c, kafkaLastFetch, "Unix time of the last fetch of a message from a partition.", labels),
+		gaugeLag:       s.gauge(c, series.KafkaLag),
+		gaugeCommitted: s.gauge(c, series.KafkaCommittedLag),
+		gaugeLastFetch: s.gauge(c, series.KafkaLastFetch),
 	}
 }
 
@@ -81,9 +75,9 @@ type report struct {
 
 func newLags(m *Metrics) *lags {
 	return &lags{
-		series:            m.series.kafka.lag,
-		topicOverflow:     m.overflows[labelTopic],
-		partitionOverflow: m.overflows[labelPartition],
+		series:            m.collectors.kafka.lag,
+		topicOverflow:     m.overflows[series.Topic],
+		partitionOverflow: m.overflows[series.Partition],
 		groups:            map[groupTopic]map[int]*lag{},
 	}
 }

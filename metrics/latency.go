@@ -11,6 +11,8 @@ import (
 
 	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/observe"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // latencies observes how long data takes, by destination and by the stage that
@@ -40,7 +42,7 @@ type hop struct {
 func newLatencies(m *Metrics) *latencies {
 	return &latencies{
 		here:         newArrivals(m, ""),
-		destinations: newLimited(m, labelDestination, func(destination string) *arrivals { return newArrivals(m, destination) }),
+		destinations: newLimited(m, series.Destination, func(destination string) *arrivals { return newArrivals(m, destination) }),
 		max:          m.config.maxLatency,
 		stale:        func() { m.dropped.with(observe.DropStale).Inc() },
 	}
@@ -49,10 +51,10 @@ func newLatencies(m *Metrics) *latencies {
 func newArrivals(m *Metrics, destination string) *arrivals {
 	return &arrivals{
 		ends: bounded.NewTable(math.MaxInt, func(to stageName) *timer {
-			return newTimer(m.series.endToEnd.WithLabelValues(to.pipeline, to.stage, destination), m.config)
+			return newTimer(m.collectors.endToEnd.WithLabelValues(to.pipeline, to.stage, destination), m.config)
 		}),
 		hops: bounded.NewTable(math.MaxInt, func(h hop) *timer {
-			return newTimer(m.series.hop.WithLabelValues(h.to.pipeline, h.to.stage, valid(h.system), destination), m.config)
+			return newTimer(m.collectors.hop.WithLabelValues(h.to.pipeline, h.to.stage, valid(h.system), destination), m.config)
 		}),
 	}
 }

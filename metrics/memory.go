@@ -10,14 +10,16 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // newMemory returns the gauge of the memory of this process, which is read at each
 // scrape.
 func newMemory(c config) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        c.name(memoryBytes),
-		Help:        "Resident memory of this process; outside Linux, memory that the Go runtime holds.",
+		Name:        c.name(series.Memory),
+		Help:        series.Memory.Help,
 		ConstLabels: c.constLabels,
 	}, func() float64 {
 		if resident, ok := residentBytes(); ok {

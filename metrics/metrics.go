@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/observe"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // ErrConflict is returned by [New] when the registry holds a metric of the same
@@ -25,8 +27,8 @@ var ErrConflict = errors.New("metrics: conflict with a registered metric")
 // Of messaging systems other than Kafka and MongoDB, Metrics measures the
 // latencies. A nil or zero Metrics observes and collects nothing.
 type Metrics struct {
-	config config
-	series *series
+	config     config
+	collectors *collectors
 
 	overflows map[string]prometheus.Counter // By label; read only.
 	dropped   *limited[prometheus.Counter]
@@ -77,7 +79,7 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	}
 	first, ok := registered.ExistingCollector.(*Metrics)
 	if !ok || first.isZero() {
-		return nil, fmt.Errorf("%w: %s belongs to a %T", ErrConflict, c.name(processingSeconds), registered.ExistingCollector)
+		return nil, fmt.Errorf("%w: %s belongs to a %T", ErrConflict, c.name(series.Processing), registered.ExistingCollector)
 	}
 	if difference := first.config.difference(c); difference != "" {
 		return nil, fmt.Errorf("%w: %s", ErrConflict, difference)
@@ -108,18 +110,18 @@ func refused(err error) error {
 
 func newMetrics(c config) *Metrics {
 	m := &Metrics{
-		config:    c,
-		series:    newSeries(c),
-		overflows: map[string]prometheus.Counter{},
-		stages:    map[stageName]*stage{},
+		config:     c,
+		collectors: newCollectors(c),
+		overflows:  map[string]prometheus.Counter{},
+		stages:     map[stageName]*stage{},
 	}
 	for _, label := range [...]string{
-		labelSource, labelReason, labelErrorType, labelTopic, labelPartition, labelOperation, labelCollection, labelDestination,
+		series.Source, series.Reason, series.ErrorType, series.Topic, series.Partition, series.Operation, series.Collection, series.Destination,
 	} {
-		m.overflows[label] = m.series.labelOverflow.WithLabelValues(label)
+		m.overflows[label] = m.collectors.labelOverflow.WithLabelValues(label)
 	}
-	m.dropped = newLimited(m, labelReason, func(reason string) prometheus.Counter {
-		return m.series.dropped.WithLabelValues(reason)
+	m.dropped = newLimited(m, series.Reason, func(reason string) prometheus.Counter {
+		return m.collectors.dropped.WithLabelValues(reason)
 	})
 	m.latencies = newLatencies(m)
 	m.kafka = newKafka(m)
@@ -128,7 +130,7 @@ func newMetrics(c config) *Metrics {
 }
 
 // isZero reports whether m is not what New returned.
-func (m *Metrics) isZero() bool { return m == nil || m.series == nil }
+func (m *Metrics) isZero() bool { return m == nil || m.collectors == nil }
 
 // Stage implements [observe.StageObserver]. From here on, a stage has series at 0
 // for its successes and failures, so that a rate over them shows the first one,
@@ -157,7 +159,7 @@ func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 	if m.isZero() {
 		return
 	}
-	for _, collector := range m.series.all {
+	for _, collector := range m.collectors.all {
 		collector.Describe(descs)
 	}
 }
@@ -167,7 +169,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	if m.isZero() {
 		return
 	}
-	for _, collector := range m.series.all {
+	for _, collector := range m.collectors.all {
 		collector.Collect(metrics)
 	}
 }

@@ -10,13 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/observe"
-)
 
-// The names of the metrics of MongoDB, without their namespace.
-const (
-	mongoDocuments = "mongodb_documents_total"
-	mongoErrors    = "mongodb_errors_total"
-	mongoQueue     = "mongodb_queue_seconds"
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 type mongoSeries struct {
@@ -25,11 +20,11 @@ type mongoSeries struct {
 	queue *prometheus.HistogramVec
 }
 
-func newMongoSeries(s *series, c config) mongoSeries {
+func newMongoSeries(s *collectors, c config) mongoSeries {
 	return mongoSeries{
-		documents: s.counter(c, mongoDocuments, "Documents that were handled, by how that ended.", []string{labelCollection, labelOutcome}),
-		errors:    s.counter(c, mongoErrors, "Documents whose handling ended with a failure, a timeout or a panic.", []string{labelCollection, labelErrorType}),
-		queue:     s.histogram(c, mongoQueue, "Time from the write of a document to its handling.", []string{labelCollection}),
+		documents: s.counter(c, series.MongoDocuments),
+		errors:    s.counter(c, series.MongoErrors),
+		queue:     s.histogram(c, series.MongoQueue),
 	}
 }
 
@@ -49,15 +44,15 @@ type mongoCollection struct {
 
 func newMongoDB(m *Metrics) *mongodb {
 	return &mongodb{
-		collections: newLimited(m, labelCollection, func(collection string) *mongoCollection { return newMongoCollection(m, collection) }),
+		collections: newLimited(m, series.Collection, func(collection string) *mongoCollection { return newMongoCollection(m, collection) }),
 		latencies:   m.latencies,
 	}
 }
 
 func newMongoCollection(m *Metrics, collection string) *mongoCollection {
-	all := m.series.mongodb
+	all := m.collectors.mongodb
 	c := &mongoCollection{
-		errors: newLimited(m, labelErrorType, func(errorType string) prometheus.Counter {
+		errors: newLimited(m, series.ErrorType, func(errorType string) prometheus.Counter {
 			return all.errors.WithLabelValues(collection, errorType)
 		}),
 		queue: sync.OnceValue(func() *timer { return newTimer(all.queue.WithLabelValues(collection), m.config) }),

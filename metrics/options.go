@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // Option configures [New]. If an option is given more than once, the last one
@@ -163,7 +165,8 @@ func WithMaxLatency(d time.Duration) Option {
 	})
 }
 
-func (c config) name(suffix string) string { return c.namespace + "_" + suffix }
+// name returns the name of m in the namespace.
+func (c config) name(m series.Metric) string { return m.In(c.namespace) }
 
 var errNoBuckets = errors.New("the histogram has neither classic nor native buckets")
 
@@ -172,12 +175,12 @@ func (c config) validate() error {
 		return fmt.Errorf("metrics: invalid namespace %q", c.namespace)
 	}
 	for name, value := range c.constLabels {
-		if !isName(name) || strings.HasPrefix(name, "__") || slices.Contains(ownLabels[:], name) || !utf8.ValidString(value) {
+		if !isName(name) || strings.HasPrefix(name, "__") || slices.Contains(series.Labels[:], name) || !utf8.ValidString(value) {
 			return fmt.Errorf("metrics: invalid constant label %q with value %q", name, value)
 		}
 	}
 	if err := c.validateBuckets(); err != nil {
-		return fmt.Errorf("metrics: %s: %w", c.name(processingSeconds), err)
+		return fmt.Errorf("metrics: %s: %w", c.name(series.Processing), err)
 	}
 	return nil
 }
@@ -201,15 +204,15 @@ func (c config) validateBuckets() error {
 func (c config) difference(other config) string {
 	switch {
 	case !slices.Equal(c.buckets, other.buckets) || c.withoutNative != other.withoutNative:
-		return c.name(processingSeconds) + " has other buckets"
+		return c.name(series.Processing) + " has other buckets"
 	case c.withoutExemplars != other.withoutExemplars:
-		return c.name(processingSeconds) + " has other exemplars"
+		return c.name(series.Processing) + " has other exemplars"
 	case c.labelLimit != other.labelLimit:
-		return c.name(rowsRejected) + " has another label limit"
+		return c.name(series.RowsRejected) + " has another label limit"
 	case c.maxLatency != other.maxLatency:
-		return c.name(endToEndSeconds) + " has another maximum"
+		return c.name(series.EndToEnd) + " has another maximum"
 	case !reflect.DeepEqual(c, other):
-		return c.name(processingSeconds) + " has another configuration"
+		return c.name(series.Processing) + " has another configuration"
 	default:
 		return ""
 	}

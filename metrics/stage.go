@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/observe"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // stage holds the series of one stage, looked up once. Those that are functions
@@ -34,35 +36,35 @@ type stage struct {
 
 func newStage(m *Metrics, pipeline, name string) *stage {
 	s := &stage{
-		rejected: newLimited(m, labelReason, func(reason string) prometheus.Counter {
-			return m.series.rowsRejected.WithLabelValues(pipeline, name, reason)
+		rejected: newLimited(m, series.Reason, func(reason string) prometheus.Counter {
+			return m.collectors.rowsRejected.WithLabelValues(pipeline, name, reason)
 		}),
-		errors: newLimited(m, labelErrorType, func(errorType string) prometheus.Counter {
-			return m.series.errors.WithLabelValues(pipeline, name, errorType)
+		errors: newLimited(m, series.ErrorType, func(errorType string) prometheus.Counter {
+			return m.collectors.errors.WithLabelValues(pipeline, name, errorType)
 		}),
 		dropped:     m.dropped,
-		bytesIn:     counterOnFirstUse(m.series.bytes, pipeline, name, "in"),
-		bytesOut:    counterOnFirstUse(m.series.bytes, pipeline, name, "out"),
-		retries:     counterOnFirstUse(m.series.retries, pipeline, name),
-		inFlight:    m.series.inFlight.WithLabelValues(pipeline, name),
-		lastRun:     gaugeOnFirstUse(m.series.lastRun, pipeline, name),
-		lastSuccess: gaugeOnFirstUse(m.series.lastSuccess, pipeline, name),
-		watermark:   &latest{gauge: gaugeOnFirstUse(m.series.watermark, pipeline, name)},
+		bytesIn:     counterOnFirstUse(m.collectors.bytes, pipeline, name, "in"),
+		bytesOut:    counterOnFirstUse(m.collectors.bytes, pipeline, name, "out"),
+		retries:     counterOnFirstUse(m.collectors.retries, pipeline, name),
+		inFlight:    m.collectors.inFlight.WithLabelValues(pipeline, name),
+		lastRun:     gaugeOnFirstUse(m.collectors.lastRun, pipeline, name),
+		lastSuccess: gaugeOnFirstUse(m.collectors.lastSuccess, pipeline, name),
+		watermark:   &latest{gauge: gaugeOnFirstUse(m.collectors.watermark, pipeline, name)},
 		endToEnd:    m.latencies.stage(pipeline, name),
 	}
 	for o := range s.processing {
 		outcome := observe.Outcome(o) //nolint:gosec // Within the range.
 		s.processing[o] = sync.OnceValue(func() *timer {
-			return newTimer(m.series.processing.WithLabelValues(pipeline, name, outcome.String()), m.config)
+			return newTimer(m.collectors.processing.WithLabelValues(pipeline, name, outcome.String()), m.config)
 		})
 	}
 	s.processing[observe.OutcomeSuccess]()
 	s.processing[observe.OutcomeFailure]()
-	s.sources = newLimited(m, labelSource, func(source string) *stageSource {
+	s.sources = newLimited(m, series.Source, func(source string) *stageSource {
 		return &stageSource{
 			stage:     s,
-			read:      counterOnFirstUse(m.series.rowsRead, pipeline, name, source),
-			processed: counterOnFirstUse(m.series.rowsProcessed, pipeline, name, source),
+			read:      counterOnFirstUse(m.collectors.rowsRead, pipeline, name, source),
+			processed: counterOnFirstUse(m.collectors.rowsProcessed, pipeline, name, source),
 		}
 	})
 	return s
