@@ -33,8 +33,11 @@ type StageID struct {
 // concurrently by all goroutines that run the stage; they should not block or
 // allocate.
 //
-// A RunObserver may also implement [CountObserver], [WatermarkObserver],
-// [LatencyObserver] and [DropObserver].
+// A RunObserver may also implement [CountObserver], [CheckObserver],
+// [BatchObserver], [QueueObserver], [WatermarkObserver],
+// [WatermarkResetObserver], [RowAgeObserver], [LatencyObserver] and
+// [DropObserver]. New methods are added as separate optional interfaces, never to
+// this one.
 type RunObserver interface {
 	// Started is called before the function of the stage.
 	Started(ctx context.Context)
@@ -51,8 +54,12 @@ type RunEnd struct {
 	// ErrorType is the class of the error, the same as on the span. It is empty
 	// for a success.
 	ErrorType string
-	// Duration is the time the function took.
+	// Duration is the time the function took. For a sequence it does not include
+	// Downstream.
 	Duration time.Duration
+	// Downstream is the time that a sequence waited for the code that ranges over
+	// it. It is 0 for a function.
+	Downstream time.Duration
 	// Read, Wrote and Rejected are the rows that the run counted.
 	Read, Wrote, Rejected int64
 	// BytesIn and BytesOut are the bytes that the run counted.
@@ -90,11 +97,79 @@ const (
 	CountRetried                   // Attempts after the first.
 )
 
+// CheckObserver is an optional interface that a [RunObserver] may implement to
+// see the results of named checks.
+type CheckObserver interface {
+	// Checked is called with the result of a check.
+	Checked(c Check)
+}
+
+// Check describes rows that a named check passed or rejected.
+type Check struct {
+	Name             string
+	Passed, Rejected int // Numbers of rows, 0 or more.
+}
+
+// BatchObserver is an optional interface that a [RunObserver] may implement to
+// see the sizes of batches.
+type BatchObserver interface {
+	// Batched is called when a run handles a batch. The span of the stage is the
+	// current one in ctx.
+	Batched(ctx context.Context, b Batch)
+}
+
+// Batch describes rows that one run handles together.
+type Batch struct {
+	Rows int // 0 or more.
+}
+
+// QueueObserver is an optional interface that a [RunObserver] may implement to
+// watch the queues in front of a stage.
+type QueueObserver interface {
+	// Queue is called when a queue is created. The observer may call q.Stats at
+	// any time and from any goroutine, for example when metrics are scraped, and
+	// must not keep q once it has reported that it is done.
+	Queue(q StageQueue)
+	// Waited is called with the time that an item was in a queue. It is not called
+	// for each item: a queue measures a sample. The ctx is the context that the
+	// item was put with.
+	Waited(ctx context.Context, d time.Duration)
+}
+
+// StageQueue is a queue in front of a stage.
+type StageQueue interface {
+	Stats() QueueStats
+}
+
+// QueueStats describes the state of a queue.
+type QueueStats struct {
+	Rows     int           // Items in the queue now.
+	Capacity int           // Items that the queue can hold.
+	Blocked  time.Duration // Time that all producers together have waited for room, those that wait now included. It never decreases.
+	Done     bool          // Reports whether the queue is closed and empty, or no longer used; then Stats does not change any more.
+}
+
 // WatermarkObserver is an optional interface that a [RunObserver] may implement.
 type WatermarkObserver interface {
 	// Watermark is called with a time up to which a run has seen all data. The
 	// calls of concurrent runs come in any order.
 	Watermark(t time.Time)
+}
+
+// WatermarkResetObserver is an optional interface that a [RunObserver] may
+// implement to follow a watermark that goes back, as it does when data is
+// processed again.
+type WatermarkResetObserver interface {
+	// WatermarkReset is called with the time that replaces the watermark. If t is
+	// the zero time, the stage has no watermark until the next one.
+	WatermarkReset(t time.Time)
+}
+
+// RowAgeObserver is an optional interface that a [RunObserver] may implement.
+type RowAgeObserver interface {
+	// RowAge is called with the time since the event that a row describes, at
+	// least 0. The span of the stage is the current one in ctx.
+	RowAge(ctx context.Context, age time.Duration)
 }
 
 // LatencyObserver is an optional interface that a [RunObserver] may implement.
