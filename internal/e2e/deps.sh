@@ -71,7 +71,43 @@ compile() {
 	javac -cp "$cache/$1/lib/*" -d "$cache/$1" "$2"
 }
 
+# build NAME MODULE...: the tools of monitoring/go.mod into $cache/NAME, in the
+# versions that it requires of the modules.
+build() {
+	local name=$1 coordinates work
+	shift
+	coordinates=$(go -C monitoring list -m "$@" | paste -sd ' ')
+	if have "$name" "$coordinates"; then
+		echo "$name: $coordinates is there"
+		return
+	fi
+	echo "$name: building $coordinates; this takes some minutes"
+	work=$(mktemp -d "$cache/.$name.XXXXXX")
+	cp monitoring/go.{mod,sum} "$work"
+	patch_alertmanager "$work"
+	# Prometheus discovers targets by file and by URL here, and in no cloud.
+	go -C "$work" build -p 2 -tags remove_all_sd -o "$work/" tool
+	rm -rf "$work"/go.{mod,sum} "$work/source"
+	echo "$coordinates" >"$work/from"
+	rm -rf "${cache:?}/$name"
+	mv "$work" "$cache/$name"
+}
+
+# patch_alertmanager WORK: lets the module in WORK take Alertmanager from a copy
+# of its source with a page for the user interface, which is embedded, comes from
+# a JavaScript build, and is not in the module.
+patch_alertmanager() {
+	local module=github.com/prometheus/alertmanager source=$1/source
+	go -C monitoring mod download "$module"
+	cp -r "$(go -C monitoring list -m -f '{{.Dir}}' "$module")" "$source"
+	chmod -R u+w "$source"
+	mkdir -p "$source/ui/app/dist"
+	echo 'This build has no user interface.' >"$source/ui/app/dist/index.html"
+	go -C "$1" mod edit -replace "$module=./source"
+}
+
 missing=
+need go golang-go
 need java default-jre-headless
 need javac default-jdk-headless
 need mvn maven
@@ -83,3 +119,5 @@ fi
 fetch kafka org.apache.kafka:kafka_2.13:4.3.0 org.slf4j:slf4j-simple:1.7.36
 fetch mongo-java-server de.bwaldvogel:mongo-java-server:1.47.0 org.slf4j:slf4j-simple:2.0.17
 compile mongo-java-server server/mongojava/Main.java
+
+build monitoring github.com/prometheus/{prometheus,alertmanager,pushgateway}
