@@ -22,12 +22,13 @@ const (
 
 // collectors are all metrics of one [Metrics].
 type collectors struct {
-	processing, endToEnd, hop *prometheus.HistogramVec
+	processing, endToEnd, hop, rowAge, batchRows, queueWait *prometheus.HistogramVec
 
-	rowsRead, rowsProcessed, rowsRejected, bytes, errors, retries *prometheus.CounterVec
+	rowsRead, rowsProcessed, rowsRejected, checks, bytes, errors, retries, downstream *prometheus.CounterVec
 
 	inFlight, lastRun, lastSuccess, watermark *prometheus.GaugeVec
 
+	queues  *queues
 	kafka   kafkaSeries
 	mongodb mongoSeries
 
@@ -41,21 +42,28 @@ func newCollectors(c config) *collectors {
 	s.processing = s.histogram(c, series.Processing)
 	s.endToEnd = s.histogram(c, series.EndToEnd)
 	s.hop = s.histogram(c, series.Hop)
+	s.rowAge = s.histogram(c, series.RowAge)
+	s.batchRows = s.histogram(c, series.BatchRows)
+	s.queueWait = s.histogram(c, series.QueueWait)
 	s.rowsRead = s.counter(c, series.RowsRead)
 	s.rowsProcessed = s.counter(c, series.RowsProcessed)
 	s.rowsRejected = s.counter(c, series.RowsRejected)
+	s.checks = s.counter(c, series.Checks)
 	s.bytes = s.counter(c, series.Bytes)
 	s.errors = s.counter(c, series.Errors)
 	s.retries = s.counter(c, series.Retries)
+	s.downstream = s.counter(c, series.Downstream)
 	s.inFlight = s.gauge(c, series.InFlight)
 	s.lastRun = s.gauge(c, series.LastRun)
 	s.lastSuccess = s.gauge(c, series.LastSuccess)
 	s.watermark = s.gauge(c, series.Watermark)
+	s.queues = keep(s, newQueues(c))
 	s.kafka = newKafkaSeries(s, c)
 	s.mongodb = newMongoSeries(s, c)
 	s.labelOverflow = s.counter(c, series.LabelOverflow)
 	s.dropped = s.counter(c, series.Dropped)
 	keep(s, newMemory(c))
+	keep(s, newMemoryLimit(c))
 	return s
 }
 
@@ -71,13 +79,17 @@ func (s *collectors) histogram(c config, m series.Metric) *prometheus.HistogramV
 	return keep(s, prometheus.NewHistogramVec(c.histogram(m), m.Labels))
 }
 
+func (c config) desc(m series.Metric) *prometheus.Desc {
+	return prometheus.NewDesc(c.name(m), m.Help, m.Labels, c.constLabels)
+}
+
 func keep[C prometheus.Collector](s *collectors, collector C) C {
 	s.all = append(s.all, collector)
 	return collector
 }
 
 func (c config) histogram(m series.Metric) prometheus.HistogramOpts {
-	opts := prometheus.HistogramOpts{Name: c.name(m), Help: m.Help, ConstLabels: c.constLabels, Buckets: c.buckets}
+	opts := prometheus.HistogramOpts{Name: c.name(m), Help: m.Help, ConstLabels: c.constLabels, Buckets: c.bounds(m)}
 	if !c.withoutNative {
 		opts.NativeHistogramBucketFactor = nativeBucketFactor
 		opts.NativeHistogramMaxBucketNumber = nativeMaxBuckets

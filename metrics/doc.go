@@ -83,7 +83,11 @@
 // kafkacarrier.WatchLag. The outcome is success, failure, timeout, cancelled or
 // panic; a cancellation is not an error. [WithNamespace] sets the prefix.
 //
+//	etl_batch_rows{pipeline,stage}                                       histogram Rows that one run of a stage handled together.
+//	etl_blocked_seconds_total{pipeline,stage}                            counter   Time that producers waited because the queue in front of a stage was full.
 //	etl_bytes_total{pipeline,stage,direction}                            counter   Bytes that came into a stage (in) or went out of it (out).
+//	etl_checks_total{pipeline,stage,check,result}                        counter   Rows that a named check of a stage passed or rejected.
+//	etl_downstream_seconds_total{pipeline,stage}                         counter   Time that the sequences of a stage waited for the code that ranges over them.
 //	etl_end_to_end_seconds{pipeline,stage,destination}                   histogram Time since data entered the flow, when a stage is done with it or it arrives from a destination.
 //	etl_errors_total{pipeline,stage,error_type}                          counter   Runs of a stage that ended with a failure, a timeout or a panic.
 //	etl_hop_seconds{pipeline,stage,carrier,destination}                  histogram Time since data was sent, when it arrives from a destination.
@@ -96,17 +100,23 @@
 //	etl_kafka_last_fetch_timestamp_seconds{group,topic,partition}        gauge     Unix time of the last fetch of a message from a partition.
 //	etl_kafka_messages_total{topic,partition,direction}                  counter   Messages of Kafka that were fetched (in) or written (out).
 //	etl_kafka_offset_gaps_total{topic}                                   counter   Gaps in the offsets of fetched messages; compaction and transactions make some too.
+//	etl_kafka_processing_seconds{topic,outcome}                          histogram Time that the handling of a message or a batch of messages took, by how it ended.
 //	etl_kafka_queue_seconds{topic}                                       histogram Time from the timestamp of a message to its fetch.
 //	etl_kafka_queued_messages{topic}                                     gauge     Messages that a writer has accepted and that are not done.
 //	etl_kafka_redelivered_total{topic}                                   counter   Messages that had been fetched before.
 //	etl_last_run_timestamp_seconds{pipeline,stage}                       gauge     Unix time at which a run of a stage last ended.
 //	etl_last_success_timestamp_seconds{pipeline,stage}                   gauge     Unix time at which a run of a stage last succeeded.
 //	etl_memory_bytes                                                     gauge     Resident memory of this process; outside Linux, memory that the Go runtime holds.
+//	etl_memory_limit_bytes                                               gauge     Memory that this process may use; absent if no limit is known.
 //	etl_mongodb_documents_total{collection,outcome}                      counter   Documents that were handled, by how that ended.
 //	etl_mongodb_errors_total{collection,error_type}                      counter   Documents whose handling ended with a failure, a timeout or a panic.
 //	etl_mongodb_queue_seconds{collection}                                histogram Time from the write of a document to its handling.
 //	etl_processing_seconds{pipeline,stage,outcome}                       histogram Time that the function of a stage took, by how it ended.
+//	etl_queue_capacity_rows{pipeline,stage}                              gauge     Items that the queue in front of a stage can hold.
+//	etl_queue_rows{pipeline,stage}                                       gauge     Items in the queue in front of a stage.
+//	etl_queue_wait_seconds{pipeline,stage}                               histogram Time that items were in the queue in front of a stage, of a sample of them.
 //	etl_retries_total{pipeline,stage}                                    counter   Attempts after the first within runs of a stage.
+//	etl_row_age_seconds{pipeline,stage}                                  histogram Time since the event that a row describes, when a stage handles it.
 //	etl_rows_processed_total{pipeline,stage,source}                      counter   Rows that came out of a stage well.
 //	etl_rows_read_total{pipeline,stage,source}                           counter   Rows that came into a stage.
 //	etl_rows_rejected_total{pipeline,stage,reason}                       counter   Rows that a stage turned away.

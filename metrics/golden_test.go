@@ -5,6 +5,7 @@ package metrics_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,25 +15,25 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/internal/golden"
+	"github.com/waybill-go/waybill/metrics"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
-// Names, types and labels are API, and the table in the
-// documentation of the package is that API.
-func TestGoldenMetrics(t *testing.T) {
+// Names, types, labels and help texts are API, and the table in the documentation
+// of the package is that API.
+func TestMetrics_Golden(t *testing.T) {
 	t.Parallel()
-	registry := prometheus.NewPedanticRegistry()
-	everything(t, mustNew(t, registry))
-	rows := make([]string, 0, 16)
-	for name, family := range families(t, registry) {
-		var labels []string
-		for _, pair := range family.GetMetric()[0].GetLabel() {
-			labels = append(labels, pair.GetName())
+	rows := make([]string, 0, len(series.All()))
+	for _, m := range series.All() {
+		name := m.In("etl")
+		if len(m.Labels) > 0 {
+			name += "{" + strings.Join(m.Labels, ",") + "}"
 		}
-		row := fmt.Sprintf("%s{%s}", name, strings.Join(ordered(labels), ","))
-		rows = append(rows, fmt.Sprintf("%-68s %-9s %s", row, strings.ToLower(family.GetType().String()), family.GetHelp()))
+		rows = append(rows, fmt.Sprintf("%-68s %-9s %s\n", name, kinds[m.Kind], m.Help))
 	}
 	slices.Sort(rows)
-	table := strings.ReplaceAll(strings.Join(rows, "\n"), "{} ", "   ") + "\n"
+	table := strings.Join(rows, "")
 	golden.Compare(t, "metrics.golden", table)
 
 	doc, err := os.ReadFile("doc.go")
@@ -50,18 +51,35 @@ func TestGoldenMetrics(t *testing.T) {
 	}
 }
 
-// ordered puts the labels that identify a stage first.
-func ordered(labels []string) []string {
-	slices.SortFunc(labels, func(a, b string) int {
-		order := []string{"pipeline", "stage", "group", "operation", "topic", "partition"}
-		return cmpIndex(order, a) - cmpIndex(order, b)
-	})
-	return labels
+// kinds are the names that Prometheus has for types.
+var kinds = map[series.Kind]string{series.Counter: "counter", series.Gauge: "gauge", series.Histogram: "histogram"}
+
+// What package series names is registered, and nothing else is.
+func TestMetrics_RegistersEverySeries(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	everything(t, mustNew(t, registry, metrics.WithNamespace("flow")))
+	want, got := map[string]string{}, map[string]string{}
+	for _, m := range series.All() {
+		want[m.In("flow")] = fmt.Sprint(kinds[m.Kind], slices.Sorted(slices.Values(m.Labels)), m.Help)
+	}
+	for name, family := range families(t, registry) {
+		labels := slices.Sorted(maps.Keys(labelsOf(family.GetMetric()[0])))
+		got[name] = fmt.Sprint(strings.ToLower(family.GetType().String()), labels, family.GetHelp())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("series (-named +registered)\n%s", diff)
+	}
 }
 
-func cmpIndex(order []string, s string) int {
-	if i := slices.Index(order, s); i >= 0 {
-		return i
+// A label of a metric is refused as a constant label.
+func TestMetrics_LabelsAreReserved(t *testing.T) {
+	t.Parallel()
+	for _, m := range series.All() {
+		for _, label := range m.Labels {
+			if !slices.Contains(series.Labels[:], label) {
+				t.Errorf("series.Labels lacks %q of %s", label, m.Name)
+			}
+		}
 	}
-	return len(order)
 }

@@ -19,7 +19,8 @@ import (
 type kafkaSeries struct {
 	messages, bytes, redelivered, gaps, errors, blocked *prometheus.CounterVec
 
-	queue  *prometheus.HistogramVec
+	queue, processing *prometheus.HistogramVec
+
 	queued *prometheus.GaugeVec
 	lag    lagSeries
 }
@@ -29,6 +30,7 @@ func newKafkaSeries(s *collectors, c config) kafkaSeries {
 		messages:    s.counter(c, series.KafkaMessages),
 		bytes:       s.counter(c, series.KafkaBytes),
 		queue:       s.histogram(c, series.KafkaQueue),
+		processing:  s.histogram(c, series.KafkaProcessing),
 		redelivered: s.counter(c, series.KafkaRedelivered),
 		gaps:        s.counter(c, series.KafkaOffsetGaps),
 		errors:      s.counter(c, series.KafkaErrors),
@@ -54,20 +56,22 @@ func newKafka(m *Metrics) *kafka {
 }
 
 // kafkaTopic holds the series of one topic. Those of a direction exist from the
-// first message that goes in it.
+// first message that goes in it, and those of its processing from the first that
+// was handled.
 type kafkaTopic struct {
-	sent    func() *kafkaTraffic
-	read    func() *kafkaRead
-	failed  func(operation, errorType string)
-	queued  func() prometheus.Gauge
-	blocked *limited[prometheus.Counter] // By operation.
+	sent       func() *kafkaTraffic
+	read       func() *kafkaRead
+	processing func() *outcomes
+	failed     func(operation, errorType string)
+	queued     func() prometheus.Gauge
+	blocked    *limited[prometheus.Counter] // By operation.
 }
 
 // kafkaRead holds the series of a topic that is read.
 type kafkaRead struct {
 	*kafkaTraffic
 
-	queue             *timer
+	queue             *histogram
 	redelivered, gaps prometheus.Counter
 }
 
@@ -83,13 +87,14 @@ func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
 		read: sync.OnceValue(func() *kafkaRead {
 			return &kafkaRead{
 				kafkaTraffic: newKafkaTraffic(m, topic, "in"),
-				queue:        newTimer(all.queue.WithLabelValues(topic), m.config),
+				queue:        newHistogram(all.queue.WithLabelValues(topic), m.config),
 				redelivered:  all.redelivered.WithLabelValues(topic),
 				gaps:         all.gaps.WithLabelValues(topic),
 			}
 		}),
-		failed: func(operation, errorType string) { errors.with(errorType).with(operation).Inc() },
-		queued: gaugeOnFirstUse(all.queued, topic),
+		processing: sync.OnceValue(func() *outcomes { return newOutcomes(m.config, all.processing, topic) }),
+		failed:     func(operation, errorType string) { errors.with(errorType).with(operation).Inc() },
+		queued:     gaugeOnFirstUse(all.queued, topic),
 		blocked: newLimited(m, series.Operation, func(operation string) prometheus.Counter {
 			return all.blocked.WithLabelValues(operation, topic)
 		}),
@@ -151,9 +156,13 @@ func (k *kafka) fetched(ctx context.Context, e observe.Fetch) {
 	read := k.topics.with(e.Topic).read()
 	read.add(e.Partition, 1, e.Bytes)
 	if e.Queued >= 0 && k.latencies.isPlausible(e.Queued) {
-		read.queue.observe(ctx, e.Queued)
+		read.queue.observeDuration(ctx, e.Queued)
 	}
 	k.lags.fetched(e.Group, e.Topic, e.Partition, e.Reader, e.Lag)
+}
+
+func (k *kafka) processed(ctx context.Context, e observe.Process) {
+	k.topics.with(e.Destination).processing().observe(ctx, e.Outcome, e.Duration)
 }
 
 func (k *kafka) committed(e observe.Commit) {

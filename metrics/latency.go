@@ -24,10 +24,10 @@ type latencies struct {
 	stale        func()
 }
 
-// arrivals holds the timers of one destination.
+// arrivals holds the histograms of one destination.
 type arrivals struct {
-	ends *bounded.Table[stageName, *timer]
-	hops *bounded.Table[hop, *timer]
+	ends *bounded.Table[stageName, *histogram]
+	hops *bounded.Table[hop, *histogram]
 }
 
 // stageName is empty where no stage runs.
@@ -50,11 +50,11 @@ func newLatencies(m *Metrics) *latencies {
 
 func newArrivals(m *Metrics, destination string) *arrivals {
 	return &arrivals{
-		ends: bounded.NewTable(math.MaxInt, func(to stageName) *timer {
-			return newTimer(m.collectors.endToEnd.WithLabelValues(to.pipeline, to.stage, destination), m.config)
+		ends: bounded.NewTable(math.MaxInt, func(to stageName) *histogram {
+			return newHistogram(m.collectors.endToEnd.WithLabelValues(to.pipeline, to.stage, destination), m.config)
 		}),
-		hops: bounded.NewTable(math.MaxInt, func(h hop) *timer {
-			return newTimer(m.collectors.hop.WithLabelValues(h.to.pipeline, h.to.stage, valid(h.system), destination), m.config)
+		hops: bounded.NewTable(math.MaxInt, func(h hop) *histogram {
+			return newHistogram(m.collectors.hop.WithLabelValues(h.to.pipeline, h.to.stage, valid(h.system), destination), m.config)
 		}),
 	}
 }
@@ -62,13 +62,13 @@ func newArrivals(m *Metrics, destination string) *arrivals {
 // stage returns a function that observes the end-to-end latency of the data of
 // one stage. The series exists from the first call.
 func (l *latencies) stage(pipeline, name string) func(context.Context, time.Duration) {
-	end := sync.OnceValue(func() *timer {
-		timer, _ := l.here.ends.Get(stageName{pipeline, name})
-		return timer
+	end := sync.OnceValue(func() *histogram {
+		latency, _ := l.here.ends.Get(stageName{pipeline, name})
+		return latency
 	})
 	return func(ctx context.Context, endToEnd time.Duration) {
 		if l.isPlausible(endToEnd) {
-			end().observe(ctx, endToEnd)
+			end().observeDuration(ctx, endToEnd)
 		}
 	}
 }
@@ -82,12 +82,12 @@ func (l *latencies) arrived(ctx context.Context, e observe.Arrival) {
 	id, _ := observe.StageFromContext(ctx)
 	to := stageName{valid(id.Pipeline), valid(id.Stage)}
 	if l.isPlausible(e.Hop) {
-		timer, _ := from.hops.Get(hop{to, e.System})
-		timer.observe(ctx, e.Hop)
+		latency, _ := from.hops.Get(hop{to, e.System})
+		latency.observeDuration(ctx, e.Hop)
 	}
 	if l.isPlausible(e.EndToEnd) {
-		timer, _ := from.ends.Get(to)
-		timer.observe(ctx, e.EndToEnd)
+		latency, _ := from.ends.Get(to)
+		latency.observeDuration(ctx, e.EndToEnd)
 	}
 }
 

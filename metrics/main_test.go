@@ -6,8 +6,10 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	debug.SetMemoryLimit(1 << 50) // So that the limit has a series on every machine.
 	goleak.VerifyTestMain(m)
 }
 
@@ -112,6 +115,15 @@ func everything(t testing.TB, m *metrics.Metrics) {
 	_ = s.Run(t.Context(), func(context.Context) error { return errBoom })
 
 	ctx := t.Context()
+	if run := observerOf(m); run != nil {
+		run.Started(ctx)
+		run.Checked(observe.Check{Name: "has_price", Passed: 2, Rejected: 1})
+		run.Batched(ctx, observe.Batch{Rows: 3})
+		run.RowAge(ctx, time.Minute)
+		run.Queue(&stageQueue{stats: observe.QueueStats{Rows: 1, Capacity: 8, Blocked: time.Second}})
+		run.Waited(ctx, time.Second)
+		run.Ended(ctx, observe.RunEnd{Duration: time.Second, Downstream: time.Second})
+	}
 	const kafka, mongo = observe.SystemKafka, observe.SystemMongoDB
 	m.Sent(ctx, observe.Send{System: kafka, Destination: "orders.raw", Messages: 1, Bytes: 10})
 	m.Fetched(ctx, observe.Fetch{System: kafka, Group: "workers", Topic: "orders.raw", Bytes: 10, Lag: 3, Queued: time.Second, Reader: 1})
@@ -120,6 +132,50 @@ func everything(t testing.TB, m *metrics.Metrics) {
 	m.Queued(observe.Queue{System: kafka, Destination: "orders.raw", Change: 1})
 	m.Blocked(observe.Block{System: kafka, Operation: "send", Destination: "orders.raw", Duration: time.Second})
 	m.Failed(ctx, observe.Failure{System: kafka, Operation: "send", Destination: "orders.raw", ErrorType: "eof"})
+	m.Processed(ctx, observe.Process{System: kafka, Destination: "orders.raw", Messages: 1, Duration: time.Second})
 	m.Arrived(ctx, observe.Arrival{System: mongo, Destination: "orders", Hop: time.Second, EndToEnd: time.Minute})
 	m.Processed(ctx, observe.Process{System: mongo, Destination: "orders", Messages: 1, Outcome: observe.OutcomeTimeout, ErrorType: "timeout"})
+}
+
+// stageObserver is everything that observes a stage.
+type stageObserver interface {
+	observe.RunObserver
+	observe.CountObserver
+	observe.CheckObserver
+	observe.BatchObserver
+	observe.QueueObserver
+	observe.WatermarkObserver
+	observe.WatermarkResetObserver
+	observe.RowAgeObserver
+	observe.LatencyObserver
+	observe.DropObserver
+}
+
+// observerOf returns the observer of the stage "load" of the pipeline "orders". It
+// is nil if m observes nothing.
+func observerOf(m *metrics.Metrics) stageObserver {
+	run, _ := m.Stage(observe.StageID{Pipeline: "orders", Stage: "load", Source: "orders.raw"}).(stageObserver)
+	return run
+}
+
+// stageQueue is a queue of a test.
+type stageQueue struct {
+	mu    sync.Mutex
+	stats observe.QueueStats
+	panic any // Of Stats, if not nil.
+}
+
+func (q *stageQueue) Stats() observe.QueueStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.panic != nil {
+		panic(q.panic)
+	}
+	return q.stats
+}
+
+func (q *stageQueue) set(stats observe.QueueStats) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stats = stats
 }

@@ -42,8 +42,14 @@ func (m *Metrics) Arrived(ctx context.Context, e observe.Arrival) {
 }
 
 // Processed implements [observe.MessagingObserver].
-func (m *Metrics) Processed(_ context.Context, e observe.Process) {
-	if !m.isZero() && e.System == observe.SystemMongoDB {
+func (m *Metrics) Processed(ctx context.Context, e observe.Process) {
+	if m.isZero() {
+		return
+	}
+	switch e.System {
+	case observe.SystemKafka:
+		m.kafka.processed(ctx, e)
+	case observe.SystemMongoDB:
 		m.mongodb.processed(e)
 	}
 }

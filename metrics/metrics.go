@@ -116,13 +116,15 @@ func newMetrics(c config) *Metrics {
 		stages:     map[stageName]*stage{},
 	}
 	for _, label := range [...]string{
-		series.Source, series.Reason, series.ErrorType, series.Topic, series.Partition, series.Operation, series.Collection, series.Destination,
+		series.Source, series.Reason, series.Check, series.ErrorType,
+		series.Topic, series.Partition, series.Operation, series.Collection, series.Destination,
 	} {
 		m.overflows[label] = m.collectors.labelOverflow.WithLabelValues(label)
 	}
 	m.dropped = newLimited(m, series.Reason, func(reason string) prometheus.Counter {
 		return m.collectors.dropped.WithLabelValues(reason)
 	})
+	m.collectors.queues.panicked = func() { m.dropped.with(observe.DropPanic).Inc() }
 	m.latencies = newLatencies(m)
 	m.kafka = newKafka(m)
 	m.mongodb = newMongoDB(m)

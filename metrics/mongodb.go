@@ -5,7 +5,6 @@ package metrics
 
 import (
 	"context"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -39,7 +38,7 @@ type mongodb struct {
 type mongoCollection struct {
 	documents [observe.Outcomes]func() prometheus.Counter
 	errors    *limited[prometheus.Counter]
-	queue     func() *timer
+	queue     func() *histogram
 }
 
 func newMongoDB(m *Metrics) *mongodb {
@@ -55,7 +54,7 @@ func newMongoCollection(m *Metrics, collection string) *mongoCollection {
 		errors: newLimited(m, series.ErrorType, func(errorType string) prometheus.Counter {
 			return all.errors.WithLabelValues(collection, errorType)
 		}),
-		queue: sync.OnceValue(func() *timer { return newTimer(all.queue.WithLabelValues(collection), m.config) }),
+		queue: histogramOnFirstUse(m.config, all.queue, collection),
 	}
 	for o := range c.documents {
 		c.documents[o] = counterOnFirstUse(all.documents, collection, observe.Outcome(o).String()) //nolint:gosec // Within the range.
@@ -66,7 +65,7 @@ func newMongoCollection(m *Metrics, collection string) *mongoCollection {
 // arrived observes the time in the queue of a document with a waybill.
 func (d *mongodb) arrived(ctx context.Context, e observe.Arrival) {
 	if d.latencies.isPlausible(e.Hop) {
-		d.collections.with(e.Destination).queue().observe(ctx, e.Hop)
+		d.collections.with(e.Destination).queue().observeDuration(ctx, e.Hop)
 	}
 }
 

@@ -27,7 +27,8 @@ type Option interface {
 type config struct {
 	namespace        string
 	constLabels      map[string]string
-	buckets          []float64 // Upper bounds in seconds; none means no classic buckets.
+	buckets          []float64 // Upper bounds in seconds; nil for the default ones.
+	withoutClassic   bool
 	withoutNative    bool
 	withoutExemplars bool
 	withoutPartition bool
@@ -46,8 +47,15 @@ const (
 // hour. A native histogram shows the rest.
 var defaultBuckets = [...]float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600}
 
+// The bounds of row ages and batches are as few: ages from a second to a week, and
+// the powers of four up to a million rows.
+var (
+	rowAgeBuckets = [...]float64{1, 10, 60, 600, 3600, 21_600, 86_400, 604_800}
+	rowBuckets    = [...]float64{1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576}
+)
+
 func newConfig(opts []Option) config {
-	c := config{namespace: defaultNamespace, buckets: defaultBuckets[:], labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}
+	c := config{namespace: defaultNamespace, labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}
 	for _, opt := range opts {
 		if opt != nil {
 			c = opt.apply(c)
@@ -84,15 +92,18 @@ func WithConstLabels(labels map[string]string) Option {
 }
 
 // WithBuckets sets the upper bounds, in seconds, of the classic buckets of all
-// histograms. They must increase. The default is 0.001, 0.01, 0.1, 1, 10, 60, 600
-// and 3600, also if there are no bounds. Each bound costs one series for each
-// histogram.
+// histograms of times. They must increase. The default is 0.001, 0.01, 0.1, 1, 10,
+// 60, 600 and 3600, and for the age of rows 1, 10, 60, 600, 3600, 21600, 86400 and
+// 604800, also if there are no bounds. Each bound costs one series for each
+// histogram. The bounds of the rows in a batch are the powers of 4 from 1 to
+// 1048576.
 func WithBuckets(bounds ...float64) Option {
 	bounds = slices.Clone(bounds)
 	return optionFunc(func(c config) config {
+		c.withoutClassic = false
 		c.buckets = bounds
 		if len(bounds) == 0 {
-			c.buckets = defaultBuckets[:]
+			c.buckets = nil
 		}
 		return c
 	})
@@ -102,7 +113,7 @@ func WithBuckets(bounds ...float64) Option {
 // most of the series, for a Prometheus that scrapes native histograms.
 func WithoutClassicBuckets() Option {
 	return optionFunc(func(c config) config {
-		c.buckets = nil
+		c.withoutClassic = true
 		return c
 	})
 }
@@ -135,9 +146,9 @@ func WithoutPartitions() Option {
 }
 
 // WithLabelLimit sets the maximum number of values of each label that users fill:
-// source, reason and error_type in one stage, partition, operation and error_type
-// in one topic, error_type in one collection, and topic, collection and destination
-// in total. Further values share the value "_OTHER" and are counted by
+// source, reason, check and error_type in one stage, partition, operation and
+// error_type in one topic, error_type in one collection, and topic, collection and
+// destination in total. Further values share the value "_OTHER" and are counted by
 // etl_telemetry_label_overflow_total. The default is 100, also if n is less than 1.
 //
 // The limit does not apply to the lag of partitions and the time of their last
@@ -168,6 +179,22 @@ func WithMaxLatency(d time.Duration) Option {
 // name returns the name of m in the namespace.
 func (c config) name(m series.Metric) string { return m.In(c.namespace) }
 
+// bounds returns the bounds of the classic buckets of m.
+func (c config) bounds(m series.Metric) []float64 {
+	switch {
+	case c.withoutClassic:
+		return nil
+	case m.Name == series.BatchRows.Name:
+		return rowBuckets[:]
+	case c.buckets != nil:
+		return c.buckets
+	case m.Name == series.RowAge.Name:
+		return rowAgeBuckets[:]
+	default:
+		return defaultBuckets[:]
+	}
+}
+
 var errNoBuckets = errors.New("the histogram has neither classic nor native buckets")
 
 func (c config) validate() error {
@@ -186,7 +213,7 @@ func (c config) validate() error {
 }
 
 func (c config) validateBuckets() error {
-	if len(c.buckets) == 0 && c.withoutNative {
+	if c.withoutClassic && c.withoutNative {
 		return errNoBuckets
 	}
 	last := math.Inf(-1)
@@ -203,7 +230,7 @@ func (c config) validateBuckets() error {
 // the empty string if they are equal.
 func (c config) difference(other config) string {
 	switch {
-	case !slices.Equal(c.buckets, other.buckets) || c.withoutNative != other.withoutNative:
+	case !slices.Equal(c.buckets, other.buckets) || c.withoutClassic != other.withoutClassic || c.withoutNative != other.withoutNative:
 		return c.name(series.Processing) + " has other buckets"
 	case c.withoutExemplars != other.withoutExemplars:
 		return c.name(series.Processing) + " has other exemplars"

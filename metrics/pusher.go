@@ -170,8 +170,8 @@ func NewPusher(gateway, job string, gatherer prometheus.Gatherer, opts ...Pusher
 // the time of its last success, and programs that share a job keep each other's
 // series. The lag of partitions and the time of their last fetch are not pushed,
 // because they would stay when another process reads the partition. Metrics that
-// are not of this package, and the memory of the process, are in the group of the
-// job, where the last push wins: use [WithGrouping] to keep programs apart.
+// are not of this package, and the memory of the process and its limit, are in the
+// group of the job, where the last push wins: use [WithGrouping] to keep programs apart.
 //
 // Push makes one request for each group. An answer of 500 and above, and no
 // answer, are tried again after 100 ms, and then after twice as long each time.

@@ -127,7 +127,7 @@ func TestPusher_Groups(t *testing.T) {
 	}
 	// Whatever else of ours is in the group of the job, another program erases.
 	base := g.groups[g.requests[0].URL.Path]
-	if diff := cmp.Diff([]string{"etl_memory_bytes", "etl_telemetry_label_overflow_total", "theirs_total"}, base); diff != "" {
+	if diff := cmp.Diff([]string{"etl_memory_bytes", "etl_memory_limit_bytes", "etl_telemetry_label_overflow_total", "theirs_total"}, base); diff != "" {
 		t.Errorf("metrics of the job (-want +got)\n%s", diff)
 	}
 	for name, want := range map[string]int{"etl_rows_read_total": 1, "etl_processing_seconds": 4, "theirs_total": 1, "etl_memory_bytes": 1, "etl_kafka_lag_messages": 0, "etl_kafka_last_fetch_timestamp_seconds": 0} {
@@ -546,8 +546,8 @@ func TestPusher_ForeignMetrics(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "_rows") {
 				t.Errorf("Push = %v, want %q alone", err, tt.want)
 			}
-			if got := g.series(t, "etl_last_success", "etl_memory", "etl_telemetry_label"); len(got) != 1+1+8 {
-				t.Errorf("%d series of ours arrived, want 10: %v", len(got), got)
+			if got := g.series(t, "etl_last_success", "etl_memory", "etl_telemetry_label"); len(got) != 1+2+9 {
+				t.Errorf("%d series of ours arrived, want 12: %v", len(got), got)
 			}
 			if got := g.series(t, "theirs_"); len(got) != 20 {
 				t.Errorf("%d other series arrived, want 20: %v", len(got), got)

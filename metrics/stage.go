@@ -20,55 +20,69 @@ import (
 // stage that never timed out no timeouts, and a time that was not set must not
 // look like 1970.
 type stage struct {
-	processing        [observe.Outcomes]func() *timer
+	processing        *outcomes
 	rejected, errors  *limited[prometheus.Counter]
 	dropped           *limited[prometheus.Counter]
+	checks            *limited[checkResults]
 	bytesIn, bytesOut func() prometheus.Counter
 	retries           func() prometheus.Counter
+	downstream        func() prometheus.Counter
 	inFlight          prometheus.Gauge
 
 	lastRun, lastSuccess func() prometheus.Gauge
 	watermark            *latest
 	endToEnd             func(context.Context, time.Duration)
 
+	batchRows, rowAge, queueWait func() *histogram
+	queues                       *stageQueues
+
 	sources *limited[*stageSource]
 }
 
 func newStage(m *Metrics, pipeline, name string) *stage {
+	of := m.collectors
 	s := &stage{
+		processing: newOutcomes(m.config, of.processing, pipeline, name),
 		rejected: newLimited(m, series.Reason, func(reason string) prometheus.Counter {
-			return m.collectors.rowsRejected.WithLabelValues(pipeline, name, reason)
+			return of.rowsRejected.WithLabelValues(pipeline, name, reason)
 		}),
 		errors: newLimited(m, series.ErrorType, func(errorType string) prometheus.Counter {
-			return m.collectors.errors.WithLabelValues(pipeline, name, errorType)
+			return of.errors.WithLabelValues(pipeline, name, errorType)
 		}),
-		dropped:     m.dropped,
-		bytesIn:     counterOnFirstUse(m.collectors.bytes, pipeline, name, "in"),
-		bytesOut:    counterOnFirstUse(m.collectors.bytes, pipeline, name, "out"),
-		retries:     counterOnFirstUse(m.collectors.retries, pipeline, name),
-		inFlight:    m.collectors.inFlight.WithLabelValues(pipeline, name),
-		lastRun:     gaugeOnFirstUse(m.collectors.lastRun, pipeline, name),
-		lastSuccess: gaugeOnFirstUse(m.collectors.lastSuccess, pipeline, name),
-		watermark:   &latest{gauge: gaugeOnFirstUse(m.collectors.watermark, pipeline, name)},
+		dropped: m.dropped,
+		checks: newLimited(m, series.Check, func(check string) checkResults {
+			return checkResults{
+				passed:   of.checks.WithLabelValues(pipeline, name, check, series.Passed),
+				rejected: of.checks.WithLabelValues(pipeline, name, check, series.Rejected),
+			}
+		}),
+		bytesIn:     counterOnFirstUse(of.bytes, pipeline, name, series.In),
+		bytesOut:    counterOnFirstUse(of.bytes, pipeline, name, series.Out),
+		retries:     counterOnFirstUse(of.retries, pipeline, name),
+		downstream:  counterOnFirstUse(of.downstream, pipeline, name),
+		inFlight:    of.inFlight.WithLabelValues(pipeline, name),
+		lastRun:     gaugeOnFirstUse(of.lastRun, pipeline, name),
+		lastSuccess: gaugeOnFirstUse(of.lastSuccess, pipeline, name),
+		watermark:   newLatest(of.watermark, pipeline, name),
 		endToEnd:    m.latencies.stage(pipeline, name),
+		batchRows:   histogramOnFirstUse(m.config, of.batchRows, pipeline, name),
+		rowAge:      histogramOnFirstUse(m.config, of.rowAge, pipeline, name),
+		queueWait:   histogramOnFirstUse(m.config, of.queueWait, pipeline, name),
+		queues:      of.queues.of(stageName{pipeline, name}),
 	}
-	for o := range s.processing {
-		outcome := observe.Outcome(o) //nolint:gosec // Within the range.
-		s.processing[o] = sync.OnceValue(func() *timer {
-			return newTimer(m.collectors.processing.WithLabelValues(pipeline, name, outcome.String()), m.config)
-		})
-	}
-	s.processing[observe.OutcomeSuccess]()
-	s.processing[observe.OutcomeFailure]()
 	s.sources = newLimited(m, series.Source, func(source string) *stageSource {
 		return &stageSource{
 			stage:     s,
-			read:      counterOnFirstUse(m.collectors.rowsRead, pipeline, name, source),
-			processed: counterOnFirstUse(m.collectors.rowsProcessed, pipeline, name, source),
+			read:      counterOnFirstUse(of.rowsRead, pipeline, name, source),
+			processed: counterOnFirstUse(of.rowsProcessed, pipeline, name, source),
 		}
 	})
 	return s
 }
+
+// checkResults counts the rows that a check passed and rejected. Both exist from
+// the first use of the check, so that a ratio never divides by nothing.
+type checkResults struct{ passed, rejected prometheus.Counter }
 
 // stageSource observes a stage that reads from one source.
 type stageSource struct {
@@ -79,11 +93,16 @@ type stageSource struct {
 
 // Compile-time checks that stageSource implements every observer of a stage.
 var (
-	_ observe.RunObserver       = (*stageSource)(nil)
-	_ observe.CountObserver     = (*stageSource)(nil)
-	_ observe.WatermarkObserver = (*stageSource)(nil)
-	_ observe.LatencyObserver   = (*stageSource)(nil)
-	_ observe.DropObserver      = (*stageSource)(nil)
+	_ observe.RunObserver            = (*stageSource)(nil)
+	_ observe.CountObserver          = (*stageSource)(nil)
+	_ observe.CheckObserver          = (*stageSource)(nil)
+	_ observe.BatchObserver          = (*stageSource)(nil)
+	_ observe.QueueObserver          = (*stageSource)(nil)
+	_ observe.WatermarkObserver      = (*stageSource)(nil)
+	_ observe.WatermarkResetObserver = (*stageSource)(nil)
+	_ observe.RowAgeObserver         = (*stageSource)(nil)
+	_ observe.LatencyObserver        = (*stageSource)(nil)
+	_ observe.DropObserver           = (*stageSource)(nil)
 )
 
 // Counted implements [observe.CountObserver].
@@ -118,39 +137,47 @@ func (s *stage) Ended(ctx context.Context, end observe.RunEnd) {
 	if end.Outcome == observe.OutcomeSuccess {
 		s.lastSuccess().Set(unixSeconds(now))
 	}
-	if int(end.Outcome) < len(s.processing) {
-		s.processing[end.Outcome]().observe(ctx, end.Duration)
+	s.processing.observe(ctx, end.Outcome, end.Duration)
+	if end.Downstream > 0 {
+		s.downstream().Add(end.Downstream.Seconds())
 	}
 	if end.Outcome.IsError() {
 		s.errors.with(end.ErrorType).Inc()
 	}
 }
 
+// Checked implements [observe.CheckObserver].
+func (s *stage) Checked(c observe.Check) {
+	results := s.checks.with(c.Name)
+	results.passed.Add(float64(max(c.Passed, 0)))
+	results.rejected.Add(float64(max(c.Rejected, 0)))
+}
+
+// Batched implements [observe.BatchObserver].
+func (s *stage) Batched(ctx context.Context, b observe.Batch) {
+	s.batchRows().observe(ctx, float64(b.Rows))
+}
+
+// Queue implements [observe.QueueObserver].
+func (s *stage) Queue(q observe.StageQueue) { s.queues.add(q) }
+
+// Waited implements [observe.QueueObserver].
+func (s *stage) Waited(ctx context.Context, d time.Duration) { s.queueWait().observeDuration(ctx, d) }
+
 // Watermark implements [observe.WatermarkObserver].
 func (s *stage) Watermark(t time.Time) { s.watermark.set(t) }
+
+// WatermarkReset implements [observe.WatermarkResetObserver].
+func (s *stage) WatermarkReset(t time.Time) { s.watermark.reset(t) }
+
+// RowAge implements [observe.RowAgeObserver].
+func (s *stage) RowAge(ctx context.Context, age time.Duration) { s.rowAge().observeDuration(ctx, age) }
 
 // Latency implements [observe.LatencyObserver].
 func (s *stage) Latency(ctx context.Context, l observe.Latency) { s.endToEnd(ctx, l.EndToEnd) }
 
 // Dropped implements [observe.DropObserver].
 func (s *stage) Dropped(d observe.Drop) { s.dropped.with(d.Reason).Inc() }
-
-// latest is a timestamp that never goes back.
-type latest struct {
-	gauge func() prometheus.Gauge
-
-	mu   sync.Mutex
-	time time.Time // Zero before the first.
-}
-
-func (l *latest) set(t time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.time.IsZero() || t.After(l.time) {
-		l.time = t
-		l.gauge().Set(unixSeconds(t))
-	}
-}
 
 // gaugeOnFirstUse returns a gauge that has no series until it is used.
 func gaugeOnFirstUse(gauges *prometheus.GaugeVec, values ...string) func() prometheus.Gauge {

@@ -1,0 +1,67 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// latest is a timestamp that goes back only when it is reset. It has no series
+// until it is set.
+type latest struct {
+	gauges *prometheus.GaugeVec
+	values []string // Of the labels.
+
+	millis atomic.Int64 // Of the Unix time that the gauge shows; never if none.
+
+	mu    sync.Mutex       // Held by those who write.
+	gauge prometheus.Gauge // Nil without a series.
+}
+
+// never is earlier than any time.
+const never = math.MinInt64
+
+func newLatest(gauges *prometheus.GaugeVec, values ...string) *latest {
+	l := &latest{gauges: gauges, values: values}
+	l.millis.Store(never)
+	return l
+}
+
+// set sets l to t, unless l is later.
+func (l *latest) set(t time.Time) {
+	if t.UnixMilli() <= l.millis.Load() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.UnixMilli() > l.millis.Load() {
+		l.put(t)
+	}
+}
+
+// reset sets l to t, even if l is later, and removes the series if t is zero.
+func (l *latest) reset(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !t.IsZero() {
+		l.put(t)
+		return
+	}
+	l.millis.Store(never)
+	l.gauge = nil
+	l.gauges.DeleteLabelValues(l.values...)
+}
+
+func (l *latest) put(t time.Time) {
+	if l.gauge == nil {
+		l.gauge = l.gauges.WithLabelValues(l.values...)
+	}
+	l.gauge.Set(unixSeconds(t))
+	l.millis.Store(t.UnixMilli())
+}
