@@ -24,16 +24,17 @@ type call struct {
 	run      Run
 	span     trace.Span // Nil without a span.
 	started  time.Time
-	live     bool        // Reports whether the context was not done when the run began.
-	looked   atomic.Bool // Reports whether the function has seen that the context is done.
-	returned bool        // Reports whether the function returned: it neither panicked nor called Goexit.
+	counted  atomic.Pointer[rejectionSet] // The rejections that runs inside of this one have counted; nil for none.
+	live     bool                         // Reports whether the context was not done when the run began.
+	returned bool                         // Reports whether the function returned: it neither panicked nor called Goexit.
+	looked   atomic.Bool                  // Reports whether the function has seen that the context is done.
 }
 
 // Value implements [context.Context].
 func (c *call) Value(key any) any {
 	switch key.(type) {
-	case runKey:
-		return &c.run
+	case callKey:
+		return c
 	case observe.StageContextKey:
 		return &c.run.stage.id
 	default:

@@ -29,10 +29,28 @@ func (c *call) judge(err error) (observe.Outcome, string) {
 	return outcome, outcome.ErrorType(err)
 }
 
-// countRejected reports whether err consists of rejections alone.
+// countRejected counts the rows that err rejects, unless a run inside of c has, and
+// reports whether err consists of rejections alone.
 func (c *call) countRejected(err error) bool {
 	defer c.run.stage.contain(observe.DropErrorType)
-	return rejected(err, func(reason string) { c.run.Rejected(1, reason) })
+	return rejected(err, func(r *rejectedError) {
+		if r.isCountedWithin(c) {
+			return
+		}
+		c.run.Rejected(1, r.reason)
+		c.noteCounted(r)
+	})
+}
+
+// noteCounted tells the runs around c that the row of r has been counted.
+func (c *call) noteCounted(r *rejectedError) {
+	defer safe.Contain() // The context of the user.
+	for outer := callOf(c.Context); outer != nil; outer = callOf(outer.Context) {
+		if outer.counted.Load() == nil {
+			outer.counted.CompareAndSwap(nil, new(rejectionSet))
+		}
+		outer.counted.Load().add(r)
+	}
 }
 
 func (c *call) outcome(err error) observe.Outcome {

@@ -4,6 +4,9 @@
 package stages
 
 import (
+	"sync"
+	"weak"
+
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
 )
@@ -19,11 +22,16 @@ import (
 // The outcome of the run is a success, with one rejected row for the reason, as
 // if the function had called [Run.Rejected]. The function's caller receives the
 // error unchanged: it has the text of err, and [errors.Is] and [errors.As] find
-// what err wraps. Every stage that the error passes through counts it.
+// what err wraps.
+//
+// A rejected row is counted once, by the innermost run that returns the error: the
+// runs around it, such as that of the pipeline, end as a success too and count
+// nothing. To count a row twice, call [Run.Rejected] as well.
 //
 // If rejections are joined, one for each bad row of a batch for example, each of
 // them is counted, up to 65,536. If a rejection is joined with another error, the
-// rejections are counted and the run is judged by the whole error. A rejection of a rejection is one, with the outer reason.
+// rejections are counted and the run is judged by the whole error. A rejection of
+// a rejection is one, with the outer reason.
 //
 // The reason is a label: choose it from a small set, and put no data of the row
 // in it. If err is nil, Reject returns nil.
@@ -31,19 +39,27 @@ func Reject(err error, reason string) error {
 	if err == nil {
 		return nil
 	}
-	return &rejectedError{error: err, reason: reason}
+	return &rejectedError{error: err, reason: reason, inner: rejectionOf(err)}
 }
 
 // RejectReason returns the reason of the first rejection in the tree of err. It
 // reports false if err is not and does not wrap a rejection.
 func RejectReason(err error) (reason string, ok bool) {
-	defer safe.Contain() // The methods of err.
-	for e := range observe.Tree(err) {
-		if r, isRejection := e.(*rejectedError); isRejection { //nolint:errorlint // The walk of errors.As.
-			return r.reason, true
-		}
+	if r := rejectionOf(err); r != nil {
+		return r.reason, true
 	}
 	return "", false
+}
+
+// rejectionOf returns the first rejection in the tree of err, or nil.
+func rejectionOf(err error) *rejectedError {
+	defer safe.Contain() // The methods of err.
+	for e := range observe.Tree(err) {
+		if r, ok := e.(*rejectedError); ok { //nolint:errorlint // The walk of errors.As.
+			return r
+		}
+	}
+	return nil
 }
 
 // errorTypeRejected is the error.type of a rejection wherever it is treated as
@@ -53,7 +69,50 @@ const errorTypeRejected = "rejected"
 type rejectedError struct {
 	error
 
-	reason string
+	reason  string
+	inner   *rejectedError // The rejection that it rejects, or nil.
+	counted bool           // Reports whether the row was counted before the error was returned.
+}
+
+// isCountedWithin reports whether the row of r was counted, by a [Validator] or by
+// a run inside of c.
+func (r *rejectedError) isCountedWithin(c *call) bool {
+	within := c.counted.Load()
+	for ; r != nil; r = r.inner {
+		if r.counted || within.has(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// rejectionSet is a set of rejections. It keeps none of them alive, and forgets
+// the oldest, so that it may belong to a run of any length. A nil rejectionSet is
+// empty.
+type rejectionSet struct {
+	mu             sync.Mutex
+	recent, before map[weak.Pointer[rejectedError]]struct{}
+}
+
+func (s *rejectionSet) add(r *rejectedError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recent == nil || len(s.recent) >= maxRejections {
+		s.recent, s.before = make(map[weak.Pointer[rejectedError]]struct{}), s.recent
+	}
+	s.recent[weak.Make(r)] = struct{}{}
+}
+
+func (s *rejectionSet) has(r *rejectedError) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := weak.Make(r)
+	_, isRecent := s.recent[key]
+	_, isBefore := s.before[key]
+	return isRecent || isBefore
 }
 
 func (r *rejectedError) Unwrap() error     { return r.error }
@@ -68,7 +127,7 @@ const (
 
 // rejected calls count for each rejection in the tree of err. It reports whether
 // err consists of rejections alone.
-func rejected(err error, count func(reason string)) bool {
+func rejected(err error, count func(*rejectedError)) bool {
 	s := rejections{left: maxRejections, count: count}
 	return s.search(err, maxRejectionDepth)
 }
@@ -76,7 +135,7 @@ func rejected(err error, count func(reason string)) bool {
 // rejections is a search for rejections.
 type rejections struct {
 	left  int // Errors that may still be looked at.
-	count func(reason string)
+	count func(*rejectedError)
 }
 
 func (s *rejections) search(err error, depth int) bool {
@@ -86,7 +145,7 @@ func (s *rejections) search(err error, depth int) bool {
 	s.left--
 	switch e := err.(type) { //nolint:errorlint // The walk of errors.As.
 	case *rejectedError:
-		s.count(e.reason)
+		s.count(e)
 		return true
 	case interface{ Unwrap() error }:
 		return s.search(e.Unwrap(), depth-1)

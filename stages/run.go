@@ -34,7 +34,13 @@ type Run struct {
 // isZero reports whether r belongs to no stage.
 func (r *Run) isZero() bool { return r == nil || r.stage == nil }
 
-type runKey struct{}
+type callKey struct{}
+
+// callOf returns the innermost call of a stage that ctx belongs to, or nil.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
 
 // FromContext returns the innermost run that ctx belongs to, or nil if there is
 // none. The context of a run that has ended still returns it.
@@ -42,8 +48,10 @@ func FromContext(ctx context.Context) *Run {
 	if ctx == nil {
 		return nil
 	}
-	run, _ := ctx.Value(runKey{}).(*Run)
-	return run
+	if c := callOf(ctx); c != nil {
+		return &c.run
+	}
+	return nil
 }
 
 // Read counts rows that came into the stage.
