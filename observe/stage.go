@@ -210,6 +210,7 @@ const (
 	DropClassifier = "classifier"        // A classifier panicked or returned no outcome.
 	DropErrorType  = "error_type"        // A method of an error panicked.
 	DropFormatter  = "formatter"         // A function that describes an error or formats a key panicked.
+	DropCheckName  = "check_name"        // The name of a check was not valid, and was cleaned.
 	DropMalformed  = "malformed_context" // A carrier held a malformed context.
 	DropDuplicate  = "duplicate_context" // A carrier held contexts that differ; the newest was used.
 	DropTooLarge   = "too_large"         // The context, or a part of it, did not fit.

@@ -57,6 +57,7 @@ func (q quiet) Stage(observe.StageID) observe.RunObserver { return q }
 func (quiet) Started(context.Context)                     {}
 func (quiet) Ended(context.Context, observe.RunEnd)       {}
 func (quiet) Counted(observe.Count)                       {}
+func (quiet) Checked(observe.Check)                       {}
 
 // Not parallel: allocations of other tests would be counted.
 func TestAllocationsOfACall(t *testing.T) {
@@ -107,6 +108,56 @@ func TestCountingAllocatesNothing(t *testing.T) {
 	})
 }
 
+// order is a row that does not fit in a register.
+type order struct {
+	id, currency string
+	price        float64
+	items        [8]int
+}
+
+func orderChecks() []stages.Check[order] {
+	return []stages.Check[order]{
+		stages.NewCheck("price_positive", func(o order) bool { return o.price > 0 }),
+		stages.NewCheck("currency_known", func(o order) bool { return o.currency == "EUR" }),
+		stages.NewCheckErr("schema", func(o order) error {
+			if o.id == "" {
+				return errNoPrice
+			}
+			return nil
+		}),
+	}
+}
+
+var goodOrder = order{id: "1", currency: "EUR", price: 3.2}
+
+// Not parallel: allocations of other tests would be counted.
+func TestValidate_PassedRowAllocatesNothing(t *testing.T) {
+	s := mustStage(t, mustPipeline(t, stages.WithObserver(quiet{})), "validate", stages.WithoutSpans())
+	checks := orderChecks()
+	keep := func(context.Context, order, []*stages.CheckError) error { return nil }
+	v := stages.Must(stages.NewValidator(s, checks, stages.WithAllFailures(), stages.WithDeadLetter(keep)))
+	for name, ctx := range map[string]context.Context{"no run": t.Context(), "a run": runContext(t, s)} {
+		for form, validate := range map[string]func() bool{
+			"checks of a slice": func() bool { return stages.Validate(ctx, s, goodOrder, checks...) },
+			"checks as arguments": func() bool {
+				return stages.Validate(ctx, s, goodOrder, checks[0], stages.NewCheck("items", func(o order) bool { return o.items[0] == 0 }))
+			},
+			"validator": func() bool { return v.Validate(ctx, goodOrder) == nil },
+		} {
+			if got := testing.AllocsPerRun(1000, func() { _ = validate() }); got != 0 || !validate() {
+				t.Errorf("%s, %s: %v allocations, passed = %t, want 0, true", name, form, got, validate())
+			}
+		}
+	}
+}
+
+// runContext returns the context of a run of s.
+func runContext(t testing.TB, s *stages.Stage) (ctx context.Context) {
+	t.Helper()
+	_ = s.Run(t.Context(), func(c context.Context) error { ctx = c; return nil })
+	return ctx
+}
+
 func BenchmarkCall(b *testing.B) {
 	p := mustPipeline(b, stages.WithObserver(quiet{}))
 	ctx := b.Context()
@@ -137,4 +188,27 @@ func BenchmarkCount(b *testing.B) {
 		}
 		return nil
 	})
+}
+
+func BenchmarkValidate(b *testing.B) {
+	s := mustStage(b, mustPipeline(b, stages.WithObserver(quiet{})), "validate", stages.WithoutSpans())
+	checks := orderChecks()
+	v := stages.Must(stages.NewValidator(s, checks))
+	ctx := runContext(b, s)
+	bad := goodOrder
+	bad.currency = "?"
+	for name, row := range map[string]order{"passed": goodOrder, "rejected": bad} {
+		b.Run("row="+name+"/checks", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = stages.Validate(ctx, s, row, checks...)
+			}
+		})
+		b.Run("row="+name+"/validator", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = v.Validate(ctx, row)
+			}
+		})
+	}
 }

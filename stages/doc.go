@@ -41,6 +41,14 @@
 //
 //	cleanRow := stages.Wrap(clean, parseRow)
 //
+// A stage that validates rows has named checks. [Validate] reports whether a row
+// passes them; a [Validator] is built once and returns a rejection instead:
+//
+//	ok := stages.Validate(ctx, validate, row, checks...)
+//
+//	v, err := stages.NewValidator(validate, checks, stages.WithDeadLetter(keep))
+//	validateRow := stages.WrapErr(validate, v.Validate)
+//
 // [Pipeline.Run] is the whole run of a process that exits. Inside, the function
 // gets its [Run] with [FromContext] and counts rows and bytes. A row that is bad
 // is returned as a rejection, with [Reject]: the stage itself is well. If the
@@ -136,4 +144,5 @@
 //	classifier  the classifier panicked, or returned an unknown outcome
 //	error_type  a method of the error panicked
 //	formatter   the error description panicked
+//	check_name  the name of a check was not valid, and was cleaned
 package stages

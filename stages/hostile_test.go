@@ -100,6 +100,7 @@ type hostileRuns struct{}
 func (hostileRuns) Started(context.Context)                  { panic("Started") }
 func (hostileRuns) Ended(context.Context, observe.RunEnd)    { panic("Ended") }
 func (hostileRuns) Counted(observe.Count)                    { panic("Counted") }
+func (hostileRuns) Checked(observe.Check)                    { panic("Checked") }
 func (hostileRuns) Watermark(time.Time)                      { panic("Watermark") }
 func (hostileRuns) Latency(context.Context, observe.Latency) { panic("Latency") }
 
@@ -131,6 +132,9 @@ func runsAsUsual(t *testing.T, s *stages.Stage) {
 		run.BytesOut(1)
 		run.Retried()
 		run.Watermark(time.Unix(1, 0))
+		if !stages.Validate(ctx, s, 1, stages.NewCheck("positive", func(n int) bool { return n > 0 })) {
+			t.Error("Validate = false, want true")
+		}
 	}
 	type key struct{}
 	data := context.WithValue(t.Context(), key{}, "value")
@@ -237,8 +241,8 @@ func TestStage_HostileObserverChangesNothing(t *testing.T) {
 	drops := map[string]int{}
 	r := newRig(t, stages.WithObserver(observerFunc(func() observe.RunObserver { return countsDrops{drops: drops} })))
 	runsAsUsual(t, r.Stage)
-	// Five starts and ends, two latencies, and twice seven counts.
-	if got, want := drops["observer"], 5*2+2+2*7; got != want {
+	// Five starts and ends, two latencies, and twice seven counts and a check.
+	if got, want := drops["observer"], 5*2+2+2*8; got != want {
 		t.Errorf("%d drops, want %d", got, want)
 	}
 	if got, want := len(r.spans.GetSpans()), len(runsAsUsualOutcomes); got != want {

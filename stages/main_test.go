@@ -35,6 +35,7 @@ type probe struct {
 	resolved   []observe.StageID
 	results    []observe.RunEnd
 	counts     map[string]int
+	checks     map[string]observe.Check // The sums by name.
 	drops      map[string]int
 	watermarks []time.Time
 	latencies  []time.Duration
@@ -43,7 +44,7 @@ type probe struct {
 }
 
 func newProbe() *probe {
-	return &probe{counts: map[string]int{}, drops: map[string]int{}}
+	return &probe{counts: map[string]int{}, checks: map[string]observe.Check{}, drops: map[string]int{}}
 }
 
 func (p *probe) Stage(id observe.StageID) observe.RunObserver {
@@ -74,6 +75,13 @@ func (p *probe) Counted(c observe.Count) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts[strings.TrimSpace(countNames[c.Kind]+" "+c.Reason)] += c.N
+}
+
+func (p *probe) Checked(c observe.Check) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sum := p.checks[c.Name]
+	p.checks[c.Name] = observe.Check{Name: c.Name, Passed: sum.Passed + c.Passed, Rejected: sum.Rejected + c.Rejected}
 }
 
 func (p *probe) Latency(_ context.Context, l observe.Latency) {

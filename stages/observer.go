@@ -18,6 +18,7 @@ import (
 type observer struct {
 	runs       observe.RunObserver
 	counts     observe.CountObserver
+	checks     observe.CheckObserver
 	watermarks observe.WatermarkObserver
 	latencies  observe.LatencyObserver
 	drops      observe.DropObserver
@@ -25,7 +26,7 @@ type observer struct {
 
 // newObserver returns the observer of the stage id.
 func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, err error) {
-	o = observer{runs: ignore{}, counts: ignore{}, watermarks: ignore{}, latencies: ignore{}, drops: ignore{}}
+	o = observer{runs: ignore{}, counts: ignore{}, checks: ignore{}, watermarks: ignore{}, latencies: ignore{}, drops: ignore{}}
 	if stages == nil {
 		return o, nil
 	}
@@ -41,6 +42,9 @@ func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, 
 	o.runs = runs
 	if counts, ok := runs.(observe.CountObserver); ok {
 		o.counts = counts
+	}
+	if checks, ok := runs.(observe.CheckObserver); ok {
+		o.checks = checks
 	}
 	if watermarks, ok := runs.(observe.WatermarkObserver); ok {
 		o.watermarks = watermarks
@@ -69,6 +73,11 @@ func (o *observer) counted(c observe.Count) {
 	o.counts.Counted(c)
 }
 
+func (o *observer) checked(c observe.Check) {
+	defer o.contain(observe.DropPanic)
+	o.checks.Checked(c)
+}
+
 func (o *observer) watermark(t time.Time) {
 	defer o.contain(observe.DropPanic)
 	o.watermarks.Watermark(t)
@@ -94,6 +103,7 @@ type ignore struct{}
 var (
 	_ observe.RunObserver       = ignore{}
 	_ observe.CountObserver     = ignore{}
+	_ observe.CheckObserver     = ignore{}
 	_ observe.WatermarkObserver = ignore{}
 	_ observe.LatencyObserver   = ignore{}
 	_ observe.DropObserver      = ignore{}
@@ -102,6 +112,7 @@ var (
 func (ignore) Started(context.Context)                  {}
 func (ignore) Ended(context.Context, observe.RunEnd)    {}
 func (ignore) Counted(observe.Count)                    {}
+func (ignore) Checked(observe.Check)                    {}
 func (ignore) Watermark(time.Time)                      {}
 func (ignore) Latency(context.Context, observe.Latency) {}
 func (ignore) Dropped(observe.Drop)                     {}
