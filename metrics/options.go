@@ -37,7 +37,6 @@ type config struct {
 }
 
 const (
-	defaultNamespace  = "etl"
 	defaultLabelLimit = 100
 	defaultMaxLatency = 365 * 24 * time.Hour
 )
@@ -55,7 +54,7 @@ var (
 )
 
 func newConfig(opts []Option) config {
-	c := config{namespace: defaultNamespace, labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}
+	c := config{namespace: series.DefaultNamespace, labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}
 	for _, opt := range opts {
 		if opt != nil {
 			c = opt.apply(c)
@@ -74,7 +73,7 @@ func WithNamespace(name string) Option {
 	return optionFunc(func(c config) config {
 		c.namespace = name
 		if name == "" {
-			c.namespace = defaultNamespace
+			c.namespace = series.DefaultNamespace
 		}
 		return c
 	})
@@ -198,11 +197,11 @@ func (c config) bounds(m series.Metric) []float64 {
 var errNoBuckets = errors.New("the histogram has neither classic nor native buckets")
 
 func (c config) validate() error {
-	if !isName(c.namespace) {
+	if !series.IsName(c.namespace) {
 		return fmt.Errorf("metrics: invalid namespace %q", c.namespace)
 	}
 	for name, value := range c.constLabels {
-		if !isName(name) || strings.HasPrefix(name, "__") || slices.Contains(series.Labels[:], name) || !utf8.ValidString(value) {
+		if !series.IsName(name) || strings.HasPrefix(name, "__") || slices.Contains(series.Labels[:], name) || !utf8.ValidString(value) {
 			return fmt.Errorf("metrics: invalid constant label %q with value %q", name, value)
 		}
 	}
@@ -243,16 +242,4 @@ func (c config) difference(other config) string {
 	default:
 		return ""
 	}
-}
-
-// isName reports whether name is a metric or label name of the classic alphabet,
-// without the colon, which is reserved for recording rules.
-func isName(name string) bool {
-	for i, r := range name {
-		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-		if !letter && (i == 0 || r < '0' || r > '9') {
-			return false
-		}
-	}
-	return name != ""
 }

@@ -381,7 +381,7 @@ func (c pusherConfig) labels() (groupKey, error) {
 	labels := map[string]string{}
 	for _, label := range c.grouping {
 		switch {
-		case !isName(label.name) || strings.HasPrefix(label.name, "__") || label.name == jobLabel || slices.Contains(series.Labels[:], label.name):
+		case !series.IsName(label.name) || strings.HasPrefix(label.name, "__") || label.name == jobLabel || slices.Contains(series.Labels[:], label.name):
 			return nil, fmt.Errorf("metrics: invalid grouping label %q", label.name)
 		case isUnbounded(label.name):
 			return nil, fmt.Errorf("metrics: grouping label %q makes a group for each process or run, which a Pushgateway never forgets", label.name)
