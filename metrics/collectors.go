@@ -20,67 +20,41 @@ const (
 	nativeMinReset     = time.Hour
 )
 
-// collectors are all metrics of one [Metrics].
+// collectors is the [backend] for Prometheus.
 type collectors struct {
-	processing, endToEnd, hop, rowAge, batchRows, queueWait *prometheus.HistogramVec
+	config     config
+	counters   map[string]*prometheus.CounterVec // By the name of the metric; read only, as are the others.
+	gauges     map[string]*prometheus.GaugeVec
+	histograms map[string]*prometheus.HistogramVec
 
-	rowsRead, rowsProcessed, rowsRejected, checks, bytes, errors, retries, downstream *prometheus.CounterVec
-
-	inFlight, lastRun, lastSuccess, watermark *prometheus.GaugeVec
-
-	queues  *queues
-	kafka   kafkaSeries
-	mongodb mongoSeries
-
-	labelOverflow, dropped *prometheus.CounterVec
-
-	all []prometheus.Collector
+	all   []prometheus.Collector
+	reads []func(put)
 }
+
+var (
+	_ backend              = (*collectors)(nil)
+	_ prometheus.Collector = (*collectors)(nil)
+)
 
 func newCollectors(c config) *collectors {
-	s := &collectors{}
-	s.processing = s.histogram(c, series.Processing)
-	s.endToEnd = s.histogram(c, series.EndToEnd)
-	s.hop = s.histogram(c, series.Hop)
-	s.rowAge = s.histogram(c, series.RowAge)
-	s.batchRows = s.histogram(c, series.BatchRows)
-	s.queueWait = s.histogram(c, series.QueueWait)
-	s.rowsRead = s.counter(c, series.RowsRead)
-	s.rowsProcessed = s.counter(c, series.RowsProcessed)
-	s.rowsRejected = s.counter(c, series.RowsRejected)
-	s.checks = s.counter(c, series.Checks)
-	s.bytes = s.counter(c, series.Bytes)
-	s.errors = s.counter(c, series.Errors)
-	s.retries = s.counter(c, series.Retries)
-	s.downstream = s.counter(c, series.Downstream)
-	s.inFlight = s.gauge(c, series.InFlight)
-	s.lastRun = s.gauge(c, series.LastRun)
-	s.lastSuccess = s.gauge(c, series.LastSuccess)
-	s.watermark = s.gauge(c, series.Watermark)
-	s.queues = keep(s, newQueues(c))
-	s.kafka = newKafkaSeries(s, c)
-	s.mongodb = newMongoSeries(s, c)
-	s.labelOverflow = s.counter(c, series.LabelOverflow)
-	s.dropped = s.counter(c, series.Dropped)
-	keep(s, newMemory(c))
-	keep(s, newMemoryLimit(c))
+	s := &collectors{
+		config:     c,
+		counters:   map[string]*prometheus.CounterVec{},
+		gauges:     map[string]*prometheus.GaugeVec{},
+		histograms: map[string]*prometheus.HistogramVec{},
+	}
+	for _, m := range series.All() {
+		opts := prometheus.Opts{Name: c.name(m), Help: m.Help, ConstLabels: c.constLabels}
+		switch m.Kind {
+		case series.Counter:
+			s.counters[m.Name] = keep(s, prometheus.NewCounterVec(prometheus.CounterOpts(opts), m.Labels))
+		case series.Gauge:
+			s.gauges[m.Name] = keep(s, prometheus.NewGaugeVec(prometheus.GaugeOpts(opts), m.Labels))
+		case series.Histogram:
+			s.histograms[m.Name] = keep(s, prometheus.NewHistogramVec(c.histogram(m), m.Labels))
+		}
+	}
 	return s
-}
-
-func (s *collectors) counter(c config, m series.Metric) *prometheus.CounterVec {
-	return keep(s, prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.name(m), Help: m.Help, ConstLabels: c.constLabels}, m.Labels))
-}
-
-func (s *collectors) gauge(c config, m series.Metric) *prometheus.GaugeVec {
-	return keep(s, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: c.name(m), Help: m.Help, ConstLabels: c.constLabels}, m.Labels))
-}
-
-func (s *collectors) histogram(c config, m series.Metric) *prometheus.HistogramVec {
-	return keep(s, prometheus.NewHistogramVec(c.histogram(m), m.Labels))
-}
-
-func (c config) desc(m series.Metric) *prometheus.Desc {
-	return prometheus.NewDesc(c.name(m), m.Help, m.Labels, c.constLabels)
 }
 
 func keep[C prometheus.Collector](s *collectors, collector C) C {
@@ -96,4 +70,46 @@ func (c config) histogram(m series.Metric) prometheus.HistogramOpts {
 		opts.NativeHistogramMinResetDuration = nativeMinReset
 	}
 	return opts
+}
+
+func (s *collectors) counter(m series.Metric, values ...string) counter {
+	return s.counters[m.Name].WithLabelValues(values...)
+}
+
+func (s *collectors) gauge(m series.Metric, values ...string) gauge {
+	return s.gauges[m.Name].WithLabelValues(values...)
+}
+
+func (s *collectors) histogram(m series.Metric, values ...string) histogram {
+	return newExemplarHistogram(s.histograms[m.Name].WithLabelValues(values...), s.config)
+}
+
+func (s *collectors) removeGauge(m series.Metric, values ...string) {
+	s.gauges[m.Name].DeleteLabelValues(values...)
+}
+
+func (s *collectors) collect(read func(put)) { s.reads = append(s.reads, read) }
+
+// Describe implements [prometheus.Collector].
+func (s *collectors) Describe(descs chan<- *prometheus.Desc) {
+	for _, collector := range s.all {
+		collector.Describe(descs)
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (s *collectors) Collect(metrics chan<- prometheus.Metric) {
+	for _, collector := range s.all {
+		collector.Collect(metrics)
+	}
+	for _, read := range s.reads {
+		read(func(m series.Metric, value float64, values ...string) {
+			kind := prometheus.GaugeValue
+			if m.Kind == series.Counter {
+				kind = prometheus.CounterValue
+			}
+			desc := prometheus.NewDesc(s.config.name(m), m.Help, m.Labels, s.config.constLabels)
+			metrics <- prometheus.MustNewConstMetric(desc, kind, value, values...)
+		})
+	}
 }

@@ -6,7 +6,6 @@ package metrics
 import (
 	"context"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,8 @@ import (
 
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // exemplarInterval is the least time between two exemplars of one series. An
@@ -22,8 +23,9 @@ import (
 // keeps one of each bucket.
 const exemplarInterval = time.Second
 
-// histogram observes values, some of them with the trace they belong to.
-type histogram struct {
+// exemplarHistogram is a histogram of Prometheus. Some of its values have the trace
+// they belong to.
+type exemplarHistogram struct {
 	observer  prometheus.Observer
 	exemplars prometheus.ExemplarObserver // Nil for no exemplars.
 
@@ -31,27 +33,15 @@ type histogram struct {
 	next atomic.Int64 // When the next exemplar may come.
 }
 
-func newHistogram(observer prometheus.Observer, c config) *histogram {
-	h := &histogram{observer: observer, made: time.Now()}
+func newExemplarHistogram(observer prometheus.Observer, c config) *exemplarHistogram {
+	h := &exemplarHistogram{observer: observer, made: time.Now()}
 	if exemplars, ok := observer.(prometheus.ExemplarObserver); ok && !c.withoutExemplars {
 		h.exemplars = exemplars
 	}
 	return h
 }
 
-// histogramOnFirstUse returns a histogram that has no series until it is used.
-func histogramOnFirstUse(c config, histograms *prometheus.HistogramVec, values ...string) func() *histogram {
-	return sync.OnceValue(func() *histogram { return newHistogram(histograms.WithLabelValues(values...), c) })
-}
-
-// observeDuration observes d in seconds. The span in ctx is what took this long.
-func (h *histogram) observeDuration(ctx context.Context, d time.Duration) {
-	h.observe(ctx, d.Seconds())
-}
-
-// observe observes value, which belongs to the span in ctx. A negative value is
-// treated as 0, because the sum of a histogram must not go back.
-func (h *histogram) observe(ctx context.Context, value float64) {
+func (h *exemplarHistogram) observe(ctx context.Context, value float64) {
 	value = max(value, 0)
 	if h.exemplars != nil {
 		if span := spanContext(ctx); span.IsValid() && span.IsSampled() && h.isDue() {
@@ -68,14 +58,13 @@ func (h *histogram) observe(ctx context.Context, value float64) {
 // outcomes are the histograms of one operation, by how it ended. Those of success
 // and failure exist from the start, so that a rate over them shows the first one;
 // the others exist from their first use.
-type outcomes [observe.Outcomes]func() *histogram
+type outcomes [observe.Outcomes]func() histogram
 
-// newOutcomes returns the histograms of values and the label outcome, which is the
-// last one.
-func newOutcomes(c config, histograms *prometheus.HistogramVec, values ...string) *outcomes {
+// newOutcomes returns the histograms of a metric whose last label is the outcome.
+func newOutcomes(b backend, m series.Metric, values ...string) *outcomes {
 	o := &outcomes{}
 	for i := range o {
-		o[i] = histogramOnFirstUse(c, histograms, append(slices.Clip(values), observe.Outcome(i).String())...) //nolint:gosec // Within the range.
+		o[i] = onFirstUse(b.histogram, m, append(slices.Clip(values), observe.Outcome(i).String())...) //nolint:gosec // Within the range.
 	}
 	o[observe.OutcomeSuccess]()
 	o[observe.OutcomeFailure]()
@@ -86,7 +75,7 @@ func newOutcomes(c config, histograms *prometheus.HistogramVec, values ...string
 // exist.
 func (o *outcomes) observe(ctx context.Context, outcome observe.Outcome, d time.Duration) {
 	if int(outcome) < len(o) {
-		o[outcome]().observeDuration(ctx, d)
+		o[outcome]().observe(ctx, d.Seconds())
 	}
 }
 
@@ -98,7 +87,7 @@ func spanContext(ctx context.Context) (span trace.SpanContext) {
 }
 
 // isDue reports whether this observation may have the exemplar.
-func (h *histogram) isDue() bool {
+func (h *exemplarHistogram) isDue() bool {
 	now := time.Since(h.made)
 	next := h.next.Load()
 	return int64(now) >= next && h.next.CompareAndSwap(next, int64(now+exemplarInterval))

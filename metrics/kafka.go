@@ -8,37 +8,11 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/observe"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
-
-type kafkaSeries struct {
-	messages, bytes, redelivered, gaps, errors, blocked *prometheus.CounterVec
-
-	queue, processing *prometheus.HistogramVec
-
-	queued *prometheus.GaugeVec
-	lag    lagSeries
-}
-
-func newKafkaSeries(s *collectors, c config) kafkaSeries {
-	return kafkaSeries{
-		messages:    s.counter(c, series.KafkaMessages),
-		bytes:       s.counter(c, series.KafkaBytes),
-		queue:       s.histogram(c, series.KafkaQueue),
-		processing:  s.histogram(c, series.KafkaProcessing),
-		redelivered: s.counter(c, series.KafkaRedelivered),
-		gaps:        s.counter(c, series.KafkaOffsetGaps),
-		errors:      s.counter(c, series.KafkaErrors),
-		queued:      s.gauge(c, series.KafkaQueued),
-		blocked:     s.counter(c, series.KafkaBlocked),
-		lag:         newLagSeries(s, c),
-	}
-}
 
 // kafka observes Kafka.
 type kafka struct {
@@ -63,40 +37,40 @@ type kafkaTopic struct {
 	read       func() *kafkaRead
 	processing func() *outcomes
 	failed     func(operation, errorType string)
-	queued     func() prometheus.Gauge
-	blocked    *limited[prometheus.Counter] // By operation.
+	queued     func() gauge
+	blocked    *limited[counter] // By operation.
 }
 
 // kafkaRead holds the series of a topic that is read.
 type kafkaRead struct {
 	*kafkaTraffic
 
-	queue             *histogram
-	redelivered, gaps prometheus.Counter
+	queue             histogram
+	redelivered, gaps counter
 }
 
 func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
-	all := m.collectors.kafka
-	errors := newLimited(m, series.ErrorType, func(errorType string) *limited[prometheus.Counter] {
-		return newLimited(m, series.Operation, func(operation string) prometheus.Counter {
-			return all.errors.WithLabelValues(operation, topic, errorType)
+	b := m.backend
+	errors := newLimited(m, series.ErrorType, func(errorType string) *limited[counter] {
+		return newLimited(m, series.Operation, func(operation string) counter {
+			return b.counter(series.KafkaErrors, operation, topic, errorType)
 		})
 	})
 	return &kafkaTopic{
-		sent: sync.OnceValue(func() *kafkaTraffic { return newKafkaTraffic(m, topic, "out") }),
+		sent: sync.OnceValue(func() *kafkaTraffic { return newKafkaTraffic(m, topic, series.Out) }),
 		read: sync.OnceValue(func() *kafkaRead {
 			return &kafkaRead{
-				kafkaTraffic: newKafkaTraffic(m, topic, "in"),
-				queue:        newHistogram(all.queue.WithLabelValues(topic), m.config),
-				redelivered:  all.redelivered.WithLabelValues(topic),
-				gaps:         all.gaps.WithLabelValues(topic),
+				kafkaTraffic: newKafkaTraffic(m, topic, series.In),
+				queue:        b.histogram(series.KafkaQueue, topic),
+				redelivered:  b.counter(series.KafkaRedelivered, topic),
+				gaps:         b.counter(series.KafkaOffsetGaps, topic),
 			}
 		}),
-		processing: sync.OnceValue(func() *outcomes { return newOutcomes(m.config, all.processing, topic) }),
+		processing: sync.OnceValue(func() *outcomes { return newOutcomes(b, series.KafkaProcessing, topic) }),
 		failed:     func(operation, errorType string) { errors.with(errorType).with(operation).Inc() },
-		queued:     gaugeOnFirstUse(all.queued, topic),
-		blocked: newLimited(m, series.Operation, func(operation string) prometheus.Counter {
-			return all.blocked.WithLabelValues(operation, topic)
+		queued:     onFirstUse(b.gauge, series.KafkaQueued, topic),
+		blocked: newLimited(m, series.Operation, func(operation string) counter {
+			return b.counter(series.KafkaBlocked, operation, topic)
 		}),
 	}
 }
@@ -106,17 +80,17 @@ func newKafkaTopic(m *Metrics, topic string) *kafkaTopic {
 type kafkaTraffic struct {
 	partitions *bounded.Table[int, kafkaCounters]
 	other      func() kafkaCounters
-	overflow   prometheus.Counter
+	overflow   counter
 	together   bool // All partitions are counted as one.
 }
 
-type kafkaCounters struct{ messages, bytes prometheus.Counter }
+type kafkaCounters struct{ messages, bytes counter }
 
 func newKafkaTraffic(m *Metrics, topic, direction string) *kafkaTraffic {
 	create := func(partition string) kafkaCounters {
 		return kafkaCounters{
-			messages: m.collectors.kafka.messages.WithLabelValues(topic, partition, direction),
-			bytes:    m.collectors.kafka.bytes.WithLabelValues(topic, partition, direction),
+			messages: m.backend.counter(series.KafkaMessages, topic, partition, direction),
+			bytes:    m.backend.counter(series.KafkaBytes, topic, partition, direction),
 		}
 	}
 	return &kafkaTraffic{
@@ -156,7 +130,7 @@ func (k *kafka) fetched(ctx context.Context, e observe.Fetch) {
 	read := k.topics.with(e.Topic).read()
 	read.add(e.Partition, 1, e.Bytes)
 	if e.Queued >= 0 && k.latencies.isPlausible(e.Queued) {
-		read.queue.observeDuration(ctx, e.Queued)
+		read.queue.observe(ctx, e.Queued.Seconds())
 	}
 	k.lags.fetched(e.Group, e.Topic, e.Partition, e.Reader, e.Lag)
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/internal/safe"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
@@ -25,14 +23,11 @@ const (
 	lagGauges
 )
 
-type lagSeries [lagGauges]*prometheus.GaugeVec
-
-func newLagSeries(s *collectors, c config) lagSeries {
-	return lagSeries{
-		gaugeLag:       s.gauge(c, series.KafkaLag),
-		gaugeCommitted: s.gauge(c, series.KafkaCommittedLag),
-		gaugeLastFetch: s.gauge(c, series.KafkaLastFetch),
-	}
+// lagMetrics are the metrics of the gauges.
+var lagMetrics = [lagGauges]series.Metric{
+	gaugeLag:       series.KafkaLag,
+	gaugeCommitted: series.KafkaCommittedLag,
+	gaugeLastFetch: series.KafkaLastFetch,
 }
 
 // maxReaders is how many readers of one partition are kept apart: the reader
@@ -49,9 +44,9 @@ const maxLags = 10_000
 // until they revoke a partition: an old lag looks like a new one. A partition beyond
 // the limit has no lag, because the lags of several partitions have no common value.
 type lags struct {
-	series lagSeries
+	backend backend
 	// Incremented for reports beyond the limits.
-	topicOverflow, partitionOverflow prometheus.Counter
+	topicOverflow, partitionOverflow counter
 
 	mu     sync.Mutex
 	known  int // Partitions in groups.
@@ -62,8 +57,8 @@ type groupTopic struct{ group, topic string }
 
 // lag is the state of one partition.
 type lag struct {
-	gauges  [lagGauges]prometheus.Gauge // Nil without a value.
-	reports []report                    // The latest report last.
+	gauges  [lagGauges]gauge // Nil without a value.
+	reports []report         // The latest report last.
 }
 
 // report is the latest report of one reader or watcher about one partition.
@@ -75,7 +70,7 @@ type report struct {
 
 func newLags(m *Metrics) *lags {
 	return &lags{
-		series:            m.collectors.kafka.lag,
+		backend:           m.backend,
 		topicOverflow:     m.overflows[series.Topic],
 		partitionOverflow: m.overflows[series.Partition],
 		groups:            map[groupTopic]map[int]*lag{},
@@ -108,7 +103,7 @@ func (l *lags) set(key groupTopic, partition int, reader uint64, gauge lagGauge,
 	r := known.of(reader)
 	r.values[gauge], r.has[gauge] = value, true
 	if known.gauges[gauge] == nil {
-		known.gauges[gauge] = l.series[gauge].WithLabelValues(valid(key.group), valid(key.topic), partitionLabel(partition))
+		known.gauges[gauge] = l.backend.gauge(lagMetrics[gauge], valid(key.group), valid(key.topic), partitionLabel(partition))
 	}
 	known.gauges[gauge].Set(value)
 }
@@ -174,7 +169,7 @@ func (l *lags) revoked(group, topic string, partition int, reader uint64) {
 			continue
 		}
 		known.gauges[gauge] = nil
-		l.series[gauge].DeleteLabelValues(valid(group), valid(topic), partitionLabel(partition))
+		l.backend.removeGauge(lagMetrics[gauge], valid(group), valid(topic), partitionLabel(partition))
 	}
 	if len(known.reports) > 0 {
 		return

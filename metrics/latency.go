@@ -26,8 +26,8 @@ type latencies struct {
 
 // arrivals holds the histograms of one destination.
 type arrivals struct {
-	ends *bounded.Table[stageName, *histogram]
-	hops *bounded.Table[hop, *histogram]
+	ends *bounded.Table[stageName, histogram]
+	hops *bounded.Table[hop, histogram]
 }
 
 // stageName is empty where no stage runs.
@@ -50,11 +50,11 @@ func newLatencies(m *Metrics) *latencies {
 
 func newArrivals(m *Metrics, destination string) *arrivals {
 	return &arrivals{
-		ends: bounded.NewTable(math.MaxInt, func(to stageName) *histogram {
-			return newHistogram(m.collectors.endToEnd.WithLabelValues(to.pipeline, to.stage, destination), m.config)
+		ends: bounded.NewTable(math.MaxInt, func(to stageName) histogram {
+			return m.backend.histogram(series.EndToEnd, to.pipeline, to.stage, destination)
 		}),
-		hops: bounded.NewTable(math.MaxInt, func(h hop) *histogram {
-			return newHistogram(m.collectors.hop.WithLabelValues(h.to.pipeline, h.to.stage, valid(h.system), destination), m.config)
+		hops: bounded.NewTable(math.MaxInt, func(h hop) histogram {
+			return m.backend.histogram(series.Hop, h.to.pipeline, h.to.stage, valid(h.system), destination)
 		}),
 	}
 }
@@ -62,13 +62,13 @@ func newArrivals(m *Metrics, destination string) *arrivals {
 // stage returns a function that observes the end-to-end latency of the data of
 // one stage. The series exists from the first call.
 func (l *latencies) stage(pipeline, name string) func(context.Context, time.Duration) {
-	end := sync.OnceValue(func() *histogram {
+	end := sync.OnceValue(func() histogram {
 		latency, _ := l.here.ends.Get(stageName{pipeline, name})
 		return latency
 	})
 	return func(ctx context.Context, endToEnd time.Duration) {
 		if l.isPlausible(endToEnd) {
-			end().observeDuration(ctx, endToEnd)
+			end().observe(ctx, endToEnd.Seconds())
 		}
 	}
 }
@@ -83,11 +83,11 @@ func (l *latencies) arrived(ctx context.Context, e observe.Arrival) {
 	to := stageName{valid(id.Pipeline), valid(id.Stage)}
 	if l.isPlausible(e.Hop) {
 		latency, _ := from.hops.Get(hop{to, e.System})
-		latency.observeDuration(ctx, e.Hop)
+		latency.observe(ctx, e.Hop.Seconds())
 	}
 	if l.isPlausible(e.EndToEnd) {
 		latency, _ := from.ends.Get(to)
-		latency.observeDuration(ctx, e.EndToEnd)
+		latency.observe(ctx, e.EndToEnd.Seconds())
 	}
 }
 

@@ -9,26 +9,27 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // latest is a timestamp that goes back only when it is reset. It has no series
 // until it is set.
 type latest struct {
-	gauges *prometheus.GaugeVec
-	values []string // Of the labels.
+	backend backend
+	metric  series.Metric
+	values  []string // Of the labels.
 
 	millis atomic.Int64 // Of the Unix time that the gauge shows; never if none.
 
-	mu    sync.Mutex       // Held by those who write.
-	gauge prometheus.Gauge // Nil without a series.
+	mu    sync.Mutex // Held by those who write.
+	gauge gauge      // Nil without a series.
 }
 
 // never is earlier than any time.
 const never = math.MinInt64
 
-func newLatest(gauges *prometheus.GaugeVec, values ...string) *latest {
-	l := &latest{gauges: gauges, values: values}
+func newLatest(b backend, m series.Metric, values ...string) *latest {
+	l := &latest{backend: b, metric: m, values: values}
 	l.millis.Store(never)
 	return l
 }
@@ -55,12 +56,12 @@ func (l *latest) reset(t time.Time) {
 	}
 	l.millis.Store(never)
 	l.gauge = nil
-	l.gauges.DeleteLabelValues(l.values...)
+	l.backend.removeGauge(l.metric, l.values...)
 }
 
 func (l *latest) put(t time.Time) {
 	if l.gauge == nil {
-		l.gauge = l.gauges.WithLabelValues(l.values...)
+		l.gauge = l.backend.gauge(l.metric, l.values...)
 	}
 	l.gauge.Set(unixSeconds(t))
 	l.millis.Store(t.UnixMilli())

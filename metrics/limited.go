@@ -6,8 +6,6 @@ package metrics
 import (
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/internal/bounded"
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
@@ -24,7 +22,7 @@ const (
 type limited[T any] struct {
 	values   *bounded.Map[T]
 	other    func() T
-	overflow prometheus.Counter
+	overflow counter
 }
 
 // newLimited returns an empty limited that creates what belongs to a value with

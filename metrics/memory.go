@@ -9,24 +9,16 @@ import (
 	"runtime/metrics"
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
-// newMemory returns the gauge of the memory of this process, which is read at each
-// scrape.
-func newMemory(c config) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        c.name(series.Memory),
-		Help:        series.Memory.Help,
-		ConstLabels: c.constLabels,
-	}, func() float64 {
-		if resident, ok := residentBytes(); ok {
-			return resident
-		}
-		return heldBytes()
-	})
+// readMemory puts the memory of this process.
+func readMemory(put put) {
+	resident, ok := residentBytes()
+	if !ok {
+		resident = heldBytes()
+	}
+	put(series.Memory, resident)
 }
 
 // residentBytes returns the resident memory of this process as Linux reports it, in

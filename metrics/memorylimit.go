@@ -14,34 +14,28 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
-// memoryLimit collects the memory that this process may use. It reads it at each
-// scrape, because a limit may change while a process runs.
+// memoryLimit reads the memory that this process may use. It reads it each time,
+// because a limit may change while a process runs.
 type memoryLimit struct {
-	desc    *prometheus.Desc
 	runtime func() int64    // The limit of the Go runtime.
 	root    fs.FS           // The file system.
 	files   func() []string // With the limits of the control groups.
 }
 
-func newMemoryLimit(c config) *memoryLimit { return newMemoryLimitOf(c, runtimeLimit, os.DirFS("/")) }
+func newMemoryLimit() *memoryLimit { return newMemoryLimitOf(runtimeLimit, os.DirFS("/")) }
 
-func newMemoryLimitOf(c config, runtime func() int64, root fs.FS) *memoryLimit {
-	return &memoryLimit{c.desc(series.MemoryLimit), runtime, root, sync.OnceValue(func() []string { return cgroupFiles(root) })}
+func newMemoryLimitOf(runtime func() int64, root fs.FS) *memoryLimit {
+	return &memoryLimit{runtime, root, sync.OnceValue(func() []string { return cgroupFiles(root) })}
 }
 
-// Describe implements [prometheus.Collector].
-func (l *memoryLimit) Describe(descs chan<- *prometheus.Desc) { descs <- l.desc }
-
-// Collect implements [prometheus.Collector].
-func (l *memoryLimit) Collect(metrics chan<- prometheus.Metric) {
+// read puts the limit, if there is one.
+func (l *memoryLimit) read(put put) {
 	limit := min(l.runtime(), l.cgroupLimit())
 	if limit != unlimited {
-		metrics <- prometheus.MustNewConstMetric(l.desc, prometheus.GaugeValue, float64(limit))
+		put(series.MemoryLimit, float64(limit))
 	}
 }
 

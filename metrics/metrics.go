@@ -27,11 +27,12 @@ var ErrConflict = errors.New("metrics: conflict with a registered metric")
 // Of messaging systems other than Kafka and MongoDB, Metrics measures the
 // latencies. A nil or zero Metrics observes and collects nothing.
 type Metrics struct {
-	config     config
-	collectors *collectors
+	config  config
+	backend backend
 
-	overflows map[string]prometheus.Counter // By label; read only.
-	dropped   *limited[prometheus.Counter]
+	overflows map[string]counter // By label; read only.
+	dropped   *limited[counter]
+	queues    *queues
 	latencies *latencies
 	kafka     *kafka
 	mongodb   *mongodb
@@ -62,7 +63,7 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := newMetrics(c)
+	m := newMetrics(c, newCollectors(c))
 	if isNil(registerer) {
 		return m, nil
 	}
@@ -108,31 +109,34 @@ func refused(err error) error {
 	return fmt.Errorf("%w: %w", ErrConflict, err)
 }
 
-func newMetrics(c config) *Metrics {
+func newMetrics(c config, b backend) *Metrics {
 	m := &Metrics{
-		config:     c,
-		collectors: newCollectors(c),
-		overflows:  map[string]prometheus.Counter{},
-		stages:     map[stageName]*stage{},
+		config:    c,
+		backend:   b,
+		overflows: map[string]counter{},
+		stages:    map[stageName]*stage{},
 	}
 	for _, label := range [...]string{
 		series.Source, series.Reason, series.Check, series.ErrorType,
 		series.Topic, series.Partition, series.Operation, series.Collection, series.Destination,
 	} {
-		m.overflows[label] = m.collectors.labelOverflow.WithLabelValues(label)
+		m.overflows[label] = b.counter(series.LabelOverflow, label)
 	}
-	m.dropped = newLimited(m, series.Reason, func(reason string) prometheus.Counter {
-		return m.collectors.dropped.WithLabelValues(reason)
+	m.dropped = newLimited(m, series.Reason, func(reason string) counter {
+		return b.counter(series.Dropped, reason)
 	})
-	m.collectors.queues.panicked = func() { m.dropped.with(observe.DropPanic).Inc() }
+	m.queues = newQueues(func() { m.dropped.with(observe.DropPanic).Inc() })
 	m.latencies = newLatencies(m)
 	m.kafka = newKafka(m)
 	m.mongodb = newMongoDB(m)
+	b.collect(m.queues.read)
+	b.collect(readMemory)
+	b.collect(newMemoryLimit().read)
 	return m
 }
 
 // isZero reports whether m is not what New returned.
-func (m *Metrics) isZero() bool { return m == nil || m.collectors == nil }
+func (m *Metrics) isZero() bool { return m == nil || m.backend == nil }
 
 // Stage implements [observe.StageObserver]. From here on, a stage has series at 0
 // for its successes and failures, so that a rate over them shows the first one,
@@ -161,7 +165,7 @@ func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 	if m.isZero() {
 		return
 	}
-	for _, collector := range m.collectors.all {
+	if collector, ok := m.backend.(prometheus.Collector); ok {
 		collector.Describe(descs)
 	}
 }
@@ -171,7 +175,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	if m.isZero() {
 		return
 	}
-	for _, collector := range m.collectors.all {
+	if collector, ok := m.backend.(prometheus.Collector); ok {
 		collector.Collect(metrics)
 	}
 }

@@ -6,26 +6,10 @@ package metrics
 import (
 	"context"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/observe"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
-
-type mongoSeries struct {
-	documents, errors *prometheus.CounterVec
-
-	queue *prometheus.HistogramVec
-}
-
-func newMongoSeries(s *collectors, c config) mongoSeries {
-	return mongoSeries{
-		documents: s.counter(c, series.MongoDocuments),
-		errors:    s.counter(c, series.MongoErrors),
-		queue:     s.histogram(c, series.MongoQueue),
-	}
-}
 
 // mongodb observes collections of MongoDB that are used as queues.
 type mongodb struct {
@@ -36,9 +20,9 @@ type mongodb struct {
 // mongoCollection holds the series of one collection. Those of an outcome other
 // than success and failure, and of the queue, exist from their first use.
 type mongoCollection struct {
-	documents [observe.Outcomes]func() prometheus.Counter
-	errors    *limited[prometheus.Counter]
-	queue     func() *histogram
+	documents [observe.Outcomes]func() counter
+	errors    *limited[counter]
+	queue     func() histogram
 }
 
 func newMongoDB(m *Metrics) *mongodb {
@@ -49,15 +33,15 @@ func newMongoDB(m *Metrics) *mongodb {
 }
 
 func newMongoCollection(m *Metrics, collection string) *mongoCollection {
-	all := m.collectors.mongodb
+	b := m.backend
 	c := &mongoCollection{
-		errors: newLimited(m, series.ErrorType, func(errorType string) prometheus.Counter {
-			return all.errors.WithLabelValues(collection, errorType)
+		errors: newLimited(m, series.ErrorType, func(errorType string) counter {
+			return b.counter(series.MongoErrors, collection, errorType)
 		}),
-		queue: histogramOnFirstUse(m.config, all.queue, collection),
+		queue: onFirstUse(b.histogram, series.MongoQueue, collection),
 	}
 	for o := range c.documents {
-		c.documents[o] = counterOnFirstUse(all.documents, collection, observe.Outcome(o).String()) //nolint:gosec // Within the range.
+		c.documents[o] = onFirstUse(b.counter, series.MongoDocuments, collection, observe.Outcome(o).String()) //nolint:gosec // Within the range.
 	}
 	return c
 }
@@ -65,7 +49,7 @@ func newMongoCollection(m *Metrics, collection string) *mongoCollection {
 // arrived observes the time in the queue of a document with a waybill.
 func (d *mongodb) arrived(ctx context.Context, e observe.Arrival) {
 	if d.latencies.isPlausible(e.Hop) {
-		d.collections.with(e.Destination).queue().observeDuration(ctx, e.Hop)
+		d.collections.with(e.Destination).queue().observe(ctx, e.Hop.Seconds())
 	}
 }
 

@@ -9,31 +9,21 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/waybill-go/waybill/observe"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
-// queues collects the queues in front of stages. It reads them at each scrape.
+// queues holds the queues in front of stages.
 type queues struct {
-	rows, capacity, blocked *prometheus.Desc
-
 	panicked func() // Called when a queue has panicked.
 
 	mu     sync.Mutex
 	stages map[stageName]*stageQueues
 }
 
-func newQueues(c config) *queues {
-	return &queues{
-		rows:     c.desc(series.QueueRows),
-		capacity: c.desc(series.QueueCapacity),
-		blocked:  c.desc(series.Blocked),
-		panicked: func() {},
-		stages:   map[stageName]*stageQueues{},
-	}
+func newQueues(panicked func()) *queues {
+	return &queues{panicked: panicked, stages: map[stageName]*stageQueues{}}
 }
 
 // of returns the queues in front of a stage.
@@ -48,15 +38,8 @@ func (q *queues) of(name stageName) *stageQueues {
 	return s
 }
 
-// Describe implements [prometheus.Collector].
-func (q *queues) Describe(descs chan<- *prometheus.Desc) {
-	descs <- q.rows
-	descs <- q.capacity
-	descs <- q.blocked
-}
-
-// Collect implements [prometheus.Collector].
-func (q *queues) Collect(metrics chan<- prometheus.Metric) {
+// read puts the series of all stages that have had a queue.
+func (q *queues) read(put put) {
 	q.mu.Lock()
 	stages := maps.Clone(q.stages)
 	q.mu.Unlock()
@@ -65,9 +48,9 @@ func (q *queues) Collect(metrics chan<- prometheus.Metric) {
 		if !ok {
 			continue
 		}
-		metrics <- prometheus.MustNewConstMetric(q.rows, prometheus.GaugeValue, float64(sum.Rows), name.pipeline, name.stage)
-		metrics <- prometheus.MustNewConstMetric(q.capacity, prometheus.GaugeValue, float64(sum.Capacity), name.pipeline, name.stage)
-		metrics <- prometheus.MustNewConstMetric(q.blocked, prometheus.CounterValue, sum.Blocked.Seconds(), name.pipeline, name.stage)
+		put(series.QueueRows, float64(sum.Rows), name.pipeline, name.stage)
+		put(series.QueueCapacity, float64(sum.Capacity), name.pipeline, name.stage)
+		put(series.Blocked, sum.Blocked.Seconds(), name.pipeline, name.stage)
 	}
 }
 

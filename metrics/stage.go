@@ -5,10 +5,7 @@ package metrics
 
 import (
 	"context"
-	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/observe"
 
@@ -21,60 +18,60 @@ import (
 // look like 1970.
 type stage struct {
 	processing        *outcomes
-	rejected, errors  *limited[prometheus.Counter]
-	dropped           *limited[prometheus.Counter]
+	rejected, errors  *limited[counter]
+	dropped           *limited[counter]
 	checks            *limited[checkResults]
-	bytesIn, bytesOut func() prometheus.Counter
-	retries           func() prometheus.Counter
-	downstream        func() prometheus.Counter
-	inFlight          prometheus.Gauge
+	bytesIn, bytesOut func() counter
+	retries           func() counter
+	downstream        func() counter
+	inFlight          gauge
 
-	lastRun, lastSuccess func() prometheus.Gauge
+	lastRun, lastSuccess func() gauge
 	watermark            *latest
 	endToEnd             func(context.Context, time.Duration)
 
-	batchRows, rowAge, queueWait func() *histogram
+	batchRows, rowAge, queueWait func() histogram
 	queues                       *stageQueues
 
 	sources *limited[*stageSource]
 }
 
 func newStage(m *Metrics, pipeline, name string) *stage {
-	of := m.collectors
+	b := m.backend
 	s := &stage{
-		processing: newOutcomes(m.config, of.processing, pipeline, name),
-		rejected: newLimited(m, series.Reason, func(reason string) prometheus.Counter {
-			return of.rowsRejected.WithLabelValues(pipeline, name, reason)
+		processing: newOutcomes(b, series.Processing, pipeline, name),
+		rejected: newLimited(m, series.Reason, func(reason string) counter {
+			return b.counter(series.RowsRejected, pipeline, name, reason)
 		}),
-		errors: newLimited(m, series.ErrorType, func(errorType string) prometheus.Counter {
-			return of.errors.WithLabelValues(pipeline, name, errorType)
+		errors: newLimited(m, series.ErrorType, func(errorType string) counter {
+			return b.counter(series.Errors, pipeline, name, errorType)
 		}),
 		dropped: m.dropped,
 		checks: newLimited(m, series.Check, func(check string) checkResults {
 			return checkResults{
-				passed:   of.checks.WithLabelValues(pipeline, name, check, series.Passed),
-				rejected: of.checks.WithLabelValues(pipeline, name, check, series.Rejected),
+				passed:   b.counter(series.Checks, pipeline, name, check, series.Passed),
+				rejected: b.counter(series.Checks, pipeline, name, check, series.Rejected),
 			}
 		}),
-		bytesIn:     counterOnFirstUse(of.bytes, pipeline, name, series.In),
-		bytesOut:    counterOnFirstUse(of.bytes, pipeline, name, series.Out),
-		retries:     counterOnFirstUse(of.retries, pipeline, name),
-		downstream:  counterOnFirstUse(of.downstream, pipeline, name),
-		inFlight:    of.inFlight.WithLabelValues(pipeline, name),
-		lastRun:     gaugeOnFirstUse(of.lastRun, pipeline, name),
-		lastSuccess: gaugeOnFirstUse(of.lastSuccess, pipeline, name),
-		watermark:   newLatest(of.watermark, pipeline, name),
+		bytesIn:     onFirstUse(b.counter, series.Bytes, pipeline, name, series.In),
+		bytesOut:    onFirstUse(b.counter, series.Bytes, pipeline, name, series.Out),
+		retries:     onFirstUse(b.counter, series.Retries, pipeline, name),
+		downstream:  onFirstUse(b.counter, series.Downstream, pipeline, name),
+		inFlight:    b.gauge(series.InFlight, pipeline, name),
+		lastRun:     onFirstUse(b.gauge, series.LastRun, pipeline, name),
+		lastSuccess: onFirstUse(b.gauge, series.LastSuccess, pipeline, name),
+		watermark:   newLatest(b, series.Watermark, pipeline, name),
 		endToEnd:    m.latencies.stage(pipeline, name),
-		batchRows:   histogramOnFirstUse(m.config, of.batchRows, pipeline, name),
-		rowAge:      histogramOnFirstUse(m.config, of.rowAge, pipeline, name),
-		queueWait:   histogramOnFirstUse(m.config, of.queueWait, pipeline, name),
-		queues:      of.queues.of(stageName{pipeline, name}),
+		batchRows:   onFirstUse(b.histogram, series.BatchRows, pipeline, name),
+		rowAge:      onFirstUse(b.histogram, series.RowAge, pipeline, name),
+		queueWait:   onFirstUse(b.histogram, series.QueueWait, pipeline, name),
+		queues:      m.queues.of(stageName{pipeline, name}),
 	}
 	s.sources = newLimited(m, series.Source, func(source string) *stageSource {
 		return &stageSource{
 			stage:     s,
-			read:      counterOnFirstUse(of.rowsRead, pipeline, name, source),
-			processed: counterOnFirstUse(of.rowsProcessed, pipeline, name, source),
+			read:      onFirstUse(b.counter, series.RowsRead, pipeline, name, source),
+			processed: onFirstUse(b.counter, series.RowsProcessed, pipeline, name, source),
 		}
 	})
 	return s
@@ -82,13 +79,13 @@ func newStage(m *Metrics, pipeline, name string) *stage {
 
 // checkResults counts the rows that a check passed and rejected. Both exist from
 // the first use of the check, so that a ratio never divides by nothing.
-type checkResults struct{ passed, rejected prometheus.Counter }
+type checkResults struct{ passed, rejected counter }
 
 // stageSource observes a stage that reads from one source.
 type stageSource struct {
 	*stage
 
-	read, processed func() prometheus.Counter
+	read, processed func() counter
 }
 
 // Compile-time checks that stageSource implements every observer of a stage.
@@ -162,7 +159,7 @@ func (s *stage) Batched(ctx context.Context, b observe.Batch) {
 func (s *stage) Queue(q observe.StageQueue) { s.queues.add(q) }
 
 // Waited implements [observe.QueueObserver].
-func (s *stage) Waited(ctx context.Context, d time.Duration) { s.queueWait().observeDuration(ctx, d) }
+func (s *stage) Waited(ctx context.Context, d time.Duration) { s.queueWait().observe(ctx, d.Seconds()) }
 
 // Watermark implements [observe.WatermarkObserver].
 func (s *stage) Watermark(t time.Time) { s.watermark.set(t) }
@@ -171,22 +168,14 @@ func (s *stage) Watermark(t time.Time) { s.watermark.set(t) }
 func (s *stage) WatermarkReset(t time.Time) { s.watermark.reset(t) }
 
 // RowAge implements [observe.RowAgeObserver].
-func (s *stage) RowAge(ctx context.Context, age time.Duration) { s.rowAge().observeDuration(ctx, age) }
+func (s *stage) RowAge(ctx context.Context, age time.Duration) {
+	s.rowAge().observe(ctx, age.Seconds())
+}
 
 // Latency implements [observe.LatencyObserver].
 func (s *stage) Latency(ctx context.Context, l observe.Latency) { s.endToEnd(ctx, l.EndToEnd) }
 
 // Dropped implements [observe.DropObserver].
 func (s *stage) Dropped(d observe.Drop) { s.dropped.with(d.Reason).Inc() }
-
-// gaugeOnFirstUse returns a gauge that has no series until it is used.
-func gaugeOnFirstUse(gauges *prometheus.GaugeVec, values ...string) func() prometheus.Gauge {
-	return sync.OnceValue(func() prometheus.Gauge { return gauges.WithLabelValues(values...) })
-}
-
-// counterOnFirstUse returns a counter that has no series until it is used.
-func counterOnFirstUse(counters *prometheus.CounterVec, values ...string) func() prometheus.Counter {
-	return sync.OnceValue(func() prometheus.Counter { return counters.WithLabelValues(values...) })
-}
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }
