@@ -203,7 +203,8 @@ type Drop struct {
 // The reasons for which telemetry is dropped.
 const (
 	DropNegative   = "negative"          // A count below zero was ignored.
-	DropWatermark  = "watermark"         // A watermark in the future was ignored.
+	DropWatermark  = "watermark"         // A watermark was ignored: it was in the future, or its stage had too many inputs.
+	DropEventTime  = "no_event_time"     // A row had no event time, and its age was not observed.
 	DropPanic      = "observer"          // An observer panicked.
 	DropTracer     = "tracer"            // A tracer, sampler or span processor panicked, or returned no context.
 	DropMeter      = "meter"             // An instrument panicked.

@@ -58,6 +58,8 @@ func (quiet) Started(context.Context)                     {}
 func (quiet) Ended(context.Context, observe.RunEnd)       {}
 func (quiet) Counted(observe.Count)                       {}
 func (quiet) Checked(observe.Check)                       {}
+func (quiet) Watermark(time.Time)                         {}
+func (quiet) RowAge(context.Context, time.Duration)       {}
 
 // Not parallel: allocations of other tests would be counted.
 func TestAllocationsOfACall(t *testing.T) {
@@ -101,6 +103,9 @@ func TestCountingAllocatesNothing(t *testing.T) {
 			run.BytesOut(1)
 			run.Retried()
 			run.Watermark(mark)
+			run.WatermarkOf("a", mark)
+			run.InputIdle("a")
+			run.EventTime(mark)
 		}); got != 0 {
 			t.Errorf("%v allocations", got)
 		}

@@ -60,7 +60,7 @@ func (c *call) failedFirst() bool { return c.live && !c.looked.Load() }
 // begin starts the span, notifies the observer and starts the clock.
 func (s *Stage) begin(ctx context.Context, opts []trace.SpanStartOption) *call {
 	c := &call{Context: ctx}
-	c.run.stage = s
+	c.run.stage, c.run.call = s, c
 	if !s.withoutSpans {
 		c.startSpan(opts)
 	}
@@ -118,12 +118,8 @@ func (c *call) observeLatency() {
 	if origin.IsZero() {
 		return
 	}
-	endToEnd := time.Since(origin)
-	if endToEnd < 0 {
-		c.run.stage.dropped(observe.DropSkew)
-	}
-	if endToEnd >= -maxClockSkew {
-		c.run.stage.latency(c, observe.Latency{EndToEnd: max(endToEnd, 0)})
+	if endToEnd, ok := c.run.stage.age(origin); ok {
+		c.run.stage.latency(c, observe.Latency{EndToEnd: endToEnd})
 	}
 }
 

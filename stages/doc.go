@@ -135,9 +135,11 @@
 // An observer is notified of dropped telemetry with one of these reasons:
 //
 //	negative    a count below zero was ignored
-//	watermark   a watermark in the future was ignored
-//	clock_skew  data entered the flow in the future: up to five minutes counted
-//	            as now, more was ignored
+//	watermark   a watermark in the future was ignored, or one of too many inputs
+//	clock_skew  data entered the flow, or an event happened, in the future: up to
+//	            five minutes counted as now, more was ignored
+//	no_event_time
+//	            a row had no event time
 //	observer    the observer panicked
 //	tracer      the tracer, a span, a sampler or a span processor panicked, or the
 //	            tracer returned no context

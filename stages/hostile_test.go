@@ -102,6 +102,8 @@ func (hostileRuns) Ended(context.Context, observe.RunEnd)    { panic("Ended") }
 func (hostileRuns) Counted(observe.Count)                    { panic("Counted") }
 func (hostileRuns) Checked(observe.Check)                    { panic("Checked") }
 func (hostileRuns) Watermark(time.Time)                      { panic("Watermark") }
+func (hostileRuns) WatermarkReset(time.Time)                 { panic("WatermarkReset") }
+func (hostileRuns) RowAge(context.Context, time.Duration)    { panic("RowAge") }
 func (hostileRuns) Latency(context.Context, observe.Latency) { panic("Latency") }
 
 type countsDrops struct {
@@ -132,6 +134,8 @@ func runsAsUsual(t *testing.T, s *stages.Stage) {
 		run.BytesOut(1)
 		run.Retried()
 		run.Watermark(time.Unix(1, 0))
+		run.ResetWatermark(time.Unix(1, 0))
+		run.EventTime(time.Unix(1, 0))
 		if !stages.Validate(ctx, s, 1, stages.NewCheck("positive", func(n int) bool { return n > 0 })) {
 			t.Error("Validate = false, want true")
 		}
@@ -241,8 +245,8 @@ func TestStage_HostileObserverChangesNothing(t *testing.T) {
 	drops := map[string]int{}
 	r := newRig(t, stages.WithObserver(observerFunc(func() observe.RunObserver { return countsDrops{drops: drops} })))
 	runsAsUsual(t, r.Stage)
-	// Five starts and ends, two latencies, and twice seven counts and a check.
-	if got, want := drops["observer"], 5*2+2+2*8; got != want {
+	// Five starts and ends, two latencies, and twice nine counts and a check.
+	if got, want := drops["observer"], 5*2+2+2*10; got != want {
 		t.Errorf("%d drops, want %d", got, want)
 	}
 	if got, want := len(r.spans.GetSpans()), len(runsAsUsualOutcomes); got != want {
@@ -423,4 +427,8 @@ func TestZeroValues(t *testing.T) {
 	run.BytesOut(1)
 	run.Retried()
 	run.Watermark(time.Now())
+	run.ResetWatermark(time.Time{})
+	run.WatermarkOf("a", time.Now())
+	run.InputIdle("a")
+	run.EventTime(time.Now())
 }

@@ -38,6 +38,8 @@ type probe struct {
 	checks     map[string]observe.Check // The sums by name.
 	drops      map[string]int
 	watermarks []time.Time
+	resets     []time.Time
+	ages       []time.Duration
 	latencies  []time.Duration
 
 	inFlight, lowest atomic.Int64
@@ -94,6 +96,18 @@ func (p *probe) Watermark(t time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.watermarks = append(p.watermarks, t)
+}
+
+func (p *probe) WatermarkReset(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resets = append(p.resets, t)
+}
+
+func (p *probe) RowAge(_ context.Context, age time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ages = append(p.ages, age)
 }
 
 func (p *probe) Dropped(d observe.Drop) {

@@ -20,13 +20,15 @@ type observer struct {
 	counts     observe.CountObserver
 	checks     observe.CheckObserver
 	watermarks observe.WatermarkObserver
+	resets     observe.WatermarkResetObserver
+	ages       observe.RowAgeObserver
 	latencies  observe.LatencyObserver
 	drops      observe.DropObserver
 }
 
 // newObserver returns the observer of the stage id.
 func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, err error) {
-	o = observer{runs: ignore{}, counts: ignore{}, checks: ignore{}, watermarks: ignore{}, latencies: ignore{}, drops: ignore{}}
+	o = observer{runs: ignore{}, counts: ignore{}, checks: ignore{}, watermarks: ignore{}, resets: ignore{}, ages: ignore{}, latencies: ignore{}, drops: ignore{}}
 	if stages == nil {
 		return o, nil
 	}
@@ -48,6 +50,12 @@ func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, 
 	}
 	if watermarks, ok := runs.(observe.WatermarkObserver); ok {
 		o.watermarks = watermarks
+	}
+	if resets, ok := runs.(observe.WatermarkResetObserver); ok {
+		o.resets = resets
+	}
+	if ages, ok := runs.(observe.RowAgeObserver); ok {
+		o.ages = ages
 	}
 	if latencies, ok := runs.(observe.LatencyObserver); ok {
 		o.latencies = latencies
@@ -83,6 +91,16 @@ func (o *observer) watermark(t time.Time) {
 	o.watermarks.Watermark(t)
 }
 
+func (o *observer) watermarkReset(t time.Time) {
+	defer o.contain(observe.DropPanic)
+	o.resets.WatermarkReset(t)
+}
+
+func (o *observer) rowAge(ctx context.Context, age time.Duration) {
+	defer o.contain(observe.DropPanic)
+	o.ages.RowAge(ctx, age)
+}
+
 // dropped reports lost telemetry.
 func (o *observer) dropped(reason string) {
 	defer safe.Contain()
@@ -101,12 +119,14 @@ func (o *observer) contain(reason string) {
 type ignore struct{}
 
 var (
-	_ observe.RunObserver       = ignore{}
-	_ observe.CountObserver     = ignore{}
-	_ observe.CheckObserver     = ignore{}
-	_ observe.WatermarkObserver = ignore{}
-	_ observe.LatencyObserver   = ignore{}
-	_ observe.DropObserver      = ignore{}
+	_ observe.RunObserver            = ignore{}
+	_ observe.CountObserver          = ignore{}
+	_ observe.CheckObserver          = ignore{}
+	_ observe.WatermarkObserver      = ignore{}
+	_ observe.WatermarkResetObserver = ignore{}
+	_ observe.RowAgeObserver         = ignore{}
+	_ observe.LatencyObserver        = ignore{}
+	_ observe.DropObserver           = ignore{}
 )
 
 func (ignore) Started(context.Context)                  {}
@@ -114,5 +134,7 @@ func (ignore) Ended(context.Context, observe.RunEnd)    {}
 func (ignore) Counted(observe.Count)                    {}
 func (ignore) Checked(observe.Check)                    {}
 func (ignore) Watermark(time.Time)                      {}
+func (ignore) WatermarkReset(time.Time)                 {}
+func (ignore) RowAge(context.Context, time.Duration)    {}
 func (ignore) Latency(context.Context, observe.Latency) {}
 func (ignore) Dropped(observe.Drop)                     {}

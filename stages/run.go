@@ -6,13 +6,9 @@ package stages
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/waybill-go/waybill/observe"
 )
-
-// maxClockSkew is how far in the future a watermark or a time of origin may be.
-const maxClockSkew = 5 * time.Minute
 
 // Run represents one execution of a stage. The stage's function uses it to
 // report counts; [FromContext] returns it.
@@ -27,6 +23,7 @@ const maxClockSkew = 5 * time.Minute
 // of a nil or zero Run do nothing, so code that counts also works outside a stage.
 type Run struct {
 	stage *Stage
+	call  *call // The context of the run.
 
 	read, wrote, rejected, bytesIn, bytesOut, retries atomic.Int64
 }
@@ -97,21 +94,6 @@ func (r *Run) Retried() {
 	if !r.isZero() {
 		r.count(&r.retries, observe.Count{Kind: observe.CountRetried, N: 1})
 	}
-}
-
-// Watermark reports that all data up to the event time t has been seen. A stage
-// keeps its latest watermark, so concurrent runs may report theirs in any order.
-// A zero t is ignored. A t more than five minutes in the future is ignored and
-// counted as dropped telemetry, because it would hide all that follow.
-func (r *Run) Watermark(t time.Time) {
-	if r.isZero() || t.IsZero() {
-		return
-	}
-	if time.Until(t) > maxClockSkew {
-		r.stage.dropped(observe.DropWatermark)
-		return
-	}
-	r.stage.watermark(t)
 }
 
 func (r *Run) count(total *atomic.Int64, c observe.Count) {

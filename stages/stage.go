@@ -31,6 +31,7 @@ type Stage struct {
 	startOptions []trace.SpanStartOption
 	tracer       *scope.Tracer
 	errorTypes   *bounded.Map[struct{}]
+	inputs       *inputs
 }
 
 // isZero reports whether s is not a stage that newStage returned.
@@ -57,6 +58,7 @@ func newStage(id observe.StageID, c config) (*Stage, error) {
 		startOptions: []trace.SpanStartOption{trace.WithAttributes(startAttributes(id)...)},
 		tracer:       scope.NewTracer("stages", c.provider, semconv.SchemaURL),
 		errorTypes:   bounded.NewMap(limit, func(string) struct{} { return struct{}{} }),
+		inputs:       newInputs(),
 	}, nil
 }
 

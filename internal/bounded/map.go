@@ -6,6 +6,7 @@
 package bounded
 
 import (
+	"iter"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,9 @@ func (m *Table[K, V]) Get(key K) (V, bool) {
 	}
 	return m.add(key)
 }
+
+// All returns an iterator over the keys and values that m holds now.
+func (m *Table[K, V]) All() iter.Seq2[K, V] { return maps.All(*m.values.Load()) }
 
 func (m *Table[K, V]) add(key K) (V, bool) {
 	m.growing.Lock()

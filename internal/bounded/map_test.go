@@ -4,6 +4,7 @@
 package bounded_test
 
 import (
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -82,5 +83,17 @@ func TestMap_PanicOfCreate(t *testing.T) {
 	fail = false
 	if value, ok := m.Get("a"); value != 7 || !ok {
 		t.Errorf("Get = %d, %v", value, ok)
+	}
+}
+
+func TestMap_All(t *testing.T) {
+	t.Parallel()
+	m := bounded.NewMap(2, func(key string) string { return "value of " + key })
+	for _, key := range []string{"a", "b", "c"} {
+		m.Get(key)
+	}
+	got := maps.Collect(m.All())
+	if want := map[string]string{"a": "value of a", "b": "value of b"}; !maps.Equal(got, want) {
+		t.Errorf("All = %v, want %v", got, want)
 	}
 }
