@@ -88,8 +88,10 @@ func (g *Graph) join() {
 		case s.Parent == ID{}:
 		case s.Parent == s.ID:
 			g.parents[i], g.faults[i] = none, ownParent
-		case g.parents[i] == none && !s.Remote:
+		case g.parents[i] == none && !s.Remote && !s.RemoteUnknown:
 			g.faults[i] = lostParent
+		case g.parents[i] != none && s.RemoteUnknown:
+			s.Remote = s.instance() != g.spans[g.parents[i]].instance()
 		}
 		for _, id := range s.Links {
 			if target := g.find(id); target != none && target != i {
@@ -139,7 +141,7 @@ func (g *Graph) split() {
 		switch s := &g.spans[i]; {
 		case p != none:
 			sets.union(i, p)
-		case s.Remote && s.Parent != ID{} && s.Parent != s.ID && g.find(s.Parent) == none:
+		case (s.Remote || s.RemoteUnknown) && s.Parent != ID{} && s.Parent != s.ID && g.find(s.Parent) == none:
 			sets.union(i, ghost(s.Parent))
 		}
 	}

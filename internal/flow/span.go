@@ -35,9 +35,13 @@ type Span struct {
 	ID     ID
 	Parent ID   // Zero for the root of a trace.
 	Remote bool // Reports whether the parent was in another process.
-	Links  []ID
+	// RemoteUnknown reports that the recording does not say where the parent was.
+	RemoteUnknown bool
+	Links         []ID
 
 	Service    string
+	Instance   string // Tells the processes of a service apart; may be empty.
+	Scope      string // The instrumentation scope; may be empty.
 	Name       string
 	Kind       trace.SpanKind
 	Start      time.Time

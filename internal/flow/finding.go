@@ -1,0 +1,129 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Level is how bad a finding is.
+type Level uint8
+
+// The levels, from the least.
+const (
+	Info      Level = iota // Worth knowing; the flow may be as it should be.
+	Warning                // The flow may be broken, or shows less than it could.
+	Violation              // The flow is broken.
+)
+
+// String returns the name of l.
+func (l Level) String() string { return [...]string{"info", "warning", "violation"}[l] }
+
+// Sureness is how sure a finding is.
+type Sureness uint8
+
+// The degrees of sureness, from the least.
+const (
+	Guess   Sureness = iota // Times and names suggest it.
+	Likely                  // The spans show it, unless what they omit explains it.
+	Certain                 // The spans prove it.
+)
+
+// String returns the name of s.
+func (s Sureness) String() string { return [...]string{"a guess", "likely", "certain"}[s] }
+
+// Finding is something that is wrong with a flow, or may be.
+type Finding struct {
+	ID    string // Such as "P02"; see [Rules].
+	Level Level
+	Sure  Sureness
+	// Spans are the spans that the finding is about, all of the same name, by start.
+	// At most 100 of them are kept; Count is how many there are.
+	Spans []int
+	Count int
+	// From and To are the spans between which the flow broke, or -1.
+	From, To int
+
+	What string // What happened, in one sentence.
+	Why  string // The evidence.
+	Fix  string // What to change.
+
+	detail string
+}
+
+const (
+	maxFindings     = 1000 // Different ones of one recording.
+	maxFindingSpans = 100  // Of one finding.
+)
+
+// Expectation is what a search for findings takes to be right.
+type Expectation struct {
+	// Boundary are services whose spans end here: what they call is recorded
+	// elsewhere.
+	Boundary []string
+	// MaxConsumers is how many messages may continue the trace of one sending span.
+	// The default is 50.
+	MaxConsumers int
+}
+
+const defaultMaxConsumers = 50
+
+// Findings returns what is wrong with the flow, the worst first. Findings that differ
+// only in their spans are one. It takes linear time.
+func (g *Graph) Findings(expect Expectation) []Finding {
+	s := newSearch(g, expect)
+	s.run()
+	findings := s.findings
+	slices.SortStableFunc(findings, func(a, b *Finding) int {
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Sure, a.Sure), g.byStart(a.Spans[0], b.Spans[0]))
+	})
+	all := make([]Finding, len(findings))
+	for i, f := range findings {
+		s.describe(f)
+		all[i] = *f
+	}
+	return all
+}
+
+// hit is one place where a rule of a search matches.
+type hit struct {
+	id       string
+	span     int // The span that the finding is about,
+	from, to int // and those between which the flow broke, or none.
+	level    Level
+	sure     Sureness
+	detail   string // Tells findings of one rule apart; of a small set.
+}
+
+// add folds h into the findings.
+func (s *search) add(h hit) {
+	s.found[h.span] = true
+	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: s.g.spans[h.span].Label()}
+	if h.from != none {
+		key.from = s.g.spans[h.from].Label()
+	}
+	f, ok := s.byKey[key]
+	if !ok {
+		if len(s.findings) == maxFindings {
+			s.omitted++
+			return
+		}
+		f = &Finding{ID: h.id, Level: h.level, Sure: h.sure, From: h.from, To: h.to}
+		s.byKey[key] = f
+		s.findings = append(s.findings, f)
+		f.detail = h.detail
+	}
+	f.Count++
+	if len(f.Spans) < maxFindingSpans {
+		f.Spans = append(f.Spans, h.span)
+	}
+}
+
+// findingKey is equal for hits that are one finding.
+type findingKey struct {
+	id, detail, span, from string
+	level                  Level
+	sure                   Sureness
+}

@@ -1,0 +1,331 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow
+
+import (
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// tolerance is how far apart two times must be to differ: clocks and the order in
+// which a process reads its clock explain less.
+const tolerance = time.Millisecond
+
+// The attributes by which a program marks its spans. The values of extractKey are
+// those of the journal of package propagation.
+const (
+	startKey     = "flow.start"      // True on the first span of a flow that has no caller.
+	extractKey   = "waybill.extract" // How the extraction ended that the span was started with.
+	linkCountKey = "waybill.link_count"
+)
+
+// findPair applies the rules on the two spans of one message: P02 and P14.
+func (s *search) findPair(i int) {
+	m := s.message(i)
+	if m == nil || !s.receives(i) {
+		return
+	}
+	sender := none
+	for _, key := range m.identities() {
+		for _, p := range s.producers[key] {
+			if s.g.piece[p] == s.g.piece[i] {
+				return
+			}
+			sender = p
+		}
+	}
+	if sender != none {
+		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: Certain, detail: s.extracted(i)})
+		return
+	}
+	s.findForeign(i, m)
+}
+
+// findForeign finds a receiver whose parent or link is the sender of another message
+// of the same destination.
+func (s *search) findForeign(i int, m *message) {
+	if m.id == "" && m.offset == "" || m.count > 1 {
+		return
+	}
+	for _, p := range append(s.g.links[i : i+1 : i+1][0], s.g.parents[i]) {
+		if p == none || !s.g.sends(p) {
+			continue
+		}
+		sent := s.message(p)
+		if sent == nil || sent.count > 1 || sent.destination != m.destination || sent.system != m.system {
+			continue
+		}
+		otherID := sent.id != "" && m.id != "" && sent.id != m.id
+		otherOffset := sent.offset != "" && m.offset != "" && (sent.offset != m.offset || sent.partition != m.partition)
+		if otherID || otherOffset {
+			s.add(hit{id: "P14", span: i, from: p, to: i, level: Violation, sure: Certain})
+			return
+		}
+	}
+}
+
+// extracted returns how the extraction of span i ended, if its program records that.
+func (s *search) extracted(i int) string { return s.g.spans[i].attribute(extractKey) }
+
+// findRoot applies the rules on spans without a parent: P01 and P19.
+func (s *search) findRoot(i int) {
+	span := &s.g.spans[i]
+	if span.Parent != (ID{}) || len(span.Links) > 0 || s.found[i] || span.attribute(startKey) == "true" {
+		return
+	}
+	switch {
+	case s.receives(i):
+		if m := s.message(i); m != nil && (m.count == 0 || m.operation == settleOperation) {
+			return // A poll that brought nothing.
+		}
+		level, sure := Violation, Likely
+		sender := s.sender(i)
+		if sender == none {
+			level = Warning // Nobody is seen to send; the sender may trace nothing.
+		}
+		s.add(hit{id: "P01", span: i, from: sender, to: i, level: level, sure: sure, detail: s.extracted(i)})
+	case s.g.sends(i) && span.Kind != trace.SpanKindInternal:
+		if m := s.message(i); m != nil && m.operation != sendOperation {
+			return // A poll or a commit.
+		}
+		if parent, only := s.enclosing(i); parent != none && only {
+			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Warning, sure: Likely})
+		} else if parent != none {
+			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Info, sure: Guess})
+		}
+	}
+}
+
+// findParent applies the rules on a span and its parent: P03, P04, P05, P17 and P18.
+func (s *search) findParent(i int) {
+	span, parent := &s.g.spans[i], s.g.parents[i]
+	switch {
+	case span.Parent == (ID{}) || span.Parent == span.ID:
+	case parent == none:
+		s.findOrphan(i)
+	default:
+		s.findTimes(i, parent)
+	}
+	for _, target := range s.g.links[i] {
+		if s.receives(i) && s.g.spans[target].instance() != span.instance() && s.startsBefore(i, target) {
+			s.add(hit{id: "P18", span: i, from: target, to: i, level: Info, sure: Likely})
+			break
+		}
+	}
+}
+
+func (s *search) findOrphan(i int) {
+	span := &s.g.spans[i]
+	if other, ok := s.spansByID[span.Parent.Span]; ok && s.g.spans[other].ID.Trace != span.ID.Trace {
+		s.add(hit{id: "P05", span: i, from: other, to: i, level: Violation, sure: Certain, detail: changed(s.g.spans[other].ID.Trace, span.ID.Trace)})
+		return
+	}
+	switch {
+	case span.RemoteUnknown:
+		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess})
+	case !span.Remote:
+		s.add(hit{id: "P03", span: i, from: none, to: i, level: Violation, sure: Likely})
+	case span.Kind == trace.SpanKindServer || len(s.boundary) > 0 && s.isOutside(i):
+		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Likely})
+	default:
+		s.add(hit{id: "P04", span: i, from: none, to: i, level: Warning, sure: Likely})
+	}
+}
+
+// changed says how two trace ids of one trace differ.
+func changed(a, b trace.TraceID) string {
+	if [8]byte(a[8:]) == [8]byte(b[8:]) {
+		return "half"
+	}
+	return ""
+}
+
+func (s *search) findTimes(i, parent int) {
+	span, p := &s.g.spans[i], &s.g.spans[parent]
+	elsewhere := span.Remote || span.instance() != p.instance()
+	switch {
+	case elsewhere && span.instance() != p.instance() && s.startsBefore(i, parent):
+		s.add(hit{id: "P18", span: i, from: parent, to: i, level: Info, sure: Likely})
+	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance:
+		s.add(hit{id: "P17", span: i, from: parent, to: i, level: Warning, sure: Likely})
+	}
+}
+
+func (s *search) startsBefore(i, other int) bool {
+	return s.g.spans[other].Start.Sub(s.g.spans[i].Start) > tolerance
+}
+
+// findMessages applies the rules on spans of messages: P11 to P13, P16, P21, P23 and P24.
+func (s *search) findMessages(i int) {
+	s.findLostBaggage(i)
+	m := s.message(i)
+	if m == nil {
+		return
+	}
+	switch {
+	case m.operation == sendOperation:
+		s.findUndelivered(i, m)
+		s.findShared(i)
+	case s.receives(i):
+		s.findCollapsed(i, m)
+		s.findBorrowed(i, m)
+	}
+	s.findTwice(i, m)
+}
+
+// findUndelivered finds a message that nobody received in this recording, and one
+// whose receiver goes on from an earlier hop.
+func (s *search) findUndelivered(i int, m *message) {
+	if s.g.delivered(i) || s.found[i] || m.destination == "" {
+		return
+	}
+	ancestor := s.g.parents[i]
+	for range 16 {
+		if ancestor == none {
+			break
+		}
+		children := s.g.children[ancestor]
+		for _, c := range children[:min(len(children), lookBack)] {
+			if received := s.message(c); received != nil && s.receives(c) && received.destination == m.destination && s.g.spans[c].Remote {
+				s.add(hit{id: "P11", span: c, from: i, to: c, level: Violation, sure: Likely})
+				return
+			}
+		}
+		ancestor = s.g.parents[ancestor]
+	}
+	detail := ""
+	if s.receivers[s.g.spans[i].channel()] > 0 {
+		detail = "others"
+	}
+	s.add(hit{id: "P21", span: i, from: i, to: none, level: Info, sure: Guess, detail: detail})
+}
+
+// findShared finds a sending span that many messages go on from.
+func (s *search) findShared(i int) {
+	children := s.g.children[i]
+	if len(children) <= s.maxConsumers {
+		return
+	}
+	ids := make(map[string]struct{})
+	for _, c := range children {
+		if m := s.message(c); m != nil && s.receives(c) {
+			for _, key := range m.identities() {
+				ids[key] = struct{}{}
+			}
+		}
+	}
+	if len(ids) > s.maxConsumers {
+		s.add(hit{id: "P13", span: i, from: i, to: none, level: Warning, sure: Certain})
+	}
+}
+
+// maxCountedLinks is the number of links from which on instrumentations leave some out.
+const maxCountedLinks = 64
+
+// findCollapsed finds a batch with fewer contexts than messages.
+func (s *search) findCollapsed(i int, m *message) {
+	span := &s.g.spans[i]
+	contexts := len(span.Links)
+	if span.Remote && contexts == 0 {
+		contexts = 1
+	}
+	if m.count <= 1 || contexts == 0 || contexts >= m.count || contexts >= maxCountedLinks || span.attribute(linkCountKey) != "" {
+		return
+	}
+	s.add(hit{id: "P12", span: i, from: none, to: i, level: Warning, sure: Likely})
+}
+
+// findBorrowed finds a message whose parent is the span of another message.
+func (s *search) findBorrowed(i int, m *message) {
+	p := s.g.parents[i]
+	if p == none || s.g.spans[i].Remote || s.g.spans[p].instance() != s.g.spans[i].instance() {
+		return
+	}
+	other := s.message(p)
+	if other == nil || other.operation != processOperation || m.operation != processOperation || other.count > 1 || m.count > 1 {
+		return
+	}
+	own, theirs := m.identities(), other.identities()
+	if len(own) == 0 || len(theirs) == 0 || own[0] == theirs[0] {
+		return
+	}
+	if end := s.g.spans[p].End; other.destination == m.destination || !end.IsZero() && end.Before(s.g.spans[i].Start) {
+		s.add(hit{id: "P24", span: i, from: p, to: i, level: Violation, sure: Likely})
+	}
+}
+
+// findTwice finds two spans of one operation, from two instrumentations.
+func (s *search) findTwice(i int, m *message) {
+	span := &s.g.spans[i]
+	p := s.g.parents[i]
+	if p == none || m.operation == noOperation || span.Scope == "" {
+		return
+	}
+	other, parent := s.message(p), &s.g.spans[p]
+	if other == nil || other.operation != m.operation || other.destination != m.destination || parent.Scope == "" ||
+		parent.Scope == span.Scope || parent.instance() != span.instance() || span.Remote {
+		return
+	}
+	if own, theirs := m.identities(), other.identities(); len(own) > 0 && len(theirs) > 0 && own[0] != theirs[0] {
+		return
+	}
+	s.add(hit{id: "P23", span: i, from: p, to: i, level: Warning, sure: Likely})
+}
+
+const baggagePrefix = "baggage."
+
+// findLostBaggage finds a remote child without the baggage that its parent shows.
+func (s *search) findLostBaggage(i int) {
+	p := s.g.parents[i]
+	if p == none || !s.g.spans[i].Remote || !s.g.spans[p].shows(baggagePrefix) || s.g.spans[i].shows(baggagePrefix) {
+		return
+	}
+	s.add(hit{id: "P16", span: i, from: p, to: i, level: Warning, sure: Guess})
+}
+
+// shows reports whether the span has an attribute whose key has the prefix.
+func (s *Span) shows(prefix string) bool {
+	for _, kv := range s.Attributes {
+		if strings.HasPrefix(string(kv.Key), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// findIdentity applies the rules on ids, names and ends: P20 and P22.
+func (s *search) findIdentity(i int) {
+	span := &s.g.spans[i]
+	switch fault := s.g.faults[i]; fault {
+	case sharedID, ownParent, ownAncestor:
+		s.add(hit{id: "P22", span: i, from: none, to: none, level: Violation, sure: Certain, detail: fault.mark()})
+	default:
+	}
+	if span.Service == "" || strings.HasPrefix(span.Service, "unknown_service") {
+		if span.Parent == (ID{}) {
+			s.add(hit{id: "P22", span: i, from: none, to: none, level: Warning, sure: Certain, detail: "service"})
+		}
+	}
+	if span.End.IsZero() && !span.Start.IsZero() {
+		s.add(hit{id: "P20", span: i, from: none, to: none, level: Violation, sure: Certain})
+	}
+}
+
+// findJournal applies the rules on what a program records of its extractions: P08,
+// P09 and P10.
+func (s *search) findJournal(i int) {
+	if s.found[i] {
+		return
+	}
+	switch outcome, format, _ := strings.Cut(s.extracted(i), " "); {
+	case outcome == "malformed":
+		s.add(hit{id: "P08", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain, detail: format})
+	case outcome == "foreign":
+		s.add(hit{id: "P09", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain, detail: format})
+	case outcome == "unused":
+		s.add(hit{id: "P10", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain})
+	}
+}
