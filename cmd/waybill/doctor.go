@@ -1,0 +1,132 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// levels are the values of --fail-on.
+var levels = map[string]flow.Level{"violation": flow.Violation, "warning": flow.Warning, "info": flow.Info}
+
+// diagnosis is what doctor found.
+type diagnosis struct {
+	Summary  string
+	Graph    *flow.Graph
+	Findings []flow.Finding
+}
+
+// formats are the values of --format.
+var formats = map[string]func(io.Writer, *diagnosis) error{
+	"text": writeText, "json": writeJSON, "junit": writeJUnit, "github": writeGitHub, "sarif": writeSARIF,
+}
+
+func newDoctor() *cobra.Command {
+	var format, failOn string
+	var allow, boundary []string
+	cmd := &cobra.Command{
+		Use:   "doctor [FILE...]",
+		Short: "Say what is wrong with a flow, and what to change",
+		Long: "Doctor reads recorded spans and prints what is wrong with their flows, the worst first:\n" +
+			"what happened, the evidence, what to change, and how sure it is.\n\n" +
+			"It exits with 1 if there are findings at or above --fail-on, and with 2 if it was used\n" +
+			"wrongly or could read nothing.",
+		Example: "  waybill doctor spans.jsonl\n" +
+			"  waybill doctor --format github --fail-on warning spans/*.jsonl.gz\n" +
+			"  waybill doctor --allow P18,P21 --boundary billing - < spans.jsonl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			write, ok := formats[format]
+			if !ok {
+				return fmt.Errorf("unknown format %q; the formats are %s", format, names(formats))
+			}
+			level, ok := levels[failOn]
+			if !ok {
+				return fmt.Errorf("unknown level %q; the levels are %s", failOn, names(levels))
+			}
+			if err := checkRules(allow); err != nil {
+				return err
+			}
+			r, err := read(cmd, args)
+			if err != nil {
+				return err
+			}
+			d := diagnose(r.Spans, allow, boundary)
+			if err := write(cmd.OutOrStdout(), d); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level >= level }) {
+				return errFindings
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "the form of the findings: "+names(formats))
+	cmd.Flags().StringVar(&failOn, "fail-on", "violation", "the least level with which the exit code is 1: violation, warning or info")
+	cmd.Flags().StringSliceVar(&allow, "allow", nil, "findings to leave out, as P18,P21")
+	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "services that are recorded elsewhere")
+	return cmd
+}
+
+// diagnose finds what is wrong with spans.
+func diagnose(spans []flow.Span, allow, boundary []string) *diagnosis {
+	g := flow.New(spans)
+	findings := g.Findings(flow.Expectation{Boundary: boundary})
+	return &diagnosis{
+		Summary: g.Summary(), Graph: g,
+		Findings: slices.DeleteFunc(findings, func(f flow.Finding) bool { return slices.Contains(allow, f.ID) }),
+	}
+}
+
+func checkRules(ids []string) error {
+	for _, id := range ids {
+		if !slices.ContainsFunc(flow.Rules(), func(r flow.Rule) bool { return r.ID == id }) {
+			return fmt.Errorf("unknown finding %q; they are P01 to P24", id)
+		}
+	}
+	return nil
+}
+
+// writeText writes findings for a person.
+func writeText(out io.Writer, d *diagnosis) error {
+	var b strings.Builder
+	fmt.Fprintln(&b, paint(out, bold, d.Summary))
+	if len(d.Findings) == 0 {
+		b.WriteString("\nNothing is wrong.\n")
+	}
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		color := map[flow.Level]string{flow.Violation: red, flow.Warning: yellow, flow.Info: cyan}[f.Level]
+		fmt.Fprintf(&b, "\n%s  %s%s\n", paint(out, color, f.ID+" "+f.Level.String()), printable(f.What), times(f.Count))
+		fmt.Fprintf(&b, "    Why:  %s\n", printable(f.Why))
+		fmt.Fprintf(&b, "    Fix:  %s\n", printable(f.Fix))
+		fmt.Fprintf(&b, "    %s\n", paint(out, dim, "This is "+f.Sure.String()+"."))
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// times returns " (n times)" for n over 1.
+func times(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return " (" + flow.Count(n) + " times)"
+}
+
+// names returns the keys of m in order, for a message.
+func names[V any](m map[string]V) string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, ", ")
+}

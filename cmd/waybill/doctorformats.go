@@ -1,0 +1,184 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// jsonFinding is a finding in JSON.
+type jsonFinding struct {
+	ID       string   `json:"id"`
+	Title    string   `json:"title"`
+	Level    string   `json:"level"`
+	Sureness string   `json:"sureness"`
+	Count    int      `json:"count"`
+	What     string   `json:"what"`
+	Why      string   `json:"why"`
+	Fix      string   `json:"fix"`
+	Spans    []jsonID `json:"spans"` // At most 100.
+	From     *jsonID  `json:"from,omitempty"`
+	To       *jsonID  `json:"to,omitempty"`
+}
+
+// jsonID names a span.
+type jsonID struct {
+	Service string `json:"service"`
+	Name    string `json:"name"`
+	TraceID string `json:"trace_id"`
+	SpanID  string `json:"span_id"`
+}
+
+func (d *diagnosis) id(i int) *jsonID {
+	if i < 0 {
+		return nil
+	}
+	s := &d.Graph.Spans()[i]
+	return &jsonID{s.Service, s.Name, s.ID.Trace.String(), s.ID.Span.String()}
+}
+
+func writeJSON(out io.Writer, d *diagnosis) error {
+	document := struct {
+		Summary  string        `json:"summary"`
+		Findings []jsonFinding `json:"findings"`
+	}{d.Summary, []jsonFinding{}}
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		j := jsonFinding{
+			ID: f.ID, Title: titleOf(f.ID), Level: f.Level.String(), Sureness: f.Sure.String(), Count: f.Count,
+			What: f.What, Why: f.Why, Fix: f.Fix, From: d.id(f.From), To: d.id(f.To),
+		}
+		for _, span := range f.Spans {
+			j.Spans = append(j.Spans, *d.id(span))
+		}
+		document.Findings = append(document.Findings, j)
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(document)
+}
+
+func titleOf(id string) string {
+	for _, rule := range flow.Rules() {
+		if rule.ID == id {
+			return rule.Title
+		}
+	}
+	return ""
+}
+
+// writeJUnit writes a test case for each finding, as CI systems read them:
+// https://github.com/testmoapp/junitxml
+func writeJUnit(out io.Writer, d *diagnosis) error {
+	type failure struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr"`
+		Text    string `xml:",chardata"`
+	}
+	type testcase struct {
+		Name      string   `xml:"name,attr"`
+		ClassName string   `xml:"classname,attr"`
+		Failure   *failure `xml:"failure,omitempty"`
+	}
+	type testsuite struct {
+		XMLName  xml.Name   `xml:"testsuite"`
+		Name     string     `xml:"name,attr"`
+		Tests    int        `xml:"tests,attr"`
+		Failures int        `xml:"failures,attr"`
+		Cases    []testcase `xml:"testcase"`
+	}
+	suite := testsuite{Name: "waybill doctor"}
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		c := testcase{Name: f.ID + " " + titleOf(f.ID) + ": " + printable(f.What), ClassName: "flow"}
+		if f.Level > flow.Info {
+			c.Failure = &failure{Message: printable(f.What), Type: f.Level.String(), Text: printable(f.Why + "\n" + f.Fix)}
+			suite.Failures++
+		}
+		suite.Cases = append(suite.Cases, c)
+	}
+	if len(suite.Cases) == 0 {
+		suite.Cases = []testcase{{Name: d.Summary, ClassName: "flow"}}
+	}
+	suite.Tests = len(suite.Cases)
+	if _, err := io.WriteString(out, xml.Header); err != nil {
+		return err
+	}
+	encoder := xml.NewEncoder(out)
+	encoder.Indent("", "  ")
+	if err := encoder.Encode(suite); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, "\n")
+	return err
+}
+
+// writeGitHub writes workflow commands that annotate a run of GitHub Actions.
+// https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+func writeGitHub(out io.Writer, d *diagnosis) error {
+	command := map[flow.Level]string{flow.Violation: "error", flow.Warning: "warning", flow.Info: "notice"}
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		text := data.Replace(printable(f.What + " " + f.Why + "\n" + f.Fix))
+		if _, err := fmt.Fprintf(out, "::%s title=%s %s::%s\n", command[f.Level], f.ID, titleOf(f.ID), text); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(out, d.Summary)
+	return err
+}
+
+// writeSARIF writes SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
+func writeSARIF(out io.Writer, d *diagnosis) error {
+	type text struct {
+		Text string `json:"text"`
+	}
+	type rule struct {
+		ID               string `json:"id"`
+		ShortDescription text   `json:"shortDescription"`
+	}
+	type logical struct {
+		FullyQualifiedName string `json:"fullyQualifiedName"`
+	}
+	type location struct {
+		LogicalLocations []logical `json:"logicalLocations"`
+	}
+	type result struct {
+		RuleID          string     `json:"ruleId"`
+		Level           string     `json:"level"`
+		Message         text       `json:"message"`
+		Locations       []location `json:"locations"`
+		OccurrenceCount int        `json:"occurrenceCount"`
+	}
+	var rules []rule
+	for _, r := range flow.Rules() {
+		rules = append(rules, rule{r.ID, text{r.Title}})
+	}
+	levels := map[flow.Level]string{flow.Violation: "error", flow.Warning: "warning", flow.Info: "note"}
+	results := []result{}
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		results = append(results, result{
+			RuleID: f.ID, Level: levels[f.Level], Message: text{f.What + " " + f.Why + " " + f.Fix}, OccurrenceCount: f.Count,
+			Locations: []location{{[]logical{{d.Graph.Spans()[f.Spans[0]].Label()}}}},
+		})
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(map[string]any{
+		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+		"version": "2.1.0",
+		"runs": []any{map[string]any{
+			"tool":    map[string]any{"driver": map[string]any{"name": "waybill", "informationUri": "https://github.com/waybill-go/waybill", "rules": rules}},
+			"results": results,
+		}},
+	})
+}

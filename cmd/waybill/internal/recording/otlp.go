@@ -1,0 +1,132 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package recording
+
+import (
+	"fmt"
+	"io"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// maxProtobuf is the largest OTLP message that is read.
+const maxProtobuf = 1 << 30
+
+// readProtobuf reads an OTLP message, as an exporter sends it.
+func (r *Recording) readProtobuf(name string, source io.Reader) {
+	text, err := io.ReadAll(io.LimitReader(source, maxProtobuf))
+	if err == nil {
+		var spans []flow.Span
+		spans, err = protobufSpans(text)
+		r.Spans = append(r.Spans, spans...)
+	}
+	if err != nil {
+		r.damage(name, 0, err)
+	}
+}
+
+func protobufSpans(text []byte) (spans []flow.Span, err error) {
+	defer recovered(&err)
+	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w, and no OTLP message: %w", errFormat, err)
+	}
+	return Convert(traces), nil
+}
+
+// recovered turns a panic of a parser into an error.
+func recovered(err *error) {
+	if value := recover(); value != nil {
+		*err = fmt.Errorf("the parser failed: %v", value)
+	}
+}
+
+// The flags of a span that say where its parent is.
+// https://opentelemetry.io/docs/specs/otel/protocol/ (SpanFlags)
+const (
+	hasRemoteFlag = 0x100
+	remoteFlag    = 0x200
+)
+
+// Convert returns the spans of traces.
+func Convert(traces ptrace.Traces) []flow.Span {
+	spans := make([]flow.Span, 0, traces.SpanCount())
+	for _, resource := range traces.ResourceSpans().All() {
+		service, instance := identify(resource.Resource().Attributes())
+		for _, scope := range resource.ScopeSpans().All() {
+			for _, span := range scope.Spans().All() {
+				s := spanOf(span)
+				s.Service, s.Instance, s.Scope = service, instance, scope.Scope().Name()
+				spans = append(spans, s)
+			}
+		}
+	}
+	return spans
+}
+
+// identify returns the name of a service, and what tells its processes apart.
+func identify(resource pcommon.Map) (service, instance string) {
+	get := func(key string) string {
+		if value, ok := resource.Get(key); ok {
+			return value.AsString()
+		}
+		return ""
+	}
+	if instance = get("service.instance.id"); instance == "" {
+		instance = get("host.name") + get("k8s.pod.name") + "/" + get("process.pid")
+	}
+	return get("service.name"), instance
+}
+
+func spanOf(span ptrace.Span) flow.Span {
+	s := flow.Span{
+		ID:            idOf(span.TraceID(), span.SpanID()),
+		Remote:        span.Flags()&remoteFlag != 0,
+		RemoteUnknown: span.Flags()&hasRemoteFlag == 0,
+		Name:          span.Name(),
+		Kind:          trace.SpanKind(span.Kind()),
+		Start:         span.StartTimestamp().AsTime(),
+		Message:       span.Status().Message(),
+	}
+	if span.EndTimestamp() != 0 {
+		s.End = span.EndTimestamp().AsTime()
+	}
+	if !span.ParentSpanID().IsEmpty() {
+		s.Parent = idOf(span.TraceID(), span.ParentSpanID())
+	}
+	if span.Status().Code() == ptrace.StatusCodeError {
+		s.Status = codes.Error
+	}
+	for _, link := range span.Links().All() {
+		s.Links = append(s.Links, idOf(link.TraceID(), link.SpanID()))
+	}
+	s.Attributes = make([]attribute.KeyValue, 0, span.Attributes().Len())
+	for key, value := range span.Attributes().All() {
+		s.Attributes = append(s.Attributes, attributeOf(key, value))
+	}
+	return s
+}
+
+func attributeOf(key string, value pcommon.Value) attribute.KeyValue {
+	switch value.Type() {
+	case pcommon.ValueTypeInt:
+		return attribute.Int64(key, value.Int())
+	case pcommon.ValueTypeBool:
+		return attribute.Bool(key, value.Bool())
+	case pcommon.ValueTypeDouble:
+		return attribute.Float64(key, value.Double())
+	default:
+		return attribute.String(key, value.AsString())
+	}
+}
+
+func idOf(traceID pcommon.TraceID, spanID pcommon.SpanID) flow.ID {
+	return flow.ID{Trace: trace.TraceID(traceID), Span: trace.SpanID(spanID)}
+}
