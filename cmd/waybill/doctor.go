@@ -78,10 +78,10 @@ func newDoctor() *cobra.Command {
 // diagnose finds what is wrong with spans.
 func diagnose(spans []flow.Span, allow, boundary []string) *diagnosis {
 	g := flow.New(spans)
-	findings := g.Findings(flow.Expectation{Boundary: boundary})
+	found := g.Diagnose(flow.Expectation{Boundary: boundary})
 	return &diagnosis{
-		Summary: g.Summary(), Graph: g,
-		Findings: slices.DeleteFunc(findings, func(f flow.Finding) bool { return slices.Contains(allow, f.ID) }),
+		Summary: found.Summary(g), Graph: g,
+		Findings: slices.DeleteFunc(found.Findings, func(f flow.Finding) bool { return slices.Contains(allow, f.ID) }),
 	}
 }
 

@@ -70,21 +70,26 @@ type Expectation struct {
 
 const defaultMaxConsumers = 50
 
-// Findings returns what is wrong with the flow, the worst first. Findings that differ
-// only in their spans are one. It takes linear time.
-func (g *Graph) Findings(expect Expectation) []Finding {
+// Diagnosis is what is wrong with a recording, and the flows that it holds.
+type Diagnosis struct {
+	Findings []Finding // The worst first; findings that differ only in their spans are one.
+	Omitted  int       // How many findings there are beyond the limit of 1,000.
+	Flows    []Flow    // By start.
+}
+
+// Diagnose looks for what is wrong with the recorded spans. It takes linear time.
+func (g *Graph) Diagnose(expect Expectation) *Diagnosis {
 	s := newSearch(g, expect)
 	s.run()
-	findings := s.findings
-	slices.SortStableFunc(findings, func(a, b *Finding) int {
+	slices.SortStableFunc(s.findings, func(a, b *Finding) int {
 		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Sure, a.Sure), g.byStart(a.Spans[0], b.Spans[0]))
 	})
-	all := make([]Finding, len(findings))
-	for i, f := range findings {
+	d := &Diagnosis{Findings: make([]Finding, len(s.findings)), Omitted: s.omitted, Flows: s.flows()}
+	for i, f := range s.findings {
 		s.describe(f)
-		all[i] = *f
+		d.Findings[i] = *f
 	}
-	return all
+	return d
 }
 
 // hit is one place where a rule of a search matches.
@@ -100,6 +105,12 @@ type hit struct {
 // add folds h into the findings.
 func (s *search) add(h hit) {
 	s.found[h.span] = true
+	if h.level == Violation {
+		s.damaged[h.span] = true
+	}
+	if h.level > Info && h.from != none && h.to != none {
+		s.joined.union(s.g.piece[h.from], s.g.piece[h.to])
+	}
 	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: s.g.spans[h.span].Label()}
 	if h.from != none {
 		key.from = s.g.spans[h.from].Label()
