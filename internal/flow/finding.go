@@ -109,6 +109,7 @@ func (s *search) add(h hit) {
 		s.damaged[h.span] = true
 	}
 	if h.level > Info && h.from != none && h.to != none {
+		s.explained[h.from] = true
 		s.joined.union(s.g.piece[h.from], s.g.piece[h.to])
 	}
 	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: s.g.spans[h.span].Label()}

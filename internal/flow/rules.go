@@ -179,7 +179,7 @@ func (s *search) findMessages(i int) {
 // findUndelivered finds a message that nobody received in this recording, and one
 // whose receiver goes on from an earlier hop.
 func (s *search) findUndelivered(i int, m *message) {
-	if s.g.delivered(i) || s.found[i] || m.destination == "" || len(s.g.links[i]) > 0 {
+	if s.g.delivered(i) || s.found[i] || s.explained[i] || m.destination == "" || len(s.g.links[i]) > 0 {
 		return // A span that sends a batch links the spans of its messages.
 	}
 	ancestor := s.g.parents[i]

@@ -27,12 +27,14 @@ type search struct {
 	receivers map[string]int        // How many spans receive from each channel.
 	active    map[instance]timeline // The spans of each process that may be parents.
 
-	found    []bool // Reports of each span whether there is a finding about it,
-	damaged  []bool // and whether one of them is a violation.
-	joined   *sets  // Joins the pieces that belong to one flow.
-	findings []*Finding
-	byKey    map[findingKey]*Finding
-	omitted  int // Different findings beyond the limit.
+	found   []bool // Reports of each span whether there is a finding about it,
+	damaged []bool // and whether one of them is a violation.
+	// Reports of each span whether a finding says that the flow broke after it.
+	explained []bool
+	joined    *sets // Joins the pieces that belong to one flow.
+	findings  []*Finding
+	byKey     map[findingKey]*Finding
+	omitted   int // Different findings beyond the limit.
 }
 
 // lookBack is how many spans are looked at to guess between which spans a flow broke.
@@ -52,7 +54,7 @@ func newSearch(g *Graph, expect Expectation) *search {
 		spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[string][]int), senders: make(map[string]timeline), receivers: make(map[string]int),
 		active: make(map[instance]timeline),
-		found:  make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
+		found:  make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
 	for _, service := range expect.Boundary {
 		s.boundary[service] = true

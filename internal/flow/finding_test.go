@@ -1,0 +1,345 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flow_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/internal/flow"
+)
+
+// at gives a span the partition and the offset of its message.
+func at(partition, offset string) change {
+	return attr("messaging.destination.partition.id", partition, "messaging.kafka.offset", offset)
+}
+
+func scope(name string) change { return func(s *flow.Span) { s.Scope = name } }
+
+func starts(d time.Duration) change {
+	return func(s *flow.Span) {
+		took := s.End.Sub(s.Start)
+		s.Start = s.Start.Add(d)
+		s.End = s.Start.Add(took)
+	}
+}
+
+// found describes findings as "P02 violation certain ×2: api send orders → job process orders".
+func found(g *flow.Graph, findings []flow.Finding, least flow.Level) []string {
+	var texts []string
+	for _, f := range findings {
+		if f.Level < least {
+			continue
+		}
+		text := fmt.Sprintf("%s %s, %s", f.ID, f.Level, f.Sure)
+		if f.Count > 1 {
+			text += fmt.Sprintf(" ×%d", f.Count)
+		}
+		text += ": "
+		if f.From >= 0 && f.From != f.Spans[0] {
+			text += g.Spans()[f.From].Label() + " → "
+		}
+		texts = append(texts, text+g.Spans()[f.Spans[0]].Label())
+	}
+	return texts
+}
+
+// Each finding is found where it is planted, and not where it is not.
+func TestDiagnose(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		spans []flow.Span
+		least flow.Level
+		want  []string
+	}{
+		{
+			name:  "P01: the context was not extracted",
+			spans: lost(), least: flow.Warning,
+			want: []string{"P01 violation, likely: api send orders → etl-job process orders"},
+		},
+		{
+			name:  "P01: nobody is seen to send",
+			spans: []flow.Span{span(1, 1, 0, "job CONSUMER process orders", kafka("orders"))},
+			want:  []string{"P01 warning, likely: job process orders"},
+		},
+		{
+			name: "P01: the start of a flow is marked",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER process orders", kafka("orders"), attr("flow.start", "true")),
+			},
+			least: flow.Warning,
+		},
+		{
+			name: "P01: a poll that brought nothing",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER receive orders", kafka("orders"), attr("messaging.batch.message_count", "0")),
+			},
+			least: flow.Warning,
+		},
+		{
+			name: "P02: one message in two traces",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
+				span(2, 2, 0, "job INTERNAL poll"),
+				span(2, 3, 2, "job CONSUMER process orders", kafka("orders"), at("2", "815")),
+			},
+			want: []string{"P02 violation, certain: api send orders → job process orders"},
+		},
+		{
+			name: "P02: by the id of the message",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), attr("messaging.message.id", "a")),
+				span(2, 3, 0, "job CONSUMER process orders", kafka("orders"), at("2", "815"), attr("messaging.message.id", "a")),
+			},
+			want: []string{"P02 violation, certain: api send orders → job process orders"},
+		},
+		{
+			name: "P02: the receiver links",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
+				span(2, 3, 0, "job CONSUMER process orders", kafka("orders"), at("2", "815"), link(1, 1)),
+			},
+		},
+		{
+			name: "P02: the same offset of another topic",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), at("2", "815"), remote),
+				span(2, 3, 0, "job CONSUMER process returns", kafka("returns"), at("2", "815"), link(7, 7)),
+			},
+			least: flow.Warning,
+		},
+		{
+			name:  "P03: a local parent is missing",
+			spans: scenarios["lost-parent"], least: flow.Warning,
+			want: []string{"P03 violation, likely: api validate", "P03 violation, likely: api send orders"},
+		},
+		{
+			name:  "P04: a remote parent is missing",
+			spans: []flow.Span{span(1, 2, 98, "job CONSUMER process orders", remote)},
+			want:  []string{"P04 warning, likely: job process orders"},
+		},
+		{
+			name:  "P04: a caller that is recorded elsewhere",
+			spans: scenarios["caller-outside"], least: flow.Warning,
+		},
+		{
+			name:  "P05: another trace id",
+			spans: scenarios["other-trace"], least: flow.Warning,
+			want: []string{"P05 violation, certain ×2: api send orders → job process orders"},
+		},
+		{
+			name: "P08: a malformed context",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER process orders", kafka("orders"), attr("waybill.extract", "malformed traceparent")),
+			},
+			want: []string{"P08 violation, certain: api send orders → job process orders"}, least: flow.Warning,
+		},
+		{
+			name: "P09: a context in another format",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER process orders", kafka("orders"), attr("waybill.extract", "foreign b3")),
+			},
+			want: []string{"P09 violation, certain: api send orders → job process orders"}, least: flow.Warning,
+		},
+		{
+			name: "P10: extracted and not used",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER process orders", kafka("orders"), attr("waybill.extract", "unused")),
+			},
+			want: []string{"P10 violation, certain: api send orders → job process orders"}, least: flow.Warning,
+		},
+		{
+			name: "P11: a retry with the headers of the first hop",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), remote),
+				span(1, 3, 2, "job PRODUCER send orders.retry", kafka("orders.retry")),
+				span(1, 4, 1, "job CONSUMER process orders.retry", kafka("orders.retry"), remote),
+			},
+			want: []string{"P11 violation, likely: job send orders.retry → job process orders.retry"}, least: flow.Warning,
+		},
+		{
+			name: "P12: a batch that shows one message",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER process orders", kafka("orders"), attr("messaging.batch.message_count", "20"), link(1, 1)),
+			},
+			want: []string{"P12 warning, likely: job process orders"},
+		},
+		{
+			name: "P12: messages without a context",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER process orders", kafka("orders"), attr("messaging.batch.message_count", "20", "waybill.link_count", "1"), link(1, 1)),
+			},
+		},
+		{
+			name: "P13: one context for all messages",
+			spans: func() []flow.Span {
+				spans := []flow.Span{span(1, 1, 0, "api PRODUCER send orders", kafka("orders"))}
+				for n := range 60 {
+					spans = append(spans, span(1, 2+n, 1, "job CONSUMER process orders", kafka("orders"), at("0", fmt.Sprint(n)), remote))
+				}
+				return spans
+			}(),
+			want: []string{"P13 warning, certain: api send orders"},
+		},
+		{
+			name: "P14: the context of another message",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("0", "1")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), at("0", "1"), remote),
+				span(1, 3, 1, "job CONSUMER process orders", kafka("orders"), at("0", "2"), remote),
+			},
+			want: []string{"P14 violation, certain: api send orders → job process orders"},
+		},
+		{
+			name: "P16: the baggage is gone",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), attr("baggage.tenant", "a")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), remote),
+			},
+			want: []string{"P16 warning, a guess: api send orders → job process orders"}, least: flow.Warning,
+		},
+		{
+			name: "P17: the parent had ended",
+			spans: []flow.Span{
+				span(1, 1, 0, "api INTERNAL run"),
+				span(1, 90, 1, "api INTERNAL load"),
+			},
+			want: []string{"P17 warning, likely: api run → api load"},
+		},
+		{
+			name: "P18: clocks that differ",
+			spans: []flow.Span{
+				span(1, 50, 0, "api PRODUCER send orders", kafka("orders")),
+				span(1, 2, 50, "job CONSUMER process orders", kafka("orders"), remote),
+			},
+			want: []string{"P18 info, likely: api send orders → job process orders"},
+		},
+		{
+			name:  "P19: a message without the context of its request",
+			spans: scenarios["broken-in-process"],
+			want:  []string{"P19 warning, likely: api POST /orders → api send orders"},
+		},
+		{
+			name: "P19: two requests at that time",
+			spans: []flow.Span{
+				span(1, 1, 0, "api SERVER POST /orders", takes(time.Second)),
+				span(3, 2, 0, "api SERVER POST /orders", takes(time.Second)),
+				span(2, 5, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 6, 5, "job CONSUMER process orders", remote, kafka("orders")),
+			},
+			want: []string{"P19 info, a guess: api POST /orders → api send orders"},
+		},
+		{
+			name:  "P20: a span that never ended",
+			spans: scenarios["open"], least: flow.Warning,
+			want: []string{"P20 violation, certain: api one"},
+		},
+		{
+			name:  "P21: nobody received it",
+			spans: []flow.Span{span(1, 1, 0, "api PRODUCER send orders", kafka("orders"))},
+			want:  []string{"P21 info, a guess: api send orders"},
+		},
+		{
+			name:  "P22: an id twice",
+			spans: scenarios["shared-id"], least: flow.Violation,
+			want: []string{"P22 violation, certain: job three"},
+		},
+		{
+			name:  "P22: a service without a name",
+			spans: []flow.Span{span(1, 1, 0, "unknown_service:java INTERNAL one")},
+			want:  []string{"P22 warning, certain: unknown_service:java one"},
+		},
+		{
+			name: "P23: instrumented twice",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER orders publish", kafka("orders"), scope("io.opentelemetry.kafka")),
+				span(1, 2, 1, "api PRODUCER send orders", kafka("orders"), scope("waybill")),
+				span(1, 3, 2, "job CONSUMER process orders", kafka("orders"), remote),
+			},
+			want: []string{"P23 warning, likely: api orders publish → api send orders"}, least: flow.Warning,
+		},
+		{
+			name: "P24: the parent handles another message",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("0", "1")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), at("0", "1"), remote, takes(time.Second)),
+				span(1, 3, 2, "job CONSUMER process orders", kafka("orders"), at("0", "2")),
+			},
+			want: []string{"P24 violation, likely: job process orders → job process orders"}, least: flow.Warning,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := flow.New(tt.spans)
+			d := g.Diagnose(flow.Expectation{})
+			if diff := cmp.Diff(tt.want, found(g, d.Findings, tt.least)); diff != "" {
+				t.Errorf("findings (-want +got)\n%s", diff)
+			}
+			for _, f := range d.Findings {
+				if f.What == "" || f.Why == "" || f.Fix == "" {
+					t.Errorf("%s has no words: %+v", f.ID, f)
+				}
+			}
+		})
+	}
+}
+
+func TestDiagnose_WholeFlowsHaveNoFindings(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"empty", "connected", "batch", "fan-in", "fan-in-of-topics", "poller", "parent-and-link", "chain-of-links", "delivered-twice", "links-of-children"} {
+		g := flow.New(scenarios[name])
+		if got := found(g, g.Diagnose(flow.Expectation{}).Findings, flow.Warning); len(got) > 0 {
+			t.Errorf("%s: findings %q, want none above info", name, got)
+		}
+	}
+}
+
+func TestDiagnose_Flows(t *testing.T) {
+	t.Parallel()
+	spans := slices.Concat(batch(2), []flow.Span{
+		span(50, 51, 0, "api SERVER GET /a"),
+		span(60, 61, 0, "web PRODUCER send returns", kafka("returns"), at("0", "1")),
+		span(70, 71, 0, "job CONSUMER process returns", kafka("returns"), at("0", "1")),
+	})
+	g := flow.New(spans)
+	var got []string
+	for _, f := range g.Diagnose(flow.Expectation{}).Flows {
+		got = append(got, fmt.Sprintf("%s %d", f.Verdict, len(f.Spans)))
+	}
+	if diff := cmp.Diff([]string{"LINKED 6", "CONNECTED 1", "BROKEN 2"}, got); diff != "" {
+		t.Errorf("flows (-want +got)\n%s", diff)
+	}
+}
+
+// Findings of millions of spans are few, and take linear time.
+func BenchmarkDiagnose(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		var spans []flow.Span
+		for i := range n / 2 {
+			spans = append(spans,
+				span(i+1, 2*i+1, 0, "api PRODUCER send orders", kafka("orders"), at("0", fmt.Sprint(i))),
+				span(n+i+1, 2*i+2, 0, "job CONSUMER process orders", kafka("orders"), at("0", fmt.Sprint(i))))
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				flow.New(spans).Diagnose(flow.Expectation{})
+			}
+		})
+	}
+}
