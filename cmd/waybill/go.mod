@@ -3,6 +3,7 @@ module github.com/waybill-go/waybill/cmd/waybill
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/klauspost/compress v1.20.3
 	github.com/spf13/cobra v1.10.2
 	github.com/waybill-go/waybill v0.0.0

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -16,16 +15,12 @@ import (
 // read reads the recordings that args name: files, patterns, or - for standard input,
 // which is the default. It reports damaged places on standard error.
 func read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
-	files, err := expand(args)
-	if err != nil {
-		return nil, err
-	}
-	r, err := recording.Read(cmd.InOrStdin(), files...)
+	r, err := recording.Read(cmd.InOrStdin(), expand(args)...)
 	for _, damage := range r.Damaged[:min(len(r.Damaged), shownDamages)] {
-		fmt.Fprintln(cmd.ErrOrStderr(), "waybill: damaged:", printable(damage.String()))
+		cmd.PrintErrln("waybill: damaged:", printable(damage.String()))
 	}
 	if left := r.DamagedCount - shownDamages; left > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "waybill: damaged: and %d more places\n", left)
+		cmd.PrintErrf("waybill: damaged: and %d more places\n", left)
 	}
 	return r, err
 }
@@ -33,9 +28,9 @@ func read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
 const shownDamages = 5
 
 // expand returns the files that args name.
-func expand(args []string) ([]string, error) {
+func expand(args []string) []string {
 	if len(args) == 0 {
-		return []string{recording.Stdin}, nil
+		return []string{recording.Stdin}
 	}
 	var files []string
 	for _, arg := range args {
@@ -49,5 +44,5 @@ func expand(args []string) ([]string, error) {
 		}
 		files = append(files, matches...)
 	}
-	return files, nil
+	return files
 }

@@ -25,14 +25,11 @@ func newTree() *cobra.Command {
 			}
 			g := flow.New(r.Spans)
 			out := cmd.OutOrStdout()
-			if _, err := fmt.Fprintf(out, "%s\n\n", g.Summary()); err != nil {
-				return err
-			}
 			tree := g.Tree(lines)
-			if width := columns(out); width > 0 {
+			if width := columns(out); width > 0 && lines == 0 {
 				tree = g.TreeIn(width)
 			}
-			_, err = fmt.Fprint(out, tree)
+			_, err = fmt.Fprintf(out, "%s\n\n%s", g.Summary(), tree)
 			return err
 		},
 	}

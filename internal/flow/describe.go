@@ -59,7 +59,7 @@ func (d *description) write() {
 			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", was started in this process and never exported.",
 			"End every span, call Shutdown of the tracer provider before the process exits, and look for a full queue of the batch span processor (OTEL_BSP_MAX_QUEUE_SIZE), which drops spans silently.")
 	case "P04":
-		d.orphan(id)
+		d.orphan()
 	case "P05":
 		d.changedTrace()
 	case "P08":
@@ -115,10 +115,10 @@ func (d *description) writeOthers(id string) {
 func (d *description) root(id string) {
 	what := d.name + " starts a new trace: no context was extracted from " + or(d.message, "its message") + "."
 	fix := "Extract the context of the message before the span is started, and inject it where the message is sent."
-	switch {
-	case d.f.detail == "absent":
+	switch d.f.detail {
+	case "absent":
 		fix = "The message carried no context: inject it where the message is sent."
-	case d.f.detail == "ok":
+	case "ok":
 		fix = "The message carried a context: start the span with the context that Extract returned."
 	}
 	if d.sender == "" {
@@ -140,7 +140,7 @@ func (d *description) side() string {
 	}
 }
 
-func (d *description) orphan(id string) {
+func (d *description) orphan() {
 	d.say("The parent of "+d.name+" is in another process and was not recorded here.",
 		"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording.",
 		"If the caller should be here, look whether it exports to the same place, was sampled, and its exporter works. If not, it is a boundary.")

@@ -6,6 +6,7 @@ package flow_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,14 +21,6 @@ func at(partition, offset string) change {
 }
 
 func scope(name string) change { return func(s *flow.Span) { s.Scope = name } }
-
-func starts(d time.Duration) change {
-	return func(s *flow.Span) {
-		took := s.End.Sub(s.Start)
-		s.Start = s.Start.Add(d)
-		s.End = s.Start.Add(took)
-	}
-}
 
 // found describes findings as "P02 violation certain ×2: api send orders → job process orders".
 func found(g *flow.Graph, findings []flow.Finding, least flow.Level) []string {
@@ -190,7 +183,7 @@ func TestDiagnose(t *testing.T) {
 			spans: func() []flow.Span {
 				spans := []flow.Span{span(1, 1, 0, "api PRODUCER send orders", kafka("orders"))}
 				for n := range 60 {
-					spans = append(spans, span(1, 2+n, 1, "job CONSUMER process orders", kafka("orders"), at("0", fmt.Sprint(n)), remote))
+					spans = append(spans, span(1, 2+n, 1, "job CONSUMER process orders", kafka("orders"), at("0", strconv.Itoa(n)), remote))
 				}
 				return spans
 			}(),
@@ -332,10 +325,10 @@ func BenchmarkDiagnose(b *testing.B) {
 		var spans []flow.Span
 		for i := range n / 2 {
 			spans = append(spans,
-				span(i+1, 2*i+1, 0, "api PRODUCER send orders", kafka("orders"), at("0", fmt.Sprint(i))),
-				span(n+i+1, 2*i+2, 0, "job CONSUMER process orders", kafka("orders"), at("0", fmt.Sprint(i))))
+				span(i+1, 2*i+1, 0, "api PRODUCER send orders", kafka("orders"), at("0", strconv.Itoa(i))),
+				span(n+i+1, 2*i+2, 0, "job CONSUMER process orders", kafka("orders"), at("0", strconv.Itoa(i))))
 		}
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				flow.New(spans).Diagnose(flow.Expectation{})

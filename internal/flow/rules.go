@@ -320,12 +320,12 @@ func (s *search) findJournal(i int) {
 	if s.found[i] {
 		return
 	}
-	switch outcome, format, _ := strings.Cut(s.extracted(i), " "); {
-	case outcome == "malformed":
+	switch outcome, format, _ := strings.Cut(s.extracted(i), " "); outcome {
+	case "malformed":
 		s.add(hit{id: "P08", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain, detail: format})
-	case outcome == "foreign":
+	case "foreign":
 		s.add(hit{id: "P09", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain, detail: format})
-	case outcome == "unused":
+	case "unused":
 		s.add(hit{id: "P10", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain})
 	}
 }

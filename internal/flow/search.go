@@ -131,6 +131,8 @@ func (s *search) run() {
 	for _, i := range s.g.order {
 		s.findJournal(i)
 		s.findRoot(i)
+	}
+	for _, i := range s.g.order {
 		s.findParent(i)
 		s.findMessages(i)
 		s.findIdentity(i)

@@ -1,0 +1,178 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package recording_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
+)
+
+// orders is a recording of two services: a message, and its handling.
+func orders() ptrace.Traces {
+	traces := ptrace.NewTraces()
+	for i, service := range []string{"api", "job"} {
+		resource := traces.ResourceSpans().AppendEmpty()
+		resource.Resource().Attributes().PutStr("service.name", service)
+		span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+		span.SetTraceID(pcommon.TraceID{15: 1})
+		span.SetSpanID(pcommon.SpanID{7: byte(i + 1)})
+		span.SetKind(ptrace.SpanKindProducer)
+		span.SetName("send orders")
+		span.SetStartTimestamp(1_700_000_000_000_000_000)
+		span.SetEndTimestamp(1_700_000_000_001_000_000)
+		if i == 1 {
+			span.SetParentSpanID(pcommon.SpanID{7: 1})
+			span.SetFlags(0x301)
+			span.SetKind(ptrace.SpanKindConsumer)
+			span.SetName("process orders")
+			span.Attributes().PutInt("messaging.batch.message_count", 1)
+		}
+	}
+	return traces
+}
+
+func ordersJSON(t testing.TB) []byte {
+	t.Helper()
+	text, err := (&ptrace.JSONMarshaler{}).MarshalTraces(orders())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+const jaeger = `{"data":[{"traceID":"1","spans":[
+ {"traceID":"1","spanID":"1","operationName":"send orders","startTime":1700000000000000,"duration":1000,"processID":"p1","tags":[{"key":"span.kind","value":"producer"}]},
+ {"traceID":"1","spanID":"2","operationName":"process orders","references":[{"refType":"CHILD_OF","traceID":"1","spanID":"1"}],"startTime":1700000000000000,"duration":1000,"processID":"p2","tags":[{"key":"span.kind","value":"consumer"},{"key":"messaging.batch.message_count","type":"int64","value":1}]}],
+ "processes":{"p1":{"serviceName":"api"},"p2":{"serviceName":"job"}}}]}`
+
+func zipped(t testing.TB, text []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	line := ordersJSON(t)
+	proto, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(orders())
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var indented bytes.Buffer
+	indented.WriteString(strings.ReplaceAll(string(line), `{"scope`, "{\n  \"scope"))
+	for _, tt := range []struct {
+		name    string
+		text    []byte
+		spans   int
+		damaged []string // What follows the name of the file.
+		err     error
+	}{
+		{name: "empty"},
+		{name: "lines", text: append(append(bytes.Clone(line), '\n'), line...), spans: 4},
+		{name: "a last line without an end", text: append(append(bytes.Clone(line), "\n\n"...), line...), spans: 4},
+		{name: "one document of several lines", text: indented.Bytes(), spans: 2},
+		{name: "with a byte order mark", text: append([]byte("\xef\xbb\xbf"), line...), spans: 2},
+		{name: "protobuf", text: proto, spans: 2},
+		{name: "gzip", text: zipped(t, line), spans: 2},
+		{name: "zstd", text: encoder.EncodeAll(line, nil), spans: 2},
+		{name: "Jaeger", text: []byte(jaeger), spans: 2},
+		{name: "Tempo", text: bytes.Replace(line, []byte("resourceSpans"), []byte("batches"), 1), spans: 2},
+		{name: "metrics beside spans", text: append(append(bytes.Clone(line), '\n'), `{"resourceMetrics":[]}`...), spans: 2},
+		{name: "a damaged line", text: append(append(bytes.Clone(line), "\n{\"resourceSpans\":[{\n"...), line...), spans: 4, damaged: []string{":2"}},
+		{name: "a truncated gzip", text: zipped(t, bytes.Repeat(append(line, '\n'), 1000))[:300], damaged: []string{":"}, spans: -1, err: recording.ErrNothing},
+		{name: "something else", text: []byte("hello world"), damaged: []string{":"}, err: recording.ErrNothing},
+		{name: "other JSON", text: []byte(`{"hello":"world"}`), damaged: []string{":1"}, err: recording.ErrNothing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "spans")
+			if err := os.WriteFile(file, tt.text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, err := recording.Read(nil, file)
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("error = %v, want %v", err, tt.err)
+			}
+			if tt.spans >= 0 && len(r.Spans) != tt.spans {
+				t.Errorf("%d spans, want %d", len(r.Spans), tt.spans)
+			}
+			if len(r.Damaged) != len(tt.damaged) {
+				t.Fatalf("damaged %v, want %v", r.Damaged, tt.damaged)
+			}
+			for i, want := range tt.damaged {
+				if got := r.Damaged[i].String(); !strings.HasPrefix(got, file+want) {
+					t.Errorf("damaged %q, want prefix %q", got, file+want)
+				}
+			}
+		})
+	}
+}
+
+// All formats hold the same spans.
+func TestRead_FormatsAgree(t *testing.T) {
+	t.Parallel()
+	read := func(text string) *recording.Recording {
+		r, err := recording.Read(strings.NewReader(text), recording.Stdin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range r.Spans {
+			r.Spans[i].Remote, r.Spans[i].RemoteUnknown, r.Spans[i].Instance = false, false, "" // Jaeger does not say.
+			if len(r.Spans[i].Attributes) == 0 {
+				r.Spans[i].Attributes = nil
+			}
+		}
+		return r
+	}
+	diff := cmp.Diff(read(string(ordersJSON(t))).Spans, read(jaeger).Spans, cmp.Comparer(func(a, b attribute.KeyValue) bool { return a == b }))
+	if diff != "" {
+		t.Errorf("spans of OTLP and Jaeger (-OTLP +Jaeger)\n%s", diff)
+	}
+}
+
+func TestRead_Unreadable(t *testing.T) {
+	t.Parallel()
+	if _, err := recording.Read(nil, filepath.Join(t.TempDir(), "absent")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error of an absent file = %v", err)
+	}
+	if _, err := recording.Read(nil, t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("error of a directory = %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(ordersJSON(f))
+	f.Add([]byte(jaeger))
+	f.Add(zipped(f, ordersJSON(f)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := recording.Read(bytes.NewReader(text), recording.Stdin)
+		if err != nil && len(r.Spans) > 0 {
+			t.Errorf("%d spans, and the error %v", len(r.Spans), err)
+		}
+	})
+}

@@ -1,0 +1,100 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"strings"
+	"testing"
+)
+
+// The recordings of a broken and of a whole flow, as OTLP JSON.
+const (
+	broken = `{"resourceSpans":[
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"api"}}]},"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"send orders","kind":4,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000001000000","attributes":[{"key":"messaging.system","value":{"stringValue":"kafka"}},{"key":"messaging.destination.name","value":{"stringValue":"orders"}}]}]}]},
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"job"}}]},"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000002","spanId":"0000000000000002","name":"process \u001b[31morders","kind":5,"startTimeUnixNano":"1700000000002000000","endTimeUnixNano":"1700000000003000000","attributes":[{"key":"messaging.system","value":{"stringValue":"kafka"}},{"key":"messaging.destination.name","value":{"stringValue":"orders"}}]}]}]}]}`
+	whole = `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"api"}}]},"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"GET /orders","kind":2,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000001000000"}]}]}]}`
+)
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		stdin  string
+		code   int
+		stdout []string // Each is part of the output.
+		stderr string
+	}{
+		{name: "whole", args: []string{"doctor"}, stdin: whole, stdout: []string{"CONNECTED: one flow of 1 span", "Nothing is wrong."}},
+		{name: "broken", args: []string{"doctor", "-"}, stdin: broken, code: 1, stdout: []string{"P01 violation", `"job process  [31morders"`, "Fix:"}},
+		{name: "allowed", args: []string{"doctor", "--allow", "P01,P21"}, stdin: broken, stdout: []string{"BROKEN"}},
+		{name: "of a lesser level", args: []string{"doctor", "--fail-on", "info", "--allow", "P01"}, stdin: whole},
+		{name: "github", args: []string{"doctor", "--format", "github"}, stdin: broken, code: 1, stdout: []string{"::error title=P01 a consumer starts a new trace::"}},
+		{name: "tree", args: []string{"tree"}, stdin: broken, stdout: []string{"send orders", "✗ starts a new trace"}},
+		{name: "no such finding", args: []string{"doctor", "--allow", "P99"}, code: 2, stderr: `unknown finding "P99"`},
+		{name: "no such format", args: []string{"doctor", "--format", "yaml"}, code: 2, stderr: `unknown format "yaml"; the formats are github, json, junit, sarif, text`},
+		{name: "no such level", args: []string{"doctor", "--fail-on", "bad"}, code: 2, stderr: `unknown level "bad"`},
+		{name: "no such file", args: []string{"doctor", "absent.jsonl"}, code: 2, stderr: "absent.jsonl"},
+		{name: "nothing readable", args: []string{"doctor"}, stdin: "{}", code: 2, stderr: "nothing could be read"},
+		{name: "no such command", args: []string{"cure"}, code: 2, stderr: `unknown command "cure"`},
+		{name: "help", args: []string{"help"}, stdout: []string{"doctor", "tree"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), tt.args, strings.NewReader(tt.stdin), &stdout, &stderr); code != tt.code {
+				t.Errorf("exit code %d, want %d; stderr: %s", code, tt.code, &stderr)
+			}
+			for _, want := range tt.stdout {
+				if !strings.Contains(stdout.String(), want) {
+					t.Errorf("output\n%swant it to contain %q", &stdout, want)
+				}
+			}
+			if !strings.Contains(stderr.String(), tt.stderr) {
+				t.Errorf("standard error %q, want it to contain %q", &stderr, tt.stderr)
+			}
+			if strings.ContainsRune(stdout.String(), '\x1b') {
+				t.Error("the output has an escape sequence of the recording")
+			}
+		})
+	}
+}
+
+func TestDoctor_MachineFormats(t *testing.T) {
+	t.Parallel()
+	output := func(format string) []byte {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), []string{"doctor", "--format", format}, strings.NewReader(broken), &stdout, &stderr); code != exitFindings {
+			t.Fatalf("%s: exit code %d: %s", format, code, &stderr)
+		}
+		return stdout.Bytes()
+	}
+	var document struct {
+		Findings []struct{ ID, Level, Fix string }
+	}
+	if err := json.Unmarshal(output("json"), &document); err != nil {
+		t.Fatal(err)
+	}
+	if len(document.Findings) != 1 || document.Findings[0].ID != "P01" || document.Findings[0].Level != "violation" || document.Findings[0].Fix == "" {
+		t.Errorf("JSON: %+v", document)
+	}
+	var suite struct {
+		Failures int `xml:"failures,attr"`
+	}
+	if err := xml.Unmarshal(output("junit"), &suite); err != nil || suite.Failures != 1 {
+		t.Errorf("JUnit: %+v, %v", suite, err)
+	}
+	var sarif struct {
+		Version string
+		Runs    []struct {
+			Results []struct{ RuleID string }
+		}
+	}
+	if err := json.Unmarshal(output("sarif"), &sarif); err != nil || sarif.Version != "2.1.0" || len(sarif.Runs) != 1 || sarif.Runs[0].Results[0].RuleID != "P01" {
+		t.Errorf("SARIF: %+v, %v", sarif, err)
+	}
+}
