@@ -54,6 +54,35 @@ func TestCountingAllocatesNothing(t *testing.T) {
 }
 
 // Not parallel: allocations of other tests would be counted.
+func TestObservingAStageAllocatesNothing(t *testing.T) {
+	ctx := t.Context()
+	load := observerOf(mustNew(t, nil, metrics.WithLabelLimit(1)))
+	load.Checked(observe.Check{Name: "first"})
+	later := time.Unix(1, 0)
+	for name, observed := range map[string]func(){
+		"run": func() { load.Started(ctx); load.Ended(ctx, observe.RunEnd{Duration: 1, Downstream: 1}) },
+		"failed run": func() {
+			load.Started(ctx)
+			load.Ended(ctx, observe.RunEnd{Outcome: observe.OutcomeFailure, ErrorType: "x"})
+		},
+		"check":                 func() { load.Checked(observe.Check{Name: "first", Passed: 1}) },
+		"check beyond limit":    func() { load.Checked(observe.Check{Name: "one too many", Passed: 1}) },
+		"batch":                 func() { load.Batched(ctx, observe.Batch{Rows: 3}) },
+		"row age":               func() { load.RowAge(ctx, time.Hour) },
+		"wait":                  func() { load.Waited(ctx, time.Millisecond) },
+		"latency":               func() { load.Latency(ctx, observe.Latency{EndToEnd: time.Second}) },
+		"watermark that moves":  func() { later = later.Add(time.Second); load.Watermark(later) },
+		"watermark that is old": func() { load.Watermark(time.Unix(1, 0)) },
+		"watermark reset":       func() { load.WatermarkReset(time.Unix(1, 0)) },
+		"dropped telemetry":     func() { load.Dropped(observe.Drop{Reason: observe.DropNegative}) },
+	} {
+		if got := testing.AllocsPerRun(1000, observed); got != 0 {
+			t.Errorf("%s: %v allocations, want 0", name, got)
+		}
+	}
+}
+
+// Not parallel: allocations of other tests would be counted.
 func TestMeasuringMessagesAndDocumentsAllocatesNothing(t *testing.T) {
 	ctx := t.Context()
 	for name, opts := range map[string][]metrics.Option{
@@ -83,6 +112,7 @@ func observeMessage(ctx context.Context, m *metrics.Metrics) {
 	m.Committed(ctx, observe.Commit{System: kafka, Group: "workers", Topic: "orders", Partition: 500, Lag: 1})
 	m.Arrived(ctx, observe.Arrival{System: mongo, Destination: "orders", Hop: time.Second, EndToEnd: time.Minute})
 	m.Processed(ctx, observe.Process{System: mongo, Destination: "orders", Messages: 1})
+	m.Processed(ctx, observe.Process{System: kafka, Destination: "orders", Messages: 1, Duration: time.Second})
 }
 
 func BenchmarkMessage(b *testing.B) {

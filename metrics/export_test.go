@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"context"
+	"io/fs"
 	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,12 @@ import (
 
 // HeldBytes is what the memory gauge shows outside Linux.
 var HeldBytes = heldBytes
+
+// MemoryLimit collects the memory limit of a process with a limit of the Go runtime
+// and a file system.
+func MemoryLimit(runtime int64, root fs.FS) prometheus.Collector {
+	return newMemoryLimitOf(newConfig(nil), func() int64 { return runtime }, root)
+}
 
 // MaxConnections is how many connections a server serves at once.
 const MaxConnections = maxConnections

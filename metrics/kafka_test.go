@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/observe"
@@ -64,6 +65,41 @@ func (k kafkaEvents) blocked(operation string, d time.Duration) {
 // orders makes the events of a reader of the topic "orders".
 func orders(m *metrics.Metrics, reader uint64) kafkaEvents {
 	return kafkaEvents{m: m, group: "workers", topic: "orders", reader: reader}
+}
+
+func (k kafkaEvents) processed(ctx context.Context, messages int, outcome observe.Outcome, d time.Duration) {
+	k.m.Processed(ctx, observe.Process{System: observe.SystemKafka, Destination: k.topic, Messages: messages, Duration: d, Outcome: outcome})
+}
+
+// The time of handling is by topic and outcome; successes and failures exist from
+// the first message on.
+func TestMetrics_KafkaProcessing(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	m := mustNew(t, registry, metrics.WithoutClassicBuckets())
+	k := orders(m, 1)
+	k.processed(t.Context(), 1, observe.OutcomeSuccess, time.Second)
+	if diff := cmp.Diff([]string{
+		`etl_kafka_processing_seconds_count{outcome="failure",topic="orders"} 0`,
+		`etl_kafka_processing_seconds_count{outcome="success",topic="orders"} 1`,
+	}, lines(t, registry, "etl_kafka_processing_seconds_count")); diff != "" {
+		t.Errorf("series of a first success (-want +got)\n%s", diff)
+	}
+	k.processed(t.Context(), 100, observe.OutcomeFailure, 2*time.Second)
+	k.processed(t.Context(), 1, observe.OutcomeCanceled, -time.Second)
+	k.processed(nil, 1, observe.Outcome(200), time.Hour) //nolint:staticcheck // A nil ctx is allowed.
+	k.topic = ""                                         // Several topics.
+	k.processed(inSpan(t.Context(), trace.FlagsSampled), 2, observe.OutcomePanic, time.Minute)
+	if diff := cmp.Diff([]string{
+		`etl_kafka_processing_seconds_sum{outcome="cancelled",topic="orders"} 0`,
+		`etl_kafka_processing_seconds_sum{outcome="failure",topic=""} 0`,
+		`etl_kafka_processing_seconds_sum{outcome="failure",topic="orders"} 2`,
+		`etl_kafka_processing_seconds_sum{outcome="panic",topic=""} 60`,
+		`etl_kafka_processing_seconds_sum{outcome="success",topic=""} 0`,
+		`etl_kafka_processing_seconds_sum{outcome="success",topic="orders"} 1`,
+	}, lines(t, registry, "etl_kafka_processing_seconds_sum")); diff != "" {
+		t.Errorf("series (-want +got)\n%s", diff)
+	}
 }
 
 func TestMetrics_KafkaTraffic(t *testing.T) {

@@ -12,11 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
+
+	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
 // Latencies are told apart by the destination that the data arrived from, and by
@@ -110,17 +113,30 @@ func TestMetrics_AbsurdLatencyIsNotObserved(t *testing.T) {
 }
 
 // The span that is measured is in the context of the event.
-func TestMetrics_LatencyHasAnExemplar(t *testing.T) {
+func TestMetrics_EveryHistogramHasExemplars(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	m := mustNew(t, registry)
 	ctx := inSpan(t.Context(), trace.FlagsSampled)
 	m.Fetched(ctx, observe.Fetch{System: observe.SystemKafka, Topic: "orders", Queued: time.Second})
+	m.Processed(ctx, observe.Process{System: observe.SystemKafka, Destination: "orders", Messages: 1, Duration: time.Second})
 	m.Arrived(ctx, observe.Arrival{System: observe.SystemMongoDB, Destination: "orders", Hop: time.Second, EndToEnd: time.Second})
-	for _, name := range []string{"etl_kafka_queue_seconds", "etl_mongodb_queue_seconds", "etl_hop_seconds", "etl_end_to_end_seconds"} {
-		got := families(t, registry)[name].GetMetric()[0].GetHistogram().GetExemplars()
-		if len(got) != 1 || !strings.Contains(got[0].String(), traceID.String()) {
-			t.Errorf("%s has the exemplars %v, want one of the span", name, got)
+	load := observerOf(m)
+	load.Ended(ctx, observe.RunEnd{Duration: time.Second})
+	load.Batched(ctx, observe.Batch{Rows: 1})
+	load.RowAge(ctx, time.Second)
+	load.Waited(ctx, time.Second)
+	got := families(t, registry)
+	for _, s := range series.All() {
+		if s.Kind != series.Histogram {
+			continue
+		}
+		var exemplars []*dto.Exemplar
+		for _, metric := range got[s.In("etl")].GetMetric() {
+			exemplars = append(exemplars, metric.GetHistogram().GetExemplars()...)
+		}
+		if len(exemplars) != 1 || !strings.Contains(exemplars[0].String(), traceID.String()) {
+			t.Errorf("%s has the exemplars %v, want one of the span", s.Name, exemplars)
 		}
 	}
 }
