@@ -30,14 +30,20 @@
 //	pusher, err := metrics.NewPusher("http://pushgateway:9091", "nightly", registry)
 //	err = p.Run(ctx, work, stages.WithFlush(pusher.Push))
 //
+// The metrics of the Go runtime and of the process come with [WithGoCollector] and
+// [WithProcessCollector].
+//
 // # Cost
 //
 // An idle stage costs 23 series: a histogram of 11 series for its successes and
 // one for its failures, and a gauge. Another outcome costs 11 when it first
 // occurs, and each count and time that a function reports costs one from its first
-// use. With [WithoutClassicBuckets], where Prometheus scrapes native histograms, a
-// histogram costs 3 and an idle stage 7. A topic or collection costs a histogram
-// for its queue, and the two latencies one each.
+// use. A queue in front of a stage costs 3, a check 2, and each histogram of a
+// stage (the waiting time in its queue, the age of its rows) 11, or 14 for the rows
+// of its batches. With [WithoutClassicBuckets], where Prometheus scrapes native
+// histograms, a histogram costs 3 and an idle stage 7. A topic costs a histogram
+// for its queue, and two for its processing, a collection one for its queue, and the
+// two latencies one each.
 //
 // # Guarantees
 //
@@ -50,6 +56,11 @@
 //     runs. Its successes and failures exist at 0 from then on. All other series
 //     exist from their first use, so no timestamp series starts at 1970, and what
 //     a function does not count has no series. A count of 0 has one.
+//   - Both results of a check exist at 0 from its first use.
+//   - A queue in front of a stage is read at each scrape. The queues of one stage add
+//     up. A queue that is done is forgotten, but the time that producers waited for
+//     it stays in etl_blocked_seconds_total, which never decreases. When no queue is
+//     open, etl_queue_rows and etl_queue_capacity_rows are 0.
 //   - The run of a whole pipeline counts what its own function counts. It is not
 //     the sum of its stages, which would count a row as often as it passes one.
 //   - A label that users fill has at most 100 values; see [WithLabelLimit]. The
@@ -61,27 +72,57 @@
 //   - A push never erases the time of the last success of a stage.
 //   - A latency longer than a year is not observed but counted as dropped
 //     telemetry; see [WithMaxLatency].
-//   - A duration has an exemplar, the trace and span it belongs to, if the span
-//     was sampled, at most once a second for each series.
+//   - An observation of a histogram has an exemplar, the trace and span it belongs
+//     to, if the span was sampled, at most once a second for each series. The
+//     waiting time in a queue belongs to the span that put the item.
 //   - All types are safe for concurrent use.
 //
 // # Limits
 //
 // Exemplars exist only in the OpenMetrics format, which [Handler] and [Listen]
 // offer. In that format the bounds of buckets read le="1.0" instead of le="1",
-// which are different series to Prometheus. The resident memory is known on
-// Linux only; elsewhere the gauge shows the memory that the Go runtime holds. A counter is exact
-// up to 2^53.
+// which are different series to Prometheus. A counter is exact up to 2^53.
+//
+// The resident memory is known on Linux only; elsewhere the gauge shows the memory
+// that the Go runtime holds. The memory limit is the lowest of GOMEMLIMIT and, on
+// Linux, the limits of the control groups of the process and of those above them;
+// where there is none, there is no series. The Go runtime uses all memory up
+// to GOMEMLIMIT before it works harder to free some, so a process may stay near
+// that limit for long.
+//
+// If the target of a scrape has a label of the same name as one of these metrics,
+// such as pipeline, stage or topic, Prometheus renames the label of the metric to
+// exported_pipeline, unless the scrape has honor_labels: true. Rules and boards need
+// the label under its own name.
+//
+// # Telemetry that is lost
+//
+// etl_telemetry_dropped_total counts what this module had to leave out, by reason:
+// the Drop constants of package observe. etl_telemetry_label_overflow_total counts
+// the uses of a label beyond its limit.
+//
+// Neither counts what the SDK for traces drops. Its batch processor drops spans
+// silently when its queue is full, so a trace lacks spans, and an exemplar may
+// lead to a trace that is not there. The queue has room for 2048 spans; the
+// environment variables OTEL_BSP_MAX_QUEUE_SIZE, OTEL_BSP_MAX_EXPORT_BATCH_SIZE and
+// OTEL_BSP_SCHEDULE_DELAY, in milliseconds, change its size and how fast it is
+// emptied. The SDK counts what it drops if OTEL_GO_X_OBSERVABILITY=true is in the
+// environment and a meter provider is set before the tracer provider is created: see
+// otel.sdk.processor.span.processed with error.type="queue_full", and
+// otel.sdk.processor.span.queue.size and .capacity. Without metrics, a logger of
+// level V(8) given to otel.SetLogger writes total_dropped with each export.
 //
 // # Telemetry
 //
 // The label stage is empty for the run of a whole pipeline. Where data arrives
 // outside a stage, pipeline and stage are empty. The destination is the topic or
 // collection that the data arrived from; it is empty for the end of a stage. The
+// topic of etl_kafka_processing_seconds is empty for a batch of several topics. The
 // carrier is kafka or mongodb. The partition is empty where it is not known. The
 // committed lag is known where offsets are committed, and from
 // kafkacarrier.WatchLag. The outcome is success, failure, timeout, cancelled or
-// panic; a cancellation is not an error. [WithNamespace] sets the prefix.
+// panic; a cancellation is not an error. The result of a check is passed or
+// rejected. [WithNamespace] sets the prefix.
 //
 //	etl_batch_rows{pipeline,stage}                                       histogram Rows that one run of a stage handled together.
 //	etl_blocked_seconds_total{pipeline,stage}                            counter   Time that producers waited because the queue in front of a stage was full.
@@ -123,8 +164,4 @@
 //	etl_telemetry_dropped_total{reason}                                  counter   Telemetry that was lost, by reason.
 //	etl_telemetry_label_overflow_total{label}                            counter   Uses of a label value beyond the limit, counted as _OTHER.
 //	etl_watermark_timestamp_seconds{pipeline,stage}                      gauge     Event time up to which a stage has seen all data.
-//
-// The reasons of dropped telemetry are the Drop constants of package observe. What
-// the SDK for traces drops is not among them: its batch processor drops spans
-// silently when its queue, of 2048 by default, is full.
 package metrics

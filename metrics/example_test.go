@@ -270,6 +270,26 @@ func ExampleWithoutPartitions() {
 	// Output: etl_kafka_messages_total{direction="out",partition="",topic="orders"} 30
 }
 
+func ExampleWithGoCollector() {
+	registry := prometheus.NewRegistry()
+	_, _ = metrics.New(registry, metrics.WithGoCollector())
+	families, _ := registry.Gather()
+	for _, family := range families {
+		if family.GetName() == "go_goroutines" {
+			fmt.Println(family.GetHelp())
+		}
+	}
+	// Output: Number of goroutines that currently exist.
+}
+
+func ExampleWithProcessCollector() {
+	// The default registry has these metrics, so it keeps its own.
+	m, err := metrics.New(prometheus.DefaultRegisterer, metrics.WithProcessCollector())
+	fmt.Println(err)
+	prometheus.Unregister(m)
+	// Output: <nil>
+}
+
 func ExampleWithMaxLatency() {
 	registry := prometheus.NewRegistry()
 	m, _ := metrics.New(registry, metrics.WithMaxLatency(30*24*time.Hour))

@@ -65,37 +65,62 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	}
 	m := newMetrics(c, newCollectors(c))
 	if isNil(registerer) {
+		m.collectors.all = append(m.collectors.all, c.runtimeCollectors()...)
 		return m, nil
 	}
-	err, panics := register(registerer, m)
-	if panics != nil {
-		return nil, fmt.Errorf("metrics: registerer: %w", panics)
+	others, err := registerRuntime(registerer, c)
+	if err != nil {
+		return nil, err
 	}
+	shared, err := share(registerer, m)
+	if err != nil {
+		unregister(registerer, others)
+		return nil, err
+	}
+	return shared, nil
+}
+
+// share registers m and returns it, or returns the Metrics of the same options that
+// are registered already.
+func share(registerer prometheus.Registerer, m *Metrics) (*Metrics, error) {
+	err := register(registerer, m)
 	if err == nil {
 		return m, nil
 	}
 	registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
 	if !ok {
-		return nil, refused(err)
+		return nil, err
 	}
 	first, ok := registered.ExistingCollector.(*Metrics)
 	if !ok || first.isZero() {
-		return nil, fmt.Errorf("%w: %s belongs to a %T", ErrConflict, c.name(series.Processing), registered.ExistingCollector)
+		return nil, fmt.Errorf("%w: %s belongs to a %T", ErrConflict, m.config.name(series.Processing), registered.ExistingCollector)
 	}
-	if difference := first.config.difference(c); difference != "" {
+	if difference := first.config.difference(m.config); difference != "" {
 		return nil, fmt.Errorf("%w: %s", ErrConflict, difference)
 	}
 	return first, nil
 }
 
-// register registers m. It returns a panic of registerer apart.
-func register(registerer prometheus.Registerer, m *Metrics) (err, panics error) {
+// register registers a collector. If it or its equal is registered already, register
+// returns a [prometheus.AlreadyRegisteredError]. It returns a panic of registerer as
+// an error.
+func register(registerer prometheus.Registerer, collector prometheus.Collector) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			panics = panicked(value)
+			err = fmt.Errorf("metrics: registerer: %w", panicked(value))
 		}
 	}()
-	return registerer.Register(m), nil
+	err = registerer.Register(collector)
+	if err == nil || isRegistered(err) {
+		return err
+	}
+	return refused(err)
+}
+
+// isRegistered reports whether err is about a collector that is registered already.
+func isRegistered(err error) bool {
+	_, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
+	return ok
 }
 
 // refused returns the error of New for an error of a registry. A registry wraps

@@ -32,6 +32,8 @@ type config struct {
 	withoutNative    bool
 	withoutExemplars bool
 	withoutPartition bool
+	goCollector      bool
+	processCollector bool
 	labelLimit       int
 	maxLatency       time.Duration // 0 or less for no limit.
 }
@@ -226,8 +228,10 @@ func (c config) validateBuckets() error {
 }
 
 // difference returns a description of the first difference between c and other, or
-// the empty string if they are equal.
+// the empty string if they are equal. The collectors of client_golang are no part of
+// the set of metrics.
 func (c config) difference(other config) string {
+	other.goCollector, other.processCollector = c.goCollector, c.processCollector
 	switch {
 	case !slices.Equal(c.buckets, other.buckets) || c.withoutClassic != other.withoutClassic || c.withoutNative != other.withoutNative:
 		return c.name(series.Processing) + " has other buckets"
