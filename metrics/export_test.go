@@ -17,7 +17,9 @@ var HeldBytes = heldBytes
 // MemoryLimit collects the memory limit of a process with a limit of the Go runtime
 // and a file system.
 func MemoryLimit(runtime int64, root fs.FS) prometheus.Collector {
-	return newMemoryLimitOf(newConfig(nil), func() int64 { return runtime }, root)
+	c := newCollectors(newConfig(nil))
+	c.collect(newMemoryLimitOf(func() int64 { return runtime }, root).read)
+	return c
 }
 
 // MaxConnections is how many connections a server serves at once.

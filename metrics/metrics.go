@@ -63,9 +63,10 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := newMetrics(c, newCollectors(c))
+	own := newCollectors(c)
+	m := newMetrics(c, own)
 	if isNil(registerer) {
-		m.collectors.all = append(m.collectors.all, c.runtimeCollectors()...)
+		own.all = append(own.all, c.runtimeCollectors()...)
 		return m, nil
 	}
 	others, err := registerRuntime(registerer, c)
