@@ -43,12 +43,7 @@ const (
 	defaultMaxLatency = 365 * 24 * time.Hour
 )
 
-// defaultBuckets are few, because each of them is a series for each outcome of
-// each stage: one a decade up to ten seconds, then a minute, ten minutes, and an
-// hour. A native histogram shows the rest.
-var defaultBuckets = [...]float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600}
-
-// The bounds of row ages and batches are as few: ages from a second to a week, and
+// The bounds of row ages and batches are as few as [series.DefaultBuckets]: ages from a second to a week, and
 // the powers of four up to a million rows.
 var (
 	rowAgeBuckets = [...]float64{1, 10, 60, 600, 3600, 21_600, 86_400, 604_800}
@@ -192,7 +187,7 @@ func (c config) bounds(m series.Metric) []float64 {
 	case m.Name == series.RowAge.Name:
 		return rowAgeBuckets[:]
 	default:
-		return defaultBuckets[:]
+		return series.DefaultBuckets[:]
 	}
 }
 

@@ -314,3 +314,9 @@ func All() []Metric {
 		Memory, MemoryLimit, LabelOverflow, Dropped,
 	}
 }
+
+// DefaultBuckets are the upper bounds, in seconds, of the classic buckets of
+// durations. They are few, because each of them is a series for each outcome of
+// each stage: one a decade up to ten seconds, then a minute, ten minutes, and an
+// hour. A native histogram shows the rest.
+var DefaultBuckets = [...]float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600}
