@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/waybill-go/waybill/internal/flowlink"
 )
 
 // maxLinks is the number of links a span keeps by default.
@@ -110,9 +112,11 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // start a span of its own, or use [AsParent] for the messages it handles.
 //
 // If there are several remotes, all are linked: each context once, at most 128
-// chosen evenly, in their order. The attribute waybill.link_count is the number
-// of distinct contexts. The returned ctx has the baggage of ctx, and a waybill
-// with the oldest times and the most hops of the remotes.
+// chosen evenly, in their order. The remote with the earliest origin in its
+// waybill is always among them, and package flowsampler takes the randomness of
+// the flow from it. The attribute waybill.link_count is the number of distinct
+// contexts. The returned ctx has the baggage of ctx, and a waybill with the
+// oldest times and the most hops of the remotes.
 //
 // Remotes without a span context are not linked. If ctx was extracted from one
 // of the carriers, its remote span is treated as no span in ctx. If tracer is
@@ -154,6 +158,9 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	default:
 		options = append(options, trace.WithNewRoot())
+		if set.earliest > 0 {
+			ctx = flowlink.ContextWithEarliest(ctx, remotes[set.indexes[set.earliest]].spanContext)
+		}
 	}
 	return startSpan(ctx, tracer, name, options)
 }
@@ -226,6 +233,10 @@ func (w Waybill) merge(other Waybill) Waybill {
 type linkSet struct {
 	indexes []int                // of the first remote of each, in order.
 	seen    map[spanKey]struct{} // nil for few remotes, which are compared.
+
+	// earliest is the position in indexes of the remote whose data entered the
+	// flow first. Remotes without a waybill come after those with one.
+	earliest int
 }
 
 // few is how many remotes are compared faster than they are looked up.
@@ -253,6 +264,9 @@ func (s *linkSet) add(remotes []Remote) {
 			s.seen[keyOf(sc)] = struct{}{}
 		}
 		s.indexes = append(s.indexes, i)
+		if remotes[i].waybill.enteredBefore(remotes[s.indexes[s.earliest]].waybill) {
+			s.earliest = len(s.indexes) - 1
+		}
 	}
 }
 
@@ -270,6 +284,11 @@ func (s *linkSet) contains(remotes []Remote, sc trace.SpanContext) bool {
 	return false
 }
 
+// enteredBefore reports whether the data of w entered the flow before that of other.
+func (w Waybill) enteredBefore(other Waybill) bool {
+	return !w.Origin.IsZero() && (other.Origin.IsZero() || w.Origin.Before(other.Origin))
+}
+
 // links returns the links to the remotes, and to the ambient span where that
 // does not stay the parent.
 func (s *linkSet) links(remotes []Remote, cfg *startConfig, ambient trace.SpanContext) []trace.Link {
@@ -284,7 +303,11 @@ func (s *linkSet) links(remotes []Remote, cfg *startConfig, ambient trace.SpanCo
 	}
 	links := make([]trace.Link, 0, n+1)
 	for i := range n {
-		index := s.indexes[i*len(s.indexes)/n]
+		at, next := i*len(s.indexes)/n, (i+1)*len(s.indexes)/n
+		if at < s.earliest && s.earliest < next {
+			at = s.earliest
+		}
+		index := s.indexes[at]
 		sc := remotes[index].spanContext
 		if cfg.untrusted {
 			sc = sc.WithTraceState(trace.TraceState{})

@@ -5,6 +5,7 @@ package propagation_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -450,6 +451,34 @@ func TestStart_LinksAreChosenEvenly(t *testing.T) {
 		}
 		if tt.remotes-before >= tt.step+1 {
 			t.Errorf("%d remotes: the last link is to number %d", tt.remotes, before)
+		}
+	}
+}
+
+func TestStart_EarliestRemoteIsAlwaysLinked(t *testing.T) {
+	t.Parallel()
+	for _, earliest := range []int{0, 1, 2, 499, 777, 998, 999} {
+		remotes := many(1000)
+		headers := text{"traceparent": fmt.Sprintf("00-%032x-%016x-01", earliest+1, earliest+1), "waybill": waybillText}
+		remotes[earliest] = remoteOf(headers)
+		tracer, recorder := tracer()
+		_, span := propagation.Start(t.Context(), tracer, "process", remotes, propagation.AsLink())
+		span.End()
+		links := recorder.Ended()[0].Links()
+		if len(links) != 128 {
+			t.Errorf("earliest %d: %d links, want 128", earliest, len(links))
+		}
+		found, before := false, uint64(0)
+		for _, link := range links {
+			id := link.SpanContext.SpanID()
+			n := binary.BigEndian.Uint64(id[:])
+			if n <= before {
+				t.Errorf("earliest %d: the link to %d follows that to %d", earliest, n, before)
+			}
+			found, before = found || n == uint64(earliest+1), n
+		}
+		if !found {
+			t.Errorf("earliest %d: it is not linked", earliest)
 		}
 	}
 }
