@@ -65,12 +65,19 @@ func linkedTo(traceparent, tracestate string) sdktrace.SamplingParameters {
 	return sdktrace.SamplingParameters{Links: []trace.Link{remote.Link()}}
 }
 
-func ExampleNew() {
+func newProvider() (*sdktrace.TracerProvider, error) {
 	sampler, err := flowsampler.New(0.01)
+	if err != nil {
+		return nil, err
+	}
+	return sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler)), nil
+}
+
+func ExampleNew() {
+	provider, err := newProvider()
 	if err != nil {
 		panic(err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler))
 	defer provider.Shutdown(context.Background())
 
 	_, err = flowsampler.New(math.NaN())
@@ -115,9 +122,11 @@ func ExampleWithKeep() {
 	}
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler)).Tracer("orders")
 
-	_, span := tracer.Start(context.Background(), "replay orders", trace.WithAttributes(attribute.Bool("replay", true)))
+	ctx := context.Background()
+	ctx, span := tracer.Start(ctx, "replay orders", trace.WithAttributes(attribute.Bool("replay", true)))
 	defer span.End()
-	fmt.Println(span.SpanContext().IsSampled(), span.SpanContext().TraceState())
+	sc := trace.SpanContextFromContext(ctx)
+	fmt.Println(sc.IsSampled(), sc.TraceState())
 	// Output: true ot=th:0;rv:ffffffffffffff
 }
 
