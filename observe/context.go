@@ -21,3 +21,30 @@ func StageFromContext(ctx context.Context) (StageID, bool) {
 	}
 	return *id, true
 }
+
+// MessageContextKey is the key under which a context holds the *[Message] that it
+// handles. The carriers of messages and documents set it; [MessageFromContext] reads
+// it.
+type MessageContextKey struct{}
+
+// Message identifies the message or document, or the batch of them, that a context
+// handles.
+type Message struct {
+	System      string
+	Destination string // The topic or collection; empty if there are several, or it is unknown.
+	Partition   int    // -1 if there are several, or none.
+	Offset      int64  // -1 if there are several, or none.
+}
+
+// MessageFromContext returns the message that ctx handles, the innermost one if there
+// are several. It reports false if there is none.
+func MessageFromContext(ctx context.Context) (Message, bool) {
+	if ctx == nil {
+		return Message{}, false
+	}
+	m, ok := ctx.Value(MessageContextKey{}).(*Message)
+	if !ok || m == nil {
+		return Message{}, false
+	}
+	return *m, true
+}

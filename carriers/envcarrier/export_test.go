@@ -5,8 +5,6 @@ package envcarrier
 
 // What the tests of package envcarrier_test see of this package.
 var (
-	Holds           = holds
-	SameName        = sameName
-	KubernetesJobIn = kubernetesJob
-	MountedUID      = mountedUID
+	Holds    = holds
+	SameName = sameName
 )

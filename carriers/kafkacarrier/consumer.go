@@ -122,7 +122,7 @@ func started(w messaging.Work) (context.Context, func(error)) {
 // plain kafka.Reader.
 func (c *Consumer) begin(ctx context.Context, msg *kafka.Message, isNew, isRedelivered bool) messaging.Work { //nolint:revive // facts about msg.
 	remotes := [...]propagation.Remote{c.config.read(msg)}
-	b := messaging.Batch{Destination: msg.Topic, Partition: msg.Partition, Messages: 1}
+	b := messaging.Batch{Destination: msg.Topic, Partition: msg.Partition, Offset: msg.Offset, Messages: 1}
 	if isNew {
 		b.Partitions = c.partitions
 	}
@@ -163,7 +163,7 @@ func (c *Consumer) processBatch(ctx context.Context, msgs []kafka.Message, areNe
 	}
 	topic, partition := common(msgs)
 	b := messaging.Batch{
-		Destination: topic, Partition: partition, Messages: len(msgs),
+		Destination: topic, Partition: partition, Offset: offset(msgs), Messages: len(msgs),
 		LinkAttributes: func(i int) []attribute.KeyValue { return varying(&msgs[i], topic, partition) },
 	}
 	if areNew {
@@ -180,6 +180,14 @@ func (c *Consumer) processBatch(ctx context.Context, msgs []kafka.Message, areNe
 		}
 	}
 	return w.Run(fn)
+}
+
+// offset returns the offset of the only one of msgs, or -1 if there are several.
+func offset(msgs []kafka.Message) int64 {
+	if len(msgs) == 1 {
+		return msgs[0].Offset
+	}
+	return -1
 }
 
 // describe returns msg as package messaging wants it.

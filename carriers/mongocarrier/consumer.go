@@ -196,7 +196,7 @@ func (c *Consumer) process(ctx context.Context, b *messaging.Batch, remotes []pr
 			cfg = o.applyProcess(cfg)
 		}
 	}
-	b.Destination, b.Partition = c.collection, -1
+	b.Destination, b.Partition, b.Offset = c.collection, -1, -1
 	b.Attributes = append(b.Attributes, cfg.attributes(remotes)...)
 	b.Start = cfg.startOptions(ctx)
 	w := c.recorder.Begin(ctx, messaging.Process, b, remotes...)

@@ -8,14 +8,18 @@ import (
 	"sync"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/observe"
 )
 
-// handling is the context of a handler. It remembers which context each message
-// came with that the handler forwards: who sends it on links that one, rather
-// than the span of the handler, which the forwarded message carries.
+// handling is the context of a handler. It holds the message that is handled, and
+// remembers which context each message came with that the handler forwards: who
+// sends it on links that one, rather than the span of the handler, which the
+// forwarded message carries.
 type handling struct {
 	context.Context //nolint:containedctx // it is a context.
 
+	message   observe.Message
 	mu        sync.Mutex
 	forwarded map[any]trace.SpanContext
 }
@@ -24,10 +28,14 @@ type handlingKey struct{}
 
 // Value implements [context.Context].
 func (h *handling) Value(key any) any {
-	if key == (handlingKey{}) {
+	switch key.(type) {
+	case handlingKey:
 		return h
+	case observe.MessageContextKey:
+		return &h.message
+	default:
+		return h.Context.Value(key)
 	}
-	return h.Context.Value(key)
 }
 
 func handlingOf(ctx context.Context) *handling {

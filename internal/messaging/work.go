@@ -21,6 +21,7 @@ import (
 type Batch struct {
 	Destination string // Empty if there are several.
 	Partition   int    // -1 if there are several, or none.
+	Offset      int64  // -1 if there are several, or none.
 	Messages    int
 
 	// Start says how the span relates to the contexts of the messages, before
@@ -70,7 +71,9 @@ func (r *Recorder) Begin(ctx context.Context, op Operation, b *Batch, remotes ..
 	}
 	w.ctx, w.span = r.startRelated(ctx, t.name, remotes, b.startOptions(related))
 	if op == Process {
-		w.ctx = &handling{Context: w.ctx}
+		w.ctx = &handling{Context: w.ctx, message: observe.Message{
+			System: r.cfg.System, Destination: b.Destination, Partition: b.Partition, Offset: b.Offset,
+		}}
 	}
 	return w
 }
