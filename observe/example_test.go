@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/segmentio/kafka-go"
+
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/observe"
 )
 
@@ -81,4 +84,14 @@ func ExampleOutcome_ErrorType() {
 	// Output:
 	// eof
 	// canceled
+}
+
+func ExampleMessageFromContext() {
+	msg := kafka.Message{Topic: "orders", Partition: 3, Offset: 815}
+	_ = kafkacarrier.Process(context.Background(), msg, func(ctx context.Context) error {
+		m, ok := observe.MessageFromContext(ctx)
+		fmt.Println(m.System, m.Destination, m.Partition, m.Offset, ok)
+		return nil
+	})
+	// Output: kafka orders 3 815 true
 }

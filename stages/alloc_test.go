@@ -7,6 +7,8 @@ package stages_test
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -156,11 +158,45 @@ func TestValidate_PassedRowAllocatesNothing(t *testing.T) {
 	}
 }
 
+// Not parallel: allocations of other tests would be counted.
+func TestNewLogHandler_Allocations(t *testing.T) {
+	load := mustStage(t, mustPipeline(t), "load", stages.WithoutSpans())
+	inMessage := handlingMessage(t, inSpan(t))
+	plain := slog.NewJSONHandler(io.Discard, nil)
+	for name, ctx := range map[string]context.Context{
+		"nothing": t.Context(), "a span": inSpan(t), "a stage": runOf(t, inSpan(t), load), "a message": inMessage,
+		"all": stages.ContextWithLogAttrs(runOf(t, inMessage, load), slog.String("file", "a")),
+	} {
+		for what, log := range map[string]func(*slog.Logger){
+			"no attributes":  func(l *slog.Logger) { l.InfoContext(ctx, "m") },
+			"two attributes": func(l *slog.Logger) { l.LogAttrs(ctx, slog.LevelInfo, "m", slog.Int("a", 1), slog.String("b", "x")) },
+			"six attributes": func(l *slog.Logger) {
+				l.LogAttrs(ctx, slog.LevelInfo, "m", slog.Int("a", 1), slog.Int("b", 2), slog.Int("c", 3), slog.Int("d", 4), slog.Int("e", 5), slog.Int("f", 6))
+			},
+		} {
+			by := func(h slog.Handler) float64 {
+				logger := slog.New(h).With("app", "etl")
+				return testing.AllocsPerRun(1000, func() { log(logger) })
+			}
+			without, with := by(plain), by(stages.NewLogHandler(plain, stages.WithJob("nightly"), stages.WithResource(attribute.String("service.name", "etl"))))
+			if with > without+1 {
+				t.Errorf("%s, %s: %v allocations, want at most 1 more than %v", name, what, with, without)
+			}
+		}
+	}
+}
+
 // runContext returns the context of a run of s.
-func runContext(t testing.TB, s *stages.Stage) (ctx context.Context) {
+func runContext(t testing.TB, s *stages.Stage) context.Context {
 	t.Helper()
-	_ = s.Run(t.Context(), func(c context.Context) error { ctx = c; return nil })
-	return ctx
+	return runOf(t, t.Context(), s)
+}
+
+// runOf returns the context of a run of s in ctx.
+func runOf(t testing.TB, ctx context.Context, s *stages.Stage) (run context.Context) { //nolint:revive // The test comes first.
+	t.Helper()
+	_ = s.Run(ctx, func(ctx context.Context) error { run = ctx; return nil })
+	return run
 }
 
 func BenchmarkCall(b *testing.B) {

@@ -55,7 +55,8 @@
 // context carries a waybill, the end-to-end latency is measured when the run has
 // succeeded. An observer of package observe is notified of all this; package
 // metrics has one for Prometheus. A logger with the handler of [NewLogHandler]
-// adds the span and the stage to each record.
+// adds to each record the span, the stage, the Kafka message or MongoDB document that
+// is handled, and the Kubernetes Job.
 //
 // To see the text of an error, such as "sql: no rows in result set", on a span,
 // use the option WithErrorDescription(nil).

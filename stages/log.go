@@ -6,95 +6,10 @@ package stages
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"slices"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/safe"
 )
-
-const (
-	// maxLogAttrs is how many attributes a context holds for logs.
-	maxLogAttrs = 16
-	// ownLogAttrs is how many attributes a handler adds to a record itself.
-	ownLogAttrs = 5
-)
-
-// LogOption configures [NewLogHandler]. If an option is given more than once, the
-// last one wins. Nil options are ignored.
-type LogOption interface {
-	apply(logConfig) logConfig
-}
-
-// logConfig holds the keys of the attributes that a handler adds. An attribute
-// with an empty key is not added.
-type logConfig struct {
-	traceID, spanID, traceFlags string
-	pipeline, stage             string
-	grouped                     bool // Adds the attributes inside the open groups.
-}
-
-type logOptionFunc func(logConfig) logConfig
-
-func (f logOptionFunc) apply(c logConfig) logConfig { return f(c) }
-
-// WithTraceKeys sets the keys of the trace ID, the span ID and the trace flags.
-// An attribute with an empty key is not added. The defaults are trace_id, span_id
-// and trace_flags, as OpenTelemetry recommends for log formats other than its own:
-// https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
-func WithTraceKeys(traceID, spanID, traceFlags string) LogOption {
-	return logOptionFunc(func(c logConfig) logConfig {
-		c.traceID, c.spanID, c.traceFlags = traceID, spanID, traceFlags
-		return c
-	})
-}
-
-// WithoutTraceKeys leaves the trace ID, the span ID and the trace flags out, for
-// a handler that reads the span from the context itself. It is the default for
-// the handler of go.opentelemetry.io/contrib/bridges/otelslog.
-func WithoutTraceKeys() LogOption { return WithTraceKeys("", "", "") }
-
-// WithStageKeys sets the keys of the names of the pipeline and the stage. An
-// attribute with an empty key is not added. The defaults are pipeline and stage.
-func WithStageKeys(pipeline, stage string) LogOption {
-	return logOptionFunc(func(c logConfig) logConfig {
-		c.pipeline, c.stage = pipeline, stage
-		return c
-	})
-}
-
-// WithGroupedAttrs adds the attributes inside the innermost open group instead of
-// at the top level, for a handler whose WithGroup does more than qualify keys: one
-// that has a level or a file for each group, for example. The handler then receives
-// each record through the handlers that its own WithGroup returned.
-//
-// Use it also for the handler of go.opentelemetry.io/contrib/bridges/otelslog if
-// errors are logged within groups. That handler records an error as an exception
-// only if it opened the group itself, and as text otherwise.
-func WithGroupedAttrs() LogOption {
-	return logOptionFunc(func(c logConfig) logConfig {
-		c.grouped = true
-		return c
-	})
-}
-
-func newLogConfig(handler slog.Handler) logConfig {
-	c := logConfig{traceID: "trace_id", spanID: "span_id", traceFlags: "trace_flags", pipeline: "pipeline", stage: "stage"}
-	if readsSpan(handler) {
-		c = WithoutTraceKeys().apply(c)
-	}
-	return c
-}
-
-// readsSpan reports whether handler reads the span from the context itself.
-func readsSpan(handler slog.Handler) bool {
-	t := reflect.TypeOf(handler)
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.PkgPath() == "go.opentelemetry.io/contrib/bridges/otelslog"
-}
 
 // NewLogHandler returns a handler that adds the origin of each record and passes
 // the record to handler:
@@ -103,6 +18,11 @@ func readsSpan(handler slog.Handler) bool {
 //     span, sampled or not;
 //   - pipeline and stage, if the context belongs to a [Run]; for a whole run of a
 //     pipeline, only the pipeline;
+//   - topic, partition and offset, or collection, if the context handles a message or
+//     a document, as it does inside Process of a carrier; for a batch, those that its
+//     messages have in common;
+//   - job, if the process runs in a Kubernetes Job whose name is known;
+//   - service and environment, with [WithResource];
 //   - the attributes of [ContextWithLogAttrs].
 //
 // These attributes are added at the top level of the record, after its own
@@ -123,7 +43,7 @@ func NewLogHandler(handler slog.Handler, opts ...LogOption) slog.Handler {
 	if handler == nil {
 		return slog.DiscardHandler
 	}
-	h := logHandler{config: newLogConfig(handler), grouped: handler, root: handler}
+	h := logHandler{config: newLogConfig(handler), ids: new(idTexts), grouped: handler, root: handler}
 	if own, ok := handler.(*logHandler); ok {
 		if len(opts) == 0 {
 			return own
@@ -142,6 +62,7 @@ func NewLogHandler(handler slog.Handler, opts ...LogOption) slog.Handler {
 // group writes nothing outside it any more.
 type logHandler struct {
 	config  logConfig
+	ids     *idTexts
 	grouped slog.Handler // Was given all groups and attributes.
 	root    slog.Handler // Was given the attributes before the first group.
 	keys    []string     // The keys of those attributes.
@@ -164,7 +85,7 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	ctx = safe.Context(ctx)
 	var room [ownLogAttrs + maxLogAttrs]slog.Attr // Stays on the stack.
-	attrs := h.config.appendAttrs(room[:0], ctx)
+	attrs := h.appendAttrs(room[:0], ctx)
 	if len(attrs) == 0 {
 		return h.grouped.Handle(ctx, record)
 	}
@@ -273,62 +194,4 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 	next.grouped = h.grouped.WithGroup(name)
 	next.groups = append(slices.Clip(h.groups), logGroup{name: name})
 	return &next
-}
-
-// appendAttrs appends the attributes of a record whose context is ctx. An
-// attribute of [ContextWithLogAttrs] replaces one with the same key. A panic of ctx
-// or its span loses attributes, and not the record.
-func (c logConfig) appendAttrs(attrs []slog.Attr, ctx context.Context) (all []slog.Attr) { //nolint:revive // It appends, as append does.
-	defer safe.Contain()
-	all = attrs
-	users := logAttrsFromContext(ctx)
-	add := func(key, value string) {
-		if key != "" && !slices.ContainsFunc(users, func(a slog.Attr) bool { return a.Key == key }) {
-			all = append(all, slog.String(key, value))
-		}
-	}
-	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		add(c.traceID, span.TraceID().String())
-		add(c.spanID, span.SpanID().String())
-		add(c.traceFlags, span.TraceFlags().String())
-	}
-	if run := FromContext(ctx); run != nil {
-		id := run.stage.id
-		add(c.pipeline, id.Pipeline)
-		if id.Stage != "" {
-			add(c.stage, id.Stage)
-		}
-	}
-	return append(all, users...)
-}
-
-type logAttrsKey struct{}
-
-// ContextWithLogAttrs returns a copy of ctx whose log records have attrs, if
-// [NewLogHandler] handles them: the partition and the offset of a Kafka message,
-// for example, or the name of a file. The attributes are added to those that ctx
-// has already; an attribute replaces one with the same key.
-//
-// A context holds 16 attributes; further attributes are ignored, and so are
-// attributes without a key. They are for logs alone and do not leave the process:
-// they are not on any span, metric or carrier. A nil ctx is treated as
-// [context.Background].
-func ContextWithLogAttrs(ctx context.Context, attrs ...slog.Attr) context.Context {
-	ctx = safe.Context(ctx)
-	all := slices.Clone(logAttrsFromContext(ctx))
-	for _, attr := range attrs {
-		i := slices.IndexFunc(all, func(a slog.Attr) bool { return a.Key == attr.Key })
-		switch {
-		case i >= 0:
-			all[i] = attr
-		case attr.Key != "" && len(all) < maxLogAttrs:
-			all = append(all, attr)
-		}
-	}
-	return context.WithValue(ctx, logAttrsKey{}, all)
-}
-
-func logAttrsFromContext(ctx context.Context) []slog.Attr {
-	attrs, _ := ctx.Value(logAttrsKey{}).([]slog.Attr)
-	return attrs
 }

@@ -286,40 +286,6 @@ func TestNewLogHandler_NoDuplicateKeys(t *testing.T) {
 	}
 }
 
-func TestNewLogHandler_Keys(t *testing.T) {
-	t.Parallel()
-	load := mustStage(t, mustPipeline(t), "load", stages.WithoutSpans())
-	for _, tt := range []struct {
-		name string
-		opts []stages.LogOption
-		want map[string]any
-	}{
-		{name: "default", opts: []stages.LogOption{nil}, want: map[string]any{"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00", "pipeline": "orders", "stage": "load"}},
-		{name: "of the trace", opts: []stages.LogOption{stages.WithTraceKeys("traceId", "spanId", "")}, want: map[string]any{"traceId": logTrace, "spanId": logSpan, "pipeline": "orders", "stage": "load"}},
-		{name: "of the stage", opts: []stages.LogOption{stages.WithStageKeys("", "step")}, want: map[string]any{"trace_id": logTrace, "span_id": logSpan, "trace_flags": "00", "step": "load"}},
-		{name: "without the trace", opts: []stages.LogOption{stages.WithoutTraceKeys()}, want: map[string]any{"pipeline": "orders", "stage": "load"}},
-		{name: "the last one wins", opts: []stages.LogOption{stages.WithoutTraceKeys(), stages.WithTraceKeys("a", "", "")}, want: map[string]any{"a": logTrace, "pipeline": "orders", "stage": "load"}},
-		{name: "nothing", opts: []stages.LogOption{stages.WithoutTraceKeys(), stages.WithStageKeys("", "")}, want: map[string]any{}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			for name, handler := range map[string]func(slog.Handler) slog.Handler{
-				"at once": func(h slog.Handler) slog.Handler { return stages.NewLogHandler(h, tt.opts...) },
-				"later":   func(h slog.Handler) slog.Handler { return stages.NewLogHandler(stages.NewLogHandler(h), tt.opts...) },
-			} {
-				var log logged
-				logger := slog.New(handler(log.handler()))
-				_ = load.Run(inSpan(t), func(ctx context.Context) error { logger.InfoContext(ctx, "m"); return nil })
-				want := map[string]any{"level": "INFO", "msg": "m"}
-				maps.Copy(want, tt.want)
-				if diff := cmp.Diff([]map[string]any{want}, log.records(t)); diff != "" {
-					t.Errorf("%s: record (-want +got)\n%s", name, diff)
-				}
-			}
-		})
-	}
-}
-
 // A handler whose WithGroup chooses where records go must choose the same with and
 // without a span.
 func TestWithGroupedAttrs(t *testing.T) {
@@ -381,35 +347,6 @@ func (r routes) Handle(_ context.Context, record slog.Record) error {
 	return nil
 }
 
-func TestContextWithLogAttrs(t *testing.T) {
-	t.Parallel()
-	var log logged
-	logger := slog.New(stages.NewLogHandler(log.handler())).WithGroup("g")
-	ctx := stages.ContextWithLogAttrs(nil, slog.Int("partition", 1), slog.Int("offset", 7), slog.Int("", 9)) //nolint:staticcheck // A nil ctx is documented.
-	inner := stages.ContextWithLogAttrs(ctx, slog.Int("offset", 8), slog.String("file", "a"))
-	logger.InfoContext(inner, "m")
-	logger.InfoContext(ctx, "m")
-	logger.InfoContext(stages.ContextWithLogAttrs(t.Context()), "m")
-	want := []map[string]any{
-		{"level": "INFO", "msg": "m", "partition": 1.0, "offset": 8.0, "file": "a"},
-		{"level": "INFO", "msg": "m", "partition": 1.0, "offset": 7.0},
-		{"level": "INFO", "msg": "m"},
-	}
-	if diff := cmp.Diff(want, log.records(t)); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-
-	var many []slog.Attr
-	for i := range 20 {
-		many = append(many, slog.Int(fmt.Sprintf("a%02d", i), i))
-	}
-	logger.InfoContext(stages.ContextWithLogAttrs(stages.ContextWithLogAttrs(inSpan(t), many[:10]...), many[10:]...), "m")
-	got := log.records(t)[0]
-	if _, ok := got["a15"]; !ok || len(got) != 2+3+16 {
-		t.Errorf("%d attributes: %v", len(got), got)
-	}
-}
-
 func ExampleNewLogHandler() {
 	var log strings.Builder
 	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(&log, withoutTime)))
@@ -424,48 +361,11 @@ func ExampleNewLogHandler() {
 	// Output: level=WARN msg="no price" order=42 pipeline=orders stage=load
 }
 
-// logInSpan logs with a handler that has opts, on a stage and in a span.
-func logInSpan(opts ...stages.LogOption) {
-	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(os.Stdout, withoutTime), opts...))
-	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
-	p, _ := stages.NewPipeline("orders", stages.WithoutSpans())
-	load, _ := p.Stage("load")
-	_ = load.Run(trace.ContextWithSpanContext(context.Background(), span), func(ctx context.Context) error {
-		logger.InfoContext(ctx, "loaded")
-		return nil
-	})
-}
-
-func ExampleWithTraceKeys() {
-	logInSpan(stages.WithTraceKeys("traceId", "spanId", ""))
-	// Output: level=INFO msg=loaded traceId=01000000000000000000000000000000 spanId=0200000000000000 pipeline=orders stage=load
-}
-
-func ExampleWithoutTraceKeys() {
-	logInSpan(stages.WithoutTraceKeys())
-	// Output: level=INFO msg=loaded pipeline=orders stage=load
-}
-
-func ExampleWithStageKeys() {
-	logInSpan(stages.WithoutTraceKeys(), stages.WithStageKeys("", "step"))
-	// Output: level=INFO msg=loaded step=load
-}
-
 func ExampleWithGroupedAttrs() {
 	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(os.Stdout, withoutTime), stages.WithGroupedAttrs()))
 	ctx := stages.ContextWithLogAttrs(context.Background(), slog.Int("partition", 3))
 	logger.WithGroup("sql").InfoContext(ctx, "stored", "rows", 12)
 	// Output: level=INFO msg=stored sql.rows=12 sql.partition=3
-}
-
-func ExampleContextWithLogAttrs() {
-	var log strings.Builder
-	logger := slog.New(stages.NewLogHandler(slog.NewTextHandler(&log, withoutTime)))
-
-	ctx := stages.ContextWithLogAttrs(context.Background(), slog.Int("partition", 3), slog.Int64("offset", 815))
-	logger.InfoContext(ctx, "fetched")
-	fmt.Print(log.String())
-	// Output: level=INFO msg=fetched partition=3 offset=815
 }
 
 // withoutTime makes a log the same each time.

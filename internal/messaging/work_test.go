@@ -18,6 +18,7 @@ import (
 
 	"github.com/waybill-go/waybill/flowtest"
 	"github.com/waybill-go/waybill/internal/messaging"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -31,7 +32,7 @@ func TestWork_SpanAndEvents(t *testing.T) {
 		links   int
 	}{
 		"one message of a partition": {
-			batch:   messaging.Batch{Destination: "orders", Partition: 2, Messages: 1},
+			batch:   messaging.Batch{Destination: "orders", Partition: 2, Offset: 815, Messages: 1},
 			remotes: []propagation.Remote{remote},
 			want: map[string]string{
 				"messaging.system": "kafka", "messaging.operation.name": "process", "messaging.operation.type": "process",
@@ -42,7 +43,7 @@ func TestWork_SpanAndEvents(t *testing.T) {
 		},
 		"several of a collection": {
 			batch: messaging.Batch{
-				Destination: "orders", Partition: -1, Messages: 2, Attributes: []attribute{messaging.MessageCount(2)},
+				Destination: "orders", Partition: -1, Offset: -1, Messages: 2, Attributes: []attribute{messaging.MessageCount(2)},
 			},
 			remotes: []propagation.Remote{remote, read("traceparent", traceparentB)},
 			want:    map[string]string{"messaging.destination.name": "orders", "messaging.destination.partition.id": "", "messaging.batch.message_count": "2"},
@@ -60,6 +61,10 @@ func TestWork_SpanAndEvents(t *testing.T) {
 			if err := w.Run(func(ctx context.Context) error {
 				if !trace.SpanContextFromContext(ctx).IsValid() {
 					t.Error("the handler has no span")
+				}
+				want := observe.Message{System: "kafka", Destination: "orders", Partition: tt.batch.Partition, Offset: tt.batch.Offset}
+				if got, ok := observe.MessageFromContext(ctx); got != want || !ok {
+					t.Errorf("MessageFromContext = %+v, %t, want %+v", got, ok, want)
 				}
 				return io.EOF
 			}); !errors.Is(err, io.EOF) {

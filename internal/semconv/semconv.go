@@ -14,6 +14,12 @@ const SchemaURL = semconv.SchemaURL
 // ErrorTypeKey names the class of error an operation ended with.
 const ErrorTypeKey = semconv.ErrorTypeKey
 
+// The attributes of a resource that say whose telemetry it is.
+const (
+	ServiceNameKey           = semconv.ServiceNameKey
+	DeploymentEnvironmentKey = semconv.DeploymentEnvironmentNameKey
+)
+
 // The event that records an exception, and its attributes.
 const (
 	ExceptionEvent         = semconv.ExceptionEventName
