@@ -62,6 +62,9 @@ func (quiet) Counted(observe.Count)                       {}
 func (quiet) Checked(observe.Check)                       {}
 func (quiet) Watermark(time.Time)                         {}
 func (quiet) RowAge(context.Context, time.Duration)       {}
+func (quiet) Queue(observe.StageQueue)                    {}
+func (quiet) Waited(context.Context, time.Duration)       {}
+func (quiet) Batched(context.Context, observe.Batch)      {}
 
 // Not parallel: allocations of other tests would be counted.
 func TestAllocationsOfACall(t *testing.T) {

@@ -37,6 +37,8 @@ func (c *call) Value(key any) any {
 		return c
 	case observe.StageContextKey:
 		return &c.run.stage.id
+	case itemKey:
+		return nil // The link is on the span of this run.
 	default:
 		return c.Context.Value(key)
 	}

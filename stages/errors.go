@@ -18,6 +18,14 @@ var (
 	// ErrNilFunc is returned when the function to run is nil.
 	ErrNilFunc = errors.New("stages: nil function")
 
+	// ErrQueueClosed is returned by a [Queue] that is closed: by Put, and by Take
+	// when all items are taken.
+	ErrQueueClosed = errors.New("stages: queue closed")
+
+	// ErrInvalidCapacity is returned when the capacity of a [Queue] is less than 1
+	// or more than 2^24.
+	ErrInvalidCapacity = errors.New("stages: invalid capacity")
+
 	errNilPipeline = errors.New("stages: nil pipeline")
 )
 

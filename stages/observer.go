@@ -24,11 +24,13 @@ type observer struct {
 	ages       observe.RowAgeObserver
 	latencies  observe.LatencyObserver
 	drops      observe.DropObserver
+	batches    observe.BatchObserver
+	queues     observe.QueueObserver
 }
 
 // newObserver returns the observer of the stage id.
 func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, err error) {
-	o = observer{runs: ignore{}, counts: ignore{}, checks: ignore{}, watermarks: ignore{}, resets: ignore{}, ages: ignore{}, latencies: ignore{}, drops: ignore{}}
+	o = observer{runs: ignore{}, counts: ignore{}, checks: ignore{}, watermarks: ignore{}, resets: ignore{}, ages: ignore{}, latencies: ignore{}, drops: ignore{}, batches: ignore{}, queues: ignore{}}
 	if stages == nil {
 		return o, nil
 	}
@@ -62,6 +64,12 @@ func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, 
 	}
 	if drops, ok := runs.(observe.DropObserver); ok {
 		o.drops = drops
+	}
+	if batches, ok := runs.(observe.BatchObserver); ok {
+		o.batches = batches
+	}
+	if queues, ok := runs.(observe.QueueObserver); ok {
+		o.queues = queues
 	}
 	return o, nil
 }
@@ -101,6 +109,27 @@ func (o *observer) rowAge(ctx context.Context, age time.Duration) {
 	o.ages.RowAge(ctx, age)
 }
 
+func (o *observer) batched(ctx context.Context, b observe.Batch) {
+	defer o.contain(observe.DropPanic)
+	o.batches.Batched(ctx, b)
+}
+
+// observesQueues reports whether queues are observed.
+func (o *observer) observesQueues() bool {
+	_, ignored := o.queues.(ignore)
+	return !ignored
+}
+
+func (o *observer) queue(q observe.StageQueue) {
+	defer o.contain(observe.DropPanic)
+	o.queues.Queue(q)
+}
+
+func (o *observer) waited(ctx context.Context, d time.Duration) {
+	defer o.contain(observe.DropPanic)
+	o.queues.Waited(ctx, d)
+}
+
 // dropped reports lost telemetry.
 func (o *observer) dropped(reason string) {
 	defer safe.Contain()
@@ -126,6 +155,8 @@ var (
 	_ observe.WatermarkResetObserver = ignore{}
 	_ observe.RowAgeObserver         = ignore{}
 	_ observe.LatencyObserver        = ignore{}
+	_ observe.BatchObserver          = ignore{}
+	_ observe.QueueObserver          = ignore{}
 	_ observe.DropObserver           = ignore{}
 )
 
@@ -138,3 +169,6 @@ func (ignore) WatermarkReset(time.Time)                 {}
 func (ignore) RowAge(context.Context, time.Duration)    {}
 func (ignore) Latency(context.Context, observe.Latency) {}
 func (ignore) Dropped(observe.Drop)                     {}
+func (ignore) Batched(context.Context, observe.Batch)   {}
+func (ignore) Queue(observe.StageQueue)                 {}
+func (ignore) Waited(context.Context, time.Duration)    {}

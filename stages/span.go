@@ -79,6 +79,9 @@ func appendCount(attributes []attribute.KeyValue, key attribute.Key, n int64) []
 func (c *call) startSpan(opts []trace.SpanStartOption) {
 	s := c.run.stage
 	defer s.contain(observe.DropTracer)
+	if link, ok := itemLink(c.Context); ok {
+		opts = append(slices.Clip(opts), trace.WithLinks(link))
+	}
 	started, span := s.tracer.Get().Start(c.Context, s.spanName, opts...)
 	if started == nil {
 		s.dropped(observe.DropTracer)
