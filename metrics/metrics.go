@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,13 +33,13 @@ type Metrics struct {
 
 	overflows map[string]counter // By label; read only.
 	dropped   *limited[counter]
-	queues    *queues
 	latencies *latencies
 	kafka     *kafka
 	mongodb   *mongodb
 
 	mu     sync.Mutex
 	stages map[stageName]*stage
+	oldest []*stage // The same, in the order in which they were created.
 }
 
 // Compile-time checks that Metrics implements StageObserver and Collector.
@@ -151,11 +152,10 @@ func newMetrics(c config, b backend) *Metrics {
 	m.dropped = newLimited(m, series.Reason, func(reason string) counter {
 		return b.counter(series.Dropped, reason)
 	})
-	m.queues = newQueues(func() { m.dropped.with(observe.DropPanic).Inc() })
 	m.latencies = newLatencies(m)
 	m.kafka = newKafka(m)
 	m.mongodb = newMongoDB(m)
-	b.collect(m.queues.read)
+	b.collect(m.readStages)
 	b.collect(readMemory)
 	b.collect(newMemoryLimit().read)
 	return m
@@ -180,10 +180,21 @@ func (m *Metrics) stage(name stageName) *stage {
 	defer m.mu.Unlock()
 	s, ok := m.stages[name]
 	if !ok {
-		s = newStage(m, name.pipeline, name.stage)
+		s = newStage(m, name)
 		m.stages[name] = s
+		m.oldest = append(m.oldest, s)
 	}
 	return s
+}
+
+// readStages puts the series of all stages that have no handles.
+func (m *Metrics) readStages(put put) {
+	m.mu.Lock()
+	stages := slices.Clone(m.oldest)
+	m.mu.Unlock()
+	for _, s := range stages {
+		s.read(put)
+	}
 }
 
 // Describe implements [prometheus.Collector].

@@ -14,53 +14,13 @@ import (
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
-// queues holds the queues in front of stages.
-type queues struct {
-	panicked func() // Called when a queue has panicked.
-
-	mu     sync.Mutex
-	stages map[stageName]*stageQueues
-}
-
-func newQueues(panicked func()) *queues {
-	return &queues{panicked: panicked, stages: map[stageName]*stageQueues{}}
-}
-
-// of returns the queues in front of a stage.
-func (q *queues) of(name stageName) *stageQueues {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s, ok := q.stages[name]
-	if !ok {
-		s = &stageQueues{panicked: q.panicked}
-		q.stages[name] = s
-	}
-	return s
-}
-
-// read puts the series of all stages that have had a queue.
-func (q *queues) read(put put) {
-	q.mu.Lock()
-	stages := maps.Clone(q.stages)
-	q.mu.Unlock()
-	for name, stage := range stages {
-		sum, ok := stage.stats()
-		if !ok {
-			continue
-		}
-		put(series.QueueRows, float64(sum.Rows), name.pipeline, name.stage)
-		put(series.QueueCapacity, float64(sum.Capacity), name.pipeline, name.stage)
-		put(series.Blocked, sum.Blocked.Seconds(), name.pipeline, name.stage)
-	}
-}
-
 // minPruned is how many queues a stage has at least when those that are done are
 // looked for: a program that nobody scrapes must not keep the queues of all runs.
 const minPruned = 16
 
 // stageQueues are the queues in front of one stage that are not done.
 type stageQueues struct {
-	panicked func()
+	panicked func() // Called when a queue has panicked.
 
 	mu     sync.Mutex
 	open   map[*openQueue]struct{} // Nil before the first queue.
@@ -92,6 +52,17 @@ func (s *stageQueues) add(q observe.StageQueue) {
 	}
 }
 
+// read puts the series of the queues in front of a stage, if it has had one.
+func (s *stageQueues) read(put put, of stageName) {
+	sum, ok := s.stats()
+	if !ok {
+		return
+	}
+	put(series.QueueRows, float64(sum.Rows), of.pipeline, of.stage)
+	put(series.QueueCapacity, float64(sum.Capacity), of.pipeline, of.stage)
+	put(series.Blocked, sum.Blocked.Seconds(), of.pipeline, of.stage)
+}
+
 // stats returns the sums over all queues, and whether there has been a queue. It
 // forgets the queues that are done, but for their blocked time. No lock is held
 // while it reads them.
@@ -101,7 +72,7 @@ func (s *stageQueues) stats() (sum observe.QueueStats, has bool) {
 	s.mu.Unlock()
 	read := make([]observe.QueueStats, len(queues))
 	for i, q := range queues {
-		read[i] = s.read(q)
+		read[i] = s.statsOf(q)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,8 +97,8 @@ func (s *stageQueues) stats() (sum observe.QueueStats, has bool) {
 	return sum, s.open != nil
 }
 
-// read returns the state of q, or nothing if it panics.
-func (s *stageQueues) read(q *openQueue) (stats observe.QueueStats) {
+// statsOf returns the state of q, or nothing if it panics.
+func (s *stageQueues) statsOf(q *openQueue) (stats observe.QueueStats) {
 	defer func() {
 		if recover() != nil {
 			s.panicked()

@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-go/waybill/observe"
@@ -17,6 +18,7 @@ import (
 // stage that never timed out no timeouts, and a time that was not set must not
 // look like 1970.
 type stage struct {
+	name              stageName
 	processing        *outcomes
 	rejected, errors  *limited[counter]
 	dropped           *limited[counter]
@@ -24,21 +26,22 @@ type stage struct {
 	bytesIn, bytesOut func() counter
 	retries           func() counter
 	downstream        func() counter
-	inFlight          gauge
-
-	lastRun, lastSuccess func() gauge
-	watermark            *latest
-	endToEnd             func(context.Context, time.Duration)
+	endToEnd          func(context.Context, time.Duration)
 
 	batchRows, rowAge, queueWait func() histogram
-	queues                       *stageQueues
+
+	// Read when metrics are collected.
+	inFlight                        atomic.Int64
+	lastRun, lastSuccess, watermark *moment
+	queues                          *stageQueues
 
 	sources *limited[*stageSource]
 }
 
-func newStage(m *Metrics, pipeline, name string) *stage {
-	b := m.backend
+func newStage(m *Metrics, of stageName) *stage {
+	b, pipeline, name := m.backend, of.pipeline, of.stage
 	s := &stage{
+		name:       of,
 		processing: newOutcomes(b, series.Processing, pipeline, name),
 		rejected: newLimited(m, series.Reason, func(reason string) counter {
 			return b.counter(series.RowsRejected, pipeline, name, reason)
@@ -57,15 +60,14 @@ func newStage(m *Metrics, pipeline, name string) *stage {
 		bytesOut:    onFirstUse(b.counter, series.Bytes, pipeline, name, series.Out),
 		retries:     onFirstUse(b.counter, series.Retries, pipeline, name),
 		downstream:  onFirstUse(b.counter, series.Downstream, pipeline, name),
-		inFlight:    b.gauge(series.InFlight, pipeline, name),
-		lastRun:     onFirstUse(b.gauge, series.LastRun, pipeline, name),
-		lastSuccess: onFirstUse(b.gauge, series.LastSuccess, pipeline, name),
-		watermark:   newLatest(b, series.Watermark, pipeline, name),
 		endToEnd:    m.latencies.stage(pipeline, name),
 		batchRows:   onFirstUse(b.histogram, series.BatchRows, pipeline, name),
 		rowAge:      onFirstUse(b.histogram, series.RowAge, pipeline, name),
 		queueWait:   onFirstUse(b.histogram, series.QueueWait, pipeline, name),
-		queues:      m.queues.of(stageName{pipeline, name}),
+		lastRun:     newMoment(),
+		lastSuccess: newMoment(),
+		watermark:   newMoment(),
+		queues:      &stageQueues{panicked: func() { m.dropped.with(observe.DropPanic).Inc() }},
 	}
 	s.sources = newLimited(m, series.Source, func(source string) *stageSource {
 		return &stageSource{
@@ -75,6 +77,15 @@ func newStage(m *Metrics, pipeline, name string) *stage {
 		}
 	})
 	return s
+}
+
+// read puts the series of s that have no handles.
+func (s *stage) read(put put) {
+	put(series.InFlight, float64(max(s.inFlight.Load(), 0)), s.name.pipeline, s.name.stage)
+	s.lastRun.read(put, series.LastRun, s.name)
+	s.lastSuccess.read(put, series.LastSuccess, s.name)
+	s.watermark.read(put, series.Watermark, s.name)
+	s.queues.read(put, s.name)
 }
 
 // checkResults counts the rows that a check passed and rejected. Both exist from
@@ -91,6 +102,7 @@ type stageSource struct {
 // Compile-time checks that stageSource implements every observer of a stage.
 var (
 	_ observe.RunObserver            = (*stageSource)(nil)
+	_ observe.EndObserver            = (*stageSource)(nil)
 	_ observe.CountObserver          = (*stageSource)(nil)
 	_ observe.CheckObserver          = (*stageSource)(nil)
 	_ observe.BatchObserver          = (*stageSource)(nil)
@@ -124,15 +136,17 @@ func (s *stageSource) Counted(c observe.Count) {
 }
 
 // Started implements [observe.RunObserver].
-func (s *stage) Started(context.Context) { s.inFlight.Inc() }
+func (s *stage) Started(context.Context) { s.inFlight.Add(1) }
 
 // Ended implements [observe.RunObserver].
-func (s *stage) Ended(ctx context.Context, end observe.RunEnd) {
-	s.inFlight.Dec()
-	now := time.Now()
-	s.lastRun().Set(unixSeconds(now))
+func (s *stage) Ended(ctx context.Context, end observe.RunEnd) { s.EndedAt(ctx, end, time.Now()) }
+
+// EndedAt implements [observe.EndObserver].
+func (s *stage) EndedAt(ctx context.Context, end observe.RunEnd, at time.Time) {
+	s.inFlight.Add(-1)
+	s.lastRun.set(at)
 	if end.Outcome == observe.OutcomeSuccess {
-		s.lastSuccess().Set(unixSeconds(now))
+		s.lastSuccess.set(at)
 	}
 	s.processing.observe(ctx, end.Outcome, end.Duration)
 	if end.Downstream > 0 {
@@ -162,10 +176,16 @@ func (s *stage) Queue(q observe.StageQueue) { s.queues.add(q) }
 func (s *stage) Waited(ctx context.Context, d time.Duration) { s.queueWait().observe(ctx, d.Seconds()) }
 
 // Watermark implements [observe.WatermarkObserver].
-func (s *stage) Watermark(t time.Time) { s.watermark.set(t) }
+func (s *stage) Watermark(t time.Time) { s.watermark.advance(t) }
 
 // WatermarkReset implements [observe.WatermarkResetObserver].
-func (s *stage) WatermarkReset(t time.Time) { s.watermark.reset(t) }
+func (s *stage) WatermarkReset(t time.Time) {
+	if t.IsZero() {
+		s.watermark.clear()
+		return
+	}
+	s.watermark.set(t)
+}
 
 // RowAge implements [observe.RowAgeObserver].
 func (s *stage) RowAge(ctx context.Context, age time.Duration) {
@@ -177,5 +197,3 @@ func (s *stage) Latency(ctx context.Context, l observe.Latency) { s.endToEnd(ctx
 
 // Dropped implements [observe.DropObserver].
 func (s *stage) Dropped(d observe.Drop) { s.dropped.with(d.Reason).Inc() }
-
-func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

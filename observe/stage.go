@@ -33,8 +33,8 @@ type StageID struct {
 // concurrently by all goroutines that run the stage; they should not block or
 // allocate.
 //
-// A RunObserver may also implement [CountObserver], [CheckObserver],
-// [BatchObserver], [QueueObserver], [WatermarkObserver],
+// A RunObserver may also implement [EndObserver], [CountObserver],
+// [CheckObserver], [BatchObserver], [QueueObserver], [WatermarkObserver],
 // [WatermarkResetObserver], [RowAgeObserver], [LatencyObserver] and
 // [DropObserver]. New methods are added as separate optional interfaces, never to
 // this one.
@@ -45,6 +45,13 @@ type RunObserver interface {
 	// The span of the stage is the current one in ctx and has not ended. The
 	// context may be done.
 	Ended(ctx context.Context, end RunEnd)
+}
+
+// EndObserver is an optional interface that a [RunObserver] may implement to learn
+// when a run ended, without reading the clock again.
+type EndObserver interface {
+	// EndedAt is called instead of Ended. The time is that of the wall clock.
+	EndedAt(ctx context.Context, end RunEnd, at time.Time)
 }
 
 // RunEnd describes a run of a stage that has ended.

@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/internal/clock"
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -23,7 +24,7 @@ type call struct {
 
 	run      Run
 	span     trace.Span // Nil without a span.
-	started  time.Time
+	started  time.Duration
 	counted  atomic.Pointer[rejectionSet] // The rejections that runs inside of this one have counted; nil for none.
 	live     bool                         // Reports whether the context was not done when the run began.
 	returned bool                         // Reports whether the function returned: it neither panicked nor called Goexit.
@@ -67,7 +68,7 @@ func (s *Stage) begin(ctx context.Context, opts []trace.SpanStartOption) *call {
 		c.startSpan(opts)
 	}
 	c.start()
-	c.started = time.Now()
+	c.started = clock.Now()
 	return c
 }
 
@@ -82,7 +83,8 @@ func (c *call) start() {
 // the function continues from here with the same value, on the same stack.
 func (c *call) end(err *error) {
 	value := recover()
-	end := observe.RunEnd{Duration: time.Since(c.started)}
+	ended := clock.Now()
+	end := observe.RunEnd{Duration: ended - c.started}
 	s := c.run.stage
 	failure := *err
 	switch {
@@ -103,7 +105,7 @@ func (c *call) end(err *error) {
 		*err = new(runtime.PanicNilError)
 	}
 	c.run.totals(&end)
-	s.finish(c, end)
+	s.finish(c, end, ended)
 	if end.Outcome == observe.OutcomeSuccess {
 		c.observeLatency()
 	}

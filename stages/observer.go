@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/waybill-go/waybill/internal/clock"
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
 )
@@ -17,6 +18,7 @@ import (
 // dropped telemetry.
 type observer struct {
 	runs       observe.RunObserver
+	ends       observe.EndObserver // Nil if it is none.
 	counts     observe.CountObserver
 	checks     observe.CheckObserver
 	watermarks observe.WatermarkObserver
@@ -44,6 +46,9 @@ func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, 
 		return o, nil
 	}
 	o.runs = runs
+	if ends, ok := runs.(observe.EndObserver); ok {
+		o.ends = ends
+	}
 	if counts, ok := runs.(observe.CountObserver); ok {
 		o.counts = counts
 	}
@@ -74,8 +79,13 @@ func newObserver(stages observe.StageObserver, id observe.StageID) (o observer, 
 	return o, nil
 }
 
-func (o *observer) finish(ctx context.Context, end observe.RunEnd) {
+// finish reports the end of a run at a reading of the clock.
+func (o *observer) finish(ctx context.Context, end observe.RunEnd, at time.Duration) {
 	defer o.contain(observe.DropPanic)
+	if o.ends != nil {
+		o.ends.EndedAt(ctx, end, clock.Time(at))
+		return
+	}
 	o.runs.Ended(ctx, end)
 }
 
