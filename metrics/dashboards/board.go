@@ -68,7 +68,7 @@ func (b board) dashboard(c config) *dashboard {
 		Refresh:       "1m",
 		Time:          timeRange{From: "now-6h", To: "now"},
 		Links:         c.boardLinks(b.name),
-		Annotations:   list[any]{List: []any{}},
+		Annotations:   list[any]{List: []any{firingAlerts()}},
 		Templating:    list[any]{List: c.variables(b.variables)},
 		Panels:        layOut(b.sections(c)),
 	}
@@ -77,6 +77,14 @@ func (b board) dashboard(c config) *dashboard {
 		d.Tags[1] = c.namespace
 	}
 	return d
+}
+
+// firingAlerts marks the times at which alerts fire on all panels.
+func firingAlerts() annotation {
+	return annotation{
+		Name: "Firing alerts", Datasource: metricsSource(), Enable: true, IconColor: colorBad,
+		Expr: `ALERTS{alertstate="firing", alertname=~"Etl.+"}`, TitleFormat: "{{alertname}}", TextFormat: "{{pipeline}} {{stage}} {{group}} {{topic}}", Step: "1m",
+	}
 }
 
 // layOut gives each panel its place in the grid and its id, which is its number on

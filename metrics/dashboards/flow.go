@@ -102,7 +102,7 @@ func (c config) behind(q queries) *panel {
 func endToEnd(q queries) *panel {
 	// The end of a flow is its stage with the highest latency: it grows on the way.
 	last := func(phi string) string {
-		return fmt.Sprintf("max %s %s", byPipeline, q.quantile(phi, series.EndToEnd, byStage, is(series.Destination, "")))
+		return fmt.Sprintf("max %s %s", byPipeline, q.quantile(phi, stageEnds, byStage, atStages))
 	}
 	return newSeries("End-to-end latency", unitSeconds, description{
 		shows: "The time from the entry of data into the flow to its last stage in each pipeline: of half of the data (p50), of all but 5 % (p95), and of all " +
@@ -144,8 +144,7 @@ func points(stages string, places ...place) string {
 
 // reached returns the time from the entry of data to each point.
 func reached(q queries, mean func(series.Metric, by, ...string) string) string {
-	return points(mean(series.EndToEnd, byStage, is(series.Destination, "")),
-		place{mean(series.EndToEnd, by{series.Destination}, isNot(series.Destination, "")), series.Destination})
+	return points(mean(stageEnds, byStage, atStages), place{mean(arrivals, byArrival, atDestinations), series.Destination})
 }
 
 func mapOfFlow(q queries) *panel {
@@ -153,10 +152,10 @@ func mapOfFlow(q queries) *panel {
 	topics := or(q.rate(series.KafkaMessages, byTopic, is(series.Direction, series.In)), q.rate(series.KafkaMessages, byTopic))
 	throughput := points("("+stages+")", place{"(" + topics + ")", series.Topic},
 		place{q.rate(series.MongoDocuments, byCollection), series.Collection})
-	order := or(reached(q, q.lifetimeMean), "0 * "+throughput)
+	order := or(reached(q, q.lifetimeMean), "1e9 + 0 * "+throughput) // Where no latency is known, at the end.
 	return newBars("Map of the flow: throughput", unitPerSec, description{
 		shows: "The rows that come out of each stage, and the messages and documents that pass each topic and collection, now. They are in the order in which " +
-			"data reaches them, from the entry at the top. A stage that counts no rows shows its runs.",
+			"data reaches them, from the entry at the top; those that no data with a waybill reaches are at the bottom. A stage that counts no rows shows its runs.",
 		normal: "Similar lengths along a flow. A step that filters, splits or joins data changes them.",
 		act:    "The first bar that is much shorter than the one above is where data waits or is lost. Open its stage.",
 	}, query{throughput, "{{point}}"}, query{order, "{{point}}"}).sortedBy("Throughput")
@@ -182,7 +181,7 @@ func timeByStep(q queries) *panel {
 		normal: "Steady. Hops are short compared to stages, unless data waits on purpose.",
 		act:    "The layer that grew is the cause. If it is a hop, add consumers or look for the stage behind it. If it is a stage, open its traces.",
 	},
-		query{q.mean(series.Hop, by{series.Destination}), "hop to {{destination}}"},
+		query{q.mean(hops, byArrival.and(series.Carrier)), "hop to {{destination}} ({{carrier}})"},
 		query{legible(stages), "{{pipeline}} / {{stage}}"}).
 		stacked().exemplars().linked(stageTraces)
 }

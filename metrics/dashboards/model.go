@@ -103,6 +103,17 @@ type variableQuery struct {
 	RefID string `json:"refId"`
 }
 
+type annotation struct {
+	Name        string     `json:"name"`
+	Datasource  datasource `json:"datasource"`
+	Enable      bool       `json:"enable"`
+	IconColor   string     `json:"iconColor"`
+	Expr        string     `json:"expr"`
+	TitleFormat string     `json:"titleFormat"`
+	TextFormat  string     `json:"textFormat"`
+	Step        string     `json:"step"`
+}
+
 type option struct {
 	Selected bool     `json:"selected"`
 	Text     []string `json:"text"`

@@ -74,6 +74,24 @@ func (q queries) selected(m series.Metric, suffix string, matchers ...string) st
 	return m.In(q.namespace) + suffix + "{" + strings.Join(append(all, matchers...), ",") + "}"
 }
 
+// The latency of data is measured where a stage is done with it, and where it arrives
+// from a topic or collection, mostly outside a stage. The ones are selected by
+// pipeline and stage, the others by topic.
+var (
+	stageEnds = labeled(series.EndToEnd, series.Pipeline, series.Stage)
+	arrivals  = labeled(series.EndToEnd, series.Destination)
+	hops      = labeled(series.Hop, series.Destination)
+
+	atStages       = is(series.Destination, "")
+	atDestinations = isNot(series.Destination, "")
+)
+
+// labeled returns m as if it had only some of its labels.
+func labeled(m series.Metric, labels ...string) series.Metric {
+	m.Labels = labels
+	return m
+}
+
 // by is a list of labels to aggregate by.
 type by []string
 
@@ -88,6 +106,7 @@ var (
 	byStage      = by{series.Pipeline, series.Stage}
 	byTopic      = by{series.Topic}
 	byCollection = by{series.Collection}
+	byArrival    = by{series.Destination}
 	byGroup      = by{series.Group, series.Topic}
 )
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // Metrics of others. The first come from the collectors of client_golang, the last
@@ -83,12 +84,14 @@ func brokerErrorsNow(q queries) *panel {
 }
 
 func droppedNow(q queries) *panel {
+	lost := isNot(series.Reason, observe.DropNoWaybill)
 	return newStat("Telemetry dropped", unitCount, "none", states(1), description{
-		shows:  "The most pieces of telemetry that were dropped within one interval of the shown time, by reason.",
-		normal: "None. Data from outside of the flow arrives without a waybill (no_waybill), which is no fault at an entry.",
+		shows: "The most pieces of telemetry that were dropped within one interval of the shown time, by reason. Data that arrived without a waybill " +
+			"is left out: that is what data does at the entry of a flow.",
+		normal: "None.",
 		act:    "The reasons are explained in the documentation of package observe. The data itself is not affected, only what is known of it.",
-	}, query{q.increase(series.Dropped, by{series.Reason}, matches(varInstance)), "{{reason}}"}).
-		worst().decimals(0).text(map[string]string{"0": "none"})
+	}, query{q.increase(series.Dropped, by{series.Reason}, matches(varInstance), lost) + " > 0", "{{reason}}"}).
+		worst().decimals(0)
 }
 
 func overflowNow(q queries) *panel {
@@ -96,8 +99,8 @@ func overflowNow(q queries) *panel {
 		shows:  "The most uses of label values beyond the limit within one interval of the shown time, by label. They are counted as _OTHER.",
 		normal: "None.",
 		act:    "Something puts ids, or text of the data, into the label. Map the values to a few names, or raise the limit with metrics.WithLabelLimit.",
-	}, query{q.increase(series.LabelOverflow, by{series.Label}, matches(varInstance)), "{{label}}"}).
-		worst().decimals(0).text(map[string]string{"0": "none"})
+	}, query{q.increase(series.LabelOverflow, by{series.Label}, matches(varInstance)) + " > 0", "{{label}}"}).
+		worst().decimals(0)
 }
 
 func memory(q queries) *panel {
@@ -132,7 +135,7 @@ func gc(q queries) *panel {
 		shows:  "The share of time in which each process is paused for garbage collection.",
 		normal: "Far below 1 %.",
 		act:    "If it grows with the memory, the process is near its limit (GOMEMLIMIT). If it grows alone, a stage allocates more for each row than before.",
-	}, query{ours(q, fmt.Sprintf("rate(%s_sum%s)", gcPauses, rateInterval)), legendProcess})
+	}, query{ours(q, fmt.Sprintf("rate(%s_sum%s)", gcPauses, rateInterval)), legendProcess}).decimals(3)
 }
 
 func brokerErrors(q queries) *panel {
