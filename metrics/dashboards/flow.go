@@ -5,6 +5,7 @@ package dashboards
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
@@ -34,7 +35,7 @@ func (c config) fresh(q queries) *panel {
 	return newStat("Fresh: time since the last success", unitSeconds, "no success in this time", states(late, 2*late), description{
 		shows: "The time since the last successful run of each pipeline: of the whole pipeline if its runs are measured, and otherwise of the stage " +
 			"whose last success is the oldest. It counts on after a process has ended.",
-		normal: fmt.Sprintf("Less than %s, or whatever the interval of the pipeline is. Orange is older than that, and red is twice as old.", c.freshness),
+		normal: fmt.Sprintf("Less than %s, or whatever the interval of the pipeline is. Orange is older than that, and red is twice as old.", spoken(c.freshness)),
 		act: "Open Stages from here. If the stage fails, its errors say why. If nothing is in flight, nothing started it: look at the scheduler. " +
 			"If it is in flight, it is stuck or slow.",
 	}, query{fmt.Sprintf("time() - (%s)", or(whole, oldest)), "{{pipeline}}"}).
@@ -50,6 +51,18 @@ func (c config) lost(q queries) *panel {
 	}, query{q.increase(series.KafkaOffsetGaps, byTopic), "{{topic}}"}).
 		worst().decimals(0).text(map[string]string{"0": "none"}).
 		linked(c.toBoard(series.BoardQuality, "Quality of this topic", series.Topic))
+}
+
+// spoken returns d without the parts that are zero.
+func spoken(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // errorRatio returns the share of failed runs by stage. For a stage without a run in

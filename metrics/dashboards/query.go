@@ -95,6 +95,7 @@ func labeled(m series.Metric, labels ...string) series.Metric {
 // by is a list of labels to aggregate by.
 type by []string
 
+// String returns the clause of PromQL. Without labels, everything is one.
 func (b by) String() string { return "by (" + strings.Join(b, ", ") + ")" }
 
 func (b by) and(label string) by { return append(slices.Clone(b), label) }

@@ -86,21 +86,23 @@ func brokerErrorsNow(q queries) *panel {
 func droppedNow(q queries) *panel {
 	lost := isNot(series.Reason, observe.DropNoWaybill)
 	return newStat("Telemetry dropped", unitCount, "none", states(1), description{
-		shows: "The most pieces of telemetry that were dropped within one interval of the shown time, by reason. Data that arrived without a waybill " +
-			"is left out: that is what data does at the entry of a flow.",
+		shows: "The most pieces of telemetry that were dropped within one interval of the shown time. Data that arrived without a waybill is left out: " +
+			"that is what data does at the entry of a flow.",
 		normal: "None.",
-		act:    "The reasons are explained in the documentation of package observe. The data itself is not affected, only what is known of it.",
-	}, query{q.increase(series.Dropped, by{series.Reason}, matches(varInstance), lost) + " > 0", "{{reason}}"}).
-		worst().decimals(0)
+		act: "See the reasons below; they are explained in the documentation of package observe. The data itself is not affected, only what is known " +
+			"of it.",
+	}, query{or(q.increase(series.Dropped, nil, matches(varInstance), lost), "vector(0)"), "dropped"}).
+		worst().decimals(0).text(map[string]string{"0": "none"})
 }
 
 func overflowNow(q queries) *panel {
 	return newStat("Label overflow", unitCount, "none", states(1), description{
-		shows:  "The most uses of label values beyond the limit within one interval of the shown time, by label. They are counted as _OTHER.",
+		shows:  "The most uses of label values beyond the limit within one interval of the shown time. They are counted as _OTHER.",
 		normal: "None.",
-		act:    "Something puts ids, or text of the data, into the label. Map the values to a few names, or raise the limit with metrics.WithLabelLimit.",
-	}, query{q.increase(series.LabelOverflow, by{series.Label}, matches(varInstance)) + " > 0", "{{label}}"}).
-		worst().decimals(0)
+		act: "See the label below: something puts ids, or text of the data, into it. Map the values to a few names, or raise the limit with " +
+			"metrics.WithLabelLimit.",
+	}, query{q.increase(series.LabelOverflow, nil, matches(varInstance)), "uses"}).
+		worst().decimals(0).text(map[string]string{"0": "none"})
 }
 
 func memory(q queries) *panel {
