@@ -99,9 +99,6 @@ func (s *collectors) Describe(descs chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (s *collectors) Collect(metrics chan<- prometheus.Metric) {
-	for _, collector := range s.all {
-		collector.Collect(metrics)
-	}
 	for _, read := range s.reads {
 		read(func(m series.Metric, value float64, values ...string) {
 			kind := prometheus.GaugeValue
@@ -111,5 +108,8 @@ func (s *collectors) Collect(metrics chan<- prometheus.Metric) {
 			desc := prometheus.NewDesc(s.config.name(m), m.Help, m.Labels, s.config.constLabels)
 			metrics <- prometheus.MustNewConstMetric(desc, kind, value, values...)
 		})
+	}
+	for _, collector := range s.all { // Last, because the functions count what they lose.
+		collector.Collect(metrics)
 	}
 }

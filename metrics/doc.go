@@ -1,13 +1,15 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics measures data pipelines for Prometheus: their stages, the
-// Kafka topics and MongoDB collections between them, and the latency of the data.
+// Package metrics measures data pipelines, for Prometheus or with OpenTelemetry:
+// their stages, the Kafka topics and MongoDB collections between them, and the latency
+// of the data.
 //
 // # When
 //
 // Use it with packages stages, kafkacarrier and mongocarrier if Prometheus, or
-// anything that reads its format, collects the metrics of your processes.
+// anything that reads its format, collects the metrics of your processes, or if they
+// send their metrics by OpenTelemetry.
 //
 // # How
 //
@@ -29,6 +31,11 @@
 //
 //	pusher, err := metrics.NewPusher("http://pushgateway:9091", "nightly", registry)
 //	err = p.Run(ctx, work, stages.WithFlush(pusher.Push))
+//
+// A program that sends its metrics by OpenTelemetry needs no registry; see
+// the section OpenTelemetry:
+//
+//	m, err := metrics.NewOTel(nil) // The global MeterProvider.
 //
 // The metrics of the Go runtime and of the process come with [WithGoCollector] and
 // [WithProcessCollector].
@@ -164,4 +171,77 @@
 //	etl_telemetry_dropped_total{reason}                                  counter   Telemetry that was lost, by reason.
 //	etl_telemetry_label_overflow_total{label}                            counter   Uses of a label value beyond the limit, counted as _OTHER.
 //	etl_watermark_timestamp_seconds{pipeline,stage}                      gauge     Event time up to which a stage has seen all data.
+//
+// # OpenTelemetry
+//
+// [NewOTel] measures the same with the instruments of a MeterProvider. A translation
+// of the names for Prometheus, by an exporter, a collector or Prometheus itself,
+// results in the names above:
+//
+//	etl.batch.rows                   {row}       histogram     etl_batch_rows
+//	etl.blocked                      s           counter       etl_blocked_seconds_total
+//	etl.bytes                        By          counter       etl_bytes_total
+//	etl.checks                       {row}       counter       etl_checks_total
+//	etl.downstream                   s           counter       etl_downstream_seconds_total
+//	etl.end_to_end                   s           histogram     etl_end_to_end_seconds
+//	etl.errors                       {run}       counter       etl_errors_total
+//	etl.hop                          s           histogram     etl_hop_seconds
+//	etl.in_flight                    {run}       updowncounter etl_in_flight
+//	etl.kafka.blocked                s           counter       etl_kafka_blocked_seconds_total
+//	etl.kafka.bytes                  By          counter       etl_kafka_bytes_total
+//	etl.kafka.committed_lag.messages {message}   updowncounter etl_kafka_committed_lag_messages
+//	etl.kafka.errors                 {operation} counter       etl_kafka_errors_total
+//	etl.kafka.lag.messages           {message}   updowncounter etl_kafka_lag_messages
+//	etl.kafka.last_fetch.timestamp   s           gauge         etl_kafka_last_fetch_timestamp_seconds
+//	etl.kafka.messages               {message}   counter       etl_kafka_messages_total
+//	etl.kafka.offset_gaps            {gap}       counter       etl_kafka_offset_gaps_total
+//	etl.kafka.processing             s           histogram     etl_kafka_processing_seconds
+//	etl.kafka.queue                  s           histogram     etl_kafka_queue_seconds
+//	etl.kafka.queued.messages        {message}   updowncounter etl_kafka_queued_messages
+//	etl.kafka.redelivered            {message}   counter       etl_kafka_redelivered_total
+//	etl.last_run.timestamp           s           gauge         etl_last_run_timestamp_seconds
+//	etl.last_success.timestamp       s           gauge         etl_last_success_timestamp_seconds
+//	etl.memory                       By          updowncounter etl_memory_bytes
+//	etl.memory.limit                 By          updowncounter etl_memory_limit_bytes
+//	etl.mongodb.documents            {document}  counter       etl_mongodb_documents_total
+//	etl.mongodb.errors               {document}  counter       etl_mongodb_errors_total
+//	etl.mongodb.queue                s           histogram     etl_mongodb_queue_seconds
+//	etl.processing                   s           histogram     etl_processing_seconds
+//	etl.queue.capacity.rows          {row}       updowncounter etl_queue_capacity_rows
+//	etl.queue.rows                   {row}       updowncounter etl_queue_rows
+//	etl.queue.wait                   s           histogram     etl_queue_wait_seconds
+//	etl.retries                      {attempt}   counter       etl_retries_total
+//	etl.row_age                      s           histogram     etl_row_age_seconds
+//	etl.rows.processed               {row}       counter       etl_rows_processed_total
+//	etl.rows.read                    {row}       counter       etl_rows_read_total
+//	etl.rows.rejected                {row}       counter       etl_rows_rejected_total
+//	etl.telemetry.dropped            {loss}      counter       etl_telemetry_dropped_total
+//	etl.telemetry.label_overflow     {use}       counter       etl_telemetry_label_overflow_total
+//	etl.watermark.timestamp          s           gauge         etl_watermark_timestamp_seconds
+//
+// The attributes are those of the spans, and those of the semantic conventions for
+// messaging. An empty label has no attribute:
+//
+//	pipeline, stage, source        etl.pipeline, etl.stage, etl.source
+//	outcome, reason, direction     etl.outcome, etl.reason, etl.direction
+//	check, result, label           etl.check, etl.result, etl.label
+//	error_type                     error.type
+//	topic, collection, destination messaging.destination.name
+//	partition                      messaging.destination.partition.id
+//	group                          messaging.consumer.group.name
+//	operation                      messaging.operation.name
+//	carrier                        messaging.system
+//
+// The boards, rules and alerts of this module query the labels on the left: use
+// [WithPrometheusLabels] to have them, or rename the attributes on their way; the
+// page docs/opentelemetry.md shows how.
+//
+// Packages kafkacarrier and mongocarrier record the metrics of the semantic
+// conventions by themselves, with or without an observer. Those that come near to one
+// of the above are
+//
+//	messaging.client.sent.messages     attempts to send; etl.kafka.messages counts what was written, by partition
+//	messaging.client.consumed.messages what etl.kafka.messages counts as in, by group instead of partition
+//	messaging.process.duration         what etl.kafka.processing observes, by group and error.type instead of outcome
+//	messaging.client.operation.duration calls of the client; etl.kafka.blocked is the sum of its waiting
 package metrics

@@ -17,7 +17,7 @@ var HeldBytes = heldBytes
 // MemoryLimit collects the memory limit of a process with a limit of the Go runtime
 // and a file system.
 func MemoryLimit(runtime int64, root fs.FS) prometheus.Collector {
-	c := newCollectors(newConfig(nil))
+	c := newCollectors(newConfig[Option](nil))
 	c.collect(newMemoryLimitOf(func() int64 { return runtime }, root).read)
 	return c
 }

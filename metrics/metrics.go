@@ -21,9 +21,13 @@ import (
 // name that is not the same metric.
 var ErrConflict = errors.New("metrics: conflict with a registered metric")
 
-// Metrics measures stages, Kafka and MongoDB for Prometheus. It implements the
-// observers of package observe and is a [prometheus.Collector]. [New] returns it.
-// It is safe for concurrent use.
+// errNotCollected is why a Metrics of NewOTel cannot be registered.
+var errNotCollected = errors.New("metrics: what NewOTel returns is collected by its MeterProvider")
+
+// Metrics measures stages, Kafka and MongoDB. It implements the observers of package
+// observe. What [New] returns is a [prometheus.Collector]; what [NewOTel] returns is
+// collected by a MeterProvider, and a registry refuses it. It is safe for concurrent
+// use.
 //
 // Of messaging systems other than Kafka and MongoDB, Metrics measures the
 // latencies. A nil or zero Metrics observes and collects nothing.
@@ -40,6 +44,8 @@ type Metrics struct {
 	mu     sync.Mutex
 	stages map[stageName]*stage
 	oldest []*stage // The same, in the order in which they were created.
+
+	close func() error // Nil if there is nothing to end.
 }
 
 // Compile-time checks that Metrics implements StageObserver and Collector.
@@ -74,6 +80,7 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.close = once(func() error { unregister(registerer, append(others, m)); return nil })
 	shared, err := share(registerer, m)
 	if err != nil {
 		unregister(registerer, others)
@@ -202,9 +209,12 @@ func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
 	if m.isZero() {
 		return
 	}
-	if collector, ok := m.backend.(prometheus.Collector); ok {
-		collector.Describe(descs)
+	collector, ok := m.backend.(prometheus.Collector)
+	if !ok {
+		descs <- prometheus.NewInvalidDesc(errNotCollected)
+		return
 	}
+	collector.Describe(descs)
 }
 
 // Collect implements [prometheus.Collector].
@@ -215,6 +225,37 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	if collector, ok := m.backend.(prometheus.Collector); ok {
 		collector.Collect(metrics)
 	}
+}
+
+// Close removes m from the registerer or MeterProvider that it was made for, so that
+// it is no longer collected, and can be freed once nothing observes with it. The
+// observers keep working. For a Metrics that [New] returned more than once, Close
+// applies to all who have it.
+//
+// Close is needed only if the registerer or provider outlives m. A provider collects
+// for the last time when it is shut down, so Close comes after that. Close may be
+// called more than once. It returns an error if the provider does, or panics.
+func (m *Metrics) Close() error {
+	if m.isZero() || m.close == nil {
+		return nil
+	}
+	if err := m.close(); err != nil {
+		return fmt.Errorf("metrics: close: %w", err)
+	}
+	return nil
+}
+
+// once returns a function that calls f the first time, and returns its error, or its
+// panic as an error, each time.
+func once(f func() error) func() error {
+	return sync.OnceValue(func() (err error) {
+		defer func() {
+			if value := recover(); value != nil {
+				err = panicked(value)
+			}
+		}()
+		return f()
+	})
 }
 
 // isNil reports whether v is nil or holds a nil pointer or function.

@@ -17,11 +17,40 @@ import (
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
 
-// Option configures [New]. If an option is given more than once, the last one
-// wins. Nil options are ignored.
-type Option interface {
-	apply(config) config
-}
+// The options of [New] and [NewOTel]. If an option is given more than once, the last
+// one wins. Nil options are ignored.
+type (
+	// Option configures [New]. Each [SharedOption] is one, and so are the results of
+	// [WithConstLabels], [WithGoCollector], [WithProcessCollector],
+	// [WithoutClassicBuckets], [WithoutExemplars] and [WithoutNativeHistograms].
+	Option interface {
+		option
+		forPrometheus()
+	}
+	// OTelOption configures [NewOTel]. Each [SharedOption] is one, and so is the
+	// result of [WithPrometheusLabels].
+	OTelOption interface {
+		option
+		forOTel()
+	}
+
+	// SharedOption configures [New] or [NewOTel].
+	SharedOption interface {
+		Option
+		OTelOption
+	}
+)
+
+// option is what all options are.
+type option interface{ apply(config) config }
+
+// setting is an option of any kind. The functions that return one say for what.
+type setting func(config) config
+
+func (s setting) apply(c config) config { return s(c) }
+
+func (setting) forPrometheus() {}
+func (setting) forOTel()       {}
 
 // config is only data: two sets of metrics with equal configs are one.
 type config struct {
@@ -34,6 +63,7 @@ type config struct {
 	withoutPartition bool
 	goCollector      bool
 	processCollector bool
+	prometheusLabels bool
 	labelLimit       int
 	maxLatency       time.Duration // 0 or less for no limit.
 }
@@ -50,24 +80,20 @@ var (
 	rowBuckets    = [...]float64{1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576}
 )
 
-func newConfig(opts []Option) config {
+func newConfig[O option](opts []O) config {
 	c := config{namespace: series.DefaultNamespace, labelLimit: defaultLabelLimit, maxLatency: defaultMaxLatency}
 	for _, opt := range opts {
-		if opt != nil {
+		if any(opt) != nil {
 			c = opt.apply(c)
 		}
 	}
 	return c
 }
 
-type optionFunc func(config) config
-
-func (f optionFunc) apply(c config) config { return f(c) }
-
 // WithNamespace sets the first part of all metric names. The default is "etl",
 // also if name is empty.
-func WithNamespace(name string) Option {
-	return optionFunc(func(c config) config {
+func WithNamespace(name string) SharedOption {
+	return setting(func(c config) config {
 		c.namespace = name
 		if name == "" {
 			c.namespace = series.DefaultNamespace
@@ -81,7 +107,7 @@ func WithNamespace(name string) Option {
 // configuration of the scrape instead.
 func WithConstLabels(labels map[string]string) Option {
 	labels = maps.Clone(labels)
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.constLabels = labels
 		return c
 	})
@@ -93,9 +119,9 @@ func WithConstLabels(labels map[string]string) Option {
 // 604800, also if there are no bounds. Each bound costs one series for each
 // histogram. The bounds of the rows in a batch are the powers of 4 from 1 to
 // 1048576.
-func WithBuckets(bounds ...float64) Option {
+func WithBuckets(bounds ...float64) SharedOption {
 	bounds = slices.Clone(bounds)
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.withoutClassic = false
 		c.buckets = bounds
 		if len(bounds) == 0 {
@@ -108,7 +134,7 @@ func WithBuckets(bounds ...float64) Option {
 // WithoutClassicBuckets removes the classic buckets of all histograms, which are
 // most of the series, for a Prometheus that scrapes native histograms.
 func WithoutClassicBuckets() Option {
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.withoutClassic = true
 		return c
 	})
@@ -117,7 +143,7 @@ func WithoutClassicBuckets() Option {
 // WithoutNativeHistograms removes the native buckets of all histograms, which
 // reduces the memory of the application.
 func WithoutNativeHistograms() Option {
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.withoutNative = true
 		return c
 	})
@@ -126,7 +152,7 @@ func WithoutNativeHistograms() Option {
 // WithoutExemplars disables exemplars. The default is an exemplar for sampled
 // spans, at most one a second for each series.
 func WithoutExemplars() Option {
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.withoutExemplars = true
 		return c
 	})
@@ -134,9 +160,20 @@ func WithoutExemplars() Option {
 
 // WithoutPartitions counts the messages and bytes of Kafka by topic, with an
 // empty partition. The lag keeps its partition.
-func WithoutPartitions() Option {
-	return optionFunc(func(c config) config {
+func WithoutPartitions() SharedOption {
+	return setting(func(c config) config {
 		c.withoutPartition = true
+		return c
+	})
+}
+
+// WithPrometheusLabels names the attributes of all instruments like the labels of the
+// metrics that [New] makes: pipeline instead of etl.pipeline, topic instead of
+// messaging.destination.name. The boards, rules and alerts of this module then fit
+// what an exporter or collector writes to Prometheus.
+func WithPrometheusLabels() OTelOption {
+	return setting(func(c config) config {
+		c.prometheusLabels = true
 		return c
 	})
 }
@@ -151,8 +188,8 @@ func WithoutPartitions() Option {
 // fetch, so that the sum of the lags covers all partitions. They have a limit of
 // 10,000 partitions in all groups and topics together. Further partitions have no
 // lag, and each report about one is counted as an overflow of the label partition.
-func WithLabelLimit(n int) Option {
-	return optionFunc(func(c config) config {
+func WithLabelLimit(n int) SharedOption {
+	return setting(func(c config) config {
 		c.labelLimit = n
 		if n < 1 {
 			c.labelLimit = defaultLabelLimit
@@ -165,8 +202,8 @@ func WithLabelLimit(n int) Option {
 // because they rest on the clocks of others, and one absurd value would move an
 // average far. Longer ones are counted as dropped telemetry, with the reason
 // stale_waybill. The default is 365 days; a value of 0 or less means no limit.
-func WithMaxLatency(d time.Duration) Option {
-	return optionFunc(func(c config) config {
+func WithMaxLatency(d time.Duration) SharedOption {
+	return setting(func(c config) config {
 		c.maxLatency = max(d, 0)
 		return c
 	})

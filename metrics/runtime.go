@@ -19,7 +19,7 @@ import (
 //
 // If the registerer of [New] is nil, [Metrics] collects them.
 func WithGoCollector() Option {
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.goCollector = true
 		return c
 	})
@@ -32,7 +32,7 @@ func WithGoCollector() Option {
 //
 // If the registerer of [New] is nil, [Metrics] collects them.
 func WithProcessCollector() Option {
-	return optionFunc(func(c config) config {
+	return setting(func(c config) config {
 		c.processCollector = true
 		return c
 	})
