@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-//go:generate go run ./internal/generate
+//go:generate go run ../internal/writeboards
 
 //go:embed *.json
 var files embed.FS

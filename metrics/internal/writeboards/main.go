@@ -1,7 +1,8 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command generate writes the boards that package dashboards embeds.
+// Command writeboards writes the boards that package dashboards embeds into the
+// current folder.
 package main
 
 import (
