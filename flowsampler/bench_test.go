@@ -62,7 +62,7 @@ func BenchmarkShouldSample(b *testing.B) {
 
 func BenchmarkShouldSample_Parallel(b *testing.B) {
 	sampler := must(flowsampler.New(1, flowsampler.WithRateLimit(100, 100)))
-	params := sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: traceID(0x33)}
+	params := sdktrace.SamplingParameters{ParentContext: b.Context(), TraceID: traceID(0x33)}
 	for _, parallelism := range []int{1, 64} {
 		b.Run(map[int]string{1: "1", 64: "64"}[parallelism], func(b *testing.B) {
 			b.ReportAllocs()

@@ -78,7 +78,9 @@ func ExampleNew() {
 	if err != nil {
 		panic(err)
 	}
-	defer provider.Shutdown(context.Background())
+	if err = provider.Shutdown(context.Background()); err != nil {
+		panic(err)
+	}
 
 	_, err = flowsampler.New(math.NaN())
 	fmt.Println(err)

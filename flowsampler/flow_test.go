@@ -4,7 +4,6 @@
 package flowsampler_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"testing"
@@ -95,8 +94,8 @@ func TestSampler_ReceiverOfMessagesContinuesTheTrace(t *testing.T) {
 	t.Parallel()
 	sender, receiver := service(1, must(flowsampler.New(0.5))), service(2, must(flowsampler.New(0.01)))
 	for range 100 {
-		ctx, sent := sender.Start(context.Background(), "send")
-		_, received := propagation.Start(context.Background(), receiver, "process", []propagation.Remote{read(propagation.Map(ctx, defaults))})
+		ctx, sent := sender.Start(t.Context(), "send")
+		_, received := propagation.Start(t.Context(), receiver, "process", []propagation.Remote{read(propagation.Map(ctx, defaults))})
 		if received.SpanContext().TraceID() != sent.SpanContext().TraceID() {
 			t.Fatal("the receiver did not continue the trace")
 		}
@@ -129,12 +128,12 @@ func messages(n, earliest int) []propagation.Remote {
 
 func TestSampler_SeveralRemotes(t *testing.T) {
 	t.Parallel()
-	local := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+	local := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: traceID(0xabc), SpanID: trace.SpanID{9},
 	}))
 	for _, tt := range []struct {
 		name    string
-		ctx     context.Context
+		inSpan  bool // of this process.
 		remotes []propagation.Remote
 		want    string // the tracestate.
 	}{
@@ -146,14 +145,14 @@ func TestSampler_SeveralRemotes(t *testing.T) {
 		{name: "only one waybill", remotes: append(messages(2, -1), messages(3, 2)[2]), want: "ot=rv:00000000000003"},
 		{name: "more than can be linked", remotes: messages(1000, 777), want: "ot=rv:0000000000030a"},
 		{name: "the last of more than can be linked", remotes: messages(1000, 999), want: "ot=rv:000000000003e8"},
-		{name: "in a local span", ctx: local, remotes: messages(3, 1), want: "ot=rv:00000000000002"},
-		{name: "only a local span", ctx: local, remotes: nil, want: "ot=rv:00000000000abc"},
+		{name: "in a local span", inSpan: true, remotes: messages(3, 1), want: "ot=rv:00000000000002"},
+		{name: "only a local span", inSpan: true, remotes: nil, want: "ot=rv:00000000000abc"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ctx := tt.ctx
-			if ctx == nil {
-				ctx = t.Context()
+			ctx := t.Context()
+			if tt.inSpan {
+				ctx = local
 			}
 			_, span := propagation.Start(ctx, service(1, must(flowsampler.New(0.01))), "process", tt.remotes, propagation.AsLink())
 			if got := span.SpanContext().TraceState().String(); got != tt.want {
@@ -188,7 +187,7 @@ func TestSampler_UntrustedRemotes(t *testing.T) {
 	}))
 	for _, tt := range []struct {
 		name    string
-		ctx     context.Context
+		inSpan  bool // of this process.
 		start   []propagation.StartOption
 		sampler []flowsampler.Option
 		sampled bool
@@ -197,13 +196,13 @@ func TestSampler_UntrustedRemotes(t *testing.T) {
 		{name: "trusted", start: []propagation.StartOption{propagation.AsLink()}, sampled: true, state: "ot=th:0;rv:ffffffffffffff"},
 		{name: "untrusted", start: []propagation.StartOption{propagation.WithUntrusted()}, sampled: false, state: ""},
 		{name: "untrusted, asked for", start: []propagation.StartOption{propagation.WithUntrusted()}, sampler: []flowsampler.Option{flowsampler.WithUntrustedLinks()}, sampled: true, state: "ot=th:0;rv:ffffffffffffff"},
-		{name: "untrusted, in a local span", ctx: local, start: []propagation.StartOption{propagation.AsLink(), propagation.WithUntrusted()}, sampled: false, state: "ot=rv:00000000000abc"},
+		{name: "untrusted, in a local span", inSpan: true, start: []propagation.StartOption{propagation.AsLink(), propagation.WithUntrusted()}, sampled: false, state: "ot=rv:00000000000abc"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ctx := tt.ctx
-			if ctx == nil {
-				ctx = t.Context()
+			ctx := t.Context()
+			if tt.inSpan {
+				ctx = local
 			}
 			tracer := service(1, must(flowsampler.New(0.01, tt.sampler...)))
 			ctx, span := propagation.Start(ctx, tracer, "process", []propagation.Remote{stranger}, tt.start...)

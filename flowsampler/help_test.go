@@ -101,7 +101,7 @@ func chain(tb testing.TB, services []trace.Tracer, attributes ...attribute.KeyVa
 	roots := make([]trace.SpanContext, len(services))
 	var received []propagation.Remote
 	for i, tracer := range services {
-		ctx, span := propagation.Start(context.Background(), tracer, "process", received,
+		ctx, span := propagation.Start(tb.Context(), tracer, "process", received,
 			propagation.AsLink(), propagation.WithSpanOptions(trace.WithAttributes(attributes...)))
 		attributes = nil // Only the first root is marked.
 		ctx, work := tracer.Start(ctx, "work")

@@ -17,9 +17,10 @@ import (
 )
 
 // begin starts n flows and returns how many are kept.
-func begin(sampler *flowsampler.Sampler, n int) (kept int) {
+func begin(tb testing.TB, sampler *flowsampler.Sampler, n int) (kept int) {
+	tb.Helper()
 	for i := range n {
-		if isSampled(sampler.ShouldSample(root(nil, uint64(i)))) {
+		if isSampled(sampler.ShouldSample(root(tb.Context(), uint64(i)))) {
 			kept++
 		}
 	}
@@ -52,13 +53,13 @@ func TestWithRateLimit(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				sampler := must(flowsampler.New(1, flowsampler.WithRateLimit(tt.perSecond, tt.burst)))
-				if got := begin(sampler, 1000); got != tt.first {
+				if got := begin(t, sampler, 1000); got != tt.first {
 					t.Errorf("at first %d flows are kept, want %d", got, tt.first)
 				}
 				got := 0
 				for range tt.rounds {
 					time.Sleep(tt.step)
-					got += begin(sampler, 1000)
+					got += begin(t, sampler, 1000)
 				}
 				if got != tt.want {
 					t.Errorf("in %v %d flows are kept, want %d", time.Duration(tt.rounds)*tt.step, got, tt.want)
@@ -77,7 +78,7 @@ func TestWithRateLimit_Concurrent(t *testing.T) {
 			var kept atomic.Int64
 			var group sync.WaitGroup
 			for range goroutines {
-				group.Go(func() { kept.Add(int64(begin(sampler, 100))) })
+				group.Go(func() { kept.Add(int64(begin(t, sampler, 100))) })
 			}
 			group.Wait()
 			if got := kept.Load(); got != want {
@@ -139,13 +140,13 @@ func (*above) ShouldSample(p sdktrace.SamplingParameters) (result sdktrace.Sampl
 func TestWithRateLimit_CountsOnlyWhatIsKept(t *testing.T) {
 	t.Parallel()
 	sampler := must(flowsampler.New(0.5, flowsampler.WithRateLimit(1e-6, 1)))
-	if got := begin(sampler, 100); got != 0 { // Their randomness is low.
+	if got := begin(t, sampler, 100); got != 0 { // Their randomness is low.
 		t.Fatalf("%d flows are kept, want 0", got)
 	}
-	if got := sampler.ShouldSample(root(nil, 0x90000000000000)); !isSampled(got) || got.Tracestate.Len() != 0 {
+	if got := sampler.ShouldSample(root(t.Context(), 0x90000000000000)); !isSampled(got) || got.Tracestate.Len() != 0 {
 		t.Errorf("ShouldSample = %v, want the token to be there still, and no threshold", got)
 	}
-	if got := sampler.ShouldSample(root(nil, 0x90000000000000)); isSampled(got) || got.Tracestate.String() != "ot=rv:00000000000000" {
+	if got := sampler.ShouldSample(root(t.Context(), 0x90000000000000)); isSampled(got) || got.Tracestate.String() != "ot=rv:00000000000000" {
 		t.Errorf("ShouldSample = %v, want a drop that is marked", got)
 	}
 }

@@ -81,7 +81,7 @@ func (cfg *config) describe(root *root) string {
 		fmt.Fprintf(&b, ",limit:%g/s,burst:%d", cfg.perSecond, cfg.burst)
 	}
 	for _, kv := range cfg.keep {
-		b.WriteString(",keep:" + string(kv.Key) + "=" + kv.Value.Emit())
+		b.WriteString(",keep:" + string(kv.Key) + "=" + kv.Value.String())
 	}
 	if cfg.untrustedLinks {
 		b.WriteString(",untrustedLinks")

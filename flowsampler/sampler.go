@@ -122,28 +122,28 @@ func (s *Sampler) ShouldSample(p sdktrace.SamplingParameters) (result sdktrace.S
 
 // begin decides on a new root. result has the initial tracestate.
 func (s *Sampler) begin(p *sdktrace.SamplingParameters, result *sdktrace.SamplingResult) {
-	var flow flow
-	s.find(&flow, p, result.Tracestate)
+	var f flow
+	s.find(&f, p, result.Tracestate)
 	if s.marks(p.Attributes) {
-		flow.mark(kept)
+		f.mark(kept)
 	}
-	begins := !flow.given
-	flow.uncounted = flow.uncounted || begins && s.limiter != nil
+	begins := !f.given
+	f.uncounted = f.uncounted || begins && s.limiter != nil
 	threshold := everything
-	if flow.isKept() {
-		result.Decision, flow.uncounted = sdktrace.RecordAndSample, false
+	if f.isKept() {
+		result.Decision, f.uncounted = sdktrace.RecordAndSample, false
 	} else {
-		threshold = s.root.decide(p, &flow, result)
+		threshold = s.root.decide(p, &f, result)
 	}
 	sampled := result.Decision == sdktrace.RecordAndSample
 	if sampled && begins && !s.limiter.allow() {
-		flow.mark(dropped)
+		f.mark(dropped)
 		result.Decision, sampled = sdktrace.Drop, false
 	}
-	if flow.uncounted || !sampled {
+	if f.uncounted || !sampled {
 		threshold = ""
 	}
-	result.Tracestate = flow.in(result.Tracestate, threshold)
+	result.Tracestate = f.in(result.Tracestate, threshold)
 }
 
 // find sets f to the flow that a new root belongs to.

@@ -230,14 +230,20 @@ func TestSampler_Tracestate(t *testing.T) {
 // panicking is a sampler that panics.
 type panicking struct{}
 
-func (panicking) ShouldSample(sdktrace.SamplingParameters) sdktrace.SamplingResult { panic("sampler") }
-func (panicking) Description() string                                              { panic("description") }
+func (panicking) ShouldSample(sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	panic("sampler")
+}
+
+func (panicking) Description() string { panic("description") }
 
 // samplerFunc is a sampler without a description.
 type samplerFunc func(sdktrace.SamplingParameters) sdktrace.SamplingResult
 
-func (f samplerFunc) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult { return f(p) }
-func (samplerFunc) Description() string                                                  { return "" }
+func (f samplerFunc) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	return f(p)
+}
+
+func (samplerFunc) Description() string { return "" }
 
 func TestWrap_PanickingSampler(t *testing.T) {
 	t.Parallel()
@@ -296,7 +302,7 @@ func TestWrap_Result(t *testing.T) {
 }
 
 // panickingContext is a context whose values cannot be read.
-type panickingContext struct{ context.Context }
+type panickingContext struct{ context.Context } //nolint:containedctx // it is a context.
 
 func (panickingContext) Value(any) any { panic("value") }
 
@@ -306,7 +312,7 @@ func TestSampler_NilZeroAndHostileInput(t *testing.T) {
 	for _, sampler := range []*flowsampler.Sampler{nil, {}, full} {
 		for name, p := range map[string]sdktrace.SamplingParameters{
 			"zero":          {},
-			"nil context":   root(nil, 5, remoteContext(7, "", 0), remoteContext(8, "", 0)),
+			"nil context":   {Links: root(t.Context(), 5, remoteContext(7, "", 0), remoteContext(8, "", 0)).Links},
 			"panics":        root(panickingContext{t.Context()}, 5),
 			"invalid links": root(t.Context(), 0, trace.SpanContext{}, trace.SpanContext{}.WithTraceState(stateOf("ot=rv:ffffffffffffff"))),
 			"attributes":    {Attributes: []attribute.KeyValue{{}, attribute.StringSlice("a", nil), attribute.Map("a", attribute.Int("b", 1))}},
@@ -370,7 +376,8 @@ func TestSampler_Allocations(t *testing.T) {
 		}
 	}
 	limited := must(flowsampler.New(1, flowsampler.WithRateLimit(1, 50)))
-	if got := testing.AllocsPerRun(100, func() { limited.ShouldSample(root(nil, 5)) }); got != 0 {
+	params := root(t.Context(), 5)
+	if got := testing.AllocsPerRun(100, func() { limited.ShouldSample(params) }); got != 0 {
 		t.Errorf("with a rate limit: %g allocations, want 0", got)
 	}
 }
