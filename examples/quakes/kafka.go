@@ -81,6 +81,30 @@ func (a *kafkaAdmin) written(ctx context.Context) (map[string]int64, error) {
 	return written, nil
 }
 
+// lag returns how many records the group has not committed.
+func (a *kafkaAdmin) lag(ctx context.Context) (int64, error) {
+	ends, err := a.ends(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var ids []int
+	for _, end := range ends[topicRaw] {
+		ids = append(ids, end.Partition)
+	}
+	fetched, err := a.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: a.group, Topics: map[string][]int{topicRaw: ids}})
+	if err != nil {
+		return 0, err
+	}
+	lag := totals(ends)[topicRaw]
+	for _, partition := range fetched.Topics[topicRaw] {
+		if partition.Error != nil {
+			return 0, fmt.Errorf("the offset of partition %d: %w", partition.Partition, partition.Error)
+		}
+		lag -= max(partition.CommittedOffset, 0)
+	}
+	return lag, nil
+}
+
 // ready reports whether the members of the consumer group have their partitions.
 func (a *kafkaAdmin) ready(ctx context.Context, members int) (bool, error) {
 	described, err := a.client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{a.group}})

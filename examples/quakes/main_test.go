@@ -49,7 +49,9 @@ func TestDemo(t *testing.T) {
 			`(?m)^  [0-9a-f]{32}  [0-9]+ spans, from dispatch process quakes$`,
 			`(?m)^ingest +extract +– +1,707 +– `,
 			`(?m)^clean +transform +1,707 +1,654 +53 .*[0-9]m?s +[0-9.]+m?s$`,
+			`(?m)^clean +validate +1,707 +1,654 +53 `,
 			`(?m)^clean +load +1,654 +1,654 `,
+			`(?m)^Is anything wrong\\?  Last success: [0-9.m]+s ago\\.  Lost: none\\.  Failed: none of [0-9,]+ runs\\.  Lag: none\\.$`,
 			`(?m)^Rejected and forwarded to quakes.rejected: 25 above ground, 28 not an earthquake\\.$`,
 			`(?m)^Checked: the metrics say what Kafka and MongoDB hold, and all [0-9,]+ spans are one flow\\.$`,
 		} {
@@ -97,6 +99,7 @@ func testFlow(t *testing.T, graph *flow.Graph) {
 		"ingest create quakes.raw":   events,
 		"clean process quakes.raw":   events,
 		"clean transform":            events,
+		"clean validate":             events,
 		"clean load":                 quakes,
 		"clean send quakes.rejected": events - quakes,
 		"dispatch create job":        3,
@@ -135,6 +138,21 @@ func testCounts(t *testing.T, metrics tally) {
 		if c[0] != c[1] {
 			t.Errorf("%d rows were %s, want %d", c[0], name, c[1])
 		}
+	}
+	for _, check := range []struct {
+		name                     string
+		wantPassed, wantRejected int
+	}{
+		{name: "earthquake", wantPassed: events - 28, wantRejected: 28},
+		{name: "underground", wantPassed: quakes, wantRejected: 25},
+	} {
+		results := metrics.by("etl_checks_total", "result", map[string]string{"stage": "validate", "check": check.name})
+		if results["passed"] != check.wantPassed || results["rejected"] != check.wantRejected {
+			t.Errorf("the check %s: %v, want %d passed and %d rejected", check.name, results, check.wantPassed, check.wantRejected)
+		}
+	}
+	if n := metrics.sum("etl_queue_rows", nil); n != 0 {
+		t.Errorf("%d rows are still in a queue", n)
 	}
 	want := map[string]int{"not an earthquake": 28, "above ground": 25}
 	if diff := cmp.Diff(want, metrics.rejected("transform")); diff != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
+	"github.com/waybill-go/waybill/stages"
 )
 
 // event is an entry of the catalog, as the Geological Survey publishes it.
@@ -42,35 +43,40 @@ type quake struct {
 // metric, so it has few values.
 type rejection string
 
-const (
-	errNotAnEarthquake rejection = "not an earthquake"
-	errAboveGround     rejection = "above ground"
-	errMalformed       rejection = "malformed"
-)
+const errMalformed rejection = "malformed"
 
 func (r rejection) Error() string { return string(r) }
 
-// newQuake returns the quake of an event, or a [rejection] if it is not one.
-func newQuake(text []byte) (quake, error) {
-	var e event
-	err := json.Unmarshal(text, &e)
-	depth := e.Geometry.Coordinates[2]
-	switch {
-	case err != nil:
-		return quake{}, errMalformed
-	case e.Properties.Type != "earthquake":
-		return quake{}, errNotAnEarthquake
-	case depth < 0:
-		return quake{}, errAboveGround
+// The checks that an event must pass to be a quake.
+var eventChecks = []stages.Check[event]{
+	stages.NewCheck("earthquake", func(e event) bool { return e.Properties.Type == "earthquake" }),
+	stages.NewCheck("underground", func(e event) bool { return e.Geometry.Coordinates[2] >= 0 }),
+}
+
+// rejections says of each check what an event is that does not pass it.
+var rejections = map[string]rejection{
+	"earthquake":  "not an earthquake",
+	"underground": "above ground",
+}
+
+// newEvent returns the event of a message, or a [rejection] if it holds none.
+func newEvent(text []byte) (e event, err error) {
+	if json.Unmarshal(text, &e) != nil {
+		return e, errMalformed
 	}
+	return e, nil
+}
+
+// newQuake returns the quake of an event that has passed the checks.
+func newQuake(e event) quake {
 	return quake{
 		ID:        e.ID,
 		Magnitude: e.Properties.Magnitude,
-		DepthKm:   depth,
+		DepthKm:   e.Geometry.Coordinates[2],
 		Region:    regionOf(e.Properties.Place),
 		Place:     e.Properties.Place,
 		Time:      time.UnixMilli(e.Properties.Time).UTC(),
-	}, nil
+	}
 }
 
 // regionOf returns the region of a place: Taiwan for "17km E of Hualian, Taiwan".

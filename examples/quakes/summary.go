@@ -25,6 +25,7 @@ var stageNames = []struct{ service, stage string }{
 	{"ingest", "extract"},
 	{"ingest", "publish"},
 	{"clean", "transform"},
+	{"clean", "validate"},
 	{"clean", "load"},
 	{"dispatch", "dispatch"},
 	{"assess", "summarise"},
@@ -40,7 +41,7 @@ func (d *demo) tellResult(ctx context.Context) error {
 	d.tellTraces(graph)
 	d.print(d.table(t) + "\n")
 	d.tellRejected(t)
-	checks := d.check(ctx, t, graph)
+	checks := errors.Join(d.tellState(ctx, t), d.check(ctx, t, graph))
 	written := os.WriteFile(filepath.Join(d.out, flowFile), []byte(graph.Tree(0)), 0o644)
 	if err := errors.Join(d.writeMetrics(), written, d.traces.Err()); err != nil {
 		return err
@@ -95,7 +96,7 @@ func (d *demo) tellRejected(t tally) {
 	for _, reason := range slices.Sorted(maps.Keys(rejected)) {
 		reasons = append(reasons, flow.Count(rejected[reason])+" "+reason)
 	}
-	d.printf("Rejected and forwarded to %s: %s.\n", topicRejected, strings.Join(reasons, ", "))
+	d.printf("Rejected and forwarded to %s: %s.\n\n", topicRejected, strings.Join(reasons, ", "))
 }
 
 // serveOn continues to serve the metrics until Ctrl-C, if --metrics was given.
