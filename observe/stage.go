@@ -214,11 +214,13 @@ const (
 	DropEventTime  = "no_event_time"     // A row had no event time, and its age was not observed.
 	DropPanic      = "observer"          // An observer panicked.
 	DropTracer     = "tracer"            // A tracer, sampler or span processor panicked, or returned no context.
+	DropLogger     = "logger"            // A logger panicked.
 	DropMeter      = "meter"             // An instrument panicked.
 	DropClassifier = "classifier"        // A classifier panicked or returned no outcome.
 	DropErrorType  = "error_type"        // A method of an error panicked.
 	DropFormatter  = "formatter"         // A function that describes an error or formats a key panicked.
 	DropCheckName  = "check_name"        // The name of a check was not valid, and was cleaned.
+	DropDataset    = "dataset"           // A run had too many datasets.
 	DropMalformed  = "malformed_context" // A carrier held a malformed context.
 	DropDuplicate  = "duplicate_context" // A carrier held contexts that differ; the newest was used.
 	DropTooLarge   = "too_large"         // The context, or a part of it, did not fit.

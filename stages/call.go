@@ -5,7 +5,6 @@ package stages
 
 import (
 	"context"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ type call struct {
 	span     trace.Span // Nil without a span.
 	started  time.Duration
 	counted  atomic.Pointer[rejectionSet] // The rejections that runs inside of this one have counted; nil for none.
+	datasets atomic.Pointer[datasets]     // Nil for none.
 	live     bool                         // Reports whether the context was not done when the run began.
 	returned bool                         // Reports whether the function returned: it neither panicked nor called Goexit.
 	looked   atomic.Bool                  // Reports whether the function has seen that the context is done.
@@ -102,14 +102,18 @@ func (c *call) end(err *error) {
 		// Goexit. With GODEBUG=panicnil=1 it may also be a panic(nil), which
 		// has been recovered now and must not become a success.
 		end.Outcome, end.ErrorType = observe.OutcomeCanceled, observe.ErrorTypeCanceled
-		*err = new(runtime.PanicNilError)
+		*err = errPanicNil()
 	}
 	c.run.totals(&end)
 	s.finish(c, end, ended)
 	if end.Outcome == observe.OutcomeSuccess {
 		c.observeLatency()
 	}
-	c.endSpan(end, failure, value)
+	if value == nil || c.isOnSpan(value, failure) {
+		c.endSpan(end, failure, value)
+	} else {
+		c.endSpan(end, failure, nil)
+	}
 	if value != nil && !s.panicAsError {
 		panic(value)
 	}

@@ -53,10 +53,13 @@
 // gets its [Run] with [FromContext] and counts rows and bytes. A row that is bad
 // is returned as a rejection, with [Reject]: the stage itself is well. If the
 // context carries a waybill, the end-to-end latency is measured when the run has
-// succeeded. An observer of package observe is notified of all this; package
-// metrics has one for Prometheus. A logger with the handler of [NewLogHandler]
-// adds to each record the span, the stage, the Kafka message or MongoDB document that
-// is handled, and the Kubernetes Job.
+// succeeded. Retry inside the function of a stage, with [Attempts]. [Run.Input] and
+// [Run.Output] record which datasets the run reads and writes.
+//
+// An observer of package observe is notified of all this; package metrics has one for
+// Prometheus. A logger with the handler of [NewLogHandler] adds to each record the
+// span, the stage, the Kafka message or MongoDB document that is handled, and the
+// Kubernetes Job.
 //
 // To see the text of an error, such as "sql: no rows in result set", on a span,
 // use the option WithErrorDescription(nil).
@@ -67,7 +70,7 @@
 //     the same value and on the same stack, and [runtime.Goexit] ends the
 //     goroutine.
 //   - Telemetry breaks nothing: if an observer, tracer, span, sampler, span
-//     processor, classifier or description panics, or a method of an error does,
+//     processor, logger, classifier or description panics, or a method of an error does,
 //     only its record is lost, and counted as dropped.
 //   - Each run ends once, with one [observe.Outcome], and is measured even if its
 //     context is done. A cancellation is not an error.
@@ -121,6 +124,22 @@
 //	etl.bytes.in         int     bytes that came in
 //	etl.bytes.out        int     bytes that went out
 //	etl.retries          int     attempts after the first
+//	etl.attempt          int     number of the attempt, on the span of an attempt
+//	etl.input.names      string[]  names of the datasets that were read
+//	etl.input.formats    string[]  their formats
+//	etl.input.paths      string[]  their paths or URLs, without secrets
+//	etl.input.rows       int[]   rows read of each
+//	etl.input.bytes      int[]   bytes read of each
+//	etl.output.names     string[]  names of the datasets that were written
+//	etl.output.formats   string[]  their formats
+//	etl.output.paths     string[]  their paths or URLs, without secrets
+//	etl.output.rows      int[]   rows written to each
+//	etl.output.bytes     int[]   bytes written to each
+//
+// The arrays of inputs have a value for each dataset, in the same order, and so have
+// those of outputs; an array without any value is left out. The span of an attempt,
+// see [WithAttemptSpans], has the name of the stage with " attempt", and of the
+// attributes those at start, etl.outcome and error.type.
 //
 // The status is Error for failure, timeout and panic, with the error type as its
 // description, and Unset otherwise. A panic is recorded as an exception event,
@@ -128,6 +147,14 @@
 // and stack, and the text of a zero value or nil pointer, which holds no data.
 // With [WithErrorDescription] the event has that description, and is recorded in
 // any case.
+//
+// If the variable OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN was "logs" when the pipeline was
+// created, a panic is a log record instead, also for a run without a span; if it was
+// "logs/dup", it is both. The record has the event name exception, the severity ERROR,
+// the span of the run, and the attributes exception.type, exception.stacktrace,
+// etl.pipeline and etl.stage, and with a description exception.message. It goes to the
+// provider of [WithLoggerProvider]. If that records nothing, the panic is recorded on
+// the span, which is reported once to [go.opentelemetry.io/otel.Handle].
 //
 // The error type is "panic", "timeout" or "canceled" by outcome; for a failure it
 // is the name from [WithErrorType], or else from [observe.ErrorType]. After 32 error
@@ -144,6 +171,8 @@
 //	observer    the observer panicked
 //	tracer      the tracer, a span, a sampler or a span processor panicked, or the
 //	            tracer returned no context
+//	logger      the logger of exceptions panicked
+//	dataset     a run had too many datasets
 //	classifier  the classifier panicked, or returned an unknown outcome
 //	error_type  a method of the error panicked
 //	formatter   the error description panicked

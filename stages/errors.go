@@ -6,6 +6,7 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/waybill-go/waybill/observe"
 )
@@ -54,3 +55,7 @@ func (e *PanicError) Unwrap() error {
 func (e *PanicError) ErrorType() string {
 	return observe.ErrorTypePanic
 }
+
+// errPanicNil returns the error of a function that panicked with nil, which is
+// possible with GODEBUG=panicnil=1.
+func errPanicNil() error { return new(runtime.PanicNilError) }

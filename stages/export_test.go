@@ -4,4 +4,7 @@
 package stages
 
 // What the tests of package stages_test see of this package.
-var ResourceFrom = resourceFrom
+var (
+	ResourceFrom   = resourceFrom
+	WithoutSecrets = withoutSecrets
+)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/waybill-go/waybill/internal/golden"
@@ -30,7 +32,7 @@ func TestGoldenSpans(t *testing.T) {
 
 	p, r := newRun(t)
 	extract := mustStage(t, p, "extract", stages.WithSource("orders.raw"))
-	transform := mustStage(t, p, "transform", stages.WithErrorType(errBoom, "boom"))
+	transform := mustStage(t, p, "transform", stages.WithErrorType(errBoom, "boom"), stages.WithAttemptSpans())
 	load := mustStage(t, p, "load", stages.WithErrorDescription(func(err error) string { return "text: " + err.Error() }))
 	_ = recovered(func() {
 		_ = p.Run(t.Context(), func(ctx context.Context) error {
@@ -42,9 +44,14 @@ func TestGoldenSpans(t *testing.T) {
 				run.BytesIn(512)
 				run.BytesOut(256)
 				run.Retried()
+				run.Input(stages.Dataset{Name: "orders", Format: "csv", Path: "s3://lake/orders", Rows: 12, Bytes: 512})
+				run.Output(stages.Dataset{Name: "orders.clean", Format: "parquet", Path: "/data/orders", Rows: 10, Bytes: 256})
 				return nil
 			})
 			_ = transform.Run(ctx, func(context.Context) error { return errBoom })
+			_ = transform.Run(ctx, func(ctx context.Context) error {
+				return stages.Attempt(ctx, 2, func(context.Context) error { return errBoom })
+			})
 			_ = transform.Run(cancelled, func(context.Context) error { return context.Canceled })
 			_ = load.Run(expired, func(ctx context.Context) error { return ctx.Err() })
 			_ = load.Run(ctx, func(context.Context) error { return errBoom })
@@ -62,7 +69,7 @@ func TestGoldenSpans(t *testing.T) {
 	seen := map[string]bool{}
 	for _, span := range r.spans.GetSpans() {
 		for _, a := range span.Attributes {
-			seen[strings.Replace(string(a.Key), "etl.parameter.day", "etl.parameter.{key}", 1)+" "+strings.TrimSuffix(strings.ToLower(a.Value.Type().String()), "64")] = true
+			seen[strings.Replace(string(a.Key), "etl.parameter.day", "etl.parameter.{key}", 1)+" "+typeNames[a.Value.Type()]] = true
 		}
 	}
 	doc, err := os.ReadFile("doc.go")
@@ -71,13 +78,18 @@ func TestGoldenSpans(t *testing.T) {
 	}
 	documented := map[string]bool{}
 	for line := range strings.Lines(string(doc)) {
-		if fields := strings.Fields(line); len(fields) > 2 && (fields[2] == "string" || fields[2] == "int") {
+		if fields := strings.Fields(line); len(fields) > 2 && slices.Contains(slices.Collect(maps.Values(typeNames)), fields[2]) {
 			documented[fields[1]+" "+fields[2]] = true
 		}
 	}
 	if diff := cmp.Diff(documented, seen); diff != "" {
 		t.Errorf("doc.go lists other attributes (-doc +spans):\n%s", diff)
 	}
+}
+
+// typeNames are the types of attributes in the documentation.
+var typeNames = map[attribute.Type]string{
+	attribute.STRING: "string", attribute.INT64: "int", attribute.STRINGSLICE: "string[]", attribute.INT64SLICE: "int[]",
 }
 
 func writeSpan(w *strings.Builder, span tracetest.SpanStub) {

@@ -6,9 +6,11 @@ package stages
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/safe"
@@ -33,6 +35,11 @@ type config struct {
 	errorTypeLimit int
 	panicAsError   bool
 	withoutSpans   bool
+	attemptSpans   bool
+
+	exceptions exceptionSignal
+	loggers    log.LoggerProvider
+	noLogger   *sync.Once // Says once that there is no logger.
 }
 
 const defaultErrorTypeLimit = 32

@@ -43,7 +43,7 @@ func NewPipeline(name string, opts ...Option) (*Pipeline, error) {
 	if !isName(name) {
 		return nil, fmt.Errorf("%w: pipeline %q", ErrInvalidName, name)
 	}
-	p := &Pipeline{name: name, config: newConfig(config{}, opts)}
+	p := &Pipeline{name: name, config: newConfig(config{exceptions: readExceptionSignal(), noLogger: new(sync.Once)}, opts)}
 	if err := checkSource(p.config.source); err != nil {
 		return nil, err
 	}

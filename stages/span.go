@@ -5,9 +5,7 @@ package stages
 
 import (
 	"context"
-	"fmt"
 	"reflect"
-	"runtime/debug"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -32,10 +30,30 @@ const (
 	bytesInKey      = attribute.Key("etl.bytes.in")
 	bytesOutKey     = attribute.Key("etl.bytes.out")
 	retriesKey      = attribute.Key("etl.retries")
+	attemptKey      = attribute.Key("etl.attempt")
+
+	// attemptSuffix follows the name of the stage in the name of the span of an attempt.
+	attemptSuffix = " attempt"
 
 	// parameterPrefix precedes the key of a [WithParameter].
 	parameterPrefix = "etl.parameter."
 )
+
+// datasetKeys are the attributes of inputs and outputs: an attribute has a value for
+// each dataset, in the same order. They are the inputs and outputs of OpenLineage; the
+// proposal of OpenTelemetry for data pipelines has them too, by other names so far.
+// https://openlineage.io/docs/spec/object-model
+// https://github.com/open-telemetry/semantic-conventions/issues/3762
+var datasetKeys = [directions]struct{ names, formats, paths, rows, bytes attribute.Key }{
+	dataIn: {
+		names: "etl.input.names", formats: "etl.input.formats", paths: "etl.input.paths",
+		rows: "etl.input.rows", bytes: "etl.input.bytes",
+	},
+	dataOut: {
+		names: "etl.output.names", formats: "etl.output.formats", paths: "etl.output.paths",
+		rows: "etl.output.rows", bytes: "etl.output.bytes",
+	},
+}
 
 // startAttributes returns the attributes that a span of the stage starts with.
 func startAttributes(id observe.StageID) []attribute.KeyValue {
@@ -91,8 +109,8 @@ func (c *call) startSpan(opts []trace.SpanStartOption) {
 	c.Context, c.span = started, span // endSpan ends it.
 }
 
-// endSpan writes the end to the span and ends it. The value is the panic value,
-// if there was one.
+// endSpan writes the end to the span and ends it. The value is the one of a panic to
+// record, or nil.
 func (c *call) endSpan(end observe.RunEnd, err error, value any) {
 	if c.span == nil {
 		return
@@ -115,6 +133,9 @@ func (c *call) describeSpan(end observe.RunEnd, err error, value any) (described
 		return true
 	}
 	c.span.SetAttributes(endAttributes(end, c.cause(end.Outcome))...)
+	if data := c.datasets.Load(); data != nil {
+		c.span.SetAttributes(data.attributes()...)
+	}
 	if !end.Outcome.IsError() {
 		return true
 	}
@@ -125,7 +146,7 @@ func (c *call) describeSpan(end observe.RunEnd, err error, value any) (described
 	}
 	c.span.SetStatus(codes.Error, text)
 	if value != nil {
-		recordPanic(c.span, value, text)
+		c.span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(exceptionAttributes(value, text)...))
 	}
 	return true
 }
@@ -137,15 +158,6 @@ func (c *call) cause(outcome observe.Outcome) string {
 		return ""
 	}
 	return c.run.stage.description(context.Cause(c.Context))
-}
-
-// recordPanic records a panic as an exception with the text that describes it.
-func recordPanic(span trace.Span, value any, text string) {
-	span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
-		semconv.ExceptionTypeKey.String(fmt.Sprintf("%T", value)),
-		semconv.ExceptionMessageKey.String(text),
-		semconv.ExceptionStacktraceKey.String(string(debug.Stack())),
-	))
 }
 
 // endPanicked ends the span as it would end if it had been deferred in the
