@@ -68,7 +68,7 @@ func callTasks() []task {
 	var tasks []task
 	for _, c := range callers() {
 		for _, r := range recordings {
-			tasks = append(tasks, task{c.name, string(r), func() (op, done func()) {
+			tasks = append(tasks, task{row: c.name, column: string(r), setup: func() (op, done func()) {
 				ctx, done := c.start(r)
 				send, _ := c.send(ctx)
 				return func() {

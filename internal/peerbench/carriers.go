@@ -85,14 +85,14 @@ func carrierTasks() (inject, extract []task) {
 				prepare = func() func() { return func() {} }
 			}
 			if c.inject != nil {
-				inject = append(inject, task{c.name, s.column, func() (op, done func()) {
+				inject = append(inject, task{row: c.name, column: s.column, setup: func() (op, done func()) {
 					done = prepare()
 					op, _ = c.inject(ctx, others(s.headers), s.n)
 					return op, done
 				}})
 			}
 			if c.extract != nil {
-				extract = append(extract, task{c.name, s.column, func() (op, done func()) {
+				extract = append(extract, task{row: c.name, column: s.column, setup: func() (op, done func()) {
 					done = prepare()
 					op, _ = c.extract(context.Background(), sent(s.headers), s.n)
 					return op, done

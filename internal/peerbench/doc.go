@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command peerbench measures kafkacarrier beside other libraries that carry a
-// trace context over Kafka, and prints what it finds as tables in Markdown.
+// trace context over Kafka, and stages beside other libraries that measure what
+// runs in them, and prints what it finds as tables in Markdown.
 //
-//	go run . [-part carriers,calls,throughput] [-rounds 7] [-time 100ms] [-seconds 1s]
+//	go run . [-part carriers,calls,stages,throughput] [-rounds 7] [-time 100ms] [-seconds 1s]
 //
 // Every library is driven by what it exports, with the same context, the same
 // propagator, and messages of the same shape. All of a table are measured in

@@ -124,7 +124,7 @@ func processTasks() []task {
 	var tasks []task
 	for _, h := range handlers() {
 		for _, r := range recordings {
-			tasks = append(tasks, task{h.name, string(r), func() (op, done func()) {
+			tasks = append(tasks, task{row: h.name, column: string(r), setup: func() (op, done func()) {
 				_, done = startOpenTelemetry(r)
 				process := h.make()
 				msg := message()

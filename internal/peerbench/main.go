@@ -18,7 +18,7 @@ import (
 
 func main() {
 	testing.Init()
-	parts := flag.String("part", "carriers,calls,throughput", "what to measure")
+	parts := flag.String("part", "carriers,calls,stages,throughput", "what to measure")
 	rounds := flag.Int("rounds", 7, "how often each is measured")
 	duration := flag.Duration("time", 100*time.Millisecond, "how long a benchmark runs each time")
 	seconds := flag.Duration("seconds", time.Second, "how long a workload writes each time")
@@ -40,6 +40,12 @@ func main() {
 		fmt.Print("\n" + callNotes)
 		tasks = processTasks()
 		printTable("Handle a message in a span", cells(tasks), costs(tasks, *rounds), formatCost)
+	}
+	if strings.Contains(*parts, "stages") {
+		for _, table := range stageTables() {
+			printTable(table.title, cells(table.tasks), costs(table.tasks, *rounds), formatCost)
+			fmt.Print("\n" + table.notes)
+		}
 	}
 	if strings.Contains(*parts, "throughput") {
 		throughput("kfake", server.FakeKafka, *rounds, *seconds)

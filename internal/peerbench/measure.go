@@ -11,6 +11,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -19,6 +21,17 @@ import (
 type task struct {
 	row, column string
 	setup       func() (op, done func())
+	goroutines  goroutines // That call op at once, on all processors; 0 for one on one processor.
+}
+
+// goroutines is a number of them.
+type goroutines int
+
+func (g goroutines) String() string {
+	if g == 1 {
+		return "1 goroutine"
+	}
+	return strconv.Itoa(int(g)) + " goroutines"
 }
 
 // cell names the place of a task in its table.
@@ -66,23 +79,43 @@ func medians(rounds []map[cell]cost) map[cell]cost {
 	return medians
 }
 
-// benchmark measures t on one processor, by the time that this process has on
-// it: so it does not count what others do on the machine, and all that a task
-// does on goroutines counts, as do its garbage collections.
+// benchmark measures t on one processor, unless t has goroutines, by the time that
+// this process has on its processors: so it does not count what others do on the
+// machine, and all that a task does on goroutines counts, as do its garbage
+// collections.
 func benchmark(t task) cost {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if t.goroutines == 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	}
 	op, done := t.setup()
 	defer done()
 	var used time.Duration
 	r := testing.Benchmark(func(b *testing.B) { //nolint:thelper // The benchmark itself.
 		before := processTime()
-		for b.Loop() {
-			op()
-		}
+		t.goroutines.loop(b, op)
 		used = processTime() - before
 	})
 	perOp := func(total uint64) int64 { return int64(math.Round(float64(total) / float64(r.N))) }
 	return cost{ns: float64(used.Nanoseconds()) / float64(r.N), bytes: perOp(r.MemBytes), allocs: perOp(r.MemAllocs)}
+}
+
+// loop calls op as often as b asks for, by g goroutines.
+func (g goroutines) loop(b *testing.B, op func()) {
+	if g <= 1 {
+		for b.Loop() {
+			op()
+		}
+		return
+	}
+	var all sync.WaitGroup
+	for i := range int(g) {
+		all.Go(func() {
+			for n := i; n < b.N; n += int(g) {
+				op()
+			}
+		})
+	}
+	all.Wait()
 }
 
 // median returns the middle of what of finds in all.

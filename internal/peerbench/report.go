@@ -24,6 +24,9 @@ var peers = []string{
 	"github.com/segmentio/kafka-go",
 	"github.com/twmb/franz-go",
 	"github.com/IBM/sarama",
+	"github.com/prometheus/client_golang",
+	"github.com/ThreeDotsLabs/watermill",
+	"github.com/riverqueue/rivercontrib/otelriver",
 	"go.opentelemetry.io/otel",
 }
 
