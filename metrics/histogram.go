@@ -44,7 +44,7 @@ func newExemplarHistogram(observer prometheus.Observer, c config) *exemplarHisto
 func (h *exemplarHistogram) observe(ctx context.Context, value float64) {
 	value = max(value, 0)
 	if h.exemplars != nil {
-		if span := spanContext(ctx); span.IsValid() && span.IsSampled() && h.isDue() {
+		if span := spanContext(ctx); span.IsSampled() && span.IsValid() && h.isDue() {
 			h.exemplars.ObserveWithExemplar(value, prometheus.Labels{
 				"trace_id": span.TraceID().String(),
 				"span_id":  span.SpanID().String(),
@@ -58,24 +58,34 @@ func (h *exemplarHistogram) observe(ctx context.Context, value float64) {
 // outcomes are the histograms of one operation, by how it ended. Those of success
 // and failure exist from the start, so that a rate over them shows the first one;
 // the others exist from their first use.
-type outcomes [observe.Outcomes]func() histogram
+type outcomes struct {
+	success, failure histogram
+	others           [observe.Outcomes]func() histogram
+}
 
 // newOutcomes returns the histograms of a metric whose last label is the outcome.
 func newOutcomes(b backend, m series.Metric, values ...string) *outcomes {
-	o := &outcomes{}
-	for i := range o {
-		o[i] = onFirstUse(b.histogram, m, append(slices.Clip(values), observe.Outcome(i).String())...) //nolint:gosec // Within the range.
+	of := func(outcome observe.Outcome) []string { return append(slices.Clip(values), outcome.String()) }
+	o := &outcomes{
+		success: b.histogram(m, of(observe.OutcomeSuccess)...),
+		failure: b.histogram(m, of(observe.OutcomeFailure)...),
 	}
-	o[observe.OutcomeSuccess]()
-	o[observe.OutcomeFailure]()
+	for _, outcome := range [...]observe.Outcome{observe.OutcomeTimeout, observe.OutcomeCanceled, observe.OutcomePanic} {
+		o.others[outcome] = onFirstUse(b.histogram, m, of(outcome)...)
+	}
 	return o
 }
 
 // observe observes an operation that took d. It ignores an outcome that does not
 // exist.
 func (o *outcomes) observe(ctx context.Context, outcome observe.Outcome, d time.Duration) {
-	if int(outcome) < len(o) {
-		o[outcome]().observe(ctx, d.Seconds())
+	switch {
+	case outcome == observe.OutcomeSuccess:
+		o.success.observe(ctx, d.Seconds())
+	case outcome == observe.OutcomeFailure:
+		o.failure.observe(ctx, d.Seconds())
+	case int(outcome) < len(o.others):
+		o.others[outcome]().observe(ctx, d.Seconds())
 	}
 }
 
