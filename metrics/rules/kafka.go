@@ -100,7 +100,7 @@ sum by (<group>) (
 			"lag", c.lag(AlertBacklog, matchers...), "before", c.lagBefore(AlertBacklog, window, matchers...),
 			"messages", c.selector(AlertBacklog, series.KafkaMessages, "", in...)),
 		summary: "Group {{ $labels.group }} falls behind on {{ $labels.topic }}",
-		description: "{{ $value | humanize }} messages of topic {{ $labels.topic }} wait for group {{ $labels.group }}. They become more, and at its current rate it needs more than " +
+		description: "{{ printf \"%.0f\" $value }} messages of topic {{ $labels.topic }} wait for group {{ $labels.group }}. They become more, and at its current rate it needs more than " +
 			duration(within) + " for them.",
 	})
 }
@@ -177,7 +177,7 @@ func (c config) gaps() Rule {
 <gaps>
 > 0`, "gaps", sum(c.by(topicLabels...), grownInSight(c.selector(AlertDataLoss, series.KafkaOffsetGaps, "", c.plainTopics()...), window))),
 		summary: "Messages of topic {{ $labels.topic }} are lost",
-		description: "Readers of topic {{ $labels.topic }} met {{ $value | humanize }} gaps in the offsets in the last " + duration(window) +
+		description: "Readers of topic {{ $labels.topic }} met {{ printf \"%.0f\" $value }} gaps in the offsets in the last " + duration(window) +
 			": messages were removed before they were read.",
 	})
 }

@@ -44,9 +44,9 @@ func (c config) telemetryLost() []Rule {
 	}
 	return []Rule{
 		rule(series.Dropped, series.Reason, "Telemetry of {{ $labels.job }} is lost",
-			"Job {{ $labels.job }} lost telemetry {{ $value | humanize }} times for the reason {{ $labels.reason }}",
+			"Job {{ $labels.job }} lost telemetry {{ printf \"%.0f\" $value }} times for the reason {{ $labels.reason }}",
 			NotEqual(series.Reason, observe.DropNoWaybill)),
 		rule(series.LabelOverflow, series.Label, "A label of {{ $labels.job }} has too many values",
-			"Job {{ $labels.job }} counted {{ $value | humanize }} uses of the label {{ $labels.label }} as _OTHER"),
+			"Job {{ $labels.job }} counted {{ printf \"%.0f\" $value }} uses of the label {{ $labels.label }} as _OTHER"),
 	}
 }

@@ -70,7 +70,7 @@ unless
 			"rate", rate, "floor", number(c.surge.perSecond), "factor", number(c.surge.factor),
 			"by", by, "errors", errors, "day", duration(day), "window", duration(window)),
 		summary: "Errors of stage {{ $labels.stage }} of {{ $labels.pipeline }} surge",
-		description: "Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} has {{ $value | humanize }} errors a second, more than " +
+		description: "Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} has {{ printf \"%.2f\" $value }} errors a second, more than " +
 			number(c.surge.factor) + " times as many as in the day before.",
 	})}
 }
@@ -85,6 +85,8 @@ func (c config) stageStuck() []Rule {
 		name: AlertStageStuck, severity: critical, hold: time.Minute, variables: stageLabels, board: series.BoardStages,
 		expr: expand(`
 count by (<stage>) (
+  min by (<by>) (<inflight>) > 0
+and
   min by (<by>) (min_over_time(<inflight>[<window>])) > 0
 and
   min by (<by>) (<inflight> offset <window>) > 0
@@ -103,7 +105,7 @@ unless
 			"lastrun", c.selector(AlertStageStuck, series.LastRun, ""),
 			"read", rows(series.RowsRead), "processed", rows(series.RowsProcessed), "rejected", rows(series.RowsRejected)),
 		summary: "Stage {{ $labels.stage }} of {{ $labels.pipeline }} is stuck",
-		description: "In {{ $value }} processes, stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} has been running for " +
+		description: "Processes: {{ $value }}. Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} has been running for " +
 			duration(window) + ", and has neither ended a run nor counted a row.",
 	})}
 }

@@ -95,7 +95,7 @@ and
 )`, "stage", c.by(stageLabels...), "by", by, "window", duration(window), "watermark", c.selector(AlertWatermarkStuck, series.Watermark, "", live),
 			"read", rows(series.RowsRead), "processed", rows(series.RowsProcessed)),
 		summary: "The watermark of stage {{ $labels.stage }} of {{ $labels.pipeline }} is stuck",
-		description: "In {{ $value }} processes, stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} handles rows, but its watermark does not move: " +
+		description: "Processes: {{ $value }}. Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} handles rows, but its watermark does not move: " +
 			"the event times of the rows are old or wrong.",
 	})}
 }
