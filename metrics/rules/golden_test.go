@@ -45,7 +45,6 @@ func TestDefault_Declared(t *testing.T) {
 		rules.Objective("orders", time.Minute, 0.99),
 		rules.Backlog("orders", 5*time.Minute),
 		rules.Loss("orders", time.Hour, 0.01),
-		rules.WithCompacted("customers"),
-		rules.WithTransactional("payments"),
+		rules.WithExpectedGaps("customers", "payments"),
 	)))
 }

@@ -106,40 +106,30 @@ sum by (<group>) (
 }
 
 // stoppedReading is about partitions in which messages wait and of which nothing
-// is fetched, and about topics that are written and not read by a process that
-// reads them. The last message of a transactional topic is followed by a marker,
-// which is not fetched.
+// is fetched, and about topics that are written and that nobody reads who did so in
+// the last day. The second is all that is known of a reader that died, or whose own
+// lag stays as it was, unless someone watches the lag.
+//
+// A lag of 1 may be the marker of a transaction, which nobody fetches, and which
+// stays when the topic is idle.
 func (c config) stoppedReading() Rule {
-	marked := c.lag(AlertBacklog, Equal(transactional, "true"))
-	plain := []Matcher{NotEqual(transactional, "true")}
-	if len(c.transacted) > 0 {
-		marked = marked + "\nor\n" + c.lag(AlertBacklog, oneOf(series.Topic, c.transacted...))
-		plain = append(plain, noneOf(series.Topic, c.transacted...))
-	}
 	fetched := c.selector(AlertBacklog, series.KafkaLastFetch, "")
 	return c.rule(alert{
 		name: AlertBacklog, severity: critical, signal: "stopped", hold: 2 * time.Minute, variables: groupLabels, board: series.BoardFlow,
 		expr: expand(`
 count by (<group>) (
   (
-    (
-      <plain>
-    ) > 0
-  or
-    (
-      <marked>
-    ) > 1
+    <lag>
   )
-  unless
-    max by (<partition>) (<fetched>) > time() - <seconds>
+  > 1
+unless
+  max by (<partition>) (<fetched>) > time() - <seconds>
 or
-  (
-    max by (<group>) (<fetched>) < time() - <seconds>
+  max by (<group>) (max_over_time(<fetched>[<remembered>])) < time() - <seconds>
   and on (<topic>)
-    sum by (<topic>) (increase(<written>[<stopped>])) > 0
-  )
+  sum by (<topic>) (increase(<written>[<stopped>])) > 0
 )`, "group", c.by(groupLabels...), "topic", c.by(topicLabels...), "partition", c.by(partitionLabels...),
-			"plain", c.lag(AlertBacklog, plain...), "marked", marked, "fetched", fetched,
+			"lag", c.lag(AlertBacklog), "fetched", fetched, "remembered", duration(remembered),
 			"seconds", seconds(c.stopped), "stopped", duration(c.stopped),
 			"written", c.selector(AlertBacklog, series.KafkaMessages, "", Equal(series.Direction, series.Out))),
 		summary:     "Group {{ $labels.group }} does not read {{ $labels.topic }}",
@@ -150,7 +140,7 @@ or
 func (c config) dataLoss() []Rule {
 	var rules []Rule
 	declared := slices.Sorted(maps.Keys(c.losses))
-	rules = append(rules, c.gaps())
+	rules = append(rules, c.lost())
 	for _, topic := range declared {
 		rules = append(rules, c.missing(topic, c.losses[topic], c.plainTopics(topics(topic, declared)...)))
 	}
@@ -161,15 +151,15 @@ func (c config) dataLoss() []Rule {
 // are no loss.
 func (c config) plainTopics(matchers ...Matcher) []Matcher {
 	matchers = append(slices.Clip(matchers), NotMatching(cleanupPolicy, ".*compact.*"), NotEqual(transactional, "true"))
-	if named := slices.Concat(c.compacted, c.transacted); len(named) > 0 {
-		matchers = append(matchers, noneOf(series.Topic, named...))
+	if len(c.gaps) > 0 {
+		matchers = append(matchers, noneOf(series.Topic, c.gaps...))
 	}
 	return matchers
 }
 
-// gaps are certain: a reader was handed a later offset and never an earlier one.
+// lost is about gaps, which are certain: a reader was handed a later offset and never an earlier one.
 // They do not heal, so the alert does not wait.
-func (c config) gaps() Rule {
+func (c config) lost() Rule {
 	window := c.windows[AlertDataLoss]
 	return c.rule(alert{
 		name: AlertDataLoss, severity: critical, signal: "gaps", hold: time.Minute, variables: topicLabels, board: series.BoardQuality,

@@ -57,9 +57,8 @@ type config struct {
 	windows     map[string]time.Duration
 	holds       map[string]time.Duration
 	buckets     []float64
-	native      bool // There are no classic buckets.
-	compacted   []string
-	transacted  []string
+	native      bool     // There are no classic buckets.
+	gaps        []string // Topics whose gaps are no loss.
 	minEvents   int
 	errorRatios [severities]float64
 	surge       surge
@@ -297,21 +296,14 @@ func WithoutClassicBuckets() Option {
 	return option("WithoutClassicBuckets", func(c *config) { c.native = true })
 }
 
-// WithCompacted names topics that are compacted: their gaps are no loss. A topic
-// whose series have a label cleanup_policy that contains compact is treated so
-// without being named.
-func WithCompacted(topics ...string) Option {
+// WithExpectedGaps names topics whose offsets have gaps that are no loss: a topic
+// that is compacted, and one that is written in transactions, whose markers are
+// offsets without a message. [AlertDataLoss] ignores them. A topic whose series
+// have a label cleanup_policy that contains compact, or the label
+// transactional="true", is ignored without being named.
+func WithExpectedGaps(topics ...string) Option {
 	topics = slices.Clone(topics)
-	return option("WithCompacted", func(c *config) { c.compacted = topics }, checkTexts("topic", topics))
-}
-
-// WithTransactional names topics that are written in transactions. The markers of
-// transactions are offsets without a message: they make gaps, and a lag of 1 may
-// remain. A topic whose series have the label transactional="true" is treated so
-// without being named.
-func WithTransactional(topics ...string) Option {
-	topics = slices.Clone(topics)
-	return option("WithTransactional", func(c *config) { c.transacted = topics }, checkTexts("topic", topics))
+	return option("WithExpectedGaps", func(c *config) { c.gaps = topics }, checkTexts("topic", topics))
 }
 
 // WithMinEvents sets the fewest failures that raise [AlertErrorRatio], late items that

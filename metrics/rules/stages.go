@@ -111,7 +111,8 @@ unless
 }
 
 // rejectRatio compares rejected rows with the rows that a stage read, or, if it
-// does not count those, with the rows that came out of it either way.
+// does not count those, with the rows that came out of it either way. A stage that
+// counts only what it rejects has no ratio.
 func (c config) rejectRatio() []Rule {
 	window, by := c.windows[AlertRejectRatio], c.by(stageLabels...)
 	rows := func(m series.Metric) string { return grown(c.selector(AlertRejectRatio, m, ""), window) }
@@ -133,7 +134,9 @@ func (c config) rejectRatio() []Rule {
 or
   sum by (<by>) (
     <processed>
-  or
+  )
+  +
+  sum by (<by>) (
     <rejected>
   )
 )

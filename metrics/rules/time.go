@@ -42,7 +42,8 @@ func (c config) notFresh() []Rule {
 	return rules
 }
 
-// stale is about pipelines whose last success is too old.
+// stale is about stages whose last success is too old, and about those that have
+// been running for as long and never succeeded.
 func (c config) stale(pipeline string, every, lookback time.Duration, matchers ...Matcher) Rule {
 	if window, ok := c.windows[AlertNotFresh]; ok {
 		lookback = window
@@ -53,10 +54,19 @@ func (c config) stale(pipeline string, every, lookback time.Duration, matchers .
 time() - max by (<by>) (
   max_over_time(<success>[<lookback>])
 )
-> <limit>`, "by", c.by(stageLabels...), "success", c.selector(AlertNotFresh, series.LastSuccess, "", matchers...),
+> <limit>
+or
+time() - min by (<by>) (
+  min_over_time(<run>[<lookback>])
+)
+> <limit>
+unless
+max by (<by>) (
+  max_over_time(<success>[<lookback>])
+)`, "run", c.selector(AlertNotFresh, series.LastRun, "", matchers...), "by", c.by(stageLabels...), "success", c.selector(AlertNotFresh, series.LastSuccess, "", matchers...),
 			"lookback", duration(lookback), "limit", seconds(2*every)),
 		summary: "Stage {{ $labels.stage }} of {{ $labels.pipeline }} is not fresh",
-		description: "Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} last succeeded {{ $value | humanizeDuration }} ago. It is expected to succeed every " +
+		description: "Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} has not succeeded for {{ $value | humanizeDuration }}. It is expected to succeed every " +
 			duration(every) + ".",
 	})
 }
