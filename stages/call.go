@@ -104,8 +104,18 @@ func (c *call) end(err *error) {
 		end.Outcome, end.ErrorType = observe.OutcomeCanceled, observe.ErrorTypeCanceled
 		*err = errPanicNil()
 	}
+	c.close(end, ended, failure, value)
+	if value != nil && !s.panicAsError {
+		panic(value)
+	}
+}
+
+// close reports the end of the run, at a reading of the clock, to the observer and
+// ends the span. The failure is the error that decided the outcome, and value that
+// of a panic.
+func (c *call) close(end observe.RunEnd, at time.Duration, failure error, value any) {
 	c.run.totals(&end)
-	s.finish(c, end, ended)
+	c.run.stage.finish(c, end, at)
 	if end.Outcome == observe.OutcomeSuccess {
 		c.observeLatency()
 	}
@@ -113,9 +123,6 @@ func (c *call) end(err *error) {
 		c.endSpan(end, failure, value)
 	} else {
 		c.endSpan(end, failure, nil)
-	}
-	if value != nil && !s.panicAsError {
-		panic(value)
 	}
 }
 

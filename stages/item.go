@@ -20,7 +20,7 @@ type Item[T any] struct {
 	Value T
 
 	ctx context.Context //nolint:containedctx // It is how the context passes the queue.
-	put time.Duration   // When it was put, since the queue was made; 0 if that is not measured.
+	put time.Duration   // When it was put, by package clock; 0 if that is not measured.
 }
 
 // Context returns the context to handle the item with. It is ctx, with the values

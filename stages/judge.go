@@ -22,6 +22,12 @@ func (c *call) judge(err error) (observe.Outcome, string) {
 	if err == nil || c.countRejected(err) {
 		return observe.OutcomeSuccess, ""
 	}
+	return c.classify(err)
+}
+
+// classify returns the outcome of a function that failed with err, which is not a
+// rejection, and the error type.
+func (c *call) classify(err error) (observe.Outcome, string) {
 	outcome := c.outcome(err)
 	if outcome == observe.OutcomeFailure {
 		return outcome, c.run.stage.errorType(err)

@@ -11,6 +11,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/waybill-go/waybill/internal/clock"
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
 )
@@ -62,8 +63,7 @@ func NewQueue[T any](s *Stage, capacity int) (*Queue[T], error) {
 	if capacity < 1 || capacity > maxCapacity {
 		return nil, fmt.Errorf("%w: %d", ErrInvalidCapacity, capacity)
 	}
-	now := time.Now()
-	q := &Queue[T]{ring: make([]Item[T], capacity), blocked: &blockedTime{made: now}, sample: waitSample{made: now, slow: true}}
+	q := &Queue[T]{ring: make([]Item[T], capacity), blocked: new(blockedTime), sample: waitSample{last: clock.Now(), slow: true}}
 	if !s.isZero() && s.observesQueues() {
 		q.stage = s
 		s.queue(&queueView[T]{queue: weak.Make(q), capacity: capacity, blocked: q.blocked})
@@ -168,7 +168,7 @@ func (q *Queue[T]) Take(ctx context.Context) (item Item[T], err error) {
 		item, err = q.takeSlow(ctx)
 	}
 	if item.put != 0 {
-		q.stage.waited(item.ctx, q.sample.now()-item.put)
+		q.stage.waited(item.ctx, clock.Now()-item.put)
 	}
 	return item, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/waybill-go/waybill/internal/clock"
 	"github.com/waybill-go/waybill/observe"
 )
 
@@ -32,61 +33,54 @@ func (v *queueView[T]) Stats() observe.QueueStats {
 // blockedTime is the time that all producers together waited. It is used only by
 // producers that wait, and by those who read it.
 type blockedTime struct {
-	made time.Time
-
 	mu      sync.Mutex
 	waiting time.Duration // Number of producers that wait now; a Duration to be multiplied.
-	sum     time.Duration // Times of the ends minus times of the beginnings, since made.
+	sum     time.Duration // Readings of the clock at the ends minus those at the beginnings.
 }
 
 func (b *blockedTime) begin() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting++
-	b.sum -= time.Since(b.made)
+	b.sum -= clock.Now()
 }
 
 func (b *blockedTime) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting--
-	b.sum += time.Since(b.made)
+	b.sum += clock.Now()
 }
 
 // total returns the time until now.
 func (b *blockedTime) total() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.sum + b.waiting*time.Since(b.made)
+	return b.sum + b.waiting*clock.Now()
 }
 
 // sampleEvery is one of how many items of a fast queue is measured.
 const sampleEvery = 61
 
-// waitSample chooses the items whose waiting time is measured.
+// waitSample chooses the items whose waiting time is measured. It is guarded by the
+// lock of the queue.
 type waitSample struct {
-	made time.Time
-
-	// Guarded by the lock of the queue.
 	items uint
-	last  time.Duration // When the last sampleEvery items began, since made.
+	last  time.Duration // When the last sampleEvery items began.
 	slow  bool          // Reports whether they took more than a second: then all are measured.
 }
 
-// time returns the time at which the next item is put, or 0 if the item is not
-// measured.
+// time returns the reading of the clock at which the next item is put, or 0 if the
+// item is not measured.
 func (w *waitSample) time() time.Duration {
 	w.items++
 	begins := w.items == sampleEvery
 	if !begins && !w.slow {
 		return 0
 	}
-	now := w.now()
+	now := clock.Now()
 	if begins {
 		w.items, w.slow, w.last = 0, now-w.last > time.Second, now
 	}
 	return now
 }
-
-// now returns the time since the queue was made. It is never 0.
-func (w *waitSample) now() time.Duration { return time.Since(w.made) + 1 }

@@ -31,6 +31,8 @@ const (
 	bytesOutKey     = attribute.Key("etl.bytes.out")
 	retriesKey      = attribute.Key("etl.retries")
 	attemptKey      = attribute.Key("etl.attempt")
+	downstreamKey   = attribute.Key("etl.downstream_seconds")
+	stoppedEarlyKey = attribute.Key("etl.stopped_early")
 
 	// attemptSuffix follows the name of the stage in the name of the span of an attempt.
 	attemptSuffix = " attempt"
@@ -70,7 +72,7 @@ func startAttributes(id observe.StageID) []attribute.KeyValue {
 // endAttributes returns the attributes of a run that has ended. Counts of 0 and
 // empty texts are left out.
 func endAttributes(end observe.RunEnd, cause string) []attribute.KeyValue {
-	var room [9]attribute.KeyValue // Most runs need few of these: only those go to the heap.
+	var room [10]attribute.KeyValue // Most runs need few of these: only those go to the heap.
 	attributes := append(room[:0], outcomeKey.String(end.Outcome.String()))
 	if end.ErrorType != "" {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(end.ErrorType))
@@ -84,6 +86,9 @@ func endAttributes(end observe.RunEnd, cause string) []attribute.KeyValue {
 	attributes = appendCount(attributes, bytesInKey, end.BytesIn)
 	attributes = appendCount(attributes, bytesOutKey, end.BytesOut)
 	attributes = appendCount(attributes, retriesKey, end.Retries)
+	if end.Downstream > 0 {
+		attributes = append(attributes, downstreamKey.Float64(end.Downstream.Seconds()))
+	}
 	return slices.Clone(attributes)
 }
 
@@ -107,6 +112,14 @@ func (c *call) startSpan(opts []trace.SpanStartOption) {
 	}
 	_ = started.Err()                 // Panics if it is a nil pointer, which the function must not be given.
 	c.Context, c.span = started, span // endSpan ends it.
+}
+
+// setAttribute sets an attribute of the span, if there is one.
+func (c *call) setAttribute(a attribute.KeyValue) {
+	defer c.run.stage.contain(observe.DropTracer)
+	if c.span != nil && c.span.IsRecording() {
+		c.span.SetAttributes(a)
+	}
 }
 
 // endSpan writes the end to the span and ends it. The value is the one of a panic to
