@@ -34,29 +34,29 @@ func (v *queueView[T]) Stats() observe.QueueStats {
 // producers that wait, and by those who read it.
 type blockedTime struct {
 	mu      sync.Mutex
-	waiting time.Duration // Number of producers that wait now; a Duration to be multiplied.
-	sum     time.Duration // Readings of the clock at the ends minus those at the beginnings.
+	waiting int64 // Producers that wait now.
+	sum     int64 // Readings of the clock at the ends minus those at the beginnings; it may overflow.
 }
 
 func (b *blockedTime) begin() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting++
-	b.sum -= clock.Now()
+	b.sum -= int64(clock.Now())
 }
 
 func (b *blockedTime) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting--
-	b.sum += clock.Now()
+	b.sum += int64(clock.Now())
 }
 
 // total returns the time until now.
 func (b *blockedTime) total() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.sum + b.waiting*clock.Now()
+	return time.Duration(b.sum + b.waiting*int64(clock.Now()))
 }
 
 // sampleEvery is one of how many items of a fast queue is measured.
