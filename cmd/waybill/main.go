@@ -75,6 +75,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDoctor(), newTree())
+	root.AddCommand(newDoctor(), newReport(), newTree())
 	return root
 }

@@ -38,3 +38,13 @@ func Rules() []Rule {
 		{"P24", "a parent of another message"},
 	}
 }
+
+// Title returns the title of the kind of findings with an ID, or the empty string.
+func Title(id string) string {
+	for _, r := range Rules() {
+		if r.ID == id {
+			return r.Title
+		}
+	}
+	return ""
+}

@@ -19,7 +19,7 @@ func (s *search) name(i int) string {
 	if i == none {
 		return ""
 	}
-	return fmt.Sprintf("%q", clip(s.g.spans[i].Label(), maxText))
+	return fmt.Sprintf("%q", Clip(s.g.spans[i].Label(), maxText))
 }
 
 // messageName names the message of a finding.
@@ -29,10 +29,10 @@ func (s *search) messageName(f *Finding) string {
 			continue
 		}
 		if m := s.message(i); m != nil && m.destination != "" {
-			return clip(m.String(), maxText)
+			return Clip(m.String(), maxText)
 		}
 	}
-	return clip(s.g.spans[f.Spans[0]].channel(), maxText)
+	return Clip(s.g.spans[f.Spans[0]].Channel(), maxText)
 }
 
 // description is the sentences of one finding.
@@ -72,7 +72,7 @@ func (d *description) write() {
 		d.say(d.name+" continues an earlier hop than the one that sent its message.", "Its parent is an ancestor of "+d.sender+", which sent to the same destination and has no receiver.", "Replace the context when a message is copied, retried or forwarded: Inject must remove the old headers and not append to them.")
 	case "P12":
 		m := d.s.message(d.f.Spans[0])
-		d.say(d.name+" handles a batch and shows fewer contexts than messages.", fmt.Sprintf("It has %s for %s. %s", number(len(d.span.Links), "link"), number(m.count, "message"), id), "Add a link for each message, as ProcessBatch does.")
+		d.say(d.name+" handles a batch and shows fewer contexts than messages.", fmt.Sprintf("It has %s for %s. %s", Plural(len(d.span.Links), "link"), Plural(m.count, "message"), id), "Add a link for each message, as ProcessBatch does.")
 	case "P13":
 		d.say("Many messages continue the trace of one span, "+d.name+".", fmt.Sprintf("It has %s children that handle different messages. %s", Count(len(d.s.g.children[d.f.Spans[0]])), id), "Inject the context of each message's own span, or let the receivers link instead.")
 	case "P14":
@@ -88,10 +88,10 @@ func (d *description) writeOthers(id string) {
 	switch d.f.ID {
 	case "P17":
 		late := d.span.Start.Sub(d.s.g.spans[d.f.From].End)
-		d.say(d.name+" starts after its parent has ended.", "It starts "+duration(late)+" after the end of "+d.sender+". "+id, "Keep the span of the parent open while work is done under it, or start the work with a link.")
+		d.say(d.name+" starts after its parent has ended.", "It starts "+Duration(late)+" after the end of "+d.sender+". "+id, "Keep the span of the parent open while work is done under it, or start the work with a link.")
 	case "P18":
 		skew := d.s.g.spans[d.f.From].Start.Sub(d.span.Start)
-		d.say("The clocks of two processes differ by at least "+duration(skew.Round(100*time.Microsecond))+".", d.name+" starts before "+d.sender+", which it continues. "+id, "Nothing is wrong with the flow. Durations between these processes cannot be trusted.")
+		d.say("The clocks of two processes differ by at least "+Duration(skew.Round(100*time.Microsecond))+".", d.name+" starts before "+d.sender+", which it continues. "+id, "Nothing is wrong with the flow. Durations between these processes cannot be trusted.")
 	case "P19":
 		d.say(d.name+" starts a new trace inside of a process that was working on another one.", d.sender+" was active in the same process at that time. "+id, "Pass the context of "+d.sender+" to the call that makes this span.")
 	case "P20":

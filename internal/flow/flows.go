@@ -72,6 +72,6 @@ func (d *Diagnosis) Summary(g *Graph) string {
 			parts = append(parts, Count(n)+" "+string(v))
 		}
 	}
-	return number(len(d.Flows), "flow") + ": " + strings.Join(parts, ", ") +
-		"; " + number(len(g.spans), "span") + ", " + number(g.Services(), "service") + ", " + number(g.Traces(), "trace")
+	return Plural(len(d.Flows), "flow") + ": " + strings.Join(parts, ", ") +
+		"; " + Plural(len(g.spans), "span") + ", " + Plural(g.Services(), "service") + ", " + Plural(g.Traces(), "trace")
 }

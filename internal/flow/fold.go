@@ -88,25 +88,36 @@ func partition[K comparable](spans []int, key func(i int) K) [][]int {
 	return parts
 }
 
-// bond is why a group is drawn under another one.
-type bond int
+// Bond is why a group is drawn under another one.
+type Bond int
 
+// The bonds.
 const (
-	bondParent    bond = iota // The spans are children.
-	bondLink                  // The spans are roots that link to it.
-	bondLinkBelow             // The spans are roots, and spans below them link to it.
+	BondParent    Bond = iota // The spans are children.
+	BondLink                  // The spans are roots that link to it.
+	BondLinkBelow             // The spans are roots, and spans below them link to it.
 )
 
-// group is a set of siblings drawn as one.
-type group struct {
-	spans []int
-	below []*group
-	bond  bond
-	cut   int // How many spans below are too deep to be drawn.
+// Group is a set of siblings drawn as one.
+type Group struct {
+	Spans []int
+	Below []*Group
+	Bond  Bond
+	Cut   int // How many spans below are too deep to be drawn.
 }
 
 // block is one piece of a flow, or several that look the same.
-type block []*group
+type block []*Group
+
+// Groups returns the flow as [Graph.Tree] draws it: siblings that look the same are
+// one group, below the group that they belong to.
+func (g *Graph) Groups() []*Group {
+	var all []*Group
+	for _, b := range g.fold(g.look) {
+		all = append(all, b...)
+	}
+	return all
+}
 
 // folder arranges a graph as blocks of groups.
 type folder struct {
@@ -191,14 +202,14 @@ func (f *folder) blocks(root []bool) []block {
 		members[n] = append(members[n], roots...)
 	}
 	for n := range blocks {
-		blocks[n] = f.groups(members[n], bondParent, 1)
+		blocks[n] = f.groups(members[n], BondParent, 1)
 	}
 	return blocks
 }
 
 // groups folds siblings at a depth: those with equal subtrees, and those with
 // equal labels where their subtrees differ in too many ways.
-func (f *folder) groups(spans []int, how bond, depth int) []*group {
+func (f *folder) groups(spans []int, how Bond, depth int) []*Group {
 	slices.SortStableFunc(spans, f.g.byStart)
 	variants := make(map[string]int)
 	for _, part := range partition(spans, func(i int) class { return f.classes[i] }) {
@@ -214,32 +225,32 @@ func (f *folder) groups(spans []int, how bond, depth int) []*group {
 		}
 		return key{label: f.labels[i], class: f.classes[i]}
 	})
-	groups := make([]*group, len(parts))
+	groups := make([]*Group, len(parts))
 	for n, part := range parts {
 		groups[n] = f.group(part, how, depth)
 	}
 	return groups
 }
 
-func (f *folder) group(spans []int, how bond, depth int) *group {
-	made := &group{spans: spans, bond: how}
+func (f *folder) group(spans []int, how Bond, depth int) *Group {
+	made := &Group{Spans: spans, Bond: how}
 	if depth == maxDepth {
-		made.cut = f.below(spans)
+		made.Cut = f.below(spans)
 		return made
 	}
-	var below [bondLinkBelow + 1][]int
+	var below [BondLinkBelow + 1][]int
 	for _, i := range spans {
-		below[bondParent] = append(below[bondParent], f.g.children[i]...)
+		below[BondParent] = append(below[BondParent], f.g.children[i]...)
 		for _, root := range f.linked[i] {
-			how := bondLinkBelow
+			how := BondLinkBelow
 			if slices.Contains(f.g.links[root], i) {
-				how = bondLink
+				how = BondLink
 			}
 			below[how] = append(below[how], root)
 		}
 	}
 	for how, spans := range below {
-		made.below = append(made.below, f.groups(spans, bond(how), depth+1)...)
+		made.Below = append(made.Below, f.groups(spans, Bond(how), depth+1)...)
 	}
 	return made
 }

@@ -35,8 +35,8 @@ func padLeft(s, width string) string {
 	return strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s)) + s
 }
 
-// clip makes s one line of at most limit characters.
-func clip(s string, limit int) string {
+// Clip makes s one line of at most limit characters.
+func Clip(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
@@ -63,7 +63,7 @@ func widest(text string) int {
 func cut(text string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		b.WriteString(strings.TrimSuffix(clip(strings.TrimSuffix(line, "\n"), width), "  …") + "\n")
+		b.WriteString(strings.TrimSuffix(Clip(strings.TrimSuffix(line, "\n"), width), "  …") + "\n")
 	}
 	return b.String()
 }
@@ -76,8 +76,8 @@ func times(n int) string {
 	return " ×" + Count(n)
 }
 
-// duration formats d to three digits, and to seconds from 100 of them.
-func duration(d time.Duration) string {
+// Duration formats d to three digits, and to seconds from 100 of them.
+func Duration(d time.Duration) string {
 	for unit := time.Second; unit > 1; unit /= 10 {
 		if d >= 100*unit || d <= -100*unit {
 			return d.Round(unit).String()

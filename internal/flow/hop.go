@@ -48,8 +48,8 @@ func (g *Graph) delivered(i int) bool {
 }
 
 func (g *Graph) sameChannel(a, b int) bool {
-	channel := g.spans[a].channel()
-	return channel != "" && channel == g.spans[b].channel()
+	channel := g.spans[a].Channel()
+	return channel != "" && channel == g.spans[b].Channel()
 }
 
 // active reports whether span i may have been meant as the parent of span at:

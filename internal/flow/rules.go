@@ -197,7 +197,7 @@ func (s *search) findUndelivered(i int, m *message) {
 		ancestor = s.g.parents[ancestor]
 	}
 	detail := ""
-	if s.receivers[s.g.spans[i].channel()] > 0 {
+	if s.receivers[s.g.spans[i].Channel()] > 0 {
 		detail = "others"
 	}
 	s.add(hit{id: "P21", span: i, from: i, to: none, level: Info, sure: Guess, detail: detail})

@@ -177,8 +177,8 @@ func (g *Graph) where(r rupture) string {
 		return ""
 	}
 	from, to := &g.spans[r.from], &g.spans[r.to]
-	switch channel := to.channel(); {
-	case channel != "" && channel == from.channel():
+	switch channel := to.Channel(); {
+	case channel != "" && channel == from.Channel():
 		return fmt.Sprintf("  It broke on %s, between %q and %q.\n"+
 			"  Look for an inject missing from the first, an extract missing from the second,\n"+
 			"  or a span that was not started from the extracted context.\n", channel, from.Label(), to.Label())

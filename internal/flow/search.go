@@ -72,7 +72,7 @@ func (s *search) index(i int) {
 		s.spansByID[span.ID.Span] = i
 	}
 	s.messageOf[i] = none
-	channel := span.channel()
+	channel := span.Channel()
 	if m, ok := messageOf(span); ok {
 		s.messageOf[i] = int32(len(s.messages)) //nolint:gosec // There are fewer spans.
 		s.messages = append(s.messages, m)
@@ -142,8 +142,8 @@ func (s *search) run() {
 // sender guesses which span sent what span i received: the last one on the channel
 // that nobody is seen to have received, or else the last one.
 func (s *search) sender(i int) int {
-	all := s.senders[s.g.spans[i].channel()]
-	if len(all) == 0 || s.g.spans[i].channel() == "" {
+	all := s.senders[s.g.spans[i].Channel()]
+	if len(all) == 0 || s.g.spans[i].Channel() == "" {
 		return none
 	}
 	before := all.before(s.g, s.g.spans[i].Start)

@@ -86,9 +86,9 @@ func (s *Span) attribute(keys ...string) string {
 	return ""
 }
 
-// channel names what carries data away from or to the span, such as
+// Channel names what carries data away from or to the span, such as
 // "kafka orders", or is empty if the span has none.
-func (s *Span) channel() string {
+func (s *Span) Channel() string {
 	// https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 	if name := s.attribute("messaging.destination.name"); name != "" {
 		return join(s.attribute("messaging.system"), name)

@@ -67,7 +67,7 @@ func (g *Graph) tree(lines int, narrow bool) string {
 func (g *Graph) look(i int) string {
 	s := &g.spans[i]
 	return strings.Join([]string{
-		s.Service, s.Name, s.Kind.String(), s.channel(), s.failure(),
+		s.Service, s.Name, s.Kind.String(), s.Channel(), s.Failure(),
 		strconv.Itoa(int(g.faults[i])), strconv.FormatBool(s.End.IsZero()), strconv.FormatBool(g.entered(i)),
 	}, "\x00")
 }
@@ -78,8 +78,8 @@ func (g *Graph) entered(i int) bool {
 	return g.spans[i].Parent != ID{} && g.parents[i] == none && g.faults[i] == 0
 }
 
-// failure names what went wrong with the span, or is empty.
-func (s *Span) failure() string {
+// Failure names what went wrong with the span, or is empty.
+func (s *Span) Failure() string {
 	kind := s.attribute("error.type")
 	if s.Status != codes.Error && kind == "" {
 		return ""
@@ -99,31 +99,31 @@ type table struct {
 
 // add appends the lines of a group. branch leads to its own line; prefix is
 // what the lines below it begin with.
-func (t *table) add(gr *group, mark, branch, prefix string) {
-	first := &t.g.spans[gr.spans[0]]
+func (t *table) add(gr *Group, mark, branch, prefix string) {
+	first := &t.g.spans[gr.Spans[0]]
 	t.rows = append(t.rows, row{
 		mark:    mark,
-		service: clip(first.Service, maxService),
-		name:    branch + clip(first.Name, maxName) + times(len(gr.spans)),
+		service: Clip(first.Service, maxService),
+		name:    branch + Clip(first.Name, maxName) + times(len(gr.Spans)),
 		kind:    t.kind(first),
-		took:    t.took(gr.spans),
+		took:    t.took(gr.Spans),
 		note:    t.note(gr),
 	})
-	if gr.cut > 0 {
-		t.rows = append(t.rows, row{name: prefix + "└─ … " + Count(gr.cut) + " more below"})
+	if gr.Cut > 0 {
+		t.rows = append(t.rows, row{name: prefix + "└─ … " + Count(gr.Cut) + " more below"})
 	}
-	for n, below := range gr.below {
+	for n, below := range gr.Below {
 		fork, line := "├", "│  "
-		if n == len(gr.below)-1 {
+		if n == len(gr.Below)-1 {
 			fork, line = "└", "   "
 		}
-		t.add(below, "", prefix+fork+below.bond.branch(), prefix+line)
+		t.add(below, "", prefix+fork+below.Bond.branch(), prefix+line)
 	}
 }
 
 // branch is drawn between a fork and a name.
-func (b bond) branch() string {
-	return [...]string{bondParent: "─ ", bondLink: "⇢ ", bondLinkBelow: "┄ "}[b]
+func (b Bond) branch() string {
+	return [...]string{BondParent: "─ ", BondLink: "⇢ ", BondLinkBelow: "┄ "}[b]
 }
 
 func (t *table) kind(s *Span) string {
@@ -147,16 +147,16 @@ func (t *table) took(spans []int) string {
 		}
 		least, most = min(least, d), max(most, d)
 	}
-	if short, long := duration(least), duration(most); short != long && !t.narrow {
+	if short, long := Duration(least), Duration(most); short != long && !t.narrow {
 		return short + "–" + long
 	}
-	return duration(most)
+	return Duration(most)
 }
 
-func (t *table) note(gr *group) string {
-	first := &t.g.spans[gr.spans[0]]
-	channel := clip(first.channel(), maxNote)
-	notes := []string{channel, t.failure(gr.spans), t.targets(gr), t.mark(gr.spans)}
+func (t *table) note(gr *Group) string {
+	first := &t.g.spans[gr.Spans[0]]
+	channel := Clip(first.Channel(), maxNote)
+	notes := []string{channel, t.failure(gr.Spans), t.targets(gr), t.mark(gr.Spans)}
 	if t.narrow {
 		notes = append(notes[1:], channel) // What is cut first comes last.
 	}
@@ -167,22 +167,22 @@ func (t *table) note(gr *group) string {
 // failure returns the failure of spans, described if it is the same for all.
 func (t *table) failure(spans []int) string {
 	first := &t.g.spans[spans[0]]
-	text := first.failure()
+	text := first.Failure()
 	if text == "" || first.Message == "" || slices.ContainsFunc(spans, func(i int) bool {
 		return t.g.spans[i].Message != first.Message
 	}) {
-		return clip(text, maxNote)
+		return Clip(text, maxNote)
 	}
 	if text != "ERROR" {
 		text += ":"
 	}
-	return clip(text+" "+first.Message, maxNote)
+	return Clip(text+" "+first.Message, maxNote)
 }
 
 // targets names what the spans of a group link to, unless the tree shows it.
-func (t *table) targets(gr *group) string {
+func (t *table) targets(gr *Group) string {
 	var targets []int
-	for _, i := range gr.spans {
+	for _, i := range gr.Spans {
 		for _, target := range t.g.links[i] {
 			if target != t.g.parents[i] {
 				targets = append(targets, target)
@@ -190,14 +190,14 @@ func (t *table) targets(gr *group) string {
 		}
 	}
 	parts := partition(targets, func(i int) string { return t.g.spans[i].Label() })
-	if len(parts) == 0 || gr.bond == bondLink && len(parts) == 1 && len(targets) == len(gr.spans) {
+	if len(parts) == 0 || gr.Bond == BondLink && len(parts) == 1 && len(targets) == len(gr.Spans) {
 		return ""
 	}
 	names := make([]string, 0, len(parts))
 	for _, part := range parts {
 		names = append(names, t.g.spans[part[0]].Label()+times(len(part)))
 	}
-	return clip("⇢ "+strings.Join(names, ", "), maxNote)
+	return Clip("⇢ "+strings.Join(names, ", "), maxNote)
 }
 
 func (t *table) mark(spans []int) string {

@@ -27,8 +27,8 @@ func (g *Graph) Verdict() Verdict {
 
 // Summary says in one line what the spans form.
 func (g *Graph) Summary() string {
-	spans := number(len(g.spans), "span")
-	whole := "one flow of " + spans + ", " + number(g.Services(), "service") + ", " + number(g.Traces(), "trace")
+	spans := Plural(len(g.spans), "span")
+	whole := "one flow of " + spans + ", " + Plural(g.Services(), "service") + ", " + Plural(g.Traces(), "trace")
 	switch verdict := g.Verdict(); {
 	case len(g.spans) == 0:
 		return "BROKEN: no spans were recorded"
@@ -43,8 +43,8 @@ func (g *Graph) Summary() string {
 	}
 }
 
-// number returns n and what it counts.
-func number(n int, what string) string {
+// Plural returns n and what it counts.
+func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
