@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -122,11 +123,7 @@ func times(n int) string {
 }
 
 // names returns the keys of m in order, for a message.
-func names[V any](m map[string]V) string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return strings.Join(keys, ", ")
-}
+func names[V any](m map[string]V) string { return strings.Join(sorted(m), ", ") }
+
+// sorted returns the keys of m in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

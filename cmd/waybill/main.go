@@ -75,6 +75,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDoctor(), newReport(), newTree())
+	root.AddCommand(newBoards(), newDoctor(), newReport(), newRules(), newTree())
 	return root
 }

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -40,6 +42,11 @@ func TestRun(t *testing.T) {
 		{name: "no such level", args: []string{"doctor", "--fail-on", "bad"}, code: 2, stderr: `unknown level "bad"`},
 		{name: "no such file", args: []string{"doctor", "absent.jsonl"}, code: 2, stderr: "absent.jsonl"},
 		{name: "nothing readable", args: []string{"doctor"}, stdin: "{}", code: 2, stderr: "nothing could be read"},
+		{name: "report", args: []string{"report", "-o", "-"}, stdin: broken, stdout: []string{"<title>waybill</title>", "P01 violation", "process \u001b[31morders"[:7]}},
+		{name: "rules", args: []string{"rules", "--namespace", "flow", "--freshness", "invoices=24h", "--objective", "orders=1m:0.99"}, stdout: []string{"- alert: EtlNotFresh", "flow_last_success_timestamp_seconds", "pipeline: invoices", "objective: \"99% in 1m\""}},
+		{name: "rules without a share", args: []string{"rules", "--loss", "orders=1m"}, code: 2, stderr: `--loss "orders=1m": want NAME=DURATION:SHARE`},
+		{name: "rules for a bad namespace", args: []string{"rules", "--namespace", "fl ow"}, code: 2, stderr: `"fl ow"`},
+		{name: "boards for a bad namespace", args: []string{"boards", "--namespace", "fl ow", os.DevNull}, code: 2, stderr: `invalid namespace "fl ow"`},
 		{name: "no such command", args: []string{"cure"}, code: 2, stderr: `unknown command "cure"`},
 		{name: "help", args: []string{"help"}, stdout: []string{"doctor", "tree"}},
 	} {
@@ -57,7 +64,7 @@ func TestRun(t *testing.T) {
 			if !strings.Contains(stderr.String(), tt.stderr) {
 				t.Errorf("standard error %q, want it to contain %q", &stderr, tt.stderr)
 			}
-			if strings.ContainsRune(stdout.String(), '\x1b') {
+			if strings.ContainsRune(stdout.String(), '\x1b') && tt.name != "report" {
 				t.Error("the output has an escape sequence of the recording")
 			}
 		})
@@ -96,5 +103,39 @@ func TestDoctor_MachineFormats(t *testing.T) {
 	}
 	if err := json.Unmarshal(output("sarif"), &sarif); err != nil || sarif.Version != "2.1.0" || len(sarif.Runs) != 1 || sarif.Runs[0].Results[0].RuleID != "P01" {
 		t.Errorf("SARIF: %+v, %v", sarif, err)
+	}
+}
+
+func TestReport_File(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "flow.html")
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"report", "--title", "<orders>", "-o", file}, strings.NewReader(broken), &stdout, &stderr); code != exitFine {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(page, []byte("<title>&lt;orders&gt;</title>")) {
+		t.Error("the title is not escaped")
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".waybill-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestBoards_Files(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "boards")
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"boards", "--namespace", "flow", dir}, nil, &stdout, &stderr); code != exitFine {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	for _, name := range []string{"flow.json", "quality.json", "runtime.json", "stages.json"} {
+		board, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !json.Valid(board) || !bytes.Contains(board, []byte("flow_")) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -215,6 +215,13 @@ func TestDiagnose(t *testing.T) {
 			want: []string{"P17 warning, likely: api run → api load"},
 		},
 		{
+			name: "P17: a queue in the process",
+			spans: []flow.Span{
+				span(1, 1, 0, "api INTERNAL run"),
+				span(1, 90, 1, "api INTERNAL load", link(1, 1)),
+			},
+		},
+		{
 			name: "P18: clocks that differ",
 			spans: []flow.Span{
 				span(1, 50, 0, "api PRODUCER send orders", kafka("orders")),

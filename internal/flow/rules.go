@@ -4,6 +4,7 @@
 package flow
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func (s *search) findTimes(i, parent int) {
 	switch {
 	case elsewhere && span.instance() != p.instance() && s.startsBefore(i, parent):
 		s.add(hit{id: "P18", span: i, from: parent, to: i, level: Info, sure: Likely})
-	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance:
+	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance && !slices.Contains(s.g.links[i], parent):
 		s.add(hit{id: "P17", span: i, from: parent, to: i, level: Warning, sure: Likely})
 	}
 }

@@ -1,0 +1,120 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-go/waybill/metrics/rules"
+)
+
+// ruleFlags are the flags of rules.
+type ruleFlags struct {
+	namespace, output, runbooks, dashboards string
+	freshness, objectives, backlogs, losses []string
+	compacted, transactional, without       []string
+}
+
+func newRules() *cobra.Command {
+	var flags ruleFlags
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "Write the alerts for the metrics of waybill, with thresholds of your own",
+		Long: "Rules writes a rules file of Prometheus. What is not given keeps its default; package\n" +
+			"metrics/rules has more options, as Go.",
+		Example: "  waybill rules -o waybill.rules.yaml\n" +
+			"  waybill rules --freshness invoices=24h --objective orders=1m:0.99 --compacted prices",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := flags.options()
+			if err != nil {
+				return err
+			}
+			groups, err := rules.Default(opts...)
+			if err != nil {
+				return err
+			}
+			write := func(w io.Writer) error { _, err := groups.WriteTo(w); return err }
+			if flags.output == "-" {
+				return write(cmd.OutOrStdout())
+			}
+			return writeFile(flags.output, write)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&flags.output, "output", "o", "-", "the file to write, or - for standard output")
+	f.StringVar(&flags.namespace, "namespace", "", "the prefix of the metrics, as in metrics.WithNamespace")
+	f.StringVar(&flags.runbooks, "runbooks", "", "the address of the runbooks")
+	f.StringVar(&flags.dashboards, "dashboards", "", "the address of Grafana")
+	f.StringSliceVar(&flags.freshness, "freshness", nil, "PIPELINE=EVERY: how often a pipeline must succeed")
+	f.StringSliceVar(&flags.objectives, "objective", nil, "PIPELINE=LATENCY:SHARE: which share of the data must be done in which time")
+	f.StringSliceVar(&flags.backlogs, "backlog", nil, "TOPIC=WITHIN: in which time a backlog must be read")
+	f.StringSliceVar(&flags.losses, "loss", nil, "TOPIC=WITHIN:SHARE: which share of the messages may be missing after which time")
+	f.StringSliceVar(&flags.compacted, "compacted", nil, "compacted topics, whose offsets have gaps")
+	f.StringSliceVar(&flags.transactional, "transactional", nil, "topics that are written in transactions")
+	f.StringSliceVar(&flags.without, "without", nil, "alerts to leave out")
+	return cmd
+}
+
+// options returns the options that the flags stand for.
+func (f *ruleFlags) options() ([]rules.Option, error) {
+	opts := []rules.Option{rules.WithCompacted(f.compacted...), rules.WithTransactional(f.transactional...), rules.WithoutAlerts(f.without...)}
+	for _, given := range []struct {
+		value string
+		make  func(string) rules.Option
+	}{{f.namespace, rules.WithNamespace}, {f.runbooks, rules.WithRunbooks}, {f.dashboards, rules.WithDashboards}} {
+		if given.value != "" {
+			opts = append(opts, given.make(given.value))
+		}
+	}
+	for _, given := range []struct {
+		flag   string
+		values []string
+		share  bool
+		make   func(name string, d time.Duration, share float64) rules.Option
+	}{
+		{"freshness", f.freshness, false, func(name string, d time.Duration, _ float64) rules.Option { return rules.Freshness(name, d) }},
+		{"backlog", f.backlogs, false, func(name string, d time.Duration, _ float64) rules.Option { return rules.Backlog(name, d) }},
+		{"objective", f.objectives, true, rules.Objective},
+		{"loss", f.losses, true, rules.Loss},
+	} {
+		for _, value := range given.values {
+			name, d, share, err := parseThreshold(value, given.share)
+			if err != nil {
+				return nil, fmt.Errorf("--%s %q: %w", given.flag, value, err)
+			}
+			opts = append(opts, given.make(name, d, share))
+		}
+	}
+	return opts, nil
+}
+
+// parseThreshold parses "orders=1m" or, with a share, "orders=1m:0.99".
+func parseThreshold(value string, hasShare bool) (name string, d time.Duration, share float64, err error) {
+	i := strings.LastIndex(value, "=")
+	if i < 0 {
+		return "", 0, 0, fmt.Errorf("want NAME=DURATION")
+	}
+	name, text := value[:i], value[i+1:]
+	if hasShare {
+		var shareText string
+		var found bool
+		if text, shareText, found = strings.Cut(text, ":"); !found {
+			return "", 0, 0, fmt.Errorf("want NAME=DURATION:SHARE")
+		}
+		if share, err = strconv.ParseFloat(shareText, 64); err != nil {
+			return "", 0, 0, fmt.Errorf("the share %q is not a number", shareText)
+		}
+	}
+	if d, err = time.ParseDuration(text); err != nil {
+		return "", 0, 0, err
+	}
+	return name, d, share, nil
+}
