@@ -45,7 +45,7 @@ type line struct {
 const maxBoxes = 60
 
 func newPath(g *flow.Graph) *path {
-	b := &pathBuilder{index: map[string]int{}}
+	b := &pathBuilder{index: map[pathNode]int{}}
 	for _, e := range edgesOf(g) {
 		b.add(e)
 	}
@@ -71,30 +71,27 @@ type pathEdge struct {
 type pathBuilder struct {
 	nodes []pathNode
 	edges []pathEdge
-	index map[string]int
+	index map[pathNode]int
 }
 
-func (b *pathBuilder) node(name string, carrier bool) int {
-	key := name
-	if carrier {
-		key = "\x00" + name
-	}
-	n, ok := b.index[key]
+// node returns the number of a node, which is new or known.
+func (b *pathBuilder) node(n pathNode) int {
+	number, ok := b.index[n]
 	if !ok {
-		n = len(b.nodes)
-		b.index[key] = n
-		b.nodes = append(b.nodes, pathNode{name: name, carrier: carrier})
+		number = len(b.nodes)
+		b.index[n] = number
+		b.nodes = append(b.nodes, n)
 	}
-	return n
+	return number
 }
 
 func (b *pathBuilder) add(e edge) {
-	from, to := b.node(e.From, false), b.node(e.To, false)
+	from, to := b.node(pathNode{name: e.From}), b.node(pathNode{name: e.To})
 	if e.Over == "" {
 		b.join(from, to, e.count, e.Links)
 		return
 	}
-	over := b.node(e.Over, true)
+	over := b.node(pathNode{name: e.Over, carrier: true})
 	b.join(from, over, e.count, e.Links)
 	b.join(over, to, e.count, e.Links)
 }

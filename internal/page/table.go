@@ -86,15 +86,14 @@ func countOrDash(n int) string {
 
 // edge is a line of the table of hops.
 type edge struct {
-	From, Over, To   string
-	Count            string
-	Links            bool
-	Errors           string
-	Median, P95      string // Of the time between the end of the first and the start of the second.
-	count            int
-	waits            []time.Duration
-	failed           int
-	fromNode, toNode string
+	From, Over, To string
+	Count          string
+	Links          bool
+	Errors         string
+	Median, P95    string // Of the time between the end of the first and the start of the second.
+	count          int
+	waits          []time.Duration
+	failed         int
 }
 
 // edgesOf returns the hops between services, in the order of the flow.

@@ -1,0 +1,129 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package page_test
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/flow"
+	"github.com/waybill-go/waybill/internal/page"
+)
+
+// span returns a span of trace tr.
+func span(tr, n, parent byte, service, name string, kind trace.SpanKind) flow.Span {
+	start := time.Date(2025, 1, 1, 0, 0, 0, int(n)*int(time.Millisecond), time.UTC)
+	s := flow.Span{
+		ID: flow.ID{Trace: trace.TraceID{15: tr}, Span: trace.SpanID{7: n}}, Service: service, Name: name, Kind: kind,
+		Start: start, End: start.Add(2 * time.Millisecond),
+	}
+	if parent != 0 {
+		s.Parent = flow.ID{Trace: trace.TraceID{15: tr}, Span: trace.SpanID{7: parent}}
+	}
+	return s
+}
+
+func write(t testing.TB, spans ...flow.Span) string {
+	t.Helper()
+	g := flow.New(spans)
+	var b bytes.Buffer
+	if err := page.Write(&b, page.Report{Graph: g, Diagnosis: g.Diagnose(flow.Expectation{})}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// hostile would leave its place in a page if it was not escaped.
+const hostile = `</script></svg></pre><img src=x onerror=alert(1)>"'` + "`" + `{{.}}<!--` + "\x1b[31m\x00\u202e"
+
+func TestWrite_EscapesEverything(t *testing.T) {
+	t.Parallel()
+	s := span(1, 1, 0, hostile, hostile, trace.SpanKindProducer)
+	s.Attributes = []attribute.KeyValue{
+		attribute.String(hostile, hostile), attribute.String("messaging.destination.name", hostile), attribute.String("etl.stage", hostile),
+	}
+	s.Status, s.Message = codes.Error, hostile
+	received := span(1, 2, 1, hostile+"2", hostile, trace.SpanKindConsumer)
+	received.Remote = true
+	text := write(t, s, received)
+	for _, forbidden := range []string{"<img", "onerror=alert(1)>", "<!--"} {
+		if i := strings.Index(text, forbidden); i >= 0 {
+			t.Errorf("the page contains %q: …%s…", forbidden, text[max(0, i-60):i+60])
+		}
+	}
+	if n := strings.Count(text, "</script>"); n != 2 {
+		t.Errorf("the page ends %d scripts, want its own 2", n)
+	}
+}
+
+func TestWrite_MakesNoRequest(t *testing.T) {
+	t.Parallel()
+	text := write(t, span(1, 1, 0, "api", "GET /", trace.SpanKindServer))
+	if !strings.Contains(text, "default-src &#39;none&#39;") && !strings.Contains(text, "default-src 'none'") {
+		t.Error("the page has no policy that forbids requests")
+	}
+	if found := regexp.MustCompile(`(?i)(src|href)=["']?(https?:)?//`).FindString(text); found != "" {
+		t.Errorf("the page refers to something outside: %q", found)
+	}
+	if strings.Contains(text, ` style="`) {
+		t.Error("an element has a style attribute, which the policy forbids")
+	}
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	var many []flow.Span
+	run := span(1, 1, 0, "api", "run", trace.SpanKindInternal)
+	run.End = run.Start.Add(time.Second)
+	many = append(many, run)
+	for n := range 200 {
+		s := span(1, byte(n+2), 1, "api", "send orders", trace.SpanKindProducer)
+		many = append(many, s)
+	}
+	lost := span(2, 9, 0, "job", "process orders", trace.SpanKindConsumer)
+	lost.Attributes = []attribute.KeyValue{attribute.String("messaging.destination.name", "orders")}
+	sent := span(1, 1, 0, "api", "send orders", trace.SpanKindProducer)
+	sent.Attributes = lost.Attributes
+	for _, tt := range []struct {
+		name  string
+		spans []flow.Span
+		want  []string
+	}{
+		{name: "nothing", want: []string{"BROKEN", "no spans were recorded", "No spans were recorded."}},
+		{name: "whole", spans: many, want: []string{"CONNECTED", "; nothing is wrong", "×200", "<svg class=\"time\"", "send orders"}},
+		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: the flow is lost here", "class=\"gap\""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text := write(t, tt.spans...)
+			for _, want := range tt.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("the page does not contain %q", want)
+				}
+			}
+		})
+	}
+}
+
+// A page stays small where spans look the same, and draws a limited number of others.
+func TestWrite_IsBounded(t *testing.T) {
+	t.Parallel()
+	var spans []flow.Span
+	for n := range 20_000 {
+		s := span(byte(n%7), byte(n%250), 0, "api", fmt.Sprint("span ", n), trace.SpanKindInternal)
+		s.ID.Span[0], s.ID.Span[1], s.ID.Trace[0], s.ID.Trace[1] = byte(n>>8), byte(n), byte(n>>8), byte(n)
+		spans = append(spans, s)
+	}
+	if n := len(write(t, spans...)); n > 3<<20 {
+		t.Errorf("the page has %d bytes, want less than 3 MB", n)
+	}
+}
