@@ -57,7 +57,7 @@ func (c *content) appendTo(attributes []attribute.KeyValue, r *messaging.Recorde
 		}
 	}
 	for _, key := range c.headers {
-		if values := headerValues(msg.Headers, key); len(values) > 0 {
+		if values := c.headerValues(r, msg.Headers, key); len(values) > 0 {
 			name := keyHeader + strings.ToLower(safe.Text(key, maxContentBytes))
 			attributes = append(attributes, attribute.StringSlice(name, values))
 		}
@@ -65,19 +65,28 @@ func (c *content) appendTo(attributes []attribute.KeyValue, r *messaging.Recorde
 	return attributes
 }
 
-// headerValues returns the first values of the headers with the given key, in any
-// case.
-func headerValues(headers []kafka.Header, key string) (values []string) {
-	for i := range headers {
+// headerValues returns what is shown of the first headers with the given key, in
+// any case.
+func (c *content) headerValues(r *messaging.Recorder, headers []kafka.Header, key string) (values []string) {
+	for i, seen := 0, 0; i < len(headers) && seen < maxHeaderValues; i++ {
 		if h := &headers[i]; isKey(h.Key, key) && len(h.Value) > 0 {
-			if len(values) == maxHeaderValues {
-				break
+			seen++
+			if value := c.headerValue(r, key, h.Value); value != "" {
+				values = append(values, safe.Text(value, maxContentBytes))
 			}
-			value := h.Value[:min(len(h.Value), 2*maxContentBytes)] // The rest is cut in any case.
-			values = append(values, safe.Text(string(value), maxContentBytes))
 		}
 	}
 	return values
+}
+
+// headerValue returns what is shown of the value of a header, which is empty if
+// the function of the user panics.
+func (c *content) headerValue(r *messaging.Recorder, key string, value []byte) string {
+	if c.value == nil {
+		return string(value[:min(len(value), 2*maxContentBytes)]) // The rest is cut in any case.
+	}
+	shown, _ := messaging.Invoke(r, func(value []byte) string { return c.value(key, value) }, value)
+	return shown
 }
 
 // common returns the topic and the partition that all of msgs share, or the empty

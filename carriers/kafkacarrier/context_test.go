@@ -498,6 +498,39 @@ func TestWaybill_WithoutASpan(t *testing.T) {
 	}
 }
 
+func TestWithHeaderValues(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		f    func(key string, value []byte) string
+		want []string
+	}{
+		{name: "nil", f: nil, want: []string{"acme", "globex"}},
+		{name: "redacts", f: func(key string, value []byte) string { return fmt.Sprintf("%s of %d bytes", key, len(value)) }, want: []string{"tenant of 4 bytes", "tenant of 6 bytes"}},
+		{name: "leaves one out", f: func(_ string, value []byte) string { return strings.TrimPrefix(string(value), "acme") }, want: []string{"globex"}},
+		{name: "leaves all out", f: func(string, []byte) string { return "" }, want: nil},
+		{name: "panics", f: func(string, []byte) string { panic("no") }, want: nil},
+		{name: "returns much", f: func(string, []byte) string { return strings.Repeat("x", 1000) }, want: []string{strings.Repeat("x", 125) + "…", strings.Repeat("x", 125) + "…"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := consume(t, inGroup(), kafkacarrier.WithHeaders("tenant"), kafkacarrier.WithHeaderValues(tt.f))
+			if err := c.Process(t.Context(), consumed(1, header("Tenant", "acme"), header("tenant", "globex"), header("other", "1")), doNothing); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, a := range only(t, c.flow).Attributes {
+				if a.Key == "messaging.header.tenant" {
+					got = a.Value.AsStringSlice()
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("the values (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestWithHeaders_BoundsValues(t *testing.T) {
 	t.Parallel()
 	many := make([]kafka.Header, 70_000)

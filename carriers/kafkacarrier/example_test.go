@@ -549,6 +549,16 @@ func ExampleWithHeaders() {
 	// Output: process orders messaging.header.tenant=["acme"]
 }
 
+func ExampleWithHeaderValues() {
+	recorded := exampleSpans()
+	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithHeaders("tenant"),
+		kafkacarrier.WithHeaderValues(func(_ string, value []byte) string { return string(value[:1]) + "***" }),
+	).Start(context.Background(), exampleMessage())
+	end(nil)
+	recorded.print("messaging.header.tenant")
+	// Output: process orders messaging.header.tenant=["a***"]
+}
+
 func ExampleWithErrorDescription() {
 	recorded := exampleSpans()
 	_, end := kafkacarrier.NewConsumer(kafkacarrier.WithTracerProvider(recorded), kafkacarrier.WithErrorDescription(nil)).Start(context.Background(), exampleMessage())

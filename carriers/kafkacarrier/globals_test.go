@@ -75,7 +75,8 @@ func TestOptionsWinOverTheGlobals(t *testing.T) {
 	}
 	client := []kafkacarrier.ClientOption{
 		nil, kafkacarrier.WithPropagation(carried...), kafkacarrier.WithTracerProvider(f.Service("all")), kafkacarrier.WithMeterProvider(m),
-		kafkacarrier.WithObserver(e), kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("app"), kafkacarrier.WithErrorDescription(nil),
+		kafkacarrier.WithObserver(e), kafkacarrier.WithMessageKey(nil), kafkacarrier.WithHeaders("app"), kafkacarrier.WithHeaderValues(nil),
+		kafkacarrier.WithErrorDescription(nil),
 		kafkacarrier.WithPartitionMetrics(), kafkacarrier.WithTopicTemplate(nil), nil,
 	}
 	ctx, root := f.Service("all").Tracer("test").Start(t.Context(), "root")

@@ -100,6 +100,7 @@ type config struct {
 type content struct {
 	key     func([]byte) string // Nil for not.
 	headers []string
+	value   func(key string, value []byte) string // Nil for as it is.
 }
 
 // withoutBaggage keeps baggage off the topics of those who did not ask for it.
@@ -206,10 +207,18 @@ func WithMessageKey(f func(key []byte) string) ClientOption {
 
 // WithHeaders records the headers with the given keys, in any case, on the spans
 // of messages as messaging.header.KEY, at most 16 values of each. Values are cut
-// like the keys of [WithMessageKey].
+// like the keys of [WithMessageKey]. To redact them, use [WithHeaderValues].
 func WithHeaders(keys ...string) ClientOption {
 	keys = slices.Clone(keys)
 	return setting(func(cfg config) config { cfg.content.headers = keys; return cfg })
+}
+
+// WithHeaderValues records f(key, value) for each header of [WithHeaders], for
+// example a hash. The key is the one given to WithHeaders. A value for which f
+// returns the empty string or panics is not recorded. If f is nil, the value
+// itself is recorded. f must neither modify nor retain value.
+func WithHeaderValues(f func(key string, value []byte) string) ClientOption {
+	return setting(func(cfg config) config { cfg.content.value = f; return cfg })
 }
 
 // WithStartOptions sets how the spans of a [Consumer] and a [Reader] relate to
