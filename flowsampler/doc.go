@@ -8,8 +8,8 @@
 //
 // Use it where traces are sampled and flows continue over links: batches,
 // [propagation.AsLink], data that is older than [propagation.WithMaxAge]. Each of
-// these is a new root, about which a parent-based sampler knows nothing: of a flow
-// of four traces, sampling at 1 % keeps one in a hundred million whole.
+// these starts a new root, which a parent-based sampler decides anew: of a flow of
+// four traces, sampling at 1 % keeps one in a hundred million whole.
 //
 // If every receiver continues the trace of its sender, the samplers of the SDK
 // keep flows whole, and this package is not needed.
@@ -50,7 +50,7 @@
 //
 //   - All roots of a flow are decided alike by samplers with the same probability.
 //     A sampler with a higher probability keeps what the others keep, and more.
-//   - Links to remotes that [propagation.WithUntrusted] has marked have no say,
+//   - Links to remotes that [propagation.WithUntrusted] has marked are ignored,
 //     unless [WithUntrustedLinks] is used.
 //   - A span that is kept with a known probability has the threshold in its
 //     tracestate, as ot=th:…, from which back ends compute adjusted counts. If the
@@ -63,9 +63,9 @@
 //
 // # Limits
 //
-// A sampler decides when a span starts. It knows no errors and no durations, and
-// cannot keep the beginning of a flow that goes wrong later; a collector's tail
-// sampling can. A flow whose first service does not sample by this randomness, such
+// A sampler decides when a span starts, before there is an error or a duration. It
+// cannot keep the beginning of a flow that fails later; a collector's tail sampling
+// can. A flow whose first service does not sample by this randomness, such
 // as one with [sdktrace.TraceIDRatioBased], is decided anew at its first link. A
 // batch belongs to many flows and follows the earliest only.
 //

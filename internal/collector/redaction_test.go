@@ -70,14 +70,22 @@ func TestRedaction(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	ctx, cancel := context.WithCancelCause(t.Context())
+	if err := load.Run(ctx, func(ctx context.Context) error {
+		cancel(errors.New("alice@example.com has stopped it"))
+		return ctx.Err()
+	}); err != context.Canceled {
+		t.Fatal(err)
+	}
+
 	batches := sender.received(t)
 	if before := text(t, batches...); !strings.Contains(before, "hunter2") {
 		t.Fatal("the spans that are sent hold no secret")
 	}
 	p := newPipeline(t, redactionPath, "traces")
 	spans := p.run(t, batches)
-	if len(spans) != 2 {
-		t.Fatalf("%d spans came out, want 2", len(spans))
+	if len(spans) != 3 {
+		t.Fatalf("%d spans came out, want 3", len(spans))
 	}
 	after := text(t, p.sink.AllTraces()...)
 	for _, secret := range secrets {

@@ -1,7 +1,7 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flowlink tells a sampler which link of a new root is to the data that
+// Package flowlink names for a sampler the link of a new root to the data that
 // entered the flow first. It imports the OpenTelemetry API only.
 package flowlink
 
