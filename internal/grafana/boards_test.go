@@ -18,7 +18,7 @@ import (
 // read returns the error of a strict decoder: one that refuses fields that Grafana
 // does not know, fields of a wrong type, and the absence of fields it requires.
 func read(text []byte) error {
-	var d dashboard.Dashboard
+	var d dashboard.Dashboard //nolint:staticcheck // Deprecated for the second schema; the boards are of the classic one.
 	if err := reported(d.UnmarshalJSONStrict(text)); err != nil {
 		return err
 	}

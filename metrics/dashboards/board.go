@@ -5,6 +5,8 @@ package dashboards
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
@@ -87,6 +89,13 @@ func firingAlerts() annotation {
 	}
 }
 
+// The sizes of panels, in units of the grid.
+const (
+	gridWidth  = 24
+	heightStat = 5
+	heightPlot = 9
+)
+
 // layOut gives each panel its place in the grid and its id, which is its number on
 // the board. The ids of headings begin at 101, so that a new one leaves those of the
 // panels as they are.
@@ -126,14 +135,11 @@ func layOut(sections []section) []anyPanel {
 func (c config) variables(names []string) []any {
 	lagged := fmt.Sprintf(`{__name__=~"%s|%s"}`, series.KafkaLag.In(c.namespace), series.KafkaCommittedLag.In(c.namespace))
 	inFlight := func(selected ...string) string {
-		var matchers string
-		for i, label := range append(selected, c.labels...) {
-			if i > 0 {
-				matchers += ","
-			}
-			matchers += matches(label)
+		var matchers []string
+		for _, label := range slices.Concat(selected, c.labels) {
+			matchers = append(matchers, matches(label))
 		}
-		return series.InFlight.In(c.namespace) + "{" + matchers + "}"
+		return series.InFlight.In(c.namespace) + "{" + strings.Join(matchers, ",") + "}"
 	}
 	all := []any{datasourceVariable{
 		Type: "datasource", Name: varDatasource, Label: "Metrics", Description: "The Prometheus that scrapes the processes.",

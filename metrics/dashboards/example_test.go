@@ -23,8 +23,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
-
 	err = dashboards.Write(dir,
 		dashboards.WithNamespace("flow"),
 		dashboards.WithLabels("cluster"),
@@ -39,6 +37,7 @@ func Example() {
 	for _, file := range files {
 		fmt.Println(filepath.Base(file))
 	}
+	_ = os.RemoveAll(dir) // Only an example.
 	// Output:
 	// flow.json
 	// quality.json
@@ -66,8 +65,8 @@ func ExampleWrite() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
 	fmt.Println(dashboards.Write(filepath.Join(dir, "waybill")))
+	_ = os.RemoveAll(dir) // Only an example.
 	// Output: <nil>
 }
 

@@ -14,7 +14,7 @@ import (
 // flowSections are the home: the state of all flows in one row, and then where data
 // is and how long it takes.
 func flowSections(c config) []section {
-	q := c.queries()
+	q := c.promql()
 	return []section{
 		{title: "Is anything wrong?", lines: [][]*panel{{c.fresh(q), c.lost(q), c.errors(q), c.behind(q)}}},
 		{title: "How late is the data?", lines: [][]*panel{
@@ -28,7 +28,7 @@ func flowSections(c config) []section {
 	}
 }
 
-func (c config) fresh(q queries) *panel {
+func (c config) fresh(q promql) *panel {
 	whole := q.lastSeen(series.LastSuccess, byPipeline, is(series.Stage, ""))
 	oldest := fmt.Sprintf("min %s (%s)", byPipeline, q.lastSeen(series.LastSuccess, byStage))
 	late := c.freshness.Seconds()
@@ -42,14 +42,14 @@ func (c config) fresh(q queries) *panel {
 		linked(c.toBoard(series.BoardStages, "Stages of this pipeline", series.Pipeline))
 }
 
-func (c config) lost(q queries) *panel {
+func (c config) lost(q promql) *panel {
 	return newStat("Lost: gaps in the offsets", unitCount, "no topics are read", noneAllowed(), description{
 		shows: "The most gaps in the offsets of fetched messages that occurred within one interval of the shown time, by topic. A gap means that messages " +
 			"were deleted, or expired, before they were read.",
 		normal: "None. A compacted topic, and one that is written in transactions, always has some.",
 		act:    "Open Data quality. Compare the retention of the topic with the time that its messages wait, and read the gap again from the source.",
 	}, query{q.increase(series.KafkaOffsetGaps, byTopic), "{{topic}}"}).
-		worst().decimals(0).text(map[string]string{"0": "none"}).
+		worst().decimals(0).zeroIsNone().
 		linked(c.toBoard(series.BoardQuality, "Quality of this topic", series.Topic))
 }
 
@@ -68,28 +68,28 @@ func spoken(d time.Duration) string {
 // errorRatio returns the share of failed runs by stage. For a stage without a run in
 // the interval, as those of a nightly job are, it is 1 if the last run did not
 // succeed, and 0 otherwise.
-func errorRatio(q queries) string {
+func errorRatio(q promql) string {
 	ratio := fmt.Sprintf("%s / (%s > 0)", q.observations(series.Processing, byStage, failed), q.observations(series.Processing, byStage, finished))
 	lastRun := q.max(series.LastRun, byStage)
 	lastFailed := fmt.Sprintf("(%s > bool (%s or 0 * %s))", lastRun, q.max(series.LastSuccess, byStage), lastRun)
 	return or(ratio, lastFailed)
 }
 
-func (c config) errors(q queries) *panel {
+func (c config) errors(q promql) *panel {
 	return newStat("Errors: share of failed runs", unitShare, "no runs", states(0.01, 0.05), description{
 		shows: "The share of runs that fail now, of the worst stage of each pipeline. Canceled runs do not count. If a stage has no run now, its last run " +
 			"counts: 100 % if that did not succeed.",
 		normal: "None, or what retries absorb. Orange is 1 % or more, and red is 5 % or more.",
 		act:    "Open Stages from here: the errors by type tell whether the data, a dependency or the code is the cause.",
 	}, query{fmt.Sprintf("max %s (%s)", byPipeline, errorRatio(q)), "{{pipeline}}"}).
-		text(map[string]string{"0": "none"}).decimals(1).
+		zeroIsNone().decimals(1).
 		linked(c.toBoard(series.BoardStages, "Stages of this pipeline", series.Pipeline), pipelineTraces)
 }
 
 // lag returns the messages that a group has not committed yet, or, if it commits
 // none, has not fetched yet. Two processes that report a partition during a
 // rebalance count once.
-func lag(q queries) string {
+func lag(q promql) string {
 	byPartition := byGroup.and(series.Partition)
 	return fmt.Sprintf("sum %s (%s)", byGroup, or(q.max(series.KafkaCommittedLag, byPartition), q.max(series.KafkaLag, byPartition)))
 }
@@ -97,7 +97,7 @@ func lag(q queries) string {
 // never stands for the time until a backlog is cleared that does not shrink.
 const never = 7 * 24 * time.Hour
 
-func (c config) behind(q queries) *panel {
+func (c config) behind(q promql) *panel {
 	backlog := lag(q)
 	fetched := or(q.rate(series.KafkaMessages, byTopic, is(series.Direction, series.In)), fmt.Sprintf("0 * sum %s (%s)", byTopic, backlog))
 	clear := fmt.Sprintf("clamp_max((%s > 0) / on (%s) group_left () (%s), %.0f)", backlog, series.Topic, fetched, never.Seconds())
@@ -108,11 +108,11 @@ func (c config) behind(q queries) *panel {
 		act: "Look at the lag below. If it grows while messages are read, the consumers are too slow: look for a stage that waits, or add consumers up to the " +
 			"number of partitions. If nothing is read, the consumers are gone or stuck.",
 	}, query{or(clear, "0 * "+backlog), "{{group}} on {{topic}}"}).
-		text(map[string]string{"0": "none"}).textFrom(never.Seconds(), "stopped").
+		zeroIsNone().textFrom(never.Seconds(), "stopped").
 		linked(c.toBoard(series.BoardStages, "Stages", series.Topic))
 }
 
-func endToEnd(q queries) *panel {
+func endToEnd(q promql) *panel {
 	// The end of a flow is its stage with the highest latency: it grows on the way.
 	last := func(phi string) string {
 		return fmt.Sprintf("max %s %s", byPipeline, q.quantile(phi, stageEnds, byStage, atStages))
@@ -126,7 +126,7 @@ func endToEnd(q queries) *panel {
 		exemplars().linked(pipelineTraces)
 }
 
-func timeInPlaces(q queries) *panel {
+func timeInPlaces(q promql) *panel {
 	return newSeries("Time in topics and collections (p95)", unitSeconds, description{
 		shows: "How long messages are in a topic before they are fetched, and documents in a collection before they are handled. Messages without a waybill " +
 			"are included.",
@@ -156,16 +156,16 @@ func points(stages string, places ...place) string {
 }
 
 // reached returns the time from the entry of data to each point.
-func reached(q queries, mean func(series.Metric, by, ...string) string) string {
+func reached(mean func(series.Metric, by, ...string) string) string {
 	return points(mean(stageEnds, byStage, atStages), place{mean(arrivals, byArrival, atDestinations), series.Destination})
 }
 
-func mapOfFlow(q queries) *panel {
+func mapOfFlow(q promql) *panel {
 	stages := or(q.rate(series.RowsProcessed, byStage), q.observations(series.Processing, byStage, succeeded))
 	topics := or(q.rate(series.KafkaMessages, byTopic, is(series.Direction, series.In)), q.rate(series.KafkaMessages, byTopic))
 	throughput := points("("+stages+")", place{"(" + topics + ")", series.Topic},
 		place{q.rate(series.MongoDocuments, byCollection), series.Collection})
-	order := or(reached(q, q.lifetimeMean), "1e9 + 0 * "+throughput) // Where no latency is known, at the end.
+	order := or(reached(q.lifetimeMean), "1e9 + 0 * "+throughput) // Where no latency is known, at the end.
 	return newBars("Map of the flow: throughput", unitPerSec, description{
 		shows: "The rows that come out of each stage, and the messages and documents that pass each topic and collection, now. They are in the order in which " +
 			"data reaches them, from the entry at the top; those that no data with a waybill reaches are at the bottom. A stage that counts no rows shows its runs.",
@@ -174,8 +174,8 @@ func mapOfFlow(q queries) *panel {
 	}, query{throughput, "{{point}}"}, query{order, "{{point}}"}).sortedBy("Throughput")
 }
 
-func ageAlongPath(q queries) *panel {
-	age := or("("+reached(q, q.mean)+" >= 0)", reached(q, q.lifetimeMean))
+func ageAlongPath(q promql) *panel {
+	age := or("("+reached(q.mean)+" >= 0)", reached(q.lifetimeMean))
 	return newBars("Age of the data along its path", unitSeconds, description{
 		shows: "The mean time since the data entered the flow, where it reaches each stage, topic and collection. It is the time of now, or for a step that is " +
 			"idle, that of its whole life.",
@@ -184,7 +184,7 @@ func ageAlongPath(q queries) *panel {
 	}, query{fmt.Sprintf("sort(%s)", age), "{{point}}"})
 }
 
-func timeByStep(q queries) *panel {
+func timeByStep(q promql) *panel {
 	stages := fmt.Sprintf("(%s) or on (%s) (%s)",
 		q.mean(series.Processing, byStage, isNot(series.Stage, "")), series.Pipeline,
 		q.mean(series.Processing, byStage, is(series.Stage, "")))
@@ -199,7 +199,7 @@ func timeByStep(q queries) *panel {
 		stacked().exemplars().linked(stageTraces)
 }
 
-func lagByGroup(q queries) *panel {
+func lagByGroup(q promql) *panel {
 	return newSeries("Lag of consumer groups", unitCount, description{
 		shows: "The messages that each group has not committed yet, or not fetched if it commits none, and the messages that a writer has accepted and not " +
 			"yet written.",
@@ -211,7 +211,7 @@ func lagByGroup(q queries) *panel {
 		linked(topicTraces)
 }
 
-func (c config) rows(q queries) *panel {
+func (c config) rows(q promql) *panel {
 	return newSeries("Rows in, out and rejected", unitRows, description{
 		shows:  "The rows that each stage reads, hands on and rejects. The run of a whole pipeline has only the rows that its own function counts.",
 		normal: "Out is in, minus rejected (dashed), unless the stage filters or splits rows.",
@@ -224,7 +224,7 @@ func (c config) rows(q queries) *panel {
 		dashed("C").linked(c.toBoard(series.BoardQuality, "Quality of this pipeline", series.Pipeline))
 }
 
-func bytesByStep(q queries) *panel {
+func bytesByStep(q promql) *panel {
 	return newSeries("Bytes", unitBytesSec, description{
 		shows:  "The bytes that come into each stage and go out of it, and those of the messages that are fetched from (in) and written to (out) each topic.",
 		normal: "In proportion to the rows.",

@@ -26,14 +26,14 @@ func field(label string) string { return "${__field.labels." + label + "}" }
 // toBoard returns a link from a series to another board, with the time that is shown
 // and the variables filled in: the labels of the series, and the others as they are.
 func (c config) toBoard(board, title string, labels ...string) dataLink {
-	target := fmt.Sprintf("/d/%s?${__url_time_range}&${%s:queryparam}", c.uid(board), varDatasource)
+	query := []string{"${__url_time_range}", "${" + varDatasource + ":queryparam}"}
 	for _, label := range labels {
-		target += fmt.Sprintf("&var-%s=%s", label, field(label))
+		query = append(query, "var-"+label+"="+field(label))
 	}
 	for _, label := range c.labels {
-		target += fmt.Sprintf("&${%s:queryparam}", label)
+		query = append(query, "${"+label+":queryparam}")
 	}
-	return dataLink{Title: title, URL: target}
+	return dataLink{Title: title, URL: "/d/" + c.uid(board) + "?" + strings.Join(query, "&")}
 }
 
 // toTraces returns a link from a series to the traces of the shown time whose spans

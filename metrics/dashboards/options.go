@@ -108,5 +108,5 @@ func (c config) validate() error {
 // uid returns the uid of a board.
 func (c config) uid(board string) string { return series.BoardUID(board, c.namespace) }
 
-// queries returns the writer of expressions for c.
-func (c config) queries() queries { return queries{namespace: c.namespace, labels: c.labels} }
+// promql returns the writer of expressions for c.
+func (c config) promql() promql { return promql{namespace: c.namespace, labels: c.labels} }

@@ -11,7 +11,7 @@ import (
 
 // qualitySections judge the data itself.
 func qualitySections(c config) []section {
-	q := c.queries()
+	q := c.promql()
 	return []section{
 		{title: "Is anything wrong?", lines: [][]*panel{{validNow(q), rejectedByChecks(q), gapsNow(q), watermarkNow(c, q)}}},
 		{title: "Is the data valid?", lines: [][]*panel{
@@ -30,17 +30,17 @@ func share(a, b string) string {
 }
 
 // valid returns the share of rows that come out of each stage well.
-func valid(q queries) string {
+func valid(q promql) string {
 	return share(q.rate(series.RowsProcessed, byStage), q.rate(series.RowsRejected, byStage))
 }
 
 // rejected returns the share of rows that each check rejects.
-func rejected(q queries) string {
+func rejected(q promql) string {
 	byCheck := byStage.and(series.Check)
 	return share(q.rate(series.Checks, byCheck, is(series.Result, series.Rejected)), q.rate(series.Checks, byCheck, is(series.Result, series.Passed)))
 }
 
-func validNow(q queries) *panel {
+func validNow(q promql) *panel {
 	return newStat("Valid rows", unitShare, "no rows now", statesBelow(0.99, 0.95), description{
 		shows:  "The share of rows that the worst stage of each pipeline does not reject, now.",
 		normal: "What it always is, often 99 % or more. Orange is below 99 %, and red below 95 %.",
@@ -49,30 +49,30 @@ func validNow(q queries) *panel {
 		decimals(1)
 }
 
-func rejectedByChecks(q queries) *panel {
+func rejectedByChecks(q promql) *panel {
 	return newStat("Strictest check", unitShare, "no checks now", states(0.01, 0.05), description{
 		shows:  "The share of rows that the check that rejects most of each pipeline rejects, now.",
 		normal: "None, or what it always is. Orange is 1 % or more, and red is 5 % or more.",
 		act:    "See the checks below for its name. If it rejects all rows at once, the check or the schema changed, and not the data.",
 	}, query{fmt.Sprintf("max %s (%s)", byPipeline, rejected(q)), "{{pipeline}}"}).
-		decimals(1).text(map[string]string{"0": "none"})
+		decimals(1).zeroIsNone()
 }
 
-func gapsNow(q queries) *panel {
+func gapsNow(q promql) *panel {
 	return newStat("Gaps in the offsets", unitCount, "no topics are read", noneAllowed(), description{
 		shows:  "The most gaps in the offsets of fetched messages that occurred within one interval of the shown time, by topic.",
 		normal: "None. A compacted topic, and one that is written in transactions, always has some.",
 		act:    "See below when they began. Messages that were deleted before they were read must be read again from the source.",
 	}, query{q.increase(series.KafkaOffsetGaps, byTopic), "{{topic}}"}).
-		worst().decimals(0).text(map[string]string{"0": "none"})
+		worst().decimals(0).zeroIsNone()
 }
 
 // delay returns how far the watermark of the slowest stage is behind now.
-func delay(q queries, b by) string {
+func delay(q promql, b by) string {
 	return fmt.Sprintf("time() - min %s (%s)", b, q.max(series.Watermark, byStage))
 }
 
-func watermarkNow(c config, q queries) *panel {
+func watermarkNow(c config, q promql) *panel {
 	late := c.freshness.Seconds()
 	return newStat("Watermark delay", unitSeconds, "no watermarks", states(late, 2*late), description{
 		shows:  "How far the watermark of the slowest stage of each pipeline is behind now: the time of events up to which all data was seen.",
@@ -81,7 +81,7 @@ func watermarkNow(c config, q queries) *panel {
 	}, query{delay(q, byPipeline), "{{pipeline}}"})
 }
 
-func validShare(q queries) *panel {
+func validShare(q promql) *panel {
 	return newSeries("Valid share", unitShare, description{
 		shows:  "The share of rows that each stage does not reject.",
 		normal: "Flat. A stage that rejects nothing stays at 100 %.",
@@ -90,7 +90,7 @@ func validShare(q queries) *panel {
 		between(0, 1).linked(stageTraces)
 }
 
-func rejectsByReason(q queries) *panel {
+func rejectsByReason(q promql) *panel {
 	return newBars("Rejected rows by reason (top 10)", unitRows, description{
 		shows:  "The ten reasons for which most rows are rejected now.",
 		normal: "The reasons that you know, at the rates that you know.",
@@ -98,7 +98,7 @@ func rejectsByReason(q queries) *panel {
 	}, query{fmt.Sprintf("sort_desc(topk(10, %s))", q.rate(series.RowsRejected, byStage.and(series.Reason))), "{{reason}} in {{pipeline}} / {{stage}}"})
 }
 
-func checks(q queries) *panel {
+func checks(q promql) *panel {
 	return newSeries("Rejected share by check", unitShare, description{
 		shows:  "The share of rows that each named check of a validate stage rejects. The check of a schema is one of them.",
 		normal: "Flat, and near zero.",
@@ -107,7 +107,7 @@ func checks(q queries) *panel {
 		between(0, 1).linked(stageTraces)
 }
 
-func documents(q queries) *panel {
+func documents(q promql) *panel {
 	return newSeries("Messages and documents by outcome", unitPerSec, description{
 		shows:  "How many messages of each topic, or batches of them, and documents of each collection were handled in a second, by how that ended.",
 		normal: "Success only, with a few others at a deploy.",
@@ -117,7 +117,7 @@ func documents(q queries) *panel {
 		query{q.rate(series.MongoDocuments, byCollection.and(series.Outcome)), "{{outcome}} {{collection}}"})
 }
 
-func gaps(q queries) *panel {
+func gaps(q promql) *panel {
 	return newSeries("Offset gaps and redeliveries", unitPerSec, description{
 		shows:  "The gaps in the offsets of fetched messages, and the messages that had been fetched before, in a second.",
 		normal: "No gaps. Redeliveries at a restart or a rebalance, and then none.",
@@ -128,7 +128,7 @@ func gaps(q queries) *panel {
 		linked(topicTraces)
 }
 
-func missing(q queries) *panel {
+func missing(q promql) *panel {
 	sent := q.rate(series.KafkaMessages, byTopic, is(series.Direction, series.Out))
 	fetched := q.rate(series.KafkaMessages, byTopic, is(series.Direction, series.In))
 	return newSeries("Messages sent and fetched", unitPerSec, description{
@@ -143,7 +143,7 @@ func missing(q queries) *panel {
 		dashed("B")
 }
 
-func rowAge(q queries) *panel {
+func rowAge(q promql) *panel {
 	return newSeries("Age of rows (p50, p95)", unitSeconds, description{
 		shows:  "The time from the event that a row describes until a stage handles it: for half of the rows (p50), and for all but 5 % (p95).",
 		normal: "The delay of the source, and that of the pipeline.",
@@ -154,7 +154,7 @@ func rowAge(q queries) *panel {
 		exemplars().linked(stageTraces)
 }
 
-func watermarkDelay(q queries) *panel {
+func watermarkDelay(q promql) *panel {
 	return newSeries("Watermark delay of each stage", unitSeconds, description{
 		shows:  "How far the watermark of each stage is behind now.",
 		normal: "Steady lines, each a little above that of the stage before it.",

@@ -20,10 +20,8 @@ const (
 	containerRuns = "kube_pod_container_status_restarts_total"
 )
 
-// byProcess are the labels that Prometheus gives each process. A pushed one has no
+// onProcess joins by the labels that Prometheus gives each process. A pushed one has no
 // instance.
-var byProcess = by{"job", varInstance}
-
 const onProcess = "on (job, instance)"
 
 // legendProcess names a process by its pod if it has one.
@@ -31,7 +29,7 @@ const legendProcess = "{{pod}} {{instance}}"
 
 // runtimeSections judge the processes.
 func runtimeSections(c config) []section {
-	q := c.queries()
+	q := c.promql()
 	sections := []section{
 		{title: "Is anything wrong?", lines: [][]*panel{{memoryNow(q), brokerErrorsNow(q), droppedNow(q), overflowNow(q)}}},
 		{title: "Do the processes have what they need?", lines: [][]*panel{
@@ -52,7 +50,7 @@ func runtimeSections(c config) []section {
 
 // processes returns the series of the processes that run one of the selected stages,
 // or none at all.
-func processes(q queries, m series.Metric) string {
+func processes(q promql, m series.Metric) string {
 	stages := q.selected(series.InFlight, "")
 	all := series.InFlight.In(q.namespace)
 	return fmt.Sprintf("%s unless %s (%s unless %s %s)", q.selected(m, ""), onProcess, all, onProcess, stages)
@@ -60,11 +58,11 @@ func processes(q queries, m series.Metric) string {
 
 // ours returns the part of expr that belongs to those processes: others expose
 // metrics of the same names.
-func ours(q queries, expr string) string {
+func ours(q promql, expr string) string {
 	return fmt.Sprintf("%s and %s (%s)", expr, onProcess, processes(q, series.Memory))
 }
 
-func memoryNow(q queries) *panel {
+func memoryNow(q promql) *panel {
 	used := fmt.Sprintf("max((%s) / %s (%s))", processes(q, series.Memory), onProcess, q.selected(series.MemoryLimit, ""))
 	return newStat("Memory of its limit", unitShare, "no limit is known", states(0.8, 0.9), description{
 		shows:  "How much of its memory limit the process uses that is nearest to its own.",
@@ -73,17 +71,17 @@ func memoryNow(q queries) *panel {
 	}, query{used, "used"}).decimals(0)
 }
 
-func brokerErrorsNow(q queries) *panel {
+func brokerErrorsNow(q promql) *panel {
 	all := fmt.Sprintf("sum(%s) + (%s)",
 		or(q.rate(series.KafkaErrors, byTopic), "vector(0)"), or(fmt.Sprintf("sum(%s)", q.rate(series.MongoErrors, byCollection)), "vector(0)"))
 	return newStat("Errors of Kafka and MongoDB", unitErrors, "none", states(0.1, 1), description{
 		shows:  "The failed operations on Kafka, and the documents of MongoDB whose handling failed, in a second.",
 		normal: "None. Some at a rebalance or an election of a leader.",
 		act:    "See the operation below: fetch and commit point to the broker or to the group, send points to the broker or to the size of messages.",
-	}, query{all, "errors"}).text(map[string]string{"0": "none"}).decimals(2)
+	}, query{all, "errors"}).zeroIsNone().decimals(2)
 }
 
-func droppedNow(q queries) *panel {
+func droppedNow(q promql) *panel {
 	lost := isNot(series.Reason, observe.DropNoWaybill)
 	return newStat("Telemetry dropped", unitCount, "none", states(1), description{
 		shows: "The most pieces of telemetry that were dropped within one interval of the shown time. Data that arrived without a waybill is left out: " +
@@ -92,20 +90,20 @@ func droppedNow(q queries) *panel {
 		act: "See the reasons below; they are explained in the documentation of package observe. The data itself is not affected, only what is known " +
 			"of it.",
 	}, query{or(q.increase(series.Dropped, nil, matches(varInstance), lost), "vector(0)"), "dropped"}).
-		worst().decimals(0).text(map[string]string{"0": "none"})
+		worst().decimals(0).zeroIsNone()
 }
 
-func overflowNow(q queries) *panel {
+func overflowNow(q promql) *panel {
 	return newStat("Label overflow", unitCount, "none", states(1), description{
 		shows:  "The most uses of label values beyond the limit within one interval of the shown time. They are counted as _OTHER.",
 		normal: "None.",
 		act: "See the label below: something puts ids, or text of the data, into it. Map the values to a few names, or raise the limit with " +
 			"metrics.WithLabelLimit.",
 	}, query{q.increase(series.LabelOverflow, nil, matches(varInstance)), "uses"}).
-		worst().decimals(0).text(map[string]string{"0": "none"})
+		worst().decimals(0).zeroIsNone()
 }
 
-func memory(q queries) *panel {
+func memory(q promql) *panel {
 	return newSeries("Memory against its limit", unitBytes, description{
 		shows:  "The resident memory of each process, and the limit of its container (dashed) where one is known.",
 		normal: "A saw tooth below the limit.",
@@ -116,7 +114,7 @@ func memory(q queries) *panel {
 		dashed("B")
 }
 
-func cpu(q queries) *panel {
+func cpu(q promql) *panel {
 	return newSeries("CPU", unitCount, description{
 		shows:  "The cores that each process uses.",
 		normal: "Below the limit of the container, and in proportion to the rows.",
@@ -124,7 +122,7 @@ func cpu(q queries) *panel {
 	}, query{ours(q, fmt.Sprintf("rate(%s%s)", processCPU, rateInterval)), legendProcess}).decimals(2)
 }
 
-func goroutinesOf(q queries) *panel {
+func goroutinesOf(q promql) *panel {
 	return newSeries("Goroutines", unitCount, description{
 		shows:  "The goroutines of each process.",
 		normal: "Flat, or following the runs in flight.",
@@ -132,7 +130,7 @@ func goroutinesOf(q queries) *panel {
 	}, query{ours(q, goroutines), legendProcess})
 }
 
-func gc(q queries) *panel {
+func gc(q promql) *panel {
 	return newSeries("Garbage collection: pauses", unitShare, description{
 		shows:  "The share of time in which each process is paused for garbage collection.",
 		normal: "Far below 1 %.",
@@ -140,7 +138,7 @@ func gc(q queries) *panel {
 	}, query{ours(q, fmt.Sprintf("rate(%s_sum%s)", gcPauses, rateInterval)), legendProcess}).decimals(3)
 }
 
-func brokerErrors(q queries) *panel {
+func brokerErrors(q promql) *panel {
 	return newSeries("Errors by operation", unitErrors, description{
 		shows:  "The failed operations on Kafka by operation, topic and type, and the failed documents of MongoDB by collection and type, in a second.",
 		normal: "None. Some at a rebalance or an election of a leader.",
@@ -151,7 +149,7 @@ func brokerErrors(q queries) *panel {
 		stacked()
 }
 
-func lostTelemetry(q queries) *panel {
+func lostTelemetry(q promql) *panel {
 	return newSeries("Telemetry dropped, and labels beyond their limit", unitErrors, description{
 		shows:  "The telemetry that is dropped, by reason, and the uses of label values beyond the limit, by label, in a second.",
 		normal: "None, and no_waybill at the entries of a flow.",
@@ -163,12 +161,12 @@ func lostTelemetry(q queries) *panel {
 
 // ourPods returns the pods that our processes run in, or ran in during the shown
 // time, so that a pod that is down is shown.
-func ourPods(q queries) string {
+func ourPods(q promql) string {
 	return fmt.Sprintf("on (namespace, pod) group_left () (0 * max by (namespace, pod) (max_over_time(%s%s)) + 1)",
 		q.selected(series.Memory, "", isNot("pod", "")), shownRange)
 }
 
-func podsReady(q queries) *panel {
+func podsReady(q promql) *panel {
 	return newSeries("Pods ready", unitCount, description{
 		shows:  "Whether each pod that runs one of the processes is ready: 1 if it is, and 0 if not.",
 		normal: "1. The pod of a finished job is not ready.",
@@ -177,7 +175,7 @@ func podsReady(q queries) *panel {
 		none("kube-state-metrics is not scraped")
 }
 
-func podRestarts(q queries) *panel {
+func podRestarts(q promql) *panel {
 	return newSeries("Restarts of containers", unitCount, description{
 		shows:  "The restarts of the containers of each pod within the interval.",
 		normal: "None.",

@@ -12,7 +12,7 @@ import (
 
 // stageSections find the stage that fails, waits or is slow.
 func stageSections(c config) []section {
-	q := c.queries()
+	q := c.promql()
 	return []section{
 		{title: "Is anything wrong?", lines: [][]*panel{{failingStages(q), stuckStages(q), fullestQueue(q)}}},
 		{title: "Which stage is slow?", lines: [][]*panel{{durations(q), durationHeatmap(q)}}},
@@ -24,21 +24,21 @@ func stageSections(c config) []section {
 	}
 }
 
-func failingStages(q queries) *panel {
+func failingStages(q promql) *panel {
 	return newStat("Failing stages", unitCount, "no runs", noneAllowed(), description{
 		shows: "The number of stages of which 5 % of the runs or more fail now. Canceled runs do not count. If a stage has no run now, it counts if its last run " +
 			"did not succeed.",
 		normal: "None.",
 		act:    "See the errors by type at the end of this board, and open the traces of the stage from there.",
 	}, query{fmt.Sprintf("count((%s) >= 0.05) or vector(0)", errorRatio(q)), "stages"}).
-		text(map[string]string{"0": "none"})
+		zeroIsNone()
 }
 
 // stuckAfter is how long a run may be in flight without a sign of life. The alert on
 // stuck stages has the same default.
 const stuckAfter = 10 * time.Minute
 
-func stuckStages(q queries) *panel {
+func stuckStages(q promql) *panel {
 	stuck := fmt.Sprintf("(%s > 0) unless (%s > time() - %.0f) unless ((%s) > 0)",
 		q.sum(series.InFlight, byStage, isNot(series.Stage, "")),
 		q.max(series.LastRun, byStage), stuckAfter.Seconds(),
@@ -49,12 +49,12 @@ func stuckStages(q queries) *panel {
 		normal: "None. A long run should count its rows as it goes.",
 		act:    "See what the stage waits for below. If it waits for nothing that is measured here, look at its trace and at the goroutines of its process.",
 	}, query{fmt.Sprintf("count(%s) or vector(0)", stuck), "stages"}).
-		text(map[string]string{"0": "none"})
+		zeroIsNone()
 	p.FieldConfig.Defaults.Thresholds.Steps[1].Color = colorWarning
 	return p
 }
 
-func fullestQueue(q queries) *panel {
+func fullestQueue(q promql) *panel {
 	return newStat("Fullest queue", unitShare, "no queues", states(0.8, 0.98), description{
 		shows:  "How full the fullest queue in front of a stage is.",
 		normal: "Far from full, except for moments. A full queue makes the stages before it wait.",
@@ -63,7 +63,7 @@ func fullestQueue(q queries) *panel {
 		decimals(0)
 }
 
-func durations(q queries) *panel {
+func durations(q promql) *panel {
 	return newSeries("Duration of runs (p50, p95)", unitSeconds, description{
 		shows:  "How long the runs of each stage take: half of them (p50), and all but 5 % (p95). For a sequence it is the time without the code that ranges over it.",
 		normal: "Steady. p95 far above p50 means that some runs wait, retry or are larger.",
@@ -74,7 +74,7 @@ func durations(q queries) *panel {
 		exemplars().linked(stageTraces)
 }
 
-func durationHeatmap(q queries) *panel {
+func durationHeatmap(q promql) *panel {
 	return newHeatmap("Spread of durations", unitSeconds, description{
 		shows:  "How many runs a second took how long, of all selected stages together. Select one stage to see its own.",
 		normal: "One band. Two bands are two kinds of runs, such as hits and misses of a cache.",
@@ -82,7 +82,7 @@ func durationHeatmap(q queries) *panel {
 	}, query{q.buckets(series.Processing), "{{le}}"}).exemplars()
 }
 
-func inFlight(q queries) *panel {
+func inFlight(q promql) *panel {
 	return newSeries("Runs in flight", unitCount, description{
 		shows:  "The runs of each stage that have begun and not ended, in all processes.",
 		normal: "At most the number of workers. It returns to zero when there is no work.",
@@ -91,7 +91,7 @@ func inFlight(q queries) *panel {
 		linked(stageTraces)
 }
 
-func queues(q queries) *panel {
+func queues(q promql) *panel {
 	return newSeries("Queues against their capacity, and batches", unitCount, description{
 		shows:  "The items in the queue in front of each stage, the items that the queue can hold (dashed), and the mean rows of a batch.",
 		normal: "Near zero, or moving below the dashed line.",
@@ -103,7 +103,7 @@ func queues(q queries) *panel {
 		dashed("B")
 }
 
-func waiting(q queries) *panel {
+func waiting(q promql) *panel {
 	return newSeries("Waiting (seconds a second)", unitCount, description{
 		shows: "The time that producers wait for room in the queue in front of a stage, that sequences of a stage wait for the code that ranges over them, and " +
 			"that calls wait for Kafka, in each second. 1 is one worker that always waits.",
@@ -115,7 +115,7 @@ func waiting(q queries) *panel {
 		query{q.rate(series.KafkaBlocked, by{series.Operation, series.Topic}), "to {{operation}} {{topic}}"})
 }
 
-func timeOfMessages(q queries) *panel {
+func timeOfMessages(q promql) *panel {
 	return newSeries("Time in queues and with messages (p95)", unitSeconds, description{
 		shows:  "How long items are in the queue in front of each stage, of a sample of them, and how long the handling of a message of each topic takes.",
 		normal: "Steady. The time in a queue is its length divided by its throughput.",
@@ -126,9 +126,9 @@ func timeOfMessages(q queries) *panel {
 		exemplars().linked(stageTraces, topicTraces)
 }
 
-func lastRuns(c config, q queries) *panel {
+func lastRuns(c config, q promql) *panel {
 	age := func(m series.Metric) string {
-		return fmt.Sprintf("time() - %s", legible(q.lastSeen(m, byStage)))
+		return "time() - " + legible(q.lastSeen(m, byStage))
 	}
 	late := c.freshness.Seconds()
 	return newTable("Last run and last success", unitSeconds, description{
@@ -139,7 +139,7 @@ func lastRuns(c config, q queries) *panel {
 		column("Last success", property{"thresholds", states(late, 2*late)}, property{"custom.cellOptions", object{"type": "color-background", "mode": "basic"}})
 }
 
-func errorsByType(q queries) *panel {
+func errorsByType(q promql) *panel {
 	return newSeries("Errors by type", unitErrors, description{
 		shows:  "The runs a second that end with a failure, a timeout or a panic, by stage and type of the error.",
 		normal: "None, or a low and steady rate that retries absorb.",
@@ -149,7 +149,7 @@ func errorsByType(q queries) *panel {
 		stacked().linked(stageTraces)
 }
 
-func retries(q queries) *panel {
+func retries(q promql) *panel {
 	return newSeries("Retries", unitErrors, description{
 		shows:  "The attempts a second after the first one, within the runs of each stage.",
 		normal: "None, or a few. Retries come before errors.",
