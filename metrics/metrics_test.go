@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -275,14 +276,20 @@ func TestNew_ConcurrentUse(t *testing.T) {
 func TestMetrics_Lint(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]metrics.Option{
-		"default":        {nil},
-		"namespace":      {metrics.WithNamespace("warehouse")},
-		"labels":         {metrics.WithConstLabels(map[string]string{"team": "data"})},
-		"buckets":        {metrics.WithBuckets(0.5, 1)},
-		"native only":    {metrics.WithoutClassicBuckets()},
-		"classic only":   {metrics.WithoutNativeHistograms()},
-		"no exemplars":   {metrics.WithoutExemplars()},
-		"limit":          {metrics.WithLabelLimit(1)},
+		"default":       {nil},
+		"namespace":     {metrics.WithNamespace("warehouse")},
+		"labels":        {metrics.WithConstLabels(map[string]string{"team": "data"})},
+		"buckets":       {metrics.WithBuckets(0.5, 1)},
+		"native only":   {metrics.WithoutClassicBuckets()},
+		"classic only":  {metrics.WithoutNativeHistograms()},
+		"no exemplars":  {metrics.WithoutExemplars()},
+		"limit":         {metrics.WithLabelLimit(1)},
+		"no partitions": {metrics.WithoutPartitions()},
+		"no maximum":    {metrics.WithMaxLatency(0)},
+		"all at once": {
+			metrics.WithNamespace("warehouse"), metrics.WithConstLabels(map[string]string{"team": "data"}), metrics.WithBuckets(0.5, 1), metrics.WithoutNativeHistograms(),
+			metrics.WithoutExemplars(), metrics.WithLabelLimit(1), metrics.WithoutPartitions(), metrics.WithMaxLatency(0),
+		},
 		"back to normal": {metrics.WithNamespace(""), metrics.WithConstLabels(nil), metrics.WithoutClassicBuckets(), metrics.WithBuckets(), metrics.WithLabelLimit(0)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -557,6 +564,57 @@ func TestMetrics_InFlight(t *testing.T) {
 	})
 	if got := value(); got != 0 {
 		t.Errorf("%v in flight", got)
+	}
+}
+
+// Whatever way runs end, none stays in flight.
+func TestMetrics_InFlightWhateverWayRunsEnd(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	s := newStage(t, mustNew(t, registry))
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	expired, cancelExpired := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancelExpired()
+	all := []struct {
+		ctx context.Context //nolint:containedctx // A row of a table.
+		fn  func(context.Context) error
+	}{
+		{t.Context(), func(context.Context) error { return nil }},
+		{t.Context(), func(context.Context) error { return errBoom }},
+		{t.Context(), func(context.Context) error { panic(errBoom) }},
+		{t.Context(), func(context.Context) error { runtime.Goexit(); return nil }},
+		{canceled, func(ctx context.Context) error { return ctx.Err() }},
+		{expired, func(ctx context.Context) error { return ctx.Err() }},
+	}
+	var runs, started sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 1002 {
+		started.Add(1)
+		runs.Go(func() {
+			defer func() { _ = recover() }()
+			_ = s.Run(all[i%len(all)].ctx, func(ctx context.Context) error {
+				started.Done()
+				<-start
+				return all[i%len(all)].fn(ctx)
+			})
+		})
+	}
+	started.Wait()
+	if diff := cmp.Diff([]string{`etl_in_flight{pipeline="orders",stage="load"} 1002`}, lines(t, registry, "etl_in_flight")); diff != "" {
+		t.Errorf("runs in flight (-want +got)\n%s", diff)
+	}
+	close(start)
+	runs.Wait()
+	if diff := cmp.Diff([]string{
+		`etl_in_flight{pipeline="orders",stage="load"} 0`,
+		`etl_processing_seconds_count{outcome="cancelled",pipeline="orders",stage="load"} 334`,
+		`etl_processing_seconds_count{outcome="failure",pipeline="orders",stage="load"} 167`,
+		`etl_processing_seconds_count{outcome="panic",pipeline="orders",stage="load"} 167`,
+		`etl_processing_seconds_count{outcome="success",pipeline="orders",stage="load"} 167`,
+		`etl_processing_seconds_count{outcome="timeout",pipeline="orders",stage="load"} 167`,
+	}, lines(t, registry, "etl_in_flight", "etl_processing_seconds_count")); diff != "" {
+		t.Errorf("series (-want +got)\n%s", diff)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,6 +135,52 @@ func TestPusher_Groups(t *testing.T) {
 		if got := g.pushed[name]; got != want {
 			t.Errorf("%d series of %s were pushed, want %d", got, name, want)
 		}
+	}
+}
+
+// A run that is cut short is pushed with its outcome, and without a success.
+func TestPusher_RunThatIsCutShort(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		fn   func(ctx context.Context, terminate func()) error
+		want string // The outcome.
+	}{
+		{name: "error", fn: func(context.Context, func()) error { return errBoom }, want: "failure"},
+		{name: "panic", fn: func(context.Context, func()) error { panic(errBoom) }, want: "panic"},
+		{name: "Goexit", fn: func(context.Context, func()) error { runtime.Goexit(); return nil }, want: "cancelled"},
+		{name: "SIGTERM", fn: func(ctx context.Context, terminate func()) error { terminate(); return ctx.Err() }, want: "cancelled"},
+		{name: "deadline", fn: func(ctx context.Context, _ func()) error {
+			ctx, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
+			defer cancel()
+			return ctx.Err()
+		}, want: "failure"}, // Of a context of its own.
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			registry := prometheus.NewRegistry()
+			g := &pushgateway{}
+			pusher := pusherTo(t, nil, registry, metrics.WithHTTPClient(g.client()))
+			p := stages.Must(stages.NewPipeline("orders", stages.WithObserver(mustNew(t, registry)), stages.WithoutSpans()))
+			ctx, terminate := context.WithCancel(t.Context()) // As signal.NotifyContext does.
+			defer terminate()
+			var run sync.WaitGroup
+			run.Go(func() {
+				defer func() { _ = recover() }()
+				_ = p.Run(ctx, func(ctx context.Context) error { return tt.fn(ctx, terminate) }, stages.WithFlush(pusher.Push))
+			})
+			run.Wait()
+			var got []string
+			for _, line := range g.series(t, "etl_processing_seconds", "etl_last_success") {
+				if !strings.HasSuffix(line, " 0") {
+					got = append(got, line)
+				}
+			}
+			want := []string{fmt.Sprintf(`etl_processing_seconds{outcome=%q,pipeline="orders"} 1`, tt.want)}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("pushed (-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

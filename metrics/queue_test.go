@@ -4,12 +4,14 @@
 package metrics_test
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/stages"
 )
 
 // queueLines returns the series of the queues in front of all stages.
@@ -199,4 +202,50 @@ func TestMetrics_QueueWait(t *testing.T) {
 	}, lines(t, registry, `etl_queue_wait_seconds_bucket{pipeline="orders",stage="load",le="0.001"}`, "etl_queue_wait_seconds_count", "etl_queue_wait_seconds_sum")); diff != "" {
 		t.Errorf("series (-want +got)\n%s", diff)
 	}
+}
+
+// The queue of package stages, as a program uses it.
+func TestMetrics_QueueOfStages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewPedanticRegistry()
+		q, err := stages.NewQueue[int](newStage(t, mustNew(t, registry)), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var producer sync.WaitGroup
+		producer.Go(func() {
+			for i := range 3 {
+				if err := q.Put(t.Context(), i); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		time.Sleep(2 * time.Second)
+		want := func(step string, rows, capacity, blocked int) {
+			t.Helper()
+			if diff := cmp.Diff([]string{
+				fmt.Sprintf(`etl_blocked_seconds_total{pipeline="orders",stage="load"} %d`, blocked),
+				fmt.Sprintf(`etl_queue_capacity_rows{pipeline="orders",stage="load"} %d`, capacity),
+				fmt.Sprintf(`etl_queue_rows{pipeline="orders",stage="load"} %d`, rows),
+			}, queueLines(t, registry)); diff != "" {
+				t.Errorf("%s: series (-want +got)\n%s", step, diff)
+			}
+		}
+		want("the third item waits", 2, 2, 2)
+		time.Sleep(time.Second)
+		want("it still waits", 2, 2, 3)
+		for range 3 {
+			if _, err := q.Take(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		producer.Wait()
+		want("all are taken", 0, 2, 3)
+		q.Close()
+		want("closed", 0, 0, 3)
+		if len(lines(t, registry, "etl_queue_wait_seconds_count")) != 1 {
+			t.Error("the waiting time of no item was observed")
+		}
+	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/stages"
 )
 
 // Both results of a check exist from its first use, so that a ratio of them never
@@ -225,5 +226,31 @@ func TestMetrics_SeriesThatAreNotUsed(t *testing.T) {
 	_ = newStage(t, m).Run(t.Context(), func(context.Context) error { return nil })
 	if got := lines(t, registry, "etl_queue", "etl_blocked", "etl_batch", "etl_row", "etl_checks", "etl_downstream", "etl_watermark", "etl_kafka", "etl_mongodb"); len(got) != 0 {
 		t.Errorf("series = %v, want none", got)
+	}
+}
+
+// The checks of package stages, as a program uses them.
+func TestMetrics_ChecksOfStages(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	s := newStage(t, mustNew(t, registry))
+	_ = s.Run(t.Context(), func(ctx context.Context) error {
+		for row := range 10 {
+			stages.Validate(ctx, s, row,
+				stages.NewCheck("even", func(row int) bool { return row%2 == 0 }),
+				stages.NewCheck("small", func(row int) bool { return row < 6 || row == 7 }),
+			)
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{
+		`etl_checks_total{check="even",pipeline="orders",result="passed",stage="load"} 5`,
+		`etl_checks_total{check="even",pipeline="orders",result="rejected",stage="load"} 5`,
+		`etl_checks_total{check="small",pipeline="orders",result="passed",stage="load"} 3`,
+		`etl_checks_total{check="small",pipeline="orders",result="rejected",stage="load"} 2`,
+		`etl_rows_rejected_total{pipeline="orders",reason="even",stage="load"} 5`,
+		`etl_rows_rejected_total{pipeline="orders",reason="small",stage="load"} 2`,
+	}, lines(t, registry, "etl_checks", "etl_rows_rejected")); diff != "" {
+		t.Errorf("series (-want +got)\n%s", diff)
 	}
 }
