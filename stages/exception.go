@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -36,7 +35,7 @@ const (
 // readExceptionSignal returns what the environment says. Other values than those of the
 // conventions are ignored.
 func readExceptionSignal() exceptionSignal {
-	switch strings.TrimSpace(os.Getenv(varExceptionSignal)) {
+	switch os.Getenv(varExceptionSignal) {
 	case "logs":
 		return exceptionInLogs
 	case "logs/dup":

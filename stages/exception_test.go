@@ -89,7 +89,8 @@ func TestWithLoggerProvider(t *testing.T) {
 		{name: "unknown value", variable: "log", events: 2},
 		{name: "value of another variable", variable: "true", events: 2},
 		{name: "logs", variable: "logs", want: []string{record, record}},
-		{name: "spaces", variable: " logs ", want: []string{record, record}},
+		{name: "spaces", variable: " logs", events: 2},
+		{name: "capitals", variable: "LOGS", events: 2},
 		{name: "both", variable: "logs/dup", want: []string{record, record}, events: 2},
 		{name: "without spans", variable: "logs", opts: []stages.Option{stages.WithoutSpans()}, want: []string{
 			strings.Replace(record, "true", "false", 1), strings.Replace(record, "true", "false", 1),

@@ -89,18 +89,22 @@ func (c *Check[T]) label() string {
 
 // judge returns nil if row passes c.
 func (c *Check[T]) judge(row T) (failure *CheckError) {
+	returned := false
 	defer func() {
-		if value := recover(); value != nil {
+		// With GODEBUG=panicnil=1 a panic(nil) has no value, and must not pass the row.
+		if value := recover(); value != nil || !returned {
 			failure = &CheckError{Check: c.label(), Err: &PanicError{Value: value, Stack: debug.Stack()}}
 		}
 	}()
+	var err error
+	passed := true
 	if c.passes != nil {
-		if c.passes(row) {
-			return nil
-		}
-		return &CheckError{Check: c.label()}
+		passed = c.passes(row)
+	} else {
+		err = c.verify(row)
 	}
-	if err := c.verify(row); err != nil {
+	returned = true
+	if !passed || err != nil {
 		return &CheckError{Check: c.label(), Err: err}
 	}
 	return nil

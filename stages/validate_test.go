@@ -196,6 +196,53 @@ func TestValidate_ConcurrentUse(t *testing.T) {
 	}
 }
 
+// typedNil is an error type whose nil pointer is an error.
+type typedNil struct{ text string }
+
+func (e *typedNil) Error() string { return e.text }
+
+// Whatever a check does, the row is rejected and the next one is judged.
+func TestValidate_UnusualFailures(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, reason, text string
+		verify             func(int) error
+	}{
+		{name: "panic with nil", reason: "panic", verify: func(int) error { panic(nil) }, text: `check "schema": panic: panic called with nil argument`},
+		{name: "panic with an error", reason: "panic", verify: func(int) error { panic(errBoom) }, text: `check "schema": panic: ` + errBoom.Error()},
+		{name: "error without a text", reason: "schema", verify: func(int) error { return errors.New("") }, text: `check "schema": `},
+		{name: "typed nil", reason: "schema", verify: func(int) error { return (*typedNil)(nil) }, text: `check "schema": <nil>`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			v := stages.Must(stages.NewValidator(r.Stage, []stages.Check[int]{stages.NewCheckErr("schema", func(n int) error {
+				if n == 2 {
+					return nil
+				}
+				return tt.verify(n)
+			})}))
+			if err := v.Validate(t.Context(), 1); err == nil || err.Error() != tt.text {
+				t.Errorf("Validate(1) = %v, want %s", err, tt.text)
+			}
+			if err := v.Validate(t.Context(), 2); err != nil {
+				t.Errorf("Validate(2) = %v, want nil", err)
+			}
+			requireRejected(t, r, tt.reason)
+		})
+	}
+}
+
+// Not parallel: it sets a variable.
+func TestValidate_PanicNilAllowed(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	r := newRig(t)
+	if stages.Validate(t.Context(), r.Stage, 1, stages.NewCheck("a", func(int) bool { panic(nil) })) {
+		t.Error("a check that panicked with nil passed the row")
+	}
+	requireRejected(t, r, "panic")
+}
+
 func TestCheckError(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

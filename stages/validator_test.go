@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go"
 
+	"github.com/waybill-go/waybill/carriers/kafkacarrier"
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
@@ -318,4 +320,40 @@ func ExampleWithDeadLetter() {
 	// Output:
 	// kept 3 which failed even
 	// done: true
+}
+
+// A rejected row that was kept is done: its message can be committed. One that could
+// not be kept is not, and comes again.
+func ExampleWithDeadLetter_commit() {
+	p, _ := stages.NewPipeline("orders")
+	validate, _ := p.Stage("validate")
+	var full bool
+	keep := func(context.Context, int, []*stages.CheckError) error {
+		if full {
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	v, _ := stages.NewValidator(validate, numberChecks(), stages.WithDeadLetter(keep))
+	handle := func(msg kafka.Message) error {
+		err := kafkacarrier.Process(context.Background(), msg, func(ctx context.Context) error {
+			err := v.Validate(ctx, int(msg.Offset))
+			if _, isRejected := stages.RejectReason(err); isRejected {
+				return nil // Counted and kept.
+			}
+			return err
+		})
+		if err == nil {
+			fmt.Println("commit", msg.Offset) // reader.CommitMessages(ctx, msg)
+		}
+		return err
+	}
+	_ = handle(kafka.Message{Topic: "orders", Offset: 2})
+	_ = handle(kafka.Message{Topic: "orders", Offset: 3})
+	full = true
+	fmt.Println(handle(kafka.Message{Topic: "orders", Offset: 5}))
+	// Output:
+	// commit 2
+	// commit 3
+	// disk full
 }
