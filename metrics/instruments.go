@@ -154,7 +154,7 @@ func (in *instruments) observe(_ context.Context, observer metric.Observer) erro
 	}
 	for _, o := range in.observables { // Last, because the functions count what they lose.
 		for _, p := range o.points() {
-			p.observe(observer, o)
+			p.report(observer, o)
 		}
 	}
 	return nil
@@ -229,7 +229,7 @@ func (o *observable) points() []point {
 // point is one series of an observable.
 type point interface {
 	gauge
-	observe(observer metric.Observer, o *observable)
+	report(observer metric.Observer, o *observable)
 }
 
 // wholePoint is a point whose value is a whole number.
@@ -243,7 +243,7 @@ func (p *wholePoint) Inc()              { p.value.Add(1) }
 func (p *wholePoint) Dec()              { p.value.Add(-1) }
 func (p *wholePoint) Add(n float64)     { p.value.Add(int64(n)) }
 
-func (p *wholePoint) observe(observer metric.Observer, o *observable) {
+func (p *wholePoint) report(observer metric.Observer, o *observable) {
 	observer.ObserveInt64(o.whole, p.value.Load(), p.attributes...)
 }
 
@@ -266,7 +266,7 @@ func (p *realPoint) Add(n float64) {
 	}
 }
 
-func (p *realPoint) observe(observer metric.Observer, o *observable) {
+func (p *realPoint) report(observer metric.Observer, o *observable) {
 	observer.ObserveFloat64(o.real, math.Float64frombits(p.bits.Load()), p.attributes...)
 }
 

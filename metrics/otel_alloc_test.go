@@ -61,6 +61,7 @@ type byHand struct {
 }
 
 func newByHand(b *testing.B) *byHand {
+	b.Helper()
 	provider, _ := newReader()
 	meter := provider.Meter("by hand")
 	duration, err := meter.Float64Histogram("duration", metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(0.001, 0.01, 0.1, 1, 10, 60, 600, 3600))

@@ -32,8 +32,8 @@ func samples(all map[string]metricdata.Metrics, label func(name, key string) str
 		name := prometheusName(m)
 		key := func(suffix string, set attribute.Set, more ...string) string {
 			labels := slices.Clone(more)
-			for _, attribute := range set.ToSlice() {
-				labels = append(labels, fmt.Sprintf("%s=%q", label(name, string(attribute.Key)), attribute.Value.AsString()))
+			for _, pair := range set.ToSlice() {
+				labels = append(labels, fmt.Sprintf("%s=%q", label(name, string(pair.Key)), pair.Value.AsString()))
 			}
 			slices.Sort(labels)
 			return name + suffix + "{" + strings.Join(labels, ",") + "}"

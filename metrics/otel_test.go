@@ -111,8 +111,8 @@ func TestNewOTel_Golden(t *testing.T) {
 func attributesOf(m metricdata.Metrics) map[string]bool {
 	keys := map[string]bool{}
 	add := func(set attribute.Set) {
-		for _, attribute := range set.ToSlice() {
-			keys[string(attribute.Key)] = true
+		for _, pair := range set.ToSlice() {
+			keys[string(pair.Key)] = true
 		}
 	}
 	switch data := m.Data.(type) {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -221,6 +222,7 @@ type relabelConfig struct {
 
 // relabel applies a rule to the labels of a series, its name among them.
 func (c relabelConfig) relabel(t *testing.T, labels map[string]string) {
+	t.Helper()
 	regex := c.Regex
 	if regex == "" {
 		regex = "(.*)"
@@ -231,6 +233,12 @@ func (c relabelConfig) relabel(t *testing.T, labels map[string]string) {
 		for name := range labels {
 			if compiled.MatchString(name) {
 				delete(labels, name)
+			}
+		}
+	case "labelmap":
+		for name, value := range maps.Clone(labels) {
+			if compiled.MatchString(name) {
+				labels[compiled.ReplaceAllString(name, "$1")] = value
 			}
 		}
 	case "", "replace":
