@@ -288,6 +288,13 @@ func ExampleWithLinkAttributes() {
 	// process: parent 0000000000000000, 1 links
 }
 
+func ExampleWithMaxLinks() {
+	batch := []propagation.Remote{received(), received()}
+	_, span := propagation.Start(context.Background(), exampleTracer(), "process", batch, propagation.WithMaxLinks(16))
+	defer span.End()
+	// Output: process: parent 0000000000000000, 1 links
+}
+
 func ExampleWithSpanOptions() {
 	_, span := propagation.Start(context.Background(), exampleTracer(), "process", nil,
 		propagation.WithSpanOptions(trace.WithSpanKind(trace.SpanKindConsumer)))

@@ -20,8 +20,12 @@ import (
 const maxLinks = 128
 
 // linkCountKey is the attribute with the number of distinct contexts that a span
-// of several remotes handles, of which at most 128 are links.
-const linkCountKey = attribute.Key("waybill.link_count")
+// of several remotes handles, and linksDroppedKey the one with how many of them are
+// not linked.
+const (
+	linkCountKey    = attribute.Key("waybill.link_count")
+	linksDroppedKey = attribute.Key("waybill.links_dropped")
+)
 
 // StartOption configures how [Start] relates its span to the remotes. If an
 // option is given more than once, the last one wins, except for
@@ -33,6 +37,7 @@ type StartOption interface {
 type startConfig struct {
 	relation       relation
 	maxAge         time.Duration
+	maxLinks       int
 	untrusted      bool
 	linkAttributes func(i int) []attribute.KeyValue
 	spanOptions    []trace.SpanStartOption
@@ -81,6 +86,13 @@ func WithUntrusted() StartOption {
 	return startOptionFunc(func(cfg startConfig) startConfig { cfg.untrusted = true; return cfg })
 }
 
+// WithMaxLinks sets the number of links of the span. The default is 128, also if n is
+// less than 1. It is what a span keeps by default, so a higher number needs a tracer
+// provider with a higher limit.
+func WithMaxLinks(n int) StartOption {
+	return startOptionFunc(func(cfg startConfig) startConfig { cfg.maxLinks = n; return cfg })
+}
+
 // WithLinkAttributes sets the attributes of the link to remotes[i] to f(i). f is
 // called only for linked remotes. If f panics, the link has no attributes. If f
 // is nil, no link has attributes.
@@ -111,11 +123,12 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // A span in ctx may be remote: a job that called [Extract] at its start should
 // start a span of its own, or use [AsParent] for the messages it handles.
 //
-// If there are several remotes, all are linked: each context once, at most 128
-// chosen evenly, in their order. The remote with the earliest origin in its
+// If there are several remotes, all are linked: each context once, at most 128, see
+// [WithMaxLinks], chosen evenly, in their order. The remote with the earliest origin in its
 // waybill is always among them, and package flowsampler takes the randomness of
 // the flow from it. The attribute waybill.link_count is the number of distinct
-// contexts. The returned ctx has the baggage of ctx, and a waybill with the
+// contexts, and waybill.links_dropped how many of them are not linked, unless all
+// are. The returned ctx has the baggage of ctx, and a waybill with the
 // oldest times and the most hops of the remotes.
 //
 // Remotes without a span context are not linked. If ctx was extracted from one
@@ -143,14 +156,17 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 		ctx = withCompanions(ctx, remotes)
 	}
 
-	const more = 3 // What is appended.
+	const more = 4 // What is appended.
 	options := append(make([]trace.SpanStartOption, 0, len(cfg.spanOptions)+more), cfg.spanOptions...)
-	links := set.links(remotes, &cfg, ambient)
+	links, dropped := set.links(remotes, &cfg, ambient)
 	if len(links) > 0 {
 		options = append(options, trace.WithLinks(links...))
 	}
 	if len(remotes) > 1 {
 		options = append(options, trace.WithAttributes(linkCountKey.Int(len(set.indexes))))
+	}
+	if dropped > 0 {
+		options = append(options, trace.WithAttributes(linksDroppedKey.Int(dropped)))
 	}
 	switch parent := cfg.parent(remotes, &set, ambient); {
 	case parent.IsValid() && parent.Equal(ambient):
@@ -290,18 +306,21 @@ func (w Waybill) enteredBefore(other Waybill) bool {
 }
 
 // links returns the links to the remotes, and to the ambient span where that
-// does not stay the parent.
-func (s *linkSet) links(remotes []Remote, cfg *startConfig, ambient trace.SpanContext) []trace.Link {
+// does not stay the parent, and how many remotes are not linked.
+func (s *linkSet) links(remotes []Remote, cfg *startConfig, ambient trace.SpanContext) (links []trace.Link, dropped int) {
 	room := maxLinks
+	if cfg.maxLinks > 0 {
+		room = cfg.maxLinks
+	}
 	linkAmbient := ambient.IsValid() && !s.contains(remotes, ambient) && !cfg.parent(remotes, s, ambient).Equal(ambient)
 	if linkAmbient {
 		room--
 	}
 	n := min(len(s.indexes), room)
 	if n == 0 && !linkAmbient {
-		return nil
+		return nil, 0
 	}
-	links := make([]trace.Link, 0, n+1)
+	links = make([]trace.Link, 0, n+1)
 	for i := range n {
 		at, next := i*len(s.indexes)/n, (i+1)*len(s.indexes)/n
 		if at < s.earliest && s.earliest < next {
@@ -317,7 +336,7 @@ func (s *linkSet) links(remotes []Remote, cfg *startConfig, ambient trace.SpanCo
 	if linkAmbient {
 		links = append(links, trace.Link{SpanContext: ambient})
 	}
-	return links
+	return links, len(s.indexes) - n
 }
 
 // attributesOf returns the attributes of the link to remotes[i].
