@@ -129,13 +129,21 @@ func (c *call) close(end observe.RunEnd, at time.Duration, failure error, value 
 // observeLatency reports the end-to-end latency of the data of the run.
 func (c *call) observeLatency() {
 	defer c.run.stage.contain(observe.DropPanic)
-	origin := propagation.WaybillFromContext(c.Context).Origin
+	if batch, ok := c.Context.(*batchContext); !ok || !c.observeLatencies(batch.remotes) {
+		c.observeOrigin(propagation.WaybillFromContext(c.Context).Origin)
+	}
+}
+
+// observeOrigin reports the end-to-end latency of data that entered the flow at
+// origin, and whether that is known.
+func (c *call) observeOrigin(origin time.Time) bool {
 	if origin.IsZero() {
-		return
+		return false
 	}
 	if endToEnd, ok := c.run.stage.age(origin); ok {
 		c.run.stage.latency(c, observe.Latency{EndToEnd: endToEnd})
 	}
+	return true
 }
 
 // totals writes the counts of the run to end.

@@ -33,6 +33,7 @@ const (
 	attemptKey      = attribute.Key("etl.attempt")
 	downstreamKey   = attribute.Key("etl.downstream_seconds")
 	stoppedEarlyKey = attribute.Key("etl.stopped_early")
+	batchRowsKey    = attribute.Key("etl.batch.rows")
 
 	// attemptSuffix follows the name of the stage in the name of the span of an attempt.
 	attemptSuffix = " attempt"
