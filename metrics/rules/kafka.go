@@ -124,7 +124,9 @@ count by (<group>) (
   > 1
 unless
   max by (<partition>) (<fetched>) > time() - <seconds>
+)
 or
+count by (<group>) (
   max by (<group>) (max_over_time(<fetched>[<remembered>])) < time() - <seconds>
   and on (<topic>)
   sum by (<topic>) (increase(<written>[<stopped>])) > 0

@@ -503,7 +503,7 @@ func checkLabels(labels map[string]string) string {
 		if problem := checkLabel(name); problem != "" {
 			return problem
 		}
-		if name == "severity" || name == "alertname" || slices.Contains(series.Labels[:], name) {
+		if name == "severity" || name == "alertname" || name == signalLabel || name == "objective" || slices.Contains(series.Labels[:], name) {
 			return fmt.Sprintf("the label %q is taken", name)
 		}
 		if !utf8.ValidString(labels[name]) {
