@@ -15,6 +15,9 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // partitions is how many a topic gets that a constructor makes.
@@ -116,6 +119,49 @@ func createTopics(ctx context.Context, addr string, partitions int, topics []str
 		}
 	}
 	return await(ctx, nil, func(ctx context.Context) error { return topicsReady(ctx, addr, topics) })
+}
+
+// DeleteRecords deletes all records of a topic, as an operator does who makes
+// room on a full disk. Offsets are not used again.
+func (k *KafkaServer) DeleteRecords(topic string) {
+	k.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := deleteRecords(ctx, k.addr, topic); err != nil {
+		k.t.Fatalf("delete the records of %s: %v", topic, err)
+	}
+}
+
+func deleteRecords(ctx context.Context, addr, topic string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr)) // kafka-go has no such request.
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Topics = []kmsg.MetadataRequestTopic{{Topic: &topic}}
+	known, err := metadata.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	deletion := kmsg.DeleteRecordsRequestTopic{Topic: topic}
+	for _, p := range known.Topics[0].Partitions {
+		const all = -1
+		deletion.Partitions = append(deletion.Partitions, kmsg.DeleteRecordsRequestTopicPartition{Partition: p.Partition, Offset: all})
+	}
+	request := kmsg.NewPtrDeleteRecordsRequest()
+	request.TimeoutMillis = 10_000
+	request.Topics = []kmsg.DeleteRecordsRequestTopic{deletion}
+	deleted, err := request.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, p := range deleted.Topics[0].Partitions {
+		if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+			return fmt.Errorf("partition %d: %w", p.Partition, err)
+		}
+	}
+	return nil
 }
 
 // topicsReady reports whether every partition has a leader.

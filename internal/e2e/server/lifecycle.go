@@ -79,6 +79,17 @@ func (l *lifecycle) Stop() {
 	}
 }
 
+// Kill ends the server at once, with no time to end its work, and returns when it
+// has gone. A server in this process is stopped.
+func (l *lifecycle) Kill() {
+	l.t.Helper()
+	if p, ok := l.engine.(*process); ok && l.running {
+		kill(p.cmd)
+		<-p.gone
+	}
+	l.Stop()
+}
+
 func (l *lifecycle) requireOurs() {
 	l.t.Helper()
 	if l.engine == nil {

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// HTTPServer is a server of the monitoring for one test.
+// HTTPServer is a server with an HTTP interface for one test.
 type HTTPServer struct {
 	*lifecycle
 	addr string
@@ -25,6 +25,14 @@ func (s *HTTPServer) Addr() string { return s.addr }
 
 // URL returns the URL of the server, without a slash at its end.
 func (s *HTTPServer) URL() string { return "http://" + s.addr }
+
+// Log returns the end of what the server has printed.
+func (s *HTTPServer) Log() string {
+	if p, ok := s.engine.(*process); ok {
+		return string(p.logTail())
+	}
+	return ""
+}
 
 // Prometheus starts Prometheus with the configuration file config. The names in
 // it are relative to its folder. The flags are added to the ones that the server
@@ -68,7 +76,7 @@ func Pushgateway(t testing.TB) *HTTPServer {
 // is not empty, promtool reads it. The error is not nil if promtool fails.
 func Promtool(t testing.TB, dir, input string, args ...string) (output string, err error) {
 	t.Helper()
-	cmd := exec.Command(requireTool(t, "promtool"), args...)
+	cmd := exec.Command(Tool(t, "promtool"), args...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -76,23 +84,38 @@ func Promtool(t testing.TB, dir, input string, args ...string) (output string, e
 
 func startMonitor(t testing.TB, name string, args func(addr, dir string) []string) *HTTPServer {
 	t.Helper()
-	program := requireTool(t, name)
+	program, addr, dir := Tool(t, name), FreeAddr(t), t.TempDir()
+	return startHTTP(t, addr, &process{command: append([]string{program}, args(addr, dir)...), dir: dir})
+}
+
+// Program starts a program as a server. It must listen on addr, and answer
+// /-/ready when it is ready. The variables env are added to its environment.
+func Program(t testing.TB, addr string, env []string, command ...string) *HTTPServer {
+	t.Helper()
+	return startHTTP(t, addr, &process{command: command, env: env, dir: t.TempDir()})
+}
+
+func startHTTP(t testing.TB, addr string, p *process) *HTTPServer {
+	t.Helper()
+	s := &HTTPServer{addr: addr}
+	p.ready = httpReady(s.URL() + "/-/ready")
+	s.lifecycle = begin(t, p)
+	return s
+}
+
+// FreeAddr returns an address of the loopback interface that nobody uses.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
 	addrs, err := freeAddrs(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	s := &HTTPServer{addr: addrs[0]}
-	s.lifecycle = begin(t, &process{
-		command: append([]string{program}, args(s.addr, dir)...),
-		dir:     dir,
-		ready:   httpReady(s.URL() + "/-/ready"),
-	})
-	return s
+	return addrs[0]
 }
 
-// requireTool returns the path of a program that deps.sh builds.
-func requireTool(t testing.TB, name string) string {
+// Tool returns the path of a program that deps.sh builds: prometheus, promtool,
+// alertmanager or pushgateway.
+func Tool(t testing.TB, name string) string {
 	t.Helper()
 	program := filepath.Join(cacheDir(t), "monitoring", name)
 	if _, err := os.Stat(program); err != nil {

@@ -7,6 +7,7 @@ package server_test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,6 +60,26 @@ func TestPrometheus_FailsWithItsLog(t *testing.T) {
 	said := fatal(t, func(tb testing.TB) { tb.Helper(); server.Prometheus(tb, config) })
 	if !strings.Contains(said, "no_such_key") {
 		t.Errorf("it says %q, want the reason from the log", said)
+	}
+}
+
+func TestProgram_KillLeavesNoTimeToStop(t *testing.T) {
+	t.Parallel()
+	// The Pushgateway stores what it has when it is stopped, and not when it is killed.
+	store := filepath.Join(t.TempDir(), "store")
+	gateway := filepath.Join(t.TempDir(), "gateway.sh")
+	addr := server.FreeAddr(t)
+	put(t, gateway, `exec "$PROGRAM" --web.listen-address="$1" --persistence.file="$2" --persistence.interval=1h`)
+	s := server.Program(t, addr, []string{"PROGRAM=" + server.Tool(t, "pushgateway")}, "sh", gateway, addr, store)
+	s.Kill()
+	requireRefused(t, s.Addr())
+	if _, err := os.Stat(store); err == nil {
+		t.Error("the program had the time to store")
+	}
+	s.Start()
+	s.Stop()
+	if _, err := os.Stat(store); err != nil {
+		t.Errorf("the program had no time to store: %v", err)
 	}
 }
 

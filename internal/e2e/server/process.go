@@ -15,6 +15,7 @@ import (
 // process is a server of its own: what it is, and while it runs the process.
 type process struct {
 	command []string
+	env     []string // In addition to the environment of this process.
 	dir     string
 	ready   func(ctx context.Context) error
 
@@ -30,6 +31,7 @@ func (p *process) start(ctx context.Context) error {
 	defer log.Close() //nolint:errcheck // the process has its own handle.
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
+	cmd.Env = append(cmd.Environ(), p.env...)
 	own(cmd)
 	if err := cmd.Start(); err != nil {
 		return err

@@ -37,3 +37,15 @@ func TestMongoTellsOfChanges(t *testing.T) {
 		t.Errorf("the change has the item %v, want tea", got)
 	}
 }
+
+func TestKafka_DeleteRecords(t *testing.T) {
+	t.Setenv("KAFKA_BROKERS", "")
+	k := server.Kafka(t)
+	k.CreateTopics(1, "one")
+	write(t, k, "one", "a", "b")
+	k.DeleteRecords("one")
+	write(t, k, "one", "c")
+	if got := readCommitted(t, k, "one", 1); got != "c" {
+		t.Errorf("the group read %q, want c, which was written after the deletion", got)
+	}
+}
