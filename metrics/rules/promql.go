@@ -73,10 +73,11 @@ func (c config) by(labels ...string) string {
 //
 // The increase of a series that did not exist before its first event is 0, so that
 // its value is taken if it did not exist a window ago: that is so for the first
-// error of a type, and for a new process.
+// error of a type, and for a new process. It may have grown by more than its value
+// all the same, if its process began and was started again within the window.
 func grown(selector string, window time.Duration) string {
 	return expand(`
-  (<x> unless <x> offset <window>)
+  (<x> unless <x> offset <window> unless increase(<x>[<window>]) > <x>)
 or
   increase(<x>[<window>])`, "x", selector, "window", duration(window))
 }
@@ -85,11 +86,15 @@ or
 // process may have either, so the choice is made for each series.
 func (c config) grownCount(alert string, m series.Metric, window time.Duration, matchers ...Matcher) string {
 	return expand(`
-  (<classic> unless <classic> offset <window>)
+  (<classic> unless <classic> offset <window> unless increase(<classic>[<window>]) > <classic>)
 or
   increase(<classic>[<window>])
 or
-  histogram_count(<native> unless <native> offset <window>)
+  (
+    histogram_count(<native> unless <native> offset <window>)
+  unless
+    histogram_count(increase(<native>[<window>])) > histogram_count(<native>)
+  )
 or
   histogram_count(increase(<native>[<window>]))`,
 		"classic", c.selector(alert, m, "_count", matchers...),
@@ -109,7 +114,7 @@ func blind(window time.Duration) string {
 // as new.
 func grownInSight(selector string, window time.Duration) string {
 	return expand(`
-  (<x> unless <x> offset <window> unless on () <blind>)
+  (<x> unless <x> offset <window> unless increase(<x>[<window>]) > <x> unless on () <blind>)
 or
   increase(<x>[<window>])`, "x", selector, "window", duration(window), "blind", blind(window))
 }
