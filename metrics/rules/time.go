@@ -15,9 +15,17 @@ import (
 // label replay with a value: see the documentation of the package.
 var live = Equal("replay", "")
 
-// remembered is how long a pipeline that is not declared is remembered when its
-// processes are gone: a night, so that someone sees the alert.
+// remembered is the shortest time that a stage is remembered when its processes are
+// gone: a night, so that someone sees the alert.
 const remembered = 24 * time.Hour
+
+// memoryOf returns how long a stage is remembered that should succeed every so often.
+func (c config) memoryOf(every time.Duration) time.Duration {
+	if window, ok := c.windows[AlertNotFresh]; ok {
+		return window
+	}
+	return max(remembered, 4*every)
+}
 
 // notFresh has two rules for a pipeline that is declared. The first looks at the
 // time of the last success, for as long as that is remembered. The second takes
@@ -30,24 +38,21 @@ func (c config) notFresh() []Rule {
 	for _, pipeline := range declared {
 		every := c.fresh[pipeline]
 		if pipeline != "" {
-			rules = append(rules, c.stale(pipeline, every, 4*every, live, Equal(series.Pipeline, pipeline)), c.absent(pipeline, every))
+			rules = append(rules, c.stale(pipeline, every, live, Equal(series.Pipeline, pipeline)), c.absent(pipeline, every))
 			continue
 		}
 		matchers := []Matcher{live}
 		if others := declared[1:]; len(others) > 0 { // The empty name is the first.
 			matchers = append(matchers, noneOf(series.Pipeline, others...))
 		}
-		rules = append(rules, c.stale("", every, max(remembered, 4*every), matchers...))
+		rules = append(rules, c.stale("", every, matchers...))
 	}
 	return rules
 }
 
 // stale is about stages whose last success is too old, and about those that have
 // been running for as long and never succeeded.
-func (c config) stale(pipeline string, every, lookback time.Duration, matchers ...Matcher) Rule {
-	if window, ok := c.windows[AlertNotFresh]; ok {
-		lookback = window
-	}
+func (c config) stale(pipeline string, every time.Duration, matchers ...Matcher) Rule {
 	return c.rule(alert{
 		name: AlertNotFresh, severity: critical, signal: "age", declared: of(series.Pipeline, pipeline), hold: time.Minute, variables: stageLabels, board: series.BoardFlow,
 		expr: expand(`
@@ -64,7 +69,7 @@ unless
 max by (<by>) (
   max_over_time(<success>[<lookback>])
 )`, "run", c.selector(AlertNotFresh, series.LastRun, "", matchers...), "by", c.by(stageLabels...), "success", c.selector(AlertNotFresh, series.LastSuccess, "", matchers...),
-			"lookback", duration(lookback), "limit", seconds(2*every)),
+			"lookback", duration(c.memoryOf(every)), "limit", seconds(2*every)),
 		summary: "Stage {{ $labels.stage }} of {{ $labels.pipeline }} is not fresh",
 		description: "Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} has not succeeded for {{ $value | humanizeDuration }}. It is expected to succeed every " +
 			duration(every) + ".",
@@ -75,7 +80,7 @@ max by (<by>) (
 func (c config) absent(pipeline string, every time.Duration) Rule {
 	return c.rule(alert{
 		name: AlertNotFresh, severity: critical, signal: "absent", declared: of(series.Pipeline, pipeline), hold: 2 * every, variables: []string{series.Pipeline}, board: series.BoardFlow,
-		expr: expand("absent_over_time(<success>[<every>])", "every", duration(every),
+		expr: expand("absent_over_time(<success>[<lookback>])", "lookback", duration(max(every, c.memoryOf(every)-3*every)),
 			"success", c.selector(AlertNotFresh, series.LastSuccess, "", live, Equal(series.Pipeline, pipeline))),
 		summary: "Pipeline {{ $labels.pipeline }} is gone",
 		description: "No process reports a success of pipeline {{ $labels.pipeline }}. It is expected to succeed every " +
