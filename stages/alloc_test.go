@@ -198,7 +198,7 @@ func runContext(t testing.TB, s *stages.Stage) context.Context {
 // runOf returns the context of a run of s in ctx.
 func runOf(t testing.TB, ctx context.Context, s *stages.Stage) (run context.Context) { //nolint:revive // The test comes first.
 	t.Helper()
-	_ = s.Run(ctx, func(ctx context.Context) error { run = ctx; return nil })
+	_ = s.Run(ctx, func(ctx context.Context) error { run = ctx; return nil }) //nolint:fatcontext // Set once.
 	return run
 }
 

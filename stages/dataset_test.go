@@ -6,6 +6,7 @@ package stages_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +90,7 @@ func TestRun_TooManyInputs(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 100 {
 			all.Go(func() {
-				run.Input(stages.Dataset{Name: fmt.Sprint(i), Path: strings.Repeat("x", 5000)})
+				run.Input(stages.Dataset{Name: strconv.Itoa(i), Path: strings.Repeat("x", 5000)})
 				run.Output(stages.Dataset{Name: "one", Rows: 1})
 			})
 		}

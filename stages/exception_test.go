@@ -6,6 +6,7 @@ package stages_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -62,7 +63,7 @@ func (l recordingLogger) Emit(ctx context.Context, record log.Record) {
 	record.WalkAttributes(func(a attribute.KeyValue) bool {
 		value := a.Value.String()
 		if a.Key == "exception.stacktrace" {
-			value = fmt.Sprint(strings.Contains(value, "stages_test.panicking"))
+			value = strconv.FormatBool(strings.Contains(value, "stages_test.panicking"))
 		}
 		text += fmt.Sprintf(" %s=%s", a.Key, value)
 		return true

@@ -26,7 +26,7 @@ import (
 func handlingMessage(t testing.TB, ctx context.Context) (handler context.Context) { //nolint:revive // The test comes first.
 	t.Helper()
 	err := kafkacarrier.Process(ctx, kafka.Message{Topic: "orders", Partition: 3, Offset: 815}, func(ctx context.Context) error {
-		handler = ctx
+		handler = ctx //nolint:fatcontext // Set once.
 		return nil
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ package stages
 
 import (
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/waybill-go/waybill/internal/safe"
@@ -24,9 +25,11 @@ import (
 // error unchanged: it has the text of err, and [errors.Is] and [errors.As] find
 // what err wraps.
 //
-// A rejected row is counted once, by the innermost run that returns the error: the
-// runs around it, such as that of the pipeline, end as a success too and count
-// nothing. To count a row twice, call [Run.Rejected] as well.
+// A rejected row is counted once, by the innermost run that returns the error, or by
+// the first sequence of [Seq] that yields it. The runs around it, such as that of the
+// pipeline, and the sequences that pass it on, count nothing. A rejection may be kept in
+// a variable and returned for many rows, but then give each goroutine that yields it one
+// of its own.
 //
 // If rejections are joined, one for each bad row of a batch for example, each of
 // them is counted, up to 65,536. If a rejection is joined with another error, the
@@ -72,18 +75,31 @@ type rejectedError struct {
 	reason  string
 	inner   *rejectedError // The rejection that it rejects, or nil.
 	counted bool           // Reports whether the row was counted before the error was returned.
+	yields  atomic.Int32   // How many sequences have counted it and are yielding it now.
 }
 
-// isCountedWithin reports whether the row of r was counted, by a [Validator] or by
-// a run inside of c.
+// isCountedWithin reports whether the row of r was counted, by a [Validator], by a
+// run inside of c, or by a sequence that yields it now.
 func (r *rejectedError) isCountedWithin(c *call) bool {
 	within := c.counted.Load()
 	for ; r != nil; r = r.inner {
-		if r.counted || within.has(r) {
+		if r.counted || r.yields.Load() > 0 || within.has(r) {
 			return true
 		}
 	}
 	return false
+}
+
+// yieldCounted calls yield with err, whose rejections a sequence has counted.
+func yieldCounted[T any](yield func(T, error) bool, row T, err error) bool {
+	noteYield(err, 1)
+	defer noteYield(err, -1)
+	return yield(row, err)
+}
+
+func noteYield(err error, change int32) {
+	defer safe.Contain() // The methods of err.
+	rejected(err, func(r *rejectedError) { r.yields.Add(change) })
 }
 
 // rejectionSet is a set of rejections. It keeps none of them alive, and forgets

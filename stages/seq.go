@@ -113,7 +113,12 @@ func produce[T any](r *sequence, fn func(context.Context) iter.Seq2[T, error], y
 	defer r.end(&err)
 	orFailed(fn(r.call))(func(row T, err error) bool {
 		r.leave(err)
-		more := yield(row, err) // Also after it has returned false: then it panics, as it would without a stage.
+		var more bool // Yields also after it was false: then yield panics, as it would without a stage.
+		if err == nil {
+			more = yield(row, nil)
+		} else {
+			more = yieldCounted(yield, row, err)
+		}
 		r.enter(more)
 		return more
 	})

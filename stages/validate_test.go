@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -76,7 +77,7 @@ func TestValidate(t *testing.T) {
 				if inRun {
 					_ = r.Run(t.Context(), validate)
 				} else {
-					_ = validate(nil) //nolint:staticcheck // A nil ctx is documented.
+					_ = validate(nil)
 				}
 				if want := tt.reason == ""; got != want {
 					t.Errorf("%s: Validate(%d) = %t, want %t", name, tt.row, got, want)
@@ -196,10 +197,10 @@ func TestValidate_ConcurrentUse(t *testing.T) {
 	}
 }
 
-// typedNil is an error type whose nil pointer is an error.
-type typedNil struct{ text string }
+// pointerError is an error type whose nil pointer is an error.
+type pointerError struct{ text string }
 
-func (e *typedNil) Error() string { return e.text }
+func (e *pointerError) Error() string { return e.text }
 
 // Whatever a check does, the row is rejected and the next one is judged.
 func TestValidate_UnusualFailures(t *testing.T) {
@@ -208,10 +209,10 @@ func TestValidate_UnusualFailures(t *testing.T) {
 		name, reason, text string
 		verify             func(int) error
 	}{
-		{name: "panic with nil", reason: "panic", verify: func(int) error { panic(nil) }, text: `check "schema": panic: panic called with nil argument`},
+		{name: "panic with nil", reason: "panic", verify: func(int) error { panic(new(runtime.PanicNilError)) }, text: `check "schema": panic: panic called with nil argument`},
 		{name: "panic with an error", reason: "panic", verify: func(int) error { panic(errBoom) }, text: `check "schema": panic: ` + errBoom.Error()},
 		{name: "error without a text", reason: "schema", verify: func(int) error { return errors.New("") }, text: `check "schema": `},
-		{name: "typed nil", reason: "schema", verify: func(int) error { return (*typedNil)(nil) }, text: `check "schema": <nil>`},
+		{name: "typed nil", reason: "schema", verify: func(int) error { return (*pointerError)(nil) }, text: `check "schema": <nil>`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -237,7 +238,7 @@ func TestValidate_UnusualFailures(t *testing.T) {
 func TestValidate_PanicNilAllowed(t *testing.T) {
 	t.Setenv("GODEBUG", "panicnil=1")
 	r := newRig(t)
-	if stages.Validate(t.Context(), r.Stage, 1, stages.NewCheck("a", func(int) bool { panic(nil) })) {
+	if stages.Validate(t.Context(), r.Stage, 1, stages.NewCheck("a", func(int) bool { panic(nil) })) { //nolint:govet // The test.
 		t.Error("a check that panicked with nil passed the row")
 	}
 	requireRejected(t, r, "panic")

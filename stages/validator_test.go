@@ -257,6 +257,70 @@ func TestReject_CountsOnceBesideOthers(t *testing.T) {
 	requireRejected(t, outer, "outer")
 }
 
+// A rejection that one sequence yields and others pass on is counted by the first.
+func TestReject_CountsOnceInSequences(t *testing.T) {
+	t.Parallel()
+	shared := stages.Reject(errBoom, "boom")
+	extract, transform, load := newRig(t), newRig(t), newRig(t)
+	rows := stages.Seq(t.Context(), extract.Stage, func(yield func(int, error) bool) {
+		for n := range 6 {
+			err := error(nil)
+			switch n {
+			case 1:
+				err = fmt.Errorf("row 1: %w", stages.Reject(errBoom, "boom"))
+			case 2, 4:
+				err = shared
+			}
+			if !yield(n, err) {
+				return
+			}
+		}
+	})
+	clean := stages.Seq(t.Context(), transform.Stage, func(yield func(int, error) bool) {
+		for n, err := range rows {
+			if n == 5 {
+				err = stages.Reject(errBoom, "late")
+			}
+			if !yield(n, err) {
+				return
+			}
+		}
+	})
+	loadRow := stages.WrapErr(load.Stage, func(_ context.Context, err error) error { return err })
+	for _, err := range clean {
+		_ = loadRow(t.Context(), err)
+	}
+	for _, tt := range []struct {
+		name string
+		rig  rig
+		want map[string]int
+	}{
+		{name: "extract", rig: extract, want: map[string]int{"rejected boom": 3}},
+		{name: "transform", rig: transform, want: map[string]int{"rejected late": 1}},
+		{name: "load", rig: load, want: map[string]int{}},
+	} {
+		for key := range tt.rig.probe.counts {
+			if !strings.HasPrefix(key, "rejected") {
+				delete(tt.rig.probe.counts, key)
+			}
+		}
+		if diff := cmp.Diff(tt.want, tt.rig.probe.counts); diff != "" {
+			t.Errorf("%s: counts (-want +got)\n%s", tt.name, diff)
+		}
+	}
+	// After a sequence has broken off, the rejection may be used again.
+	_ = recovered(func() {
+		for _, err := range rows {
+			if err != nil && errors.Is(err, shared) {
+				panic("full")
+			}
+		}
+	})
+	again := newRig(t)
+	_ = again.Run(t.Context(), func(context.Context) error { return shared })
+	requireRejected(t, again, "boom")
+}
+
 // A rejection that a validator without telemetry made is counted by the run around.
 func TestValidator_NilStageLeavesCountingToTheRun(t *testing.T) {
 	t.Parallel()

@@ -217,7 +217,10 @@ type watermarks struct{ printer }
 
 func (watermarks) Stage(observe.StageID) observe.RunObserver { return watermarks{} }
 func (watermarks) Ended(context.Context, observe.RunEnd)     {}
-func (watermarks) Watermark(t time.Time)                     { fmt.Println("watermark", t.UTC().Format(time.TimeOnly)) }
+func (watermarks) Watermark(t time.Time) {
+	fmt.Println("watermark", t.UTC().Format(time.TimeOnly))
+}
+
 func (watermarks) WatermarkReset(t time.Time) {
 	fmt.Println("watermark set to", t.UTC().Format(time.TimeOnly))
 }
