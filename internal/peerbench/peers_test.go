@@ -90,3 +90,28 @@ func TestEveryCallSendsAContextOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// Each call of the tables works, and a call of waybill allocates at most once more
+// than the same by hand.
+func TestEveryStageTableRuns(t *testing.T) {
+	for _, table := range stageTables() {
+		byHandAllocates := map[string]float64{}
+		for _, task := range table.tasks {
+			op, done := task.setup()
+			op()
+			got := testing.AllocsPerRun(100, op)
+			done()
+			switch task.row {
+			case byHand, bare, "OpenTelemetry by hand, span only":
+				byHandAllocates[task.column] = got
+			case "waybill", "waybill, span only", "waybill, New":
+				if task.column == "range over 100 rows" {
+					got /= 100 // For a row.
+				}
+				if limit := byHandAllocates[task.column] + 1; got > limit {
+					t.Errorf("%s: %s, %s: %v allocations, want at most %v", table.title, task.row, task.column, got, limit)
+				}
+			}
+		}
+	}
+}

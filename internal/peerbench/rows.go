@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"io"
+	"iter"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,15 +28,18 @@ func rowTasks() []task {
 		{row: "waybill", column: "check a row twice", setup: inStage(waybillCheck)},
 		{row: bare, column: "put and take", setup: inStage(bareQueue)},
 		{row: "waybill", column: "put and take", setup: inStage(waybillQueue)},
+		{row: bare, column: "range over 100 rows", setup: inStage(bareSequence)},
+		{row: "waybill", column: "range over 100 rows", setup: inStage(waybillSequence)},
 		{row: bare, column: "log a record", setup: inStage(bareLog)},
 		{row: "waybill", column: "log a record", setup: inStage(waybillLog)},
 	}
 }
 
 // rowNotes say what the columns are.
-const rowNotes = `Bare are: a counter that is looked up before; two comparisons; a channel of a struct with the context; the
-JSON handler of slog. waybill counts with Run.Read, checks with a Validator of two checks, whose passes are counted,
-queues with Queue, and adds the trace and the stage to the record with NewLogHandler.
+const rowNotes = `Bare are: a counter that is looked up before; two comparisons; a channel of a struct with the context; an
+iter.Seq2; the JSON handler of slog. waybill counts with Run.Read, checks with a Validator of two checks, whose passes
+are counted, queues with Queue, ranges with Seq, which is a run of its own with a span that is not recorded, and adds
+the trace and the stage to the record with NewLogHandler.
 `
 
 // inStage runs makeOp in a run of a stage with metrics, in a span that is not
@@ -123,6 +127,29 @@ func waybillQueue(ctx context.Context, s *stages.Stage) func() {
 		check(queue.Put(ctx, anOrder))
 		_, err := queue.Take(ctx)
 		check(err)
+	}
+}
+
+// hundred yields 100 rows.
+func hundred(yield func(order, error) bool) {
+	for range 100 {
+		if !yield(anOrder, nil) {
+			return
+		}
+	}
+}
+
+func bareSequence(context.Context, *stages.Stage) func() { return rangeOver(hundred) }
+
+func waybillSequence(ctx context.Context, s *stages.Stage) func() {
+	return rangeOver(stages.Seq(ctx, s, hundred))
+}
+
+func rangeOver(rows iter.Seq2[order, error]) func() {
+	return func() {
+		for o, err := range rows {
+			passed = err == nil && hasPrice(o)
+		}
 	}
 }
 
