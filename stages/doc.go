@@ -34,9 +34,11 @@
 //	method                        measured := stages.WrapErr(s, db.Insert)
 //	more arguments or results     v, err := stages.Call(ctx, s, func(ctx context.Context) (T, error) { return join(ctx, a, b) })
 //	without a context or error    measured := stages.Wrap(s, func(_ context.Context, in In) (Out, error) { return clean(in), nil })
-//	func(ctx) iter.Seq2[T, error] run a function that ranges over it; Wrap would measure only its construction
+//	iter.Seq2[T, error]           rows := stages.Seq(ctx, s, seq)
+//	func(ctx) iter.Seq2[T, error] rows := stages.SeqFunc(ctx, s, fn); Wrap would measure only its construction
+//	many rows, each with a context  err := stages.Batch(ctx, s, remotes, fn)
 //
-// A wrapped function has the type of the original one. A declared function cannot
+// The page docs/stages.md has a line for every shape of function. A wrapped function has the type of the original one. A declared function cannot
 // be assigned to, so give the result a name of its own:
 //
 //	cleanRow := stages.Wrap(clean, parseRow)
@@ -48,6 +50,14 @@
 //
 //	v, err := stages.NewValidator(validate, checks, stages.WithDeadLetter(keep))
 //	validateRow := stages.WrapErr(validate, v.Validate)
+//
+// Between two stages that run at once, use a [Queue] in place of a channel: each item
+// keeps its context, and the depth and the times that producers and items wait are
+// observed. Any number of goroutines may put and take:
+//
+//	q, err := stages.NewQueue[Row](load, 1000)
+//	err := q.Put(ctx, row)
+//	for ctx, row := range q.All(ctx) { ... }
 //
 // [Pipeline.Run] is the whole run of a process that exits. Inside, the function
 // gets its [Run] with [FromContext] and counts rows and bytes. A row that is bad
@@ -82,7 +92,10 @@
 //     Run has no telemetry, and the functions run. A nil context is treated
 //     as [context.Background]. Nil options are ignored.
 //   - A call costs one allocation more than the OpenTelemetry calls it makes, and
-//     one if it makes none; counting costs none.
+//     one if it makes none. Counting, an item of a queue and a row of a sequence cost
+//     none; [Item.Context] costs two.
+//   - A queue loses no item and delivers none twice, whenever it is closed and
+//     contexts are done. A producer waits no longer than its context.
 //
 // # Outcomes
 //
@@ -124,6 +137,11 @@
 //	etl.bytes.in         int     bytes that came in
 //	etl.bytes.out        int     bytes that went out
 //	etl.retries          int     attempts after the first
+//	etl.downstream_seconds  float  time that a sequence waited for the code that ranges over it
+//	etl.stopped_early    bool    true if that code stopped before the end, or panicked
+//	etl.batch.rows       int     rows of a batch, at start
+//	waybill.link_count   int     distinct contexts of a batch of several rows, at start
+//	waybill.links_dropped  int   how many of them are not linked, at start; left out for none
 //	etl.attempt          int     number of the attempt, on the span of an attempt
 //	etl.input.names      string[]  names of the datasets that were read
 //	etl.input.formats    string[]  their formats
@@ -135,6 +153,14 @@
 //	etl.output.paths     string[]  their paths or URLs, without secrets
 //	etl.output.rows      int[]   rows written to each
 //	etl.output.bytes     int[]   bytes written to each
+//
+// The span of a run that handles an item of a queue is linked to the span that put it,
+// and the span of a batch to those of its rows, at most 64.
+//
+// An observer is told of a run when it starts and ends, of counts at once, and of those
+// of a sequence after 64 rows or 100 milliseconds; of the number of rows of a batch; of
+// a queue when it is created; and how long a sample of its items waited: each item if
+// fewer than 61 a second are put, and otherwise one of 61.
 //
 // The arrays of inputs have a value for each dataset, in the same order, and so have
 // those of outputs; an array without any value is left out. The span of an attempt,

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/waybill-go/waybill/internal/golden"
+	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -52,6 +53,12 @@ func TestGoldenSpans(t *testing.T) {
 			_ = transform.Run(ctx, func(ctx context.Context) error {
 				return stages.Attempt(ctx, 2, func(context.Context) error { return errBoom })
 			})
+			for range stages.Seq(ctx, extract, rows(3)) {
+				break
+			}
+			_ = stages.Batch(ctx, load, remotesOf(3), func(context.Context) error { return nil },
+				stages.WithRows(500), stages.WithStartOptions(propagation.WithMaxLinks(2)))
+			_ = transform.Run(itemContext(t, ctx), func(context.Context) error { return nil })
 			_ = transform.Run(cancelled, func(context.Context) error { return context.Canceled })
 			_ = load.Run(expired, func(ctx context.Context) error { return ctx.Err() })
 			_ = load.Run(ctx, func(context.Context) error { return errBoom })
@@ -87,9 +94,15 @@ func TestGoldenSpans(t *testing.T) {
 	}
 }
 
+// itemContext returns the context of an item that was put and taken in a span.
+func itemContext(t *testing.T, ctx context.Context) context.Context { //nolint:revive // Helpers begin with t.
+	t.Helper()
+	return through(t, ctx, ctx).Context(ctx)
+}
+
 // typeNames are the types of attributes in the documentation.
 var typeNames = map[attribute.Type]string{
-	attribute.STRING: "string", attribute.INT64: "int", attribute.STRINGSLICE: "string[]", attribute.INT64SLICE: "int[]",
+	attribute.STRING: "string", attribute.INT64: "int", attribute.FLOAT64: "float", attribute.BOOL: "bool", attribute.STRINGSLICE: "string[]", attribute.INT64SLICE: "int[]",
 }
 
 func writeSpan(w *strings.Builder, span tracetest.SpanStub) {
@@ -98,10 +111,17 @@ func writeSpan(w *strings.Builder, span tracetest.SpanStub) {
 	fmt.Fprintf(w, "  scope %s %s\n", scope.Name, scope.SchemaURL)
 	attributes := make([]string, 0, len(span.Attributes))
 	for _, a := range span.Attributes {
-		attributes = append(attributes, fmt.Sprintf("  %s %s %s\n", a.Key, a.Value.Type(), a.Value.String()))
+		value := a.Value.String()
+		if a.Key == "etl.downstream_seconds" {
+			value = "(measured)"
+		}
+		attributes = append(attributes, fmt.Sprintf("  %s %s %s\n", a.Key, a.Value.Type(), value))
 	}
 	slices.Sort(attributes)
 	w.WriteString(strings.Join(attributes, ""))
+	if len(span.Links) > 0 {
+		fmt.Fprintf(w, "  links %d\n", len(span.Links))
+	}
 	for _, event := range span.Events {
 		fmt.Fprintf(w, "  event %s\n", event.Name)
 		for _, a := range event.Attributes {
