@@ -116,9 +116,9 @@ func (q promql) rate(m series.Metric, b by, matchers ...string) string {
 	return fmt.Sprintf("sum %s (rate(%s%s))", b, q.selected(m, "", matchers...), rateInterval)
 }
 
-// increase returns the whole increase of a counter within the interval.
+// increase returns how often a counter was incremented within the interval, about.
 func (q promql) increase(m series.Metric, b by, matchers ...string) string {
-	return fmt.Sprintf("ceil(sum %s (increase(%s%s)))", b, q.selected(m, "", matchers...), rateInterval)
+	return fmt.Sprintf("round(sum %s (increase(%s%s)))", b, q.selected(m, "", matchers...), rateInterval)
 }
 
 // sum returns the sum of the values of a gauge.
