@@ -1,7 +1,7 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package grafana_test
+package boardtest_test
 
 import (
 	"errors"
