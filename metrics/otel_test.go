@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ import (
 	"github.com/waybill-go/waybill/internal/golden"
 	"github.com/waybill-go/waybill/metrics"
 	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/stages"
 
 	"github.com/waybill-go/waybill/metrics/internal/series"
 )
@@ -283,22 +285,45 @@ func TestNewOTel_AnyContext(t *testing.T) {
 	}
 }
 
+// Instruments of the global provider that nobody has set yet move to the first one
+// that is set, once in a process. So the test runs in a process of its own.
+func TestNewOTel_GlobalProviderSetLater(t *testing.T) {
+	const child = "WAYBILL_TEST_CHILD"
+	if os.Getenv(child) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), child+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	m := mustNewOTel(t, nil)
+	observerOf(m).Counted(observe.Count{Kind: observe.CountRead, N: 3})
+	provider, reader := newReader()
+	otel.SetMeterProvider(provider)
+	wantGlobal(t, m, reader, 7)
+}
+
 // Not parallel: it sets the global provider.
 func TestNewOTel_GlobalProvider(t *testing.T) {
 	before := otel.GetMeterProvider()
 	t.Cleanup(func() { otel.SetMeterProvider(before) })
-	m := mustNewOTel(t, nil)
-	t.Cleanup(func() { _ = m.Close() })
-	observerOf(m).Counted(observe.Count{Kind: observe.CountRead, N: 3})
-
 	provider, reader := newReader()
 	otel.SetMeterProvider(provider)
+	wantGlobal(t, mustNewOTel(t, nil), reader, 4)
+	var none *sdkmetric.MeterProvider
+	mustNewOTel(t, none)
+}
+
+// wantGlobal lets m count four rows and a run, and compares what reader reads.
+func wantGlobal(t *testing.T, m *metrics.Metrics, reader *sdkmetric.ManualReader, rows float64) {
+	t.Helper()
 	run := observerOf(m)
 	run.Counted(observe.Count{Kind: observe.CountRead, N: 4})
 	run.Ended(t.Context(), observe.RunEnd{Duration: time.Second})
 	got := samples(collected(t, reader), prometheusLabel)
 	for key, want := range map[string]float64{
-		`etl_rows_read_total{pipeline="orders",source="orders.raw",stage="load"}`:        7,
+		`etl_rows_read_total{pipeline="orders",source="orders.raw",stage="load"}`:        rows,
 		`etl_processing_seconds_count{outcome="success",pipeline="orders",stage="load"}`: 1,
 	} {
 		if got[key] != want {
@@ -514,6 +539,53 @@ func TestNewOTel_Concurrent(t *testing.T) {
 	}
 	if err := provider.Shutdown(context.WithoutCancel(t.Context())); err != nil {
 		t.Error(err)
+	}
+}
+
+// Queues are created, used and closed while several readers collect: no lock is held
+// across the two.
+func TestNewOTel_QueuesWhileCollecting(t *testing.T) {
+	t.Parallel()
+	first, second := sdkmetric.NewManualReader(), sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(first), sdkmetric.WithReader(second))
+	m := mustNewOTel(t, provider)
+	s := newStage(t, m)
+	const workers = 100
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var all sync.WaitGroup
+		for worker := range workers {
+			all.Go(func() {
+				queue, err := stages.NewQueue[int](s, 4)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := queue.Put(t.Context(), worker); err != nil {
+					t.Errorf("Put = %v, want nil", err)
+				}
+				collected(t, []*sdkmetric.ManualReader{first, second}[worker%2])
+				queue.Close()
+				if _, err := queue.Take(t.Context()); err != nil {
+					t.Errorf("Take = %v, want nil", err)
+				}
+			})
+		}
+		all.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("a queue or a collection hangs")
+	}
+	for _, reader := range []*sdkmetric.ManualReader{first, second} {
+		got := samples(collected(t, reader), prometheusLabel)
+		for _, key := range []string{`etl_queue_rows{pipeline="orders",stage="load"}`, `etl_queue_capacity_rows{pipeline="orders",stage="load"}`} {
+			if value, ok := got[key]; value != 0 || !ok {
+				t.Errorf("%s = %v, %v; want 0, true", key, value, ok)
+			}
+		}
 	}
 }
 
