@@ -35,7 +35,7 @@ func Example_spansThatTheSDKDrops() {
 	defer otel.SetMeterProvider(before)
 
 	backend := make(stuckExporter)
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(backend, sdktrace.WithMaxQueueSize(1)))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(backend, sdktrace.WithMaxQueueSize(1), sdktrace.WithMaxExportBatchSize(1)))
 	for range 100 {
 		_, span := provider.Tracer("orders").Start(context.Background(), "load")
 		span.End()
