@@ -38,8 +38,6 @@ type counter interface {
 // gauge is a series that is set.
 type gauge interface {
 	Set(value float64)
-	Inc()
-	Dec()
 	Add(n float64)
 }
 

@@ -112,10 +112,15 @@ func (in *instruments) register(meter metric.Meter) (metric.Registration, error)
 }
 
 func (in *instruments) counter(m series.Metric, values ...string) counter {
-	return in.gauge(m, values...)
+	return in.point(m, values)
 }
 
 func (in *instruments) gauge(m series.Metric, values ...string) gauge {
+	return in.point(m, values)
+}
+
+// point returns the series of a counter or gauge.
+func (in *instruments) point(m series.Metric, values []string) point {
 	return in.byName[m.Name].point(values, func() []metric.ObserveOption {
 		return []metric.ObserveOption{in.config.attributes(m, values)}
 	})
@@ -228,6 +233,7 @@ func (o *observable) points() []point {
 
 // point is one series of an observable.
 type point interface {
+	counter
 	gauge
 	report(observer metric.Observer, o *observable)
 }
@@ -240,7 +246,6 @@ type wholePoint struct {
 
 func (p *wholePoint) Set(value float64) { p.value.Store(int64(value)) }
 func (p *wholePoint) Inc()              { p.value.Add(1) }
-func (p *wholePoint) Dec()              { p.value.Add(-1) }
 func (p *wholePoint) Add(n float64)     { p.value.Add(int64(n)) }
 
 func (p *wholePoint) report(observer metric.Observer, o *observable) {
@@ -255,7 +260,6 @@ type realPoint struct {
 
 func (p *realPoint) Set(value float64) { p.bits.Store(math.Float64bits(value)) }
 func (p *realPoint) Inc()              { p.Add(1) }
-func (p *realPoint) Dec()              { p.Add(-1) }
 
 func (p *realPoint) Add(n float64) {
 	for {
