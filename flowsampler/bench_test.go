@@ -60,6 +60,29 @@ func BenchmarkShouldSample(b *testing.B) {
 	}
 }
 
+// A linked root is started as a receiver does.
+func BenchmarkStart_Linked(b *testing.B) {
+	headers := map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
+	remotes := []propagation.Remote{read(headers)}
+	for _, bench := range []struct {
+		name    string
+		sampler sdktrace.Sampler
+	}{
+		{name: "sdk ParentBased", sampler: sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))},
+		{name: "New", sampler: must(flowsampler.New(0.01))},
+		{name: "Wrap", sampler: must(flowsampler.Wrap(sdktrace.TraceIDRatioBased(0.01)))},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			tracer := sdktrace.NewTracerProvider(sdktrace.WithSampler(bench.sampler)).Tracer("test")
+			b.ReportAllocs()
+			for b.Loop() {
+				_, span := propagation.Start(b.Context(), tracer, "process", remotes, propagation.AsLink())
+				span.End()
+			}
+		})
+	}
+}
+
 func BenchmarkShouldSample_Parallel(b *testing.B) {
 	sampler := must(flowsampler.New(1, flowsampler.WithRateLimit(100, 100)))
 	params := sdktrace.SamplingParameters{ParentContext: b.Context(), TraceID: traceID(0x33)}

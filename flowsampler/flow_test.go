@@ -20,7 +20,7 @@ import (
 func TestSampler_KeepsWholeFlows(t *testing.T) {
 	t.Parallel()
 	const (
-		flows  = 200_000
+		flows  = 100_000
 		traces = 4
 		rate   = 0.01
 	)

@@ -17,7 +17,6 @@ const (
 	thresholdKey  = "th"
 	randomnessKey = "rv"
 
-	maxMemberLen     = 256
 	randomnessDigits = 14
 )
 
@@ -84,7 +83,7 @@ func withMember(state trace.TraceState, member []byte) trace.TraceState {
 		}
 	}
 	switch {
-	case string(member) == old || len(member) > maxMemberLen:
+	case string(member) == old:
 		return state
 	case len(member) == 0:
 		return state.Delete(memberKey)
@@ -93,8 +92,9 @@ func withMember(state trace.TraceState, member []byte) trace.TraceState {
 	}
 }
 
-// insert returns state with member, or state as it is if member is malformed. If
-// state is full, its last member is dropped, as W3C Trace Context asks.
+// insert returns state with member, or state as it is if member is malformed or
+// longer than 256 bytes. If state is full, its last member is dropped, as W3C Trace
+// Context asks.
 func insert(state trace.TraceState, member string) trace.TraceState {
 	with, err := state.Insert(memberKey, member)
 	if err != nil {
