@@ -1,17 +1,17 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command stages makes a function a stage of a pipeline: it stays the function
-// it was, and is timed, counted and, by the global tracer provider of a program
-// that sets one, traced. The metrics are at http://localhost:8000/metrics until it
-// ends by itself or by Ctrl-C.
+// Command stages is a whole pipeline, in pipeline.go: it extracts rows, validates
+// them, transforms them, and loads them from a queue. All of it is timed, counted
+// and, by the global tracer provider of a program that sets one, traced. The metrics
+// are at http://localhost:8000/metrics until it ends by itself or by Ctrl-C.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"log"
 	"net"
 	"os/signal"
@@ -21,20 +21,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/waybill-go/waybill/metrics"
-	"github.com/waybill-go/waybill/stages"
 )
 
-var errOdd = errors.New("odd")
-
-// half is any function of yours.
-func half(ctx context.Context, n int) (int, error) {
-	run := stages.FromContext(ctx) // What it counts is up to it.
-	run.Read(1)
-	if n%2 != 0 {
-		return 0, errOdd
+// numbers yields n rows, ten a second, until ctx is done.
+func numbers(ctx context.Context, n int) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		for i := range n {
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return
+			}
+			if !yield(row{i}, nil) {
+				return
+			}
+		}
 	}
-	run.Wrote(1)
-	return n / 2, nil
 }
 
 func main() {
@@ -49,6 +51,7 @@ func main() {
 func run(addr string, rows int) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+
 	registry := prometheus.NewRegistry()
 	observer, err := metrics.New(registry)
 	if err != nil {
@@ -58,30 +61,16 @@ func run(addr string, rows int) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = server.Close() }()
+	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Addr().String())
 	fmt.Printf("metrics: http://localhost:%s/metrics\n", port)
 
-	pipeline, err := stages.NewPipeline("example", stages.WithObserver(observer), stages.WithErrorType(errOdd, "odd"))
+	p, err := newPipeline(observer)
 	if err != nil {
 		return err
 	}
-	stage, err := pipeline.Stage("half")
-	if err != nil {
+	if err := p.run(ctx, numbers(ctx, rows)); ctx.Err() == nil {
 		return err
 	}
-	measured := stages.Wrap(stage, half) // A function of the same type.
-	for n := range rows {
-		if m, err := measured(ctx, n); err != nil {
-			fmt.Println(n, "->", err)
-		} else {
-			fmt.Println(n, "->", m)
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return nil
+	return nil // It was interrupted.
 }

@@ -19,9 +19,7 @@ func TestProgramEndsByItself(t *testing.T) {
 	t.Parallel()
 	program.Compare(t, program.Output(t, "-metrics", "127.0.0.1:0", "-rows", "4"), `metrics: http://localhost:<port>/metrics
 0 -> 0
-1 -> odd
 2 -> 1
-3 -> odd
 `)
 }
 
@@ -43,7 +41,10 @@ func TestProgramServesMetricsUntilItIsInterrupted(t *testing.T) {
 	metrics := get(t, url)
 	for _, want := range []string{
 		`etl_rows_processed_total{pipeline="example",source="",stage="half"} 2`,
-		`etl_errors_total{error_type="odd",pipeline="example",stage="half"} 1`,
+		`etl_rows_processed_total{pipeline="example",source="",stage="load"} 2`,
+		`etl_checks_total{check="even",pipeline="example",result="passed",stage="validate"} 2`,
+		`etl_rows_rejected_total{pipeline="example",reason="even",stage="validate"} 1`,
+		`etl_queue_capacity_rows{pipeline="example",stage="load"} 16`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("%s is not among the metrics:\n%s", want, metrics)
