@@ -196,7 +196,7 @@ func timeByStep(q promql) *panel {
 	},
 		query{q.mean(hops, byArrival.and(series.Carrier)), "hop to {{destination}} ({{carrier}})"},
 		query{legible(stages), "{{pipeline}} / {{stage}}"}).
-		stacked().exemplars().linked(stageTraces)
+		stacked().exemplars().linked(stageTraces, pipelineTraces)
 }
 
 func lagByGroup(q promql) *panel {

@@ -87,7 +87,7 @@ func validShare(q promql) *panel {
 		normal: "Flat. A stage that rejects nothing stays at 100 %.",
 		act:    "A step down at one time is a change of the source or a deploy. A slow fall is a drift of the data. See the reasons beside.",
 	}, query{legible(valid(q)), "{{pipeline}} / {{stage}}"}).
-		between(0, 1).linked(stageTraces)
+		between(0, 1).linked(stageTraces, pipelineTraces)
 }
 
 func rejectsByReason(q promql) *panel {
@@ -104,7 +104,7 @@ func checks(q promql) *panel {
 		normal: "Flat, and near zero.",
 		act:    "A check that jumps to 100 % was changed, or its field was renamed at the source. One that grows slowly shows a drift.",
 	}, query{rejected(q), "{{check}} in {{pipeline}} / {{stage}}"}).
-		between(0, 1).linked(stageTraces)
+		between(0, 1).linked(stageTraces, pipelineTraces)
 }
 
 func documents(q promql) *panel {
@@ -151,7 +151,7 @@ func rowAge(q promql) *panel {
 	},
 		query{legible(q.quantile("0.5", series.RowAge, byStage)), "p50 {{pipeline}} / {{stage}}"},
 		query{legible(q.quantile("0.95", series.RowAge, byStage)), "p95 {{pipeline}} / {{stage}}"}).
-		exemplars().linked(stageTraces)
+		exemplars().linked(stageTraces, pipelineTraces)
 }
 
 func watermarkDelay(q promql) *panel {

@@ -71,7 +71,7 @@ func durations(q promql) *panel {
 	},
 		query{legible(q.quantile("0.5", series.Processing, byStage)), "p50 {{pipeline}} / {{stage}}"},
 		query{legible(q.quantile("0.95", series.Processing, byStage)), "p95 {{pipeline}} / {{stage}}"}).
-		exemplars().linked(stageTraces)
+		exemplars().linked(stageTraces, pipelineTraces)
 }
 
 func durationHeatmap(q promql) *panel {
@@ -88,7 +88,7 @@ func inFlight(q promql) *panel {
 		normal: "At most the number of workers. It returns to zero when there is no work.",
 		act:    "If it is flat and no run ends, the stage is stuck. If it grows without a limit, nothing limits how many runs begin.",
 	}, query{legible(q.sum(series.InFlight, byStage)), "{{pipeline}} / {{stage}}"}).
-		linked(stageTraces)
+		linked(stageTraces, pipelineTraces)
 }
 
 func queues(q promql) *panel {
@@ -123,7 +123,7 @@ func timeOfMessages(q promql) *panel {
 	},
 		query{q.quantile("0.95", series.QueueWait, byStage), "queue of {{pipeline}} / {{stage}}"},
 		query{q.quantile("0.95", series.KafkaProcessing, byTopic), "message of {{topic}}"}).
-		exemplars().linked(stageTraces, topicTraces)
+		exemplars().linked(stageTraces, pipelineTraces, topicTraces)
 }
 
 func lastRuns(c config, q promql) *panel {
@@ -146,7 +146,7 @@ func errorsByType(q promql) *panel {
 		act: "timeout: look at the dependency. panic: look at the last deploy. A type of your own: its name says which rule failed. The traces of the stage show " +
 			"single errors.",
 	}, query{legible(q.rate(series.Errors, byStage.and(series.ErrorType))), "{{error_type}} in {{pipeline}} / {{stage}}"}).
-		stacked().linked(stageTraces)
+		stacked().linked(stageTraces, pipelineTraces)
 }
 
 func retries(q promql) *panel {
@@ -155,5 +155,5 @@ func retries(q promql) *panel {
 		normal: "None, or a few. Retries come before errors.",
 		act:    "Look at the dependency of the stage. Retries without errors still cost time: compare with the durations.",
 	}, query{legible(q.rate(series.Retries, byStage)), "{{pipeline}} / {{stage}}"}).
-		linked(stageTraces)
+		linked(stageTraces, pipelineTraces)
 }
