@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func newRules() *cobra.Command {
 
 // options returns the options that the flags stand for.
 func (f *ruleFlags) options() ([]rules.Option, error) {
-	opts := []rules.Option{rules.WithCompacted(f.compacted...), rules.WithTransactional(f.transactional...), rules.WithoutAlerts(f.without...)}
+	opts := []rules.Option{rules.WithExpectedGaps(slices.Concat(f.compacted, f.transactional)...), rules.WithoutAlerts(f.without...)}
 	for _, given := range []struct {
 		value string
 		make  func(string) rules.Option
