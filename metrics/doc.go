@@ -174,9 +174,9 @@
 //
 // # OpenTelemetry
 //
-// [NewOTel] measures the same with the instruments of a MeterProvider. A translation
-// of the names for Prometheus, by an exporter, a collector or Prometheus itself,
-// results in the names above:
+// [NewOTel] measures the same with the instruments of a MeterProvider. Their names are
+// chosen so that an exporter, a collector or Prometheus itself translates them to the
+// names above:
 //
 //	etl.batch.rows                   {row}       histogram     etl_batch_rows
 //	etl.blocked                      s           counter       etl_blocked_seconds_total
@@ -222,26 +222,29 @@
 // The attributes are those of the spans, and those of the semantic conventions for
 // messaging. An empty label has no attribute:
 //
-//	pipeline, stage, source        etl.pipeline, etl.stage, etl.source
-//	outcome, reason, direction     etl.outcome, etl.reason, etl.direction
-//	check, result, label           etl.check, etl.result, etl.label
-//	error_type                     error.type
-//	topic, collection, destination messaging.destination.name
-//	partition                      messaging.destination.partition.id
-//	group                          messaging.consumer.group.name
-//	operation                      messaging.operation.name
-//	carrier                        messaging.system
+//	pipeline, stage, source         etl.pipeline, etl.stage, etl.source
+//	outcome, reason, direction      etl.outcome, etl.reason, etl.direction
+//	check, result, label            etl.check, etl.result, etl.label
+//	error_type                      error.type
+//	topic, collection, destination  messaging.destination.name
+//	partition                       messaging.destination.partition.id
+//	group                           messaging.consumer.group.name
+//	operation                       messaging.operation.name
+//	carrier                         messaging.system
 //
 // The boards, rules and alerts of this module query the labels on the left: use
 // [WithPrometheusLabels] to have them, or rename the attributes on their way; the
 // page docs/opentelemetry.md shows how.
 //
-// Packages kafkacarrier and mongocarrier record the metrics of the semantic
-// conventions by themselves, with or without an observer. Those that come near to one
-// of the above are
+// What is said above of registries, pushes and native histograms does not apply to it,
+// the SDK decides about exemplars, and a histogram has no series at 0.
 //
-//	messaging.client.sent.messages     attempts to send; etl.kafka.messages counts what was written, by partition
-//	messaging.client.consumed.messages what etl.kafka.messages counts as in, by group instead of partition
-//	messaging.process.duration         what etl.kafka.processing observes, by group and error.type instead of outcome
-//	messaging.client.operation.duration calls of the client; etl.kafka.blocked is the sum of its waiting
+// Packages kafkacarrier and mongocarrier record the metrics of the semantic
+// conventions themselves, with or without an observer. No name is used twice. Four of
+// them are close to metrics of this package:
+//
+//	messaging.client.sent.messages      attempts to send, where etl.kafka.messages counts what was written
+//	messaging.client.consumed.messages  by consumer group, where etl.kafka.messages counts by partition
+//	messaging.process.duration          by group and error.type, where etl.kafka.processing observes by outcome
+//	messaging.client.operation.duration of each call, where etl.kafka.blocked is the sum of its waiting
 package metrics

@@ -109,6 +109,36 @@ func TestNewOTel_Golden(t *testing.T) {
 	}
 }
 
+// The attributes of the documentation are those of the instruments.
+func TestNewOTel_DocumentedAttributes(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(doc), "An empty label has no attribute:\n//\n")
+	table, _, _ = strings.Cut(table, "//\n")
+	documented := map[string]string{} // By label.
+	for line := range strings.Lines(table) {
+		labels, keys, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "//\t"), "  ")
+		of := strings.Split(strings.TrimSpace(keys), ", ")
+		for i, label := range strings.Split(labels, ", ") {
+			documented[label] = of[min(i, len(of)-1)]
+		}
+	}
+	provider, reader := newReader()
+	allEvents(t.Context(), mustNewOTel(t, provider))
+	used := map[string]string{}
+	for _, m := range collected(t, reader) {
+		for key := range attributesOf(m) {
+			used[prometheusLabel(prometheusName(m), key)] = key
+		}
+	}
+	if diff := cmp.Diff(used, documented); diff != "" {
+		t.Errorf("attributes by label (-used +documented):\n%s", diff)
+	}
+}
+
 // attributesOf returns the keys of all attributes of a metric.
 func attributesOf(m metricdata.Metrics) map[string]bool {
 	keys := map[string]bool{}
