@@ -177,13 +177,19 @@ func TestNewLogHandler_Allocations(t *testing.T) {
 				l.LogAttrs(ctx, slog.LevelInfo, "m", slog.Int("a", 1), slog.Int("b", 2), slog.Int("c", 3), slog.Int("d", 4), slog.Int("e", 5), slog.Int("f", 6))
 			},
 		} {
-			by := func(h slog.Handler) float64 {
-				logger := slog.New(h).With("app", "etl")
-				return testing.AllocsPerRun(1000, func() { log(logger) })
-			}
-			without, with := by(plain), by(stages.NewLogHandler(plain, stages.WithJob("nightly"), stages.WithResource(attribute.String("service.name", "etl"))))
-			if with > without+1 {
-				t.Errorf("%s, %s: %v allocations, want at most 1 more than %v", name, what, with, without)
+			for group, open := range map[string]func(*slog.Logger) *slog.Logger{
+				"no group":   func(l *slog.Logger) *slog.Logger { return l },
+				"a group":    func(l *slog.Logger) *slog.Logger { return l.WithGroup("g") },
+				"two groups": func(l *slog.Logger) *slog.Logger { return l.WithGroup("g").With("b", 2).WithGroup("h") },
+			} {
+				by := func(h slog.Handler) float64 {
+					logger := open(slog.New(h).With("app", "etl"))
+					return testing.AllocsPerRun(100, func() { log(logger) })
+				}
+				without, with := by(plain), by(stages.NewLogHandler(plain, stages.WithJob("nightly"), stages.WithResource(attribute.String("service.name", "etl"))))
+				if with > without+1 {
+					t.Errorf("%s, %s, %s: %v allocations, want at most 1 more than %v", name, what, group, with, without)
+				}
 			}
 		}
 	}
@@ -254,5 +260,42 @@ func BenchmarkValidate(b *testing.B) {
 				_ = v.Validate(ctx, row)
 			}
 		})
+	}
+}
+
+func BenchmarkNewLogHandler(b *testing.B) {
+	load := mustStage(b, mustPipeline(b), "load", stages.WithoutSpans())
+	ctx := runOf(b, handlingMessage(b, inSpan(b)), load)
+	plain := slog.NewJSONHandler(io.Discard, nil)
+	for name, handler := range map[string]slog.Handler{"plain": plain, "stages": stages.NewLogHandler(plain)} {
+		logger := slog.New(handler)
+		b.Run("handler="+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				logger.LogAttrs(ctx, slog.LevelInfo, "m", slog.Int("a", 1), slog.String("b", "x"))
+			}
+		})
+	}
+}
+
+func BenchmarkWatermarkOf(b *testing.B) {
+	s := mustStage(b, mustPipeline(b, stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
+	run := stages.FromContext(runContext(b, s))
+	b.RunParallel(func(pb *testing.PB) {
+		mark := time.Unix(1, 0)
+		for pb.Next() {
+			mark = mark.Add(time.Millisecond)
+			run.WatermarkOf("a", mark)
+		}
+	})
+}
+
+func BenchmarkEventTime(b *testing.B) {
+	s := mustStage(b, mustPipeline(b, stages.WithObserver(quiet{})), "load", stages.WithoutSpans())
+	run := stages.FromContext(runContext(b, s))
+	happened := time.Now().Add(-time.Hour)
+	b.ReportAllocs()
+	for b.Loop() {
+		run.EventTime(happened)
 	}
 }

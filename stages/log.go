@@ -27,8 +27,9 @@ import (
 //
 // These attributes are added at the top level of the record, after its own
 // attributes, even within an open group; handler then receives the groups as
-// attributes of the record, and not through its WithGroup method. For a handler to
-// which this makes a difference, use [WithGroupedAttrs]. An attribute is not added
+// attributes of the record, and not through its WithGroup method, and may receive the
+// added attributes in a group without a name. For a handler to which this makes a
+// difference, use [WithGroupedAttrs]. An attribute is not added
 // if the record or its logger has one with the same key at the same level. Baggage
 // is not logged, and logging an error does not change the span.
 //
@@ -96,7 +97,7 @@ func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 		keys := appendKeys(nil, h.groups[len(h.groups)-1].attrs)
 		return h.grouped.Handle(ctx, withAttrs(record.Clone(), attrs, keys))
 	}
-	return h.root.Handle(ctx, withAttrs(h.ungrouped(record), attrs, h.keys))
+	return h.root.Handle(ctx, h.ungrouped(record, attrs))
 }
 
 // withAttrs returns record with those of attrs whose keys are neither in keys nor
@@ -149,21 +150,44 @@ func appendKeys(keys []string, attrs []slog.Attr) []string {
 	return keys
 }
 
-// ungrouped returns record with the open groups as attributes.
-func (h *logHandler) ungrouped(record slog.Record) slog.Record {
-	innermost := h.groups[len(h.groups)-1]
-	attrs := make([]slog.Attr, 0, len(innermost.attrs)+record.NumAttrs())
-	attrs = append(attrs, innermost.attrs...)
+// inlineAttrs is how many attributes a record holds without an allocation.
+const inlineAttrs = 5
+
+// ungrouped returns record with the open groups as attributes, and beside them those of
+// attrs whose keys are not in h.keys. It makes one allocation.
+func (h *logHandler) ungrouped(record slog.Record, attrs []slog.Attr) slog.Record {
+	for _, key := range h.keys {
+		attrs = withoutKey(attrs, key)
+	}
+	attrs = withoutKey(attrs, h.groups[0].name)
+	size := record.NumAttrs() + len(attrs)
+	for i := range h.groups {
+		size += len(h.groups[i].attrs) + 1
+	}
+	all := make([]slog.Attr, 0, size) // The attributes of all groups, the innermost first.
+	all = append(all, h.groups[len(h.groups)-1].attrs...)
 	record.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
+		all = append(all, a)
 		return true
 	})
-	group := slog.Attr{Key: innermost.name, Value: slog.GroupValue(attrs...)}
+	group := slog.Attr{Key: h.groups[len(h.groups)-1].name, Value: slog.GroupValue(slices.Clip(all)...)}
 	for _, outer := range slices.Backward(h.groups[:len(h.groups)-1]) {
-		group = slog.Attr{Key: outer.name, Value: slog.GroupValue(append(slices.Clip(outer.attrs), group)...)}
+		start := len(all)
+		all = append(all, outer.attrs...)
+		if len(group.Value.Group()) > 0 {
+			all = append(all, group)
+		}
+		group = slog.Attr{Key: outer.name, Value: slog.GroupValue(slices.Clip(all[start:])...)}
 	}
 	whole := slog.NewRecord(record.Time, record.Level, record.Message, record.PC)
 	whole.AddAttrs(group)
+	if len(attrs) < inlineAttrs {
+		whole.AddAttrs(attrs...)
+		return whole
+	}
+	// A group without a name: its attributes are at the same level.
+	all = append(all, attrs...)
+	whole.AddAttrs(slog.Attr{Value: slog.GroupValue(all[len(all)-len(attrs):]...)})
 	return whole
 }
 
