@@ -124,6 +124,26 @@ func TestNewLogHandler_MessageKeysAreNotDuplicated(t *testing.T) {
 	}
 }
 
+// The text of IDs is kept for one span, and not used for another one that is almost
+// the same.
+func TestNewLogHandler_SimilarSpans(t *testing.T) {
+	t.Parallel()
+	var log logged
+	logger := slog.New(stages.NewLogHandler(log.handler()))
+	first := trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}}
+	otherTrace, otherSpan, otherFlags := first, first, first
+	otherTrace.TraceID[0], otherSpan.SpanID[0], otherFlags.TraceFlags = 2, 2, 1
+	for name, other := range map[string]trace.SpanContextConfig{"trace": otherTrace, "span": otherSpan, "flags": otherFlags} {
+		for _, sc := range []trace.SpanContextConfig{first, other, first} {
+			logger.InfoContext(trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(sc)), "m")
+			want := map[string]any{"level": "INFO", "msg": "m", "trace_id": sc.TraceID.String(), "span_id": sc.SpanID.String(), "trace_flags": sc.TraceFlags.String()}
+			if diff := cmp.Diff([]map[string]any{want}, log.records(t)); diff != "" {
+				t.Errorf("another %s: record (-want +got)\n%s", name, diff)
+			}
+		}
+	}
+}
+
 // The text of IDs is kept for the spans that share a place, too.
 func TestNewLogHandler_ManySpans(t *testing.T) {
 	t.Parallel()
@@ -133,7 +153,7 @@ func TestNewLogHandler_ManySpans(t *testing.T) {
 	for i := range 128 {
 		all.Go(func() {
 			sc := trace.NewSpanContext(trace.SpanContextConfig{
-				TraceID: trace.TraceID{1, byte(i)}, SpanID: trace.SpanID{byte(i), 7}, TraceFlags: trace.TraceFlags(i % 2),
+				TraceID: trace.TraceID{1, byte(i / 8)}, SpanID: trace.SpanID{1, byte(i / 4 % 2)}, TraceFlags: trace.TraceFlags(i % 2),
 			})
 			ctx := trace.ContextWithSpanContext(t.Context(), sc)
 			for range 10 {

@@ -124,7 +124,7 @@ func (s *Stage) age(t time.Time) (time.Duration, bool) {
 // advance reports the earliest watermark of the inputs if it is later than before.
 func (s *Stage) advance() {
 	earliest := s.inputs.find()
-	if earliest != noMark && raise(&s.inputs.earliest, earliest) < earliest {
+	if raise(&s.inputs.earliest, earliest) < earliest {
 		s.watermark(time.UnixMicro(earliest))
 	}
 }
