@@ -72,7 +72,8 @@ func Start(ctx context.Context, msg kafka.Message) (context.Context, func(error)
 // By default a span in ctx stays the parent and the sender is linked; with no
 // span in ctx the sender is the parent, and linked too. [WithStartOptions]
 // changes that. The ctx of fn has the deadline and the values of ctx, and the
-// baggage, the waybill and what else the propagator extracts of msg.
+// baggage, the waybill and what else the propagator extracts of msg. It names msg to
+// observe.MessageFromContext, which a log handler of package stages reads.
 //
 // If fn returns an error, the span's status is Error and error.type is set; if
 // the error says that ctx was canceled, only error.type is. If fn panics, the

@@ -155,7 +155,8 @@ var errNilHandler = errors.New("mongocarrier: the function that handles the docu
 // no span, the sender is the parent and is linked too. [WithStartOptions],
 // [WithAttempt] and [WithContextSource] change that. The context that fn is called
 // with has the deadline and the values of ctx, and the waybill of the document,
-// so that what fn injects is of the same flow.
+// so that what fn injects is of the same flow. It names the collection to
+// [observe.MessageFromContext], which a log handler of package stages reads.
 //
 // If fn returns an error, the span's status is Error and error.type is set,
 // unless ctx was canceled. A panic is recorded too, and continues with its own
