@@ -100,7 +100,7 @@ func benchmark(t task) cost {
 }
 
 // loop calls op as often as b asks for, by g goroutines.
-func (g goroutines) loop(b *testing.B, op func()) {
+func (g goroutines) loop(b *testing.B, op func()) { //nolint:thelper // The benchmark itself.
 	if g <= 1 {
 		for b.Loop() {
 			op()

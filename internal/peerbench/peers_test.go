@@ -104,7 +104,7 @@ func TestEveryStageTableRuns(t *testing.T) {
 			switch task.row {
 			case byHand, bare, "OpenTelemetry by hand, span only":
 				byHandAllocates[task.column] = got
-			case "waybill", "waybill, span only", "waybill, New":
+			case "waybill", "waybill, span only", "waybill, New", "waybill, NewOTel":
 				if task.column == "range over 100 rows" {
 					got /= 100 // For a row.
 				}

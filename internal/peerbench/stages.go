@@ -43,33 +43,26 @@ type measuredCall func(ctx context.Context) error
 
 func doNothing(context.Context) error { return nil }
 
-// The buckets of a histogram.
+// buckets are those of a histogram.
+type buckets string
+
 const (
-	classic = "classic buckets"
-	both    = "classic and native buckets"
+	classic buckets = "classic buckets"
+	both    buckets = "classic and native buckets"
 )
 
 // measurer is a way to measure a call.
 type measurer struct {
 	name string
-	make map[string]func() measuredCall // By the buckets.
+	make func(buckets) measuredCall // Nil for buckets that it has not.
 }
 
 func measurers() []measurer {
 	return []measurer{
-		{byHand, map[string]func() measuredCall{
-			classic: func() measuredCall { return handMeasured(false) },
-			both:    func() measuredCall { return handMeasured(true) },
-		}},
-		{"by hand, all series", map[string]func() measuredCall{
-			classic: func() measuredCall { return handMeasuredAll(false) },
-			both:    func() measuredCall { return handMeasuredAll(true) },
-		}},
-		{"waybill", map[string]func() measuredCall{
-			classic: func() measuredCall { return waybillMeasured(metrics.WithoutNativeHistograms()) },
-			both:    func() measuredCall { return waybillMeasured() },
-		}},
-		{"watermill", map[string]func() measuredCall{classic: watermillMeasured}},
+		{byHand, handMeasured},
+		{"by hand, all series", handMeasuredAll},
+		{"waybill", waybillMeasured},
+		{"watermill", watermillMeasured},
 	}
 }
 
@@ -84,9 +77,9 @@ classifies the error, and gives the function a context. Watermill's middleware l
 func measuredTasks() []task {
 	var tasks []task
 	for _, m := range measurers() {
-		for _, buckets := range []string{classic, both} {
-			if m.make[buckets] != nil {
-				tasks = append(tasks, task{row: m.name, column: buckets, setup: callOf(m.make[buckets])})
+		for _, b := range []buckets{classic, both} {
+			if m.make(b) != nil {
+				tasks = append(tasks, task{row: m.name, column: string(b), setup: callOf(m, b)})
 			}
 		}
 	}
@@ -99,15 +92,15 @@ func sharedTasks() []task {
 	var tasks []task
 	for _, m := range measurers() {
 		for _, g := range []goroutines{1, 4, 16, 64} {
-			tasks = append(tasks, task{row: m.name, column: g.String(), goroutines: g, setup: callOf(m.make[classic])})
+			tasks = append(tasks, task{row: m.name, column: g.String(), goroutines: g, setup: callOf(m, classic)})
 		}
 	}
 	return tasks
 }
 
-func callOf(makeCall func() measuredCall) func() (op, done func()) {
+func callOf(m measurer, b buckets) func() (op, done func()) {
 	return func() (op, done func()) {
-		call, ctx := makeCall(), context.Background()
+		call, ctx := m.make(b), context.Background()
 		return func() { check(call(ctx)) }, func() {}
 	}
 }
@@ -119,17 +112,17 @@ func check(err error) {
 }
 
 // handHistogram returns a histogram with the buckets of package metrics.
-func handHistogram(native bool) prometheus.Observer {
+func handHistogram(b buckets) prometheus.Observer {
 	opts := prometheus.HistogramOpts{Name: "processing_seconds", Help: "x", Buckets: []float64{0.001, 0.01, 0.1, 1, 10, 60, 600, 3600}}
-	if native {
+	if b == both {
 		opts.NativeHistogramBucketFactor, opts.NativeHistogramMaxBucketNumber, opts.NativeHistogramMinResetDuration = 1.1, 160, time.Hour
 	}
 	return prometheus.NewHistogramVec(opts, []string{"pipeline", "stage", "outcome"}).WithLabelValues("orders", "load", "success")
 }
 
 // handMeasured is the least code that measures a call.
-func handMeasured(native bool) measuredCall {
-	duration := handHistogram(native)
+func handMeasured(b buckets) measuredCall {
+	duration := handHistogram(b)
 	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "calls_total", Help: "x"}, []string{"pipeline", "stage"}).WithLabelValues("orders", "load")
 	return func(ctx context.Context) error {
 		start := time.Now()
@@ -141,11 +134,11 @@ func handMeasured(native bool) measuredCall {
 }
 
 // handMeasuredAll is the least code that sets the series that a stage has.
-func handMeasuredAll(native bool) measuredCall {
+func handMeasuredAll(b buckets) measuredCall {
 	gauge := func(name string) prometheus.Gauge {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: "x"}, []string{"pipeline", "stage"}).WithLabelValues("orders", "load")
 	}
-	success, failure := handHistogram(native), handHistogram(native)
+	success, failure := handHistogram(b), handHistogram(b)
 	inFlight, lastRun, lastSuccess := gauge("in_flight"), gauge("last_run_timestamp_seconds"), gauge("last_success_timestamp_seconds")
 	return func(ctx context.Context) error {
 		inFlight.Inc()
@@ -170,15 +163,23 @@ func waybillStage(m *metrics.Metrics, opts ...stages.Option) *stages.Stage {
 	return stages.Must(p.Stage("load"))
 }
 
-func waybillMeasured(opts ...metrics.Option) measuredCall {
+func waybillMeasured(b buckets) measuredCall {
+	var opts []metrics.Option
+	if b == classic {
+		opts = append(opts, metrics.WithoutNativeHistograms())
+	}
 	m, err := metrics.New(nil, opts...)
 	check(err)
 	s := waybillStage(m, stages.WithoutSpans())
 	return func(ctx context.Context) error { return s.Run(ctx, doNothing) }
 }
 
-// watermillMeasured is a handler of a message with the middleware of Watermill.
-func watermillMeasured() measuredCall {
+// watermillMeasured is a handler of a message with the middleware of Watermill, which
+// has classic buckets only.
+func watermillMeasured(b buckets) measuredCall {
+	if b != classic {
+		return nil
+	}
 	middleware := wmmetrics.NewPrometheusMetricsBuilder(prometheus.NewRegistry(), "", "").NewRouterMiddleware()
 	handle := middleware.Middleware(func(msg *wmmessage.Message) ([]*wmmessage.Message, error) {
 		return nil, doNothing(msg.Context())
@@ -202,6 +203,7 @@ func spanMeasurers() []spanMeasurer {
 		{"waybill, span only", waybillSpan},
 		{"OpenTelemetry by hand, span and histogram", handSpanMeasured},
 		{"waybill, New", waybillSpanMeasured},
+		{"waybill, NewOTel", waybillSpanOTel},
 		{"otelriver", riverMeasured},
 	}
 }
@@ -269,6 +271,13 @@ func waybillSpan() measuredCall {
 
 func waybillSpanMeasured() measuredCall {
 	m, err := metrics.New(nil)
+	check(err)
+	s := waybillStage(m)
+	return func(ctx context.Context) error { return s.Run(ctx, doNothing) }
+}
+
+func waybillSpanOTel() measuredCall {
+	m, err := metrics.NewOTel(meterProvider())
 	check(err)
 	s := waybillStage(m)
 	return func(ctx context.Context) error { return s.Run(ctx, doNothing) }
