@@ -131,7 +131,7 @@ func TestPusher_Groups(t *testing.T) {
 	if diff := cmp.Diff([]string{"etl_memory_bytes", "etl_memory_limit_bytes", "etl_telemetry_label_overflow_total", "theirs_total"}, base); diff != "" {
 		t.Errorf("metrics of the job (-want +got)\n%s", diff)
 	}
-	for name, want := range map[string]int{"etl_rows_read_total": 1, "etl_processing_seconds": 4, "theirs_total": 1, "etl_memory_bytes": 1, "etl_kafka_lag_messages": 0, "etl_kafka_last_fetch_timestamp_seconds": 0} {
+	for name, want := range map[string]int{"etl_rows_read_total": 1, "etl_processing_seconds": 4, "theirs_total": 1, "etl_memory_bytes": 1, "etl_queue_rows": 1, "etl_queue_capacity_rows": 1, "etl_blocked_seconds_total": 1, "etl_checks_total": 2, "etl_kafka_lag_messages": 0, "etl_kafka_last_fetch_timestamp_seconds": 0} {
 		if got := g.pushed[name]; got != want {
 			t.Errorf("%d series of %s were pushed, want %d", got, name, want)
 		}

@@ -249,3 +249,28 @@ func TestMetrics_QueueOfStages(t *testing.T) {
 		}
 	})
 }
+
+// A queue that is no longer used counts no longer, even if nobody closed it.
+func TestMetrics_QueueThatIsAbandoned(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	s := newStage(t, mustNew(t, registry))
+	for range 100 {
+		q, err := stages.NewQueue[int](s, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Put(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for range 100 {
+		runtime.GC()
+		got = lines(t, registry, "etl_queue_rows", "etl_queue_capacity")
+		if slices.Equal(got, []string{`etl_queue_capacity_rows{pipeline="orders",stage="load"} 0`, `etl_queue_rows{pipeline="orders",stage="load"} 0`}) {
+			return
+		}
+	}
+	t.Errorf("series = %v, want no rows and no capacity", got)
+}
