@@ -70,15 +70,27 @@ func Worker(t testing.TB, kafka, pipeline string) *Process {
 }
 
 // Job runs a job once, and returns when it has pushed its metrics to gateway.
-// The job fails if it is told to.
-func Job(t testing.TB, gateway, pipeline string, fails bool) {
+func Job(t testing.TB, gateway, pipeline string) {
 	t.Helper()
-	cmd := exec.Command(binary(t))
-	cmd.Env = append(cmd.Environ(), settings{Role: roleJob, Gateway: gateway, Pipelines: []string{pipeline}, Fails: fails}.environ(t)...)
-	out, err := cmd.CombinedOutput()
-	if (err != nil) != fails {
+	if out, err := runJob(t, settings{Gateway: gateway, Pipelines: []string{pipeline}}); err != nil {
 		t.Errorf("the job %s ended with %v:\n%s", pipeline, err, out)
 	}
+}
+
+// FailingJob is [Job] for a job that fails.
+func FailingJob(t testing.TB, gateway, pipeline string) {
+	t.Helper()
+	if out, err := runJob(t, settings{Gateway: gateway, Pipelines: []string{pipeline}, Fails: true}); err == nil {
+		t.Errorf("the job %s did not fail:\n%s", pipeline, out)
+	}
+}
+
+func runJob(t testing.TB, s settings) (output []byte, err error) {
+	t.Helper()
+	s.Role = roleJob
+	cmd := exec.Command(binary(t))
+	cmd.Env = append(cmd.Environ(), s.environ(t)...)
+	return cmd.CombinedOutput()
 }
 
 func start(t testing.TB, s settings) *Process {

@@ -6,6 +6,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -35,11 +36,13 @@ func (h *host) produce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		extract, err := p.Stage("extract", stages.WithSource("orders"))
-		if err != nil {
+		s := &source{host: h, pipeline: name, writer: writer}
+		if s.extract, err = p.Stage("extract", stages.WithSource("orders")); err != nil {
 			return err
 		}
-		s := &source{host: h, pipeline: name, extract: extract, writer: writer}
+		if s.publish, err = p.Stage("publish"); err != nil {
+			return err
+		}
 		all.Go(func() { s.run(ctx) })
 		// The lag of a consumer that is not there is known to nobody but a watcher.
 		all.Go(func() {
@@ -56,6 +59,7 @@ type source struct {
 	*host
 	pipeline string
 	extract  *stages.Stage
+	publish  *stages.Stage
 	writer   *kafkacarrier.Writer
 	next     int
 	frozen   time.Time // The event time while it stands still.
@@ -65,9 +69,8 @@ func (s *source) run(ctx context.Context) {
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		n := int((rowsPerSecond + s.faults.get(s.pipeline, Rush)) * pulse.Seconds())
 		// The result is in the metrics, and the next batch is tried in any case.
-		_ = s.extract.Run(ctx, func(ctx context.Context) error { return s.write(ctx, n) })
+		_ = s.send(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -75,26 +78,45 @@ func (s *source) run(ctx context.Context) {
 	}
 }
 
-// write writes n rows.
-func (s *source) write(ctx context.Context, n int) error {
-	run, now := stages.FromContext(ctx), time.Now()
-	ctx = propagation.ContextWithWaybill(ctx, propagation.Waybill{Origin: now})
-	msgs := make([]kafka.Message, n)
-	for i := range msgs {
-		s.next++
-		value, err := json.Marshal(s.row(now))
+// send writes the rows of a pulse.
+func (s *source) send(ctx context.Context) error {
+	ctx = propagation.ContextWithWaybill(ctx, propagation.Waybill{Origin: time.Now()})
+	var msgs []kafka.Message
+	for r, err := range stages.Seq(ctx, s.extract, s.rows()) {
 		if err != nil {
 			return err
 		}
-		msgs[i] = kafka.Message{Topic: s.pipeline, Key: []byte(strconv.Itoa(s.next)), Value: value}
-		run.BytesOut(len(value))
+		value, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		msgs = append(msgs, kafka.Message{Topic: s.pipeline, Key: []byte(strconv.Itoa(r.ID)), Value: value})
 	}
-	run.Read(n)
-	if err := s.writer.WriteMessages(ctx, msgs...); err != nil {
-		return err
+	return s.publish.Run(ctx, func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		run.Read(len(msgs))
+		if err := s.writer.WriteMessages(ctx, msgs...); err != nil {
+			return err
+		}
+		for _, msg := range msgs {
+			run.BytesOut(len(msg.Value))
+		}
+		run.Wrote(len(msgs))
+		return nil
+	})
+}
+
+// rows returns the rows of a pulse.
+func (s *source) rows() iter.Seq2[row, error] {
+	n := int((rowsPerSecond + s.faults.get(s.pipeline, Rush)) * pulse.Seconds())
+	return func(yield func(row, error) bool) {
+		for range n {
+			s.next++
+			if !yield(s.row(time.Now()), nil) {
+				return
+			}
+		}
 	}
-	run.Wrote(n)
-	return nil
 }
 
 func (s *source) row(now time.Time) row {

@@ -16,6 +16,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -151,32 +152,34 @@ func (w *worker) loadAll(ctx context.Context) {
 		if err != nil {
 			return // What is in the queue is read again after a restart.
 		}
-		batch := []delivery{first.Value}
+		batch := []stages.Item[delivery]{first}
 		for len(batch) < batchRows && w.queue.Stats().Rows > 0 {
 			next, err := w.queue.Take(ctx)
 			if err != nil {
 				return
 			}
-			batch = append(batch, next.Value)
+			batch = append(batch, next)
 		}
 		w.hold(int(w.faults.get(w.pipeline, Hoard)))
-		w.loadBatch(first.Context(ctx), batch)
+		w.loadBatch(ctx, batch)
 	}
 }
 
 // loadBatch loads and commits a batch.
-func (w *worker) loadBatch(ctx context.Context, batch []delivery) {
-	rows := make([]row, 0, len(batch))
+func (w *worker) loadBatch(ctx context.Context, batch []stages.Item[delivery]) {
+	var rows []row
+	var remotes []propagation.Remote
 	msgs := make([]kafka.Message, len(batch))
-	for i, d := range batch {
-		msgs[i] = d.msg
-		if !d.rejected {
-			rows = append(rows, d.row)
+	for i, item := range batch {
+		msgs[i] = item.Value.msg
+		if !item.Value.rejected {
+			rows = append(rows, item.Value.row)
+			remotes = append(remotes, item.Remote())
 		}
 	}
 	if len(rows) > 0 {
 		// The result is in the metrics, and a batch that failed is skipped.
-		_ = w.load.Run(ctx, func(ctx context.Context) error { return w.insert(ctx, rows) })
+		_ = stages.Batch(ctx, w.load, remotes, func(ctx context.Context) error { return w.insert(ctx, rows) })
 	}
 	if ctx.Err() == nil {
 		_ = w.reader.CommitMessages(ctx, msgs...) // What is not committed is read again.
