@@ -5,6 +5,7 @@ package propagation_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -49,7 +50,7 @@ func TestWithMaxLinks(t *testing.T) {
 					dropped = a.Value.String()
 				}
 			}
-			if want := fmt.Sprint(tt.dropped); dropped != want && (dropped != "" || tt.dropped != 0) {
+			if want := strconv.Itoa(tt.dropped); dropped != want && (dropped != "" || tt.dropped != 0) {
 				t.Errorf("waybill.links_dropped = %q, want %s", dropped, want)
 			}
 		})

@@ -6,6 +6,7 @@ package stages_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,7 +112,7 @@ func TestBatch_Span(t *testing.T) {
 			if got := span.Parent.IsValid(); got != tt.isChild {
 				t.Errorf("has a parent: %t, want %t", got, tt.isChild)
 			}
-			want := map[string]string{"etl.batch.rows": fmt.Sprint(tt.rows), "waybill.links_dropped": fmt.Sprint(tt.dropped)}
+			want := map[string]string{"etl.batch.rows": strconv.Itoa(tt.rows), "waybill.links_dropped": strconv.Itoa(tt.dropped)}
 			if tt.dropped == 0 {
 				want["waybill.links_dropped"] = ""
 			}

@@ -33,8 +33,8 @@ func trim(row string) string                              { return strings.TrimS
 func vacuum()                                             {}
 func syncDisk() error                                     { return nil }
 func lookup(row string) (price int, ok bool)              { return len(row), row != "" }
-func unique[T comparable](_ context.Context, rows []T) ([]T, error) {
-	return slices.Compact(rows), nil
+func unique[T comparable](ctx context.Context, rows []T) ([]T, error) {
+	return slices.Compact(rows), ctx.Err()
 }
 
 func split(_ context.Context, rows []string) (good, bad []string, err error) {
@@ -83,7 +83,9 @@ func Example_shapes() {
 
 	// With a context.
 	err := stage.Run(ctx, refresh)
+	check(err)
 	fetched, err := stages.Call(ctx, stage, fetch)
+	check(err)
 	parseOne := stages.Wrap(stage, parse)
 	insertOne := stages.WrapErr(stage, insert)
 	insertRow := stages.WrapErr(stage, db.Insert)
@@ -93,24 +95,33 @@ func Example_shapes() {
 	parseAny := stages.Wrap(stage, func(_ context.Context, row string) (int, error) { return parseRow(row) })
 	trimRow := stages.Wrap(stage, func(_ context.Context, row string) (string, error) { return trim(row), nil })
 	err = stage.Run(ctx, func(context.Context) error { return syncDisk() })
+	check(err)
 	err = stage.Run(ctx, func(context.Context) error { vacuum(); return nil })
+	check(err)
 
 	// With more arguments or results.
 	joined, err := stages.Call(ctx, stage, func(ctx context.Context) (string, error) { return join(ctx, "a", "b") })
+	check(err)
 	insertMany := stages.WrapErr(stage, func(ctx context.Context, rows []int) error { return insertAll(ctx, rows...) })
 	var good, bad []string
 	err = stage.Run(ctx, func(ctx context.Context) (err error) { good, bad, err = split(ctx, fetched); return err })
+	check(err)
 	var price int
 	var ok bool
 	err = stage.Run(ctx, func(context.Context) error { price, ok = lookup("row"); return nil })
+	check(err)
 
 	// With a function: the whole, or each call of it.
 	err = stage.Run(ctx, func(ctx context.Context) error { return each(ctx, rows, insert) })
+	check(err)
 	err = each(ctx, rows, stages.WrapErr(stage, insert))
+	check(err)
 
 	// With readers, writers and channels.
 	copied, err := stages.Call(ctx, stage, func(context.Context) (int64, error) { return io.Copy(io.Discard, strings.NewReader("row")) })
+	check(err)
 	err = stage.Run(ctx, func(ctx context.Context) error { return double(ctx, in, out) })
+	check(err)
 	received := stages.Seq(ctx, stage, stages.Values(func(yield func(int) bool) {
 		for n := range out {
 			if !yield(n) {
@@ -127,20 +138,33 @@ func Example_shapes() {
 
 	// Many rows at once, and a whole run.
 	err = stages.Batch(ctx, stage, none, func(ctx context.Context) error { return insertAll(ctx, rows...) }, stages.WithRows(len(rows)))
+	check(err)
 	err = orders.Run(ctx, refresh, stages.WithParameter("day", "2026-10-01"))
+	check(err)
 
 	// They are what they were.
 	n, err := parseOne(ctx, "42")
+	check(err)
 	m, err := parseAny(ctx, "43")
+	check(err)
 	text, err := trimRow(ctx, " row ")
+	check(err)
 	once, err := uniqueRows(ctx, []string{"a", "a"})
+	check(err)
 	fmt.Println(n, m, text, once, joined, good, bad, price, ok, copied)
-	fmt.Println(insertOne(ctx, 1), insertRow(ctx, 1), insertMany(ctx, rows), err)
+	fmt.Println(insertOne(ctx, 1), insertRow(ctx, 1), insertMany(ctx, rows))
 	fmt.Println(count(received), count(extracted), count(queried), count(ofDay), count(listed))
 	// Output:
 	// 42 43 row [a] ab [1] [2] 3 true 3
-	// <nil> <nil> <nil> <nil>
+	// <nil> <nil> <nil>
 	// 0 2 2 2 2
+}
+
+// check stands for what a program does with an error.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
 func count[T any](seq iter.Seq2[T, error]) (n int) {

@@ -21,7 +21,7 @@ import (
 )
 
 // through puts a value into a queue with one context and takes it with another.
-func through(t *testing.T, producer, consumer context.Context) stages.Item[int] {
+func through(t *testing.T, producer, consumer context.Context) stages.Item[int] { //nolint:revive // Helpers begin with t.
 	t.Helper()
 	q := mustQueue(t, nil, 1)
 	mustPut(t, q, producer, 1)

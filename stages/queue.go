@@ -156,7 +156,7 @@ func (q *Queue[T]) Take(ctx context.Context) (item Item[T], err error) {
 		return item, ErrQueueClosed
 	}
 	ctx = safe.Context(ctx)
-	if err := ctx.Err(); err != nil {
+	if err = ctx.Err(); err != nil {
 		return item, err
 	}
 	q.mu.Lock()

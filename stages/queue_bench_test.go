@@ -35,7 +35,7 @@ func benchmarkQueue(b *testing.B, make func() (put func(context.Context, row), t
 		ctx := b.Context()
 		b.ReportAllocs()
 		for b.Loop() {
-			put(ctx, row{id: 1})
+			put(ctx, row{id: 1, price: 3.2, name: "a"})
 			take(ctx)
 		}
 	})
@@ -49,7 +49,7 @@ func benchmarkQueue(b *testing.B, make func() (put func(context.Context, row), t
 			for p := range pairs {
 				producers.Go(func() {
 					for i := p; i < b.N; i += pairs {
-						put(ctx, row{id: 1})
+						put(ctx, row{id: 1, price: 3.2, name: "a"})
 					}
 				})
 				consumers.Go(func() {
@@ -126,7 +126,7 @@ func TestQueue_Allocations(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := testing.AllocsPerRun(1000, func() {
-			_ = q.Put(ctx, row{id: 1})
+			_ = q.Put(ctx, row{id: 1, price: 3.2, name: "a"})
 			_, _ = q.Take(ctx)
 		}); got != 0 {
 			t.Errorf("%s: put and take: %v allocations, want 0", name, got)

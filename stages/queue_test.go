@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -125,9 +126,9 @@ func TestQueue_NilStageAndContext(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*stages.Stage{"nil": nil, "zero": {}} {
 		q := mustQueue(t, s, 1)
-		mustPut(t, q, nil, 7)    //nolint:staticcheck // The test.
-		item, err := q.Take(nil) //nolint:staticcheck // The test.
-		if err != nil || item.Value != 7 || item.Context(nil) == nil {
+		mustPut(t, q, nil, 7)
+		item, err := q.Take(nil)                                       //nolint:staticcheck // The test.
+		if err != nil || item.Value != 7 || item.Context(nil) == nil { //nolint:staticcheck // The test.
 			t.Errorf("%s: Take = %v, %v, want 7, nil", name, item.Value, err)
 		}
 	}
@@ -397,7 +398,7 @@ func TestQueue_BlockedTimeIncludesThoseThatWait(t *testing.T) {
 		for range 3 {
 			producers.Go(func() { _ = q.Put(t.Context(), 2) })
 		}
-		time.Sleep(time.Second) //nolint:forbidigo // The clock of the bubble.
+		time.Sleep(time.Second)
 		blocked(3 * time.Second)
 		_, _ = q.Take(t.Context()) // One of three goes on.
 		synctest.Wait()
@@ -494,7 +495,7 @@ func TestQueue_HostileObserver(t *testing.T) {
 func TestQueue_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	for _, goroutines := range []int{2, 8, 32, 128} {
-		t.Run(fmt.Sprint(goroutines), func(t *testing.T) {
+		t.Run(strconv.Itoa(goroutines), func(t *testing.T) {
 			t.Parallel()
 			q, p := newQueue(t, 3)
 			var producers, others sync.WaitGroup

@@ -119,7 +119,10 @@ func produce[T any](r *sequence, fn func(context.Context) iter.Seq2[T, error], y
 		} else {
 			more = yieldCounted(yield, row, err)
 		}
-		r.enter(more)
+		r.enter()
+		if !more {
+			r.stopped.Store(true)
+		}
 		return more
 	})
 	r.returned = true
@@ -175,12 +178,7 @@ func (q *sequence) leave(err error) {
 }
 
 // enter ends the time downstream.
-func (q *sequence) enter(more bool) {
-	q.downstream.Add(q.now())
-	if !more {
-		q.stopped.Store(true)
-	}
-}
+func (q *sequence) enter() { q.downstream.Add(q.now()) }
 
 // observe reports the rows that are not observed yet.
 func (q *sequence) observe(now int64) {

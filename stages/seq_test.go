@@ -10,6 +10,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,7 +221,7 @@ func TestSeq_EachRangeIsARun(t *testing.T) {
 func TestSeq_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	for _, goroutines := range []int{2, 16, 128} {
-		t.Run(fmt.Sprint(goroutines), func(t *testing.T) {
+		t.Run(strconv.Itoa(goroutines), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			seq := stages.Seq(t.Context(), r.Stage, rows(100))
@@ -267,7 +268,7 @@ func TestSeq_TimeDownstreamIsApart(t *testing.T) {
 		r := newRig(t)
 		seq := stages.Seq(t.Context(), r.Stage, func(yield func(int, error) bool) {
 			for i := range 3 {
-				time.Sleep(time.Second) //nolint:forbidigo // The clock of the bubble.
+				time.Sleep(time.Second)
 				yield(i, nil)
 			}
 			time.Sleep(time.Second)
