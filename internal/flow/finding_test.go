@@ -222,6 +222,14 @@ func TestDiagnose(t *testing.T) {
 			},
 		},
 		{
+			name: "P17: a message is committed after it was handled",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), remote),
+				span(1, 90, 2, "job CLIENT commit orders", kafka("orders"), attr("messaging.operation.type", "settle")),
+			},
+		},
+		{
 			name: "P18: clocks that differ",
 			spans: []flow.Span{
 				span(1, 50, 0, "api PRODUCER send orders", kafka("orders")),

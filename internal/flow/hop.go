@@ -3,31 +3,140 @@
 
 package flow
 
-import "go.opentelemetry.io/otel/trace"
+import (
+	"slices"
+	"sort"
+	"time"
 
-// hop guesses between which spans the flow broke, where the piece of the span
-// at stands apart. Each guess looks at each span a few times at most.
-func (g *Graph) hop(at int) (from, to int) {
-	piece := g.pieces[g.piece[at]]
-	if to := g.first(piece, g.awaits); to != none {
-		sent := func(i int) bool { return g.sends(i) && g.sameChannel(i, to) }
-		from := g.last(to, sent)
-		if from == none { // The clocks of two machines differ.
-			from = g.first(g.outside(to), sent)
+	"go.opentelemetry.io/otel/trace"
+)
+
+// hops guesses between which spans a flow broke. Its indexes make each guess look at
+// a limited number of spans.
+type hops struct {
+	g         *Graph
+	spansByID map[trace.SpanID]int  // A span of each id, in any trace.
+	sent      timeline              // All sending spans,
+	senders   map[string]timeline   // and those of each channel.
+	awaiting  map[string]timeline   // The spans of each channel that received data, and nothing says from where.
+	active    map[instance]timeline // The spans of each process that may be parents.
+}
+
+// lookBack is how many spans are looked at to guess between which spans a flow broke.
+const lookBack = 64
+
+// instance is one process, as far as its resource says so.
+type instance struct{ service, id string }
+
+func (s *Span) instance() instance { return instance{s.Service, s.Instance} }
+
+// timeline is spans by start.
+type timeline []int
+
+// before returns the spans of t that had started at a time, the last one first, and
+// at most lookBack of them.
+func (t timeline) before(g *Graph, at time.Time) []int {
+	end := sort.Search(len(t), func(n int) bool { return g.spans[t[n]].Start.After(at) })
+	last := slices.Clone(t[max(0, end-lookBack):end])
+	slices.Reverse(last)
+	return last
+}
+
+func newHops(g *Graph) *hops {
+	h := &hops{
+		g: g, spansByID: make(map[trace.SpanID]int, len(g.spans)),
+		senders: make(map[string]timeline), awaiting: make(map[string]timeline), active: make(map[instance]timeline),
+	}
+	for _, i := range g.order {
+		h.index(i)
+	}
+	return h
+}
+
+// index adds span i, which starts after those that were added before.
+func (h *hops) index(i int) {
+	span := &h.g.spans[i]
+	if _, ok := h.spansByID[span.ID.Span]; !ok {
+		h.spansByID[span.ID.Span] = i
+	}
+	channel := span.Channel()
+	if h.g.sends(i) {
+		h.sent = append(h.sent, i)
+		if channel != "" {
+			h.senders[channel] = append(h.senders[channel], i)
 		}
-		if from != none {
+		return
+	}
+	h.active[span.instance()] = append(h.active[span.instance()], i)
+	if channel != "" && h.g.awaits(i) {
+		h.awaiting[channel] = append(h.awaiting[channel], i)
+	}
+}
+
+// known reports whether a span has the span id of id, in any trace.
+func (h *hops) known(id ID) bool {
+	_, ok := h.spansByID[id.Span]
+	return ok
+}
+
+// around guesses between which spans the flow broke, where the piece of the span at
+// stands apart from the others.
+func (h *hops) around(at int) (from, to int) {
+	piece := h.g.pieces[h.g.piece[at]]
+	if to := h.g.first(piece, h.g.awaits); to != none {
+		if from := h.sender(to); from != none {
 			return from, to
 		}
 	}
-	if from := g.last(at, func(i int) bool { return g.active(i, at) }); from != none {
-		return from, at
+	if kind := h.g.spans[at].Kind; kind != trace.SpanKindServer && kind != trace.SpanKindConsumer {
+		if from, _ := h.enclosing(at, h.g.spans[at].Start); from != none {
+			return from, at
+		}
 	}
-	if from := g.first(piece, func(i int) bool { return g.sends(i) && !g.delivered(i) }); from != none {
-		if to := g.first(g.outside(at), func(i int) bool { return g.awaits(i) && g.sameChannel(from, i) }); to != none {
+	if from := h.g.first(piece, func(i int) bool { return h.g.sends(i) && !h.g.delivered(i) }); from != none {
+		if to := h.g.first(h.awaiting[h.g.spans[from].Channel()], func(i int) bool { return h.g.apart(i, at) }); to != none {
 			return from, to
 		}
 	}
-	return g.last(at, func(i int) bool { return g.sends(i) && !g.delivered(i) }), at
+	return h.last(h.sent, at, func(i int) bool { return !h.g.delivered(i) }), at
+}
+
+// sender guesses which span sent what span i received: the last one on the channel
+// that nobody is seen to have received, or else the last one.
+func (h *hops) sender(i int) int {
+	all := h.senders[h.g.spans[i].Channel()]
+	if sender := h.last(all, i, func(s int) bool { return !h.g.delivered(s) }); sender != none {
+		return sender
+	}
+	if sender := h.last(all, i, func(int) bool { return true }); sender != none {
+		return sender
+	}
+	// The clocks of two machines differ.
+	return h.g.first(all[:min(len(all), lookBack)], func(s int) bool { return h.g.apart(s, i) })
+}
+
+// last returns the last span of t before span i that is apart from it and matches.
+func (h *hops) last(t timeline, i int, match func(int) bool) int {
+	return h.g.first(t.before(h.g, h.g.spans[i].Start), func(s int) bool { return h.g.apart(s, i) && match(s) })
+}
+
+// enclosing guesses which span was meant as the parent of span i: the last one that
+// started in the same process before it and was active until a time, in another
+// piece. It reports whether no span of a third trace was active too.
+func (h *hops) enclosing(i int, until time.Time) (parent int, only bool) {
+	span := &h.g.spans[i]
+	parent, only = none, true
+	for _, other := range h.active[span.instance()].before(h.g, span.Start) {
+		o := &h.g.spans[other]
+		switch {
+		case !h.g.apart(i, other) || !o.End.IsZero() && o.End.Before(until):
+		case parent == none:
+			parent = other
+		case o.ID.Trace != h.g.spans[parent].ID.Trace:
+			only = false
+		}
+	}
+	return parent, only
 }
 
 // awaits reports whether span i received data and nothing says from where.
@@ -47,33 +156,8 @@ func (g *Graph) delivered(i int) bool {
 	return len(g.linkedBy[i]) > 0 || g.first(g.children[i], func(c int) bool { return g.spans[c].Remote }) != none
 }
 
-func (g *Graph) sameChannel(a, b int) bool {
-	channel := g.spans[a].Channel()
-	return channel != "" && channel == g.spans[b].Channel()
-}
-
-// active reports whether span i may have been meant as the parent of span at:
-// it was active in the same service, and at is of a kind that has one.
-func (g *Graph) active(i, at int) bool {
-	s, started := &g.spans[i], &g.spans[at]
-	switch started.Kind {
-	case trace.SpanKindServer, trace.SpanKindConsumer:
-		return false
-	default:
-		return !g.sends(i) && s.Service == started.Service && (s.End.IsZero() || !s.End.Before(started.Start))
-	}
-}
-
-// outside lists the spans of the other pieces than that of the span at.
-func (g *Graph) outside(at int) []int {
-	var spans []int
-	for n, piece := range g.pieces {
-		if n != g.piece[at] {
-			spans = append(spans, piece...)
-		}
-	}
-	return spans
-}
+// apart reports whether spans a and b are in different pieces.
+func (g *Graph) apart(a, b int) bool { return g.piece[a] != g.piece[b] }
 
 // first returns the first of spans that matches, or none.
 func (g *Graph) first(spans []int, match func(i int) bool) int {
@@ -83,20 +167,4 @@ func (g *Graph) first(spans []int, match func(i int) bool) int {
 		}
 	}
 	return none
-}
-
-// last returns the matching span of another piece that started last, but not
-// after the span at, or none. A span that was not delivered goes first.
-func (g *Graph) last(at int, match func(i int) bool) int {
-	best := none
-	for _, i := range g.outside(at) {
-		if g.spans[i].Start.After(g.spans[at].Start) || !match(i) {
-			continue
-		}
-		if best == none || g.delivered(best) && !g.delivered(i) ||
-			g.delivered(best) == g.delivered(i) && !g.spans[i].Start.Before(g.spans[best].Start) {
-			best = i
-		}
-	}
-	return best
 }

@@ -92,7 +92,7 @@ func (s *search) findRoot(i int) {
 		if m := s.message(i); m != nil && m.operation != sendOperation {
 			return // A poll or a commit.
 		}
-		if parent, only := s.enclosing(i); parent != none && only {
+		if parent, only := s.enclosing(i, span.End); parent != none && only {
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Warning, sure: Likely})
 		} else if parent != none {
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Info, sure: Guess})
@@ -150,9 +150,17 @@ func (s *search) findTimes(i, parent int) {
 	switch {
 	case elsewhere && span.instance() != p.instance() && s.startsBefore(i, parent):
 		s.add(hit{id: "P18", span: i, from: parent, to: i, level: Info, sure: Likely})
+	case !elsewhere && s.settles(i):
+		// A message is settled after it was handled.
 	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance && !slices.Contains(s.g.links[i], parent):
 		s.add(hit{id: "P17", span: i, from: parent, to: i, level: Warning, sure: Likely})
 	}
+}
+
+// settles reports whether span i commits or acknowledges messages.
+func (s *search) settles(i int) bool {
+	m := s.message(i)
+	return m != nil && m.operation == settleOperation
 }
 
 func (s *search) startsBefore(i, other int) bool {

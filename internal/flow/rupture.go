@@ -66,7 +66,7 @@ type rupture struct {
 
 // ruptures returns where the flow broke, in order of start. Suspects of one
 // label and reason are one rupture.
-func (g *Graph) ruptures(suspects map[int]reason) []rupture {
+func (g *Graph) ruptures(h *hops, suspects map[int]reason) []rupture {
 	type key struct {
 		label  string
 		reason reason
@@ -76,7 +76,7 @@ func (g *Graph) ruptures(suspects map[int]reason) []rupture {
 	for n, alike := range partition(spans, func(i int) key { return key{g.spans[i].Label(), suspects[i]} }) {
 		r := rupture{span: alike[0], reason: suspects[alike[0]], count: len(alike), from: none, to: none}
 		if r.reason == newTrace && n < maxRuptures {
-			r.from, r.to = g.hop(r.span)
+			r.from, r.to = h.around(r.span)
 		}
 		ruptures = append(ruptures, r)
 	}
@@ -85,11 +85,10 @@ func (g *Graph) ruptures(suspects map[int]reason) []rupture {
 
 // suspects returns the spans that broke the flow: those at fault, and one for
 // each piece other than the one the flow starts in.
-func (g *Graph) suspects() map[int]reason {
+func (g *Graph) suspects(h *hops) map[int]reason {
 	suspects := make(map[int]reason, len(g.faults))
-	spans := g.spansByID()
 	for i, fault := range g.faults {
-		if fault == lostParent && spans[g.spans[i].Parent.Span] {
+		if fault == lostParent && h.known(g.spans[i].Parent) {
 			fault = otherTrace
 		}
 		suspects[i] = fault
@@ -99,20 +98,11 @@ func (g *Graph) suspects() map[int]reason {
 		if n == start {
 			continue
 		}
-		if i, why := g.suspect(n, spans); i != none {
+		if i, why := g.suspect(n, h); i != none {
 			suspects[i] = why
 		}
 	}
 	return suspects
-}
-
-// spansByID tells which span ids there are, in any trace.
-func (g *Graph) spansByID() map[trace.SpanID]bool {
-	ids := make(map[trace.SpanID]bool, len(g.spans))
-	for i := range g.spans {
-		ids[g.spans[i].ID.Span] = true
-	}
-	return ids
 }
 
 // start returns the piece in which the flow starts: the first whose root is
@@ -129,7 +119,7 @@ func (g *Graph) start() int {
 
 // suspect returns the span by which piece n should have been joined to the
 // others, or none if a span of the piece is at fault already.
-func (g *Graph) suspect(n int, spans map[trace.SpanID]bool) (int, reason) {
+func (g *Graph) suspect(n int, h *hops) (int, reason) {
 	piece := g.pieces[n]
 	for _, i := range piece {
 		if g.faults[i] != 0 {
@@ -140,7 +130,7 @@ func (g *Graph) suspect(n int, spans map[trace.SpanID]bool) (int, reason) {
 		s := &g.spans[i]
 		switch {
 		case g.parents[i] != none || len(g.links[i]) > 0:
-		case s.Parent != ID{} && spans[s.Parent.Span]:
+		case s.Parent != ID{} && h.known(s.Parent):
 			return i, otherTrace
 		case s.Parent != ID{}:
 			return i, unknownParent
@@ -156,7 +146,8 @@ func (g *Graph) suspect(n int, spans map[trace.SpanID]bool) (int, reason) {
 // Explain says in words where the flow broke, and is empty for a whole flow.
 func (g *Graph) Explain() string {
 	var b strings.Builder
-	ruptures := g.ruptures(g.suspects())
+	h := newHops(g)
+	ruptures := g.ruptures(h, g.suspects(h))
 	told := make(map[string]bool)
 	for _, r := range ruptures[:min(len(ruptures), maxRuptures)] {
 		fmt.Fprintf(&b, "✗ %q%s %s\n", g.spans[r.span].Label(), times(r.count), r.reason.explanation())
@@ -195,8 +186,9 @@ func (g *Graph) where(r rupture) string {
 // which it broke.
 func (g *Graph) marks() map[int]string {
 	marks := make(map[int]string)
-	suspects := g.suspects()
-	for _, r := range g.ruptures(suspects) {
+	h := newHops(g)
+	suspects := g.suspects(h)
+	for _, r := range g.ruptures(h, suspects) {
 		if r.from != none {
 			marks[r.from] = "✗ the flow is lost after this"
 		}
