@@ -29,7 +29,7 @@ func newTree() *cobra.Command {
 			if width := columns(out); width > 0 && lines == 0 {
 				tree = g.TreeIn(width)
 			}
-			_, err = fmt.Fprintf(out, "%s\n\n%s", g.Summary(), tree)
+			_, err = fmt.Fprintf(out, "%s\n\n%s", g.Diagnose(flow.Expectation{}).Summary(g), tree)
 			return err
 		},
 	}

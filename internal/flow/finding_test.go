@@ -334,6 +334,46 @@ func TestDiagnose_Flows(t *testing.T) {
 	}
 }
 
+func TestDiagnosis_Summary(t *testing.T) {
+	t.Parallel()
+	separate := []flow.Span{span(1, 1, 0, "api SERVER GET /a"), span(2, 2, 0, "web SERVER GET /b")}
+	for _, tt := range []struct {
+		name    string
+		spans   []flow.Span
+		verdict flow.Verdict
+		want    string
+	}{
+		{name: "no spans", verdict: flow.Unknown, want: "UNKNOWN: no spans were recorded"},
+		{name: "one trace", spans: scenarios["connected"], verdict: flow.Connected, want: flow.New(scenarios["connected"]).Summary()},
+		{name: "joined by links", spans: batch(2), verdict: flow.Linked, want: flow.New(batch(2)).Summary()},
+		{
+			name: "broken between two services", spans: lost(), verdict: flow.Broken,
+			want: "BROKEN between api and etl-job: one flow; 5 spans, 2 services, 2 traces",
+		},
+		{
+			name: "one of two is broken", spans: append(lost(), span(50, 51, 0, "web SERVER GET /b")), verdict: flow.Broken,
+			want: "BROKEN between api and etl-job: 2 flows, 1 BROKEN, 1 CONNECTED; 6 spans, 3 services, 3 traces",
+		},
+		{name: "broken within a service", spans: scenarios["open"], verdict: flow.Broken, want: "BROKEN: one flow; 2 spans, 1 service, 1 trace"},
+		{
+			name: "nothing joins them", spans: separate, verdict: flow.Unknown,
+			want: "UNKNOWN: 2 flows, 2 CONNECTED; nothing says whether they belong together; 2 spans, 2 services, 2 traces",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := flow.New(tt.spans)
+			d := g.Diagnose(flow.Expectation{})
+			if got := d.Verdict(); got != tt.verdict {
+				t.Errorf("verdict %s, want %s", got, tt.verdict)
+			}
+			if got := d.Summary(g); got != tt.want {
+				t.Errorf("summary\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
 // Findings of millions of spans are few, and take linear time.
 func BenchmarkDiagnose(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {

@@ -3,7 +3,10 @@
 
 package flow
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Flow is spans that belong together: they are joined by parents and links, or it is
 // known where the joint is that broke.
@@ -57,21 +60,61 @@ func (g *Graph) joinedByParents() []bool {
 	return joined
 }
 
-// Summary says in one line what the recording holds.
+// Verdict returns what the flows of the recording form.
+func (d *Diagnosis) Verdict() Verdict {
+	switch {
+	case slices.ContainsFunc(d.Flows, func(f Flow) bool { return f.Verdict == Broken }):
+		return Broken
+	case len(d.Flows) == 1:
+		return d.Flows[0].Verdict
+	default:
+		return Unknown
+	}
+}
+
+// Summary says in one line what the recording holds, and where it broke.
 func (d *Diagnosis) Summary(g *Graph) string {
-	if len(d.Flows) <= 1 {
+	size := Plural(len(g.spans), "span") + ", " + Plural(g.Services(), "service") + ", " + Plural(g.Traces(), "trace")
+	switch verdict := d.Verdict(); {
+	case len(d.Flows) == 0:
+		return "UNKNOWN: no spans were recorded"
+	case verdict == Broken:
+		return d.brokenAt(g) + d.count() + "; " + size
+	case verdict == Unknown:
+		return "UNKNOWN: " + d.count() + "; nothing says whether they belong together; " + size
+	default:
 		return g.Summary()
 	}
-	count := make(map[Verdict]int)
+}
+
+// brokenAt names the services between which the worst break is.
+func (d *Diagnosis) brokenAt(g *Graph) string {
+	for _, f := range d.Findings {
+		if f.Level != Violation || f.From == none || f.To == none {
+			continue
+		}
+		from, to := Clip(g.spans[f.From].Service, maxText), Clip(g.spans[f.To].Service, maxText)
+		if from != "" && to != "" && from != to {
+			return "BROKEN between " + from + " and " + to + ": "
+		}
+	}
+	return "BROKEN: "
+}
+
+// count says how many flows there are, and of which kind if they differ.
+func (d *Diagnosis) count() string {
+	number := make(map[Verdict]int)
 	for _, f := range d.Flows {
-		count[f.Verdict]++
+		number[f.Verdict]++
 	}
 	var parts []string
 	for _, v := range []Verdict{Broken, Linked, Connected} {
-		if n := count[v]; n > 0 {
+		if n := number[v]; n > 0 {
 			parts = append(parts, Count(n)+" "+string(v))
 		}
 	}
-	return Plural(len(d.Flows), "flow") + ": " + strings.Join(parts, ", ") +
-		"; " + Plural(len(g.spans), "span") + ", " + Plural(g.Services(), "service") + ", " + Plural(g.Traces(), "trace")
+	if len(d.Flows) == 1 {
+		return "one flow"
+	}
+	return Plural(len(d.Flows), "flow") + ", " + strings.Join(parts, ", ")
 }

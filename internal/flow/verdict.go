@@ -11,9 +11,11 @@ const (
 	Connected Verdict = "CONNECTED" // One flow, by parents alone.
 	Linked    Verdict = "LINKED"    // One flow, held together by links; right for batches.
 	Broken    Verdict = "BROKEN"    // No flow, several, or one that lost a span.
+	Unknown   Verdict = "UNKNOWN"   // Several flows, and nothing says whether they belong together.
 )
 
-// Verdict returns what the spans form.
+// Verdict returns what the spans form, if they are meant to be one flow. It is never
+// [Unknown]; [Diagnosis.Verdict] makes no such assumption.
 func (g *Graph) Verdict() Verdict {
 	switch {
 	case len(g.pieces) != 1 || len(g.faults) > 0:

@@ -98,7 +98,7 @@ func TestWrite(t *testing.T) {
 		spans []flow.Span
 		want  []string
 	}{
-		{name: "nothing", want: []string{"BROKEN", "no spans were recorded", "No spans were recorded."}},
+		{name: "nothing", want: []string{"UNKNOWN", "no spans were recorded", "No spans were recorded."}},
 		{name: "whole", spans: many, want: []string{"CONNECTED", "; nothing is wrong", "×200", "<svg class=\"time\"", "send orders"}},
 		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: the flow is lost here", "class=\"gap\""}},
 	} {
