@@ -171,6 +171,7 @@ func TestMetrics_QueuesThatAreDoneAreForgotten(t *testing.T) {
 	t.Parallel()
 	const queues = 1000
 	load := observerOf(mustNew(t, nil))
+	defer runtime.KeepAlive(load)
 	var freed atomic.Int64
 	for range queues {
 		q := &stageQueue{stats: observe.QueueStats{Done: true, Blocked: time.Second}}
