@@ -22,7 +22,9 @@
 //	a carrier nobody foresaw                   propagation: a Setter and a Getter, ten lines
 //	                                           carriers/carriertest: proves them
 //	steps of a pipeline                        stages
-//	Prometheus                                 metrics
+//	Prometheus, OpenTelemetry metrics          metrics
+//	Grafana, Alertmanager                      metrics/dashboards, metrics/alerts, metrics/rules
+//	traces that are sampled                    flowsampler
 //	an observer of my own, errors to classify  observe
 //	a test that must say "this is one flow"    flowtest
 //
@@ -33,7 +35,7 @@
 //
 // Telemetry never changes the result, the error or the order of your work.
 // Reading a context never fails and never logs. Nothing panics on input.
-// The packages use the OpenTelemetry API only, except for the test helpers
-// flowtest and carriers/carriertest; the SDK stays yours. The names of spans,
+// The packages use the OpenTelemetry API only, except for flowsampler and the test
+// helpers flowtest and carriers/carriertest; the SDK stays yours. The names of spans,
 // attributes and metrics are part of the API.
 package waybill

@@ -17,7 +17,7 @@ const (
 
 // MessagingObserver observes what clients of messaging systems do: a topic of
 // Kafka, or a collection of MongoDB that is used as a queue. Package metrics has
-// one for Prometheus.
+// one for Prometheus and one for OpenTelemetry.
 //
 // A MessagingObserver never changes what is observed: if it panics, the call
 // continues. Methods may be called concurrently and once per message; they

@@ -9,7 +9,7 @@ import (
 )
 
 // StageObserver observes the stages of pipelines. Package metrics has one for
-// Prometheus.
+// Prometheus and one for OpenTelemetry.
 //
 // A StageObserver never changes what a stage does: if a RunObserver panics, the
 // stage continues, and the loss is reported to the RunObserver if it is a

@@ -43,8 +43,8 @@ const (
 )
 
 // datasetKeys are the attributes of inputs and outputs: an attribute has a value for
-// each dataset, in the same order. They are the inputs and outputs of OpenLineage; the
-// proposal of OpenTelemetry for data pipelines has them too, by other names so far.
+// each dataset, in the same order. They are the inputs and outputs of OpenLineage, and
+// are to follow the proposal of OpenTelemetry for data pipelines when it has names.
 // https://openlineage.io/docs/spec/object-model
 // https://github.com/open-telemetry/semantic-conventions/issues/3762
 var datasetKeys = [directions]struct{ names, formats, paths, rows, bytes attribute.Key }{
