@@ -131,5 +131,10 @@ func TestQueue_Allocations(t *testing.T) {
 		}); got != 0 {
 			t.Errorf("%s: put and take: %v allocations, want 0", name, got)
 		}
+		_ = q.Put(ctx, row{id: 1})
+		item, _ := q.Take(ctx)
+		if got := testing.AllocsPerRun(1000, func() { _ = item.Context(ctx) }); got > 2 {
+			t.Errorf("%s: the context of an item: %v allocations, limit 2", name, got)
+		}
 	}
 }
