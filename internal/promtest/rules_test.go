@@ -75,7 +75,7 @@ func read(text []byte) (rules.Groups, error) {
 }
 
 // expanded returns a template of an annotation or label as Prometheus expands it.
-func expanded(text string, labels map[string]string) (string, error) {
+func expanded(text string, values map[string]string) (string, error) {
 	number := func(v float64) string { return fmt.Sprint(v) }
 	t, err := template.New("").Option("missingkey=error").Funcs(template.FuncMap{
 		"humanize": number, "humanizeDuration": number, "humanizePercentage": number,
@@ -84,7 +84,7 @@ func expanded(text string, labels map[string]string) (string, error) {
 		return "", err
 	}
 	var result strings.Builder
-	err = t.Execute(&result, map[string]any{"Labels": labels, "Value": 1.5})
+	err = t.Execute(&result, map[string]any{"Labels": values, "Value": 1.5})
 	return result.String(), err
 }
 
@@ -104,7 +104,7 @@ func FuzzDefault(f *testing.F) {
 			return // Empty, or no UTF-8.
 		}
 		var written bytes.Buffer
-		if _, err := groups.WriteTo(&written); err != nil {
+		if _, err = groups.WriteTo(&written); err != nil {
 			t.Fatal(err)
 		}
 		got, err := read(written.Bytes())
@@ -190,17 +190,17 @@ func labelsOfRule(t *testing.T, rule rules.Rule) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	labels := map[string]string{}
+	found := map[string]string{}
 	if aggregated := labelsOf(expr); aggregated != "all" {
-		for _, name := range strings.Fields(aggregated) {
-			labels[name] = "x"
+		for name := range strings.FieldsSeq(aggregated) {
+			found[name] = "x"
 		}
-		return labels
+		return found
 	}
 	for _, match := range regexp.MustCompile(`(\w+)="[^"]`).FindAllStringSubmatch(rule.Expr, -1) {
-		labels[match[1]] = "x"
+		found[match[1]] = "x"
 	}
-	return labels
+	return found
 }
 
 // Prometheus refuses a file with two groups of one name, and promtool warns of two

@@ -72,34 +72,42 @@ func (c config) by(labels ...string) string {
 // grown returns by how much a counter has grown in a window, for each series.
 //
 // The increase of a series that did not exist before its first event is 0, so that
-// its value is taken if it did not exist a window ago: that is so for the first
-// error of a type, and for a new process. It may have grown by more than its value
-// all the same, if its process began and was started again within the window.
+// its last value is taken if it did not exist a window ago: that is so for the first
+// error of a type, and for a new process, also if that has ended since. It may have
+// grown by more than its value all the same, if its process began and was started
+// again within the window.
 func grown(selector string, window time.Duration) string {
 	return expand(`
-  (<x> unless <x> offset <window> unless increase(<x>[<window>]) > <x>)
+  (
+    <last> unless <x> offset <window>
+  unless
+    increase(<x>[<window>]) > <last>
+  )
 or
-  increase(<x>[<window>])`, "x", selector, "window", duration(window))
+  increase(<x>[<window>])`, "x", selector, "window", duration(window), "last", lastValue(selector, window))
+}
+
+// lastValue returns the last value of each series in a window.
+func lastValue(selector string, window time.Duration) string {
+	return "last_over_time(" + selector + "[" + duration(window) + "])"
 }
 
 // grownCount is [grown] of the count of a histogram, be it classic or native. A
 // process may have either, so the choice is made for each series.
 func (c config) grownCount(alert string, m series.Metric, window time.Duration, matchers ...Matcher) string {
+	native := c.selector(alert, m, "", matchers...)
 	return expand(`
-  (<classic> unless <classic> offset <window> unless increase(<classic>[<window>]) > <classic>)
-or
-  increase(<classic>[<window>])
+  <classic>
 or
   (
-    histogram_count(<native> unless <native> offset <window>)
+    histogram_count(<last> unless <native> offset <window>)
   unless
-    histogram_count(increase(<native>[<window>])) > histogram_count(<native>)
+    histogram_count(increase(<native>[<window>])) > histogram_count(<last>)
   )
 or
   histogram_count(increase(<native>[<window>]))`,
-		"classic", c.selector(alert, m, "_count", matchers...),
-		"native", c.selector(alert, m, "", matchers...),
-		"window", duration(window))
+		"classic", grown(c.selector(alert, m, "_count", matchers...), window),
+		"native", native, "last", lastValue(native, window), "window", duration(window))
 }
 
 // blind is a vector that is not empty if Prometheus scrapes now and did not a
@@ -114,9 +122,15 @@ func blind(window time.Duration) string {
 // as new.
 func grownInSight(selector string, window time.Duration) string {
 	return expand(`
-  (<x> unless <x> offset <window> unless increase(<x>[<window>]) > <x> unless on () <blind>)
+  (
+    <last> unless <x> offset <window>
+  unless
+    increase(<x>[<window>]) > <last>
+  unless on ()
+    <blind>
+  )
 or
-  increase(<x>[<window>])`, "x", selector, "window", duration(window), "blind", blind(window))
+  increase(<x>[<window>])`, "x", selector, "window", duration(window), "last", lastValue(selector, window), "blind", blind(window))
 }
 
 // sum returns the sum of an expression by labels.
