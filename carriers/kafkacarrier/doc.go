@@ -133,6 +133,7 @@
 //	server.address, server.port         if the Writer or Reader has exactly one address
 //	error.type                          see below
 //	waybill.link_count                  how many contexts a span of several handles
+//	waybill.links_dropped               how many of these have no link, if there are more than 128
 //	waybill.queued                      true for a commit that kafka-go makes later
 //	waybill.redelivered                 true for a message that was fetched before
 //
