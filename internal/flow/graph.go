@@ -202,6 +202,9 @@ func (g *Graph) Parent(i int) int { return g.parents[i] }
 // Links returns the indices of the recorded spans that span i links to.
 func (g *Graph) Links(i int) []int { return g.links[i] }
 
+// Apart reports whether spans a and b are in different pieces.
+func (g *Graph) Apart(a, b int) bool { return g.piece[a] != g.piece[b] }
+
 // Pieces returns how many parts the spans fall into. A whole flow is one.
 func (g *Graph) Pieces() int { return len(g.pieces) }
 

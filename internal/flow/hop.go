@@ -94,7 +94,7 @@ func (h *hops) around(at int) (from, to int) {
 		}
 	}
 	if from := h.g.first(piece, func(i int) bool { return h.g.sends(i) && !h.g.delivered(i) }); from != none {
-		if to := h.g.first(h.awaiting[h.g.spans[from].Channel()], func(i int) bool { return h.g.apart(i, at) }); to != none {
+		if to := h.g.first(h.awaiting[h.g.spans[from].Channel()], func(i int) bool { return h.g.Apart(i, at) }); to != none {
 			return from, to
 		}
 	}
@@ -112,12 +112,12 @@ func (h *hops) sender(i int) int {
 		return sender
 	}
 	// The clocks of two machines differ.
-	return h.g.first(all[:min(len(all), lookBack)], func(s int) bool { return h.g.apart(s, i) })
+	return h.g.first(all[:min(len(all), lookBack)], func(s int) bool { return h.g.Apart(s, i) })
 }
 
 // last returns the last span of t before span i that is apart from it and matches.
 func (h *hops) last(t timeline, i int, match func(int) bool) int {
-	return h.g.first(t.before(h.g, h.g.spans[i].Start), func(s int) bool { return h.g.apart(s, i) && match(s) })
+	return h.g.first(t.before(h.g, h.g.spans[i].Start), func(s int) bool { return h.g.Apart(s, i) && match(s) })
 }
 
 // enclosing guesses which span was meant as the parent of span i: the last one that
@@ -129,7 +129,7 @@ func (h *hops) enclosing(i int, until time.Time) (parent int, only bool) {
 	for _, other := range h.active[span.instance()].before(h.g, span.Start) {
 		o := &h.g.spans[other]
 		switch {
-		case !h.g.apart(i, other) || !o.End.IsZero() && o.End.Before(until):
+		case !h.g.Apart(i, other) || !o.End.IsZero() && o.End.Before(until):
 		case parent == none:
 			parent = other
 		case o.ID.Trace != h.g.spans[parent].ID.Trace:
@@ -155,9 +155,6 @@ func (g *Graph) sends(i int) bool {
 func (g *Graph) delivered(i int) bool {
 	return len(g.linkedBy[i]) > 0 || g.first(g.children[i], func(c int) bool { return g.spans[c].Remote }) != none
 }
-
-// apart reports whether spans a and b are in different pieces.
-func (g *Graph) apart(a, b int) bool { return g.piece[a] != g.piece[b] }
 
 // first returns the first of spans that matches, or none.
 func (g *Graph) first(spans []int, match func(i int) bool) int {

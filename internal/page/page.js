@@ -7,6 +7,13 @@
 	const search = document.getElementById("search");
 	const state = { chosen: "", query: "", views: {} };
 
+	for (const element of document.querySelectorAll(".search, #picture-hint")) element.hidden = false;
+	document.getElementById("text").open = false;
+	// Tab reaches one row of each picture; the arrow keys reach the others.
+	for (const svg of document.querySelectorAll("svg.time")) {
+		svg.querySelectorAll(".row").forEach((row, n) => row.setAttribute("tabindex", n === 0 ? 0 : -1));
+	}
+
 	// duration formats nanoseconds.
 	const duration = (ns) => {
 		for (const [unit, name] of [[3600e9, "h"], [60e9, "m"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
@@ -55,7 +62,9 @@
 			return Math.min(Math.max(a + (x - left) / (right - left) * (b - a), a), b);
 		};
 		svg.addEventListener("wheel", (event) => {
-			if (!event.ctrlKey && !event.metaKey && Math.abs(event.deltaY) < Math.abs(event.deltaX)) return;
+			const box = svg.getBoundingClientRect();
+			const overNames = (event.clientX - box.left) * svg.viewBox.baseVal.width / box.width < left;
+			if (overNames || Math.abs(event.deltaY) < Math.abs(event.deltaX) || (event.deltaY > 0 && b - a === 1)) return; // The page scrolls.
 			event.preventDefault();
 			zoom(Math.exp(event.deltaY / 400), share(event));
 		}, { passive: false });
@@ -78,7 +87,12 @@
 		return { svg, set };
 	});
 
-	const cell = (row, text) => { const td = document.createElement("td"); td.textContent = text; row.append(td); };
+	const cell = (row, name, text) => {
+		const element = document.createElement(name);
+		element.textContent = text;
+		if (name === "th") element.scope = "row";
+		row.append(element);
+	};
 	const choose = (id, quiet) => {
 		for (const row of document.querySelectorAll(".row.chosen")) row.classList.remove("chosen");
 		const d = details[id], row = document.getElementById(id);
@@ -89,13 +103,13 @@
 			document.getElementById("details-title").textContent = d.service + " " + d.name + (d.count > 1 ? " ×" + d.count : "");
 			const table = document.createElement("table");
 			const lines = [["kind", d.kind], ["over", d.channel], ["took", d.count > 1 ? `${d.shortest} to ${d.longest}, p50 ${d.median}, p95 ${d.p95}` : d.longest],
-				["errors", d.errors ? `${d.errors}; ${d.error}` : ""], ["links", d.links || ""], ["path", d.path], ["trace id", d.traceId], ["span id", d.spanId],
+				["errors", d.errors ? `${d.errors}; ${d.error}` : ""], ["links", d.links || ""], ...(d.targets || []).map((path) => ["links to", path]), ["path", d.path], ["golden line", d.golden], ["trace id", d.traceId], ["span id", d.spanId],
 				["log query", `{service_name=${JSON.stringify(d.service)}} | trace_id=${JSON.stringify(d.traceId)}`], ...(d.attributes || [])];
 			for (const [key, text] of lines) {
 				if (text === "" || text === undefined) continue;
 				const tr = table.insertRow();
-				cell(tr, key);
-				cell(tr, String(text));
+				cell(tr, "th", key);
+				cell(tr, "td", String(text));
 			}
 			document.getElementById("details-body").replaceChildren(table);
 		}
@@ -109,10 +123,16 @@
 		if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(row.id); }
 		const rows = [...document.querySelectorAll(".row")], at = rows.indexOf(row);
 		const next = { ArrowDown: rows[at + 1], ArrowUp: rows[at - 1] }[event.key];
-		if (next) { event.preventDefault(); next.focus(); }
+		if (next) {
+			event.preventDefault();
+			row.setAttribute("tabindex", -1);
+			next.setAttribute("tabindex", 0);
+			next.focus();
+		}
 	});
 	document.getElementById("close").addEventListener("click", () => choose(""));
 
+	const bars = new Map([...document.querySelectorAll(".span")].map((bar) => [bar.dataset.row, bar]));
 	const filter = () => {
 		const query = state.query.toLowerCase();
 		for (const row of document.querySelectorAll(".row")) {
@@ -120,7 +140,7 @@
 			const text = d ? `${d.service} ${d.name} ${d.channel || ""} ${d.error || ""}`.toLowerCase() : "";
 			const dim = query !== "" && !text.includes(query);
 			row.classList.toggle("dim", dim);
-			const bar = document.querySelector(`.span[data-row="${row.id}"]`);
+			const bar = bars.get(row.id);
 			if (bar) bar.classList.toggle("dim", dim);
 		}
 	};
@@ -145,4 +165,5 @@
 		if (parts.get("span")) choose(parts.get("span"), true);
 	};
 	recall();
+	addEventListener("hashchange", recall);
 })();

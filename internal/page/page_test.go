@@ -100,7 +100,7 @@ func TestWrite(t *testing.T) {
 	}{
 		{name: "nothing", want: []string{"UNKNOWN", "no spans were recorded", "No spans were recorded."}},
 		{name: "whole", spans: many, want: []string{"CONNECTED", "; nothing is wrong", "×200", "<svg class=\"time\"", "send orders"}},
-		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: the flow is lost here", "class=\"gap\""}},
+		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: &#34;job process orders&#34; starts a new trace", " between api and job: one flow; 2 spans", "class=\"gap\""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

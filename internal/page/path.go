@@ -4,7 +4,9 @@
 package page
 
 import (
+	"fmt"
 	"math"
+	"slices"
 
 	"github.com/waybill-go/waybill/internal/flow"
 )
@@ -39,17 +41,26 @@ type line struct {
 	X, Y  float64 // Of the count.
 	Count string
 	Link  bool
+	// Broken reports that the flow should lead there and does not.
+	Broken bool
 }
 
 // maxBoxes is how many boxes a picture has at most.
 const maxBoxes = 60
 
-func newPath(g *flow.Graph) *path {
+func newPath(g *flow.Graph, gaps []broken) *path {
 	b := &pathBuilder{index: map[pathNode]int{}}
-	for _, e := range edgesOf(g) {
-		b.add(e)
+	edges := edgesOf(g)
+	for _, gap := range gaps {
+		edges = append(edges, gap.edge(g))
 	}
-	if len(b.nodes) == 0 || len(b.nodes) > maxBoxes {
+	for _, e := range edges {
+		b.add(e)
+		if len(b.nodes) > maxBoxes {
+			return nil
+		}
+	}
+	if len(b.nodes) == 0 {
 		return nil
 	}
 	return b.draw()
@@ -66,6 +77,8 @@ type pathEdge struct {
 	from, to int
 	count    int
 	link     bool
+	broken   bool
+	back     bool // Reports whether it leads to where the flow has been.
 }
 
 type pathBuilder struct {
@@ -88,37 +101,39 @@ func (b *pathBuilder) node(n pathNode) int {
 func (b *pathBuilder) add(e edge) {
 	from, to := b.node(pathNode{name: e.From}), b.node(pathNode{name: e.To})
 	if e.Over == "" {
-		b.join(from, to, e.count, e.Links)
+		b.join(from, to, e)
 		return
 	}
 	over := b.node(pathNode{name: e.Over, carrier: true})
-	b.join(from, over, e.count, e.Links)
-	b.join(over, to, e.count, e.Links)
+	b.join(from, over, e)
+	b.join(over, to, e)
 }
 
-func (b *pathBuilder) join(from, to, count int, link bool) {
+func (b *pathBuilder) join(from, to int, e edge) {
 	for i := range b.edges {
 		if b.edges[i].from == from && b.edges[i].to == to {
-			b.edges[i].count += count
+			b.edges[i].count += e.count
+			b.edges[i].broken = b.edges[i].broken || e.broken
 			return
 		}
 	}
-	b.edges = append(b.edges, pathEdge{from, to, count, link})
+	b.edges = append(b.edges, pathEdge{from: from, to: to, count: e.count, link: e.Links, broken: e.broken})
 }
 
-// columns puts each node to the right of those that lead to it. A flow that returns
-// to a service where it has been is drawn as a line back.
+// columns puts each node to the right of those that lead to it, except by an edge that
+// leads back.
 func (b *pathBuilder) columns() int {
+	state := make([]visit, len(b.nodes))
+	for n := range b.nodes {
+		b.findBack(n, state)
+	}
 	most := 0
 	for range b.nodes {
 		changed := false
 		for _, e := range b.edges {
-			if e.from == e.to || b.leads(e.to, e.from, map[int]bool{}) {
-				continue
-			}
-			if b.nodes[e.to].column <= b.nodes[e.from].column {
-				b.nodes[e.to].column = b.nodes[e.from].column + 1
-				most = max(most, b.nodes[e.to].column)
+			if from, to := &b.nodes[e.from], &b.nodes[e.to]; !e.back && to.column <= from.column {
+				to.column = from.column + 1
+				most = max(most, to.column)
 				changed = true
 			}
 		}
@@ -129,18 +144,31 @@ func (b *pathBuilder) columns() int {
 	return most + 1
 }
 
-// leads reports whether a way leads from one node to another.
-func (b *pathBuilder) leads(from, to int, seen map[int]bool) bool {
-	if from == to {
-		return true
+// visit is the state of a node in a depth-first search.
+type visit uint8
+
+const (
+	entered visit = iota + 1
+	left
+)
+
+// findBack marks the edges from n, and from where they lead, that close a circle.
+func (b *pathBuilder) findBack(n int, state []visit) {
+	if state[n] != 0 {
+		return
 	}
-	seen[from] = true
-	for _, e := range b.edges {
-		if e.from == from && !seen[e.to] && b.leads(e.to, to, seen) {
-			return true
+	state[n] = entered
+	for i := range b.edges {
+		e := &b.edges[i]
+		switch {
+		case e.from != n:
+		case state[e.to] == entered:
+			e.back = true
+		default:
+			b.findBack(e.to, state)
 		}
 	}
-	return false
+	state[n] = left
 }
 
 func (b *pathBuilder) draw() *path {
@@ -156,12 +184,31 @@ func (b *pathBuilder) draw() *path {
 		p.Height = max(p.Height, n.y+boxHeight+4)
 	}
 	for _, e := range b.edges {
-		from, to := &b.nodes[e.from], &b.nodes[e.to]
-		x1, y1, x2, y2 := from.x+boxWidth, from.y+boxHeight/2, to.x, to.y+boxHeight/2
-		p.Lines = append(p.Lines, line{
-			Path: curve(x1, y1, x2, y2), Width: 1 + math.Log10(float64(max(e.count, 1)))*1.5,
-			X: (x1 + x2) / 2, Y: (y1+y2)/2 - 6, Count: flow.Count(e.count), Link: e.link,
-		})
+		p.Lines = append(p.Lines, b.line(e))
+	}
+	if slices.ContainsFunc(b.edges, func(e pathEdge) bool { return e.back }) {
+		p.Height += backHeight
 	}
 	return p
+}
+
+// backHeight is how far a line back goes below the boxes.
+const backHeight = 30.0
+
+func (b *pathBuilder) line(e pathEdge) line {
+	from, to := &b.nodes[e.from], &b.nodes[e.to]
+	made := line{Width: 1 + math.Log10(float64(max(e.count, 1)))*1.5, Count: flow.Count(e.count), Link: e.link, Broken: e.broken}
+	if e.back {
+		x1, y1, x2, y2 := from.x+boxWidth/2, from.y+boxHeight, to.x+boxWidth/2, to.y+boxHeight
+		if e.from == e.to {
+			x1, x2 = x1+30, x2-30
+		}
+		low := max(y1, y2) + backHeight
+		made.Path = fmt.Sprintf("M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", x1, y1, x1, low, x2, low, x2, y2)
+		made.X, made.Y = (x1+x2)/2, low-12
+		return made
+	}
+	x1, y1, x2, y2 := from.x+boxWidth, from.y+boxHeight/2, to.x, to.y+boxHeight/2
+	made.Path, made.X, made.Y = curve(x1, y1, x2, y2), (x1+x2)/2, (y1+y2)/2-6
+	return made
 }

@@ -4,10 +4,12 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -24,9 +26,13 @@ const (
 	rightMargin  = 20.0
 	barHeight    = 14.0
 	indent       = 14.0
-	cells        = 80   // A folded bar shows in how many parts when its spans were active.
+	gapHeight    = 18.0 // Of the sentence above a bar where the flow broke.
+	maxCells     = 80   // A folded bar shows in how many parts when its spans were active,
+	minCells     = 16   // fewer where there are many bars.
+	allCells     = 24_000
 	maxRows      = 1500 // Groups beyond are not drawn.
-	colors       = 8    // Of lanes.
+	maxGaps      = 20
+	colors       = 8 // Of lanes.
 )
 
 // picture is a flow over time: a lane a service, a row a group of spans.
@@ -41,6 +47,7 @@ type picture struct {
 	Hops          []hop
 	Queues        []queue
 	Gaps          []gap
+	broken        []broken
 	More          string // How many rows are not drawn; empty for none.
 }
 
@@ -50,9 +57,9 @@ type tick struct {
 }
 
 type lane struct {
-	Y, Height float64
-	Name      string
-	Color     int
+	Y, Height   float64
+	Name, Short string
+	Color       int
 }
 
 // bar is a group of spans.
@@ -63,16 +70,29 @@ type bar struct {
 	Color                  int
 	Cells                  []cell
 	Errors                 string // How many; empty for none.
+	Skew                   bool   // It starts before what it continues: the clocks differ.
 }
 
 // PlotWidth returns the width of the part that shows time.
 func (p *picture) PlotWidth() float64 { return p.Right - p.Left }
 
+// NamesWidth returns the width of the part that shows names.
+func (p *picture) NamesWidth() float64 { return p.Left - 6 }
+
 // EndX returns where the mark of errors begins.
 func (b bar) EndX() float64 { return b.X + b.Width - 2 }
 
 // Short returns the name as far as there is room for it.
-func (b bar) Short() string { return flow.Clip(b.Name, int((labelWidth-b.LabelX)/7.2)-len(b.Count)) }
+func (b bar) Short() string {
+	taken := utf8.RuneCountInString(b.Count) + len(b.Errors)
+	if b.Errors != "" {
+		taken += 3
+	}
+	if b.Skew {
+		taken += 3
+	}
+	return flow.Clip(b.Name, max(int((labelWidth-b.LabelX)/7.2)-taken, 4))
+}
 
 // cell is a part of a folded bar, darker where more of its spans were active.
 type cell struct{ X, Width, Opacity float64 }
@@ -81,6 +101,7 @@ type cell struct{ X, Width, Opacity float64 }
 type hop struct {
 	Path  string
 	Link  bool
+	Skew  bool
 	Title string
 }
 
@@ -106,6 +127,7 @@ type row struct {
 	depth  int // Among the rows of its lane.
 	y      float64
 	bar    *bar
+	gaps   []*flow.Finding // Where the flow broke before it.
 }
 
 // layout lays out one picture.
@@ -117,13 +139,14 @@ type layout struct {
 	lanes    map[string]int
 	names    []string
 	of       map[int]*row // The row of each span.
-	details  map[string]*detail
+	v        *view
 	omitted  int
 }
 
-func newPicture(g *flow.Graph, id string, details map[string]*detail) *picture {
+// newPicture draws g, which is the spans of v's recording that spans lists.
+func newPicture(v *view, g *flow.Graph, spans []int, id string, findings []flow.Finding) *picture {
 	l := &layout{
-		g: g, details: details, lanes: map[string]int{}, of: map[int]*row{},
+		g: g, v: v, lanes: map[string]int{}, of: map[int]*row{},
 		p: &picture{ID: id, Width: pictureWidth, Left: labelWidth, Right: pictureWidth - rightMargin},
 	}
 	l.from, l.to = extent(g, g.All())
@@ -131,6 +154,7 @@ func newPicture(g *flow.Graph, id string, details map[string]*detail) *picture {
 	for _, group := range g.Groups() {
 		l.add(group, nil)
 	}
+	l.p.broken = l.findGaps(spans, findings)
 	l.place()
 	l.ticks()
 	for _, r := range l.rows {
@@ -139,7 +163,12 @@ func newPicture(g *flow.Graph, id string, details map[string]*detail) *picture {
 	for _, r := range l.rows {
 		l.join(r)
 	}
-	l.mark()
+	for _, r := range l.rows {
+		l.p.Bars = append(l.p.Bars, *r.bar)
+	}
+	for _, gap := range l.p.broken {
+		l.drawGap(gap)
+	}
 	if l.omitted > 0 {
 		l.p.More = flow.Plural(l.omitted, "more group") + " of spans not drawn; the text below has them."
 	}
@@ -170,7 +199,7 @@ func endOf(s *flow.Span) time.Time {
 
 // add makes rows of a group and what is below it.
 func (l *layout) add(group *flow.Group, parent *row) {
-	if len(l.rows) == maxRows {
+	if len(l.v.Details)+len(l.rows) >= maxRows {
 		l.omitted++
 		return
 	}
@@ -202,6 +231,7 @@ func (l *layout) place() {
 		y += laneHead
 		for _, r := range l.rows {
 			if r.lane == number {
+				y += gapHeight * float64(len(r.gaps))
 				r.y = y
 				y += rowHeight
 			}
@@ -210,7 +240,9 @@ func (l *layout) place() {
 		if name == "" {
 			name = "(service without a name)"
 		}
-		l.p.Lanes = append(l.p.Lanes, lane{Y: top, Height: y - top - 4, Name: name, Color: number % colors})
+		l.p.Lanes = append(l.p.Lanes, lane{
+			Y: top, Height: y - top - 4, Name: flow.Clip(name, maxName), Short: flow.Clip(name, 40), Color: number % colors,
+		})
 	}
 	l.p.Height = y + 6
 }
@@ -252,11 +284,10 @@ var rounds = func() []time.Duration {
 
 // draw makes the bar of r.
 func (l *layout) draw(r *row) {
-	first := &l.g.Spans()[r.group.Spans[0]]
 	from, to := extent(l.g, r.group.Spans)
 	d := l.detail(r)
 	r.bar = &bar{
-		ID: fmt.Sprintf("%s-%d", l.p.ID, len(l.p.Bars)), Name: first.Name, Color: r.lane % colors,
+		ID: fmt.Sprintf("%s-%d", l.p.ID, len(l.v.Rows)), Name: d.Name, Color: r.lane % colors,
 		Y: r.y, X: l.x(from), Width: max(l.x(to)-l.x(from), 2), LabelX: 14 + indent*float64(min(r.depth, 8)),
 		Title: d.title(),
 	}
@@ -267,14 +298,15 @@ func (l *layout) draw(r *row) {
 	if d.Errors > 0 {
 		r.bar.Errors = flow.Count(d.Errors)
 	}
-	l.details[r.bar.ID] = d
-	l.p.Bars = append(l.p.Bars, *r.bar)
+	l.v.Details[r.bar.ID] = d
+	l.v.Rows = append(l.v.Rows, d)
 }
 
 // cells returns when how many of the spans of r were active.
 func (l *layout) cells(r *row) []cell {
-	from, width := r.bar.X, r.bar.Width/cells
-	var active [cells]int
+	cells := min(max(allCells/len(l.rows), minCells), maxCells)
+	from, width := r.bar.X, r.bar.Width/float64(cells)
+	active := make([]int, cells)
 	most := 0
 	for _, i := range r.group.Spans {
 		s := &l.g.Spans()[i]
@@ -302,25 +334,80 @@ func (l *layout) cells(r *row) []cell {
 // join draws the hop that leads to r from another lane, and the time in a queue.
 func (l *layout) join(r *row) {
 	p := r.parent
-	if p == nil || p.lane == r.lane && r.group.Bond == flow.BondParent {
+	if p == nil {
 		return
 	}
-	sent, received := l.g.Spans()[p.group.Spans[0]], l.g.Spans()[r.group.Spans[0]]
-	x1, y1 := l.x(sent.Start), p.y+rowHeight/2
-	if p.lane != r.lane {
-		x1 = min(l.x(endOf(&sent)), p.bar.X+p.bar.Width)
+	received := &l.g.Spans()[r.group.Spans[0]]
+	if p.lane == r.lane && r.group.Bond == flow.BondParent && !received.Remote {
+		return
 	}
-	x2, y2 := r.bar.X, r.y+rowHeight/2
+	sender := l.sender(p, r.group.Spans[0])
+	sent := &l.g.Spans()[sender]
+	r.bar.Skew = skewed(sent, received)
+	left := sent.Start
+	if !r.bar.Skew { // The sender goes on while the receiver works.
+		left = earlier(endOf(sent), received.Start)
+	}
 	l.p.Hops = append(l.p.Hops, hop{
-		Path: curve(x1, y1, x2, y2), Link: r.group.Bond != flow.BondParent,
-		Title: sent.Label() + " → " + received.Label(),
+		Path: curve(l.x(left), p.y+rowHeight/2, l.x(received.Start), r.y+rowHeight/2), Link: r.group.Bond != flow.BondParent,
+		Skew: r.bar.Skew, Title: flow.Clip(sent.Label(), maxName) + " → " + flow.Clip(received.Label(), maxName),
 	})
-	if wait := received.Start.Sub(endOf(&sent)); wait > 0 && received.Kind == trace.SpanKindConsumer {
-		l.p.Queues = append(l.p.Queues, queue{
-			X: l.x(endOf(&sent)), Y: r.y + 8, Width: max(r.bar.X-l.x(endOf(&sent)), 1), Height: 8,
-			Title: "in the queue for " + flow.Duration(wait) + " (the first message)",
-		})
+	if received.Kind == trace.SpanKindConsumer {
+		l.queue(r)
 	}
+}
+
+// sender returns the span of p that span i continues, or the first of p.
+func (l *layout) sender(p *row, i int) int {
+	if parent := l.g.Parent(i); parent >= 0 && l.of[parent] == p {
+		return parent
+	}
+	for _, target := range l.g.Links(i) {
+		if l.of[target] == p {
+			return target
+		}
+	}
+	return p.group.Spans[0]
+}
+
+// skewed reports whether a span starts before the one that it continues.
+func skewed(sent, received *flow.Span) bool {
+	return sent.Start.Sub(received.Start) > time.Millisecond
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// queue draws how long the messages of r were in a queue: the one for which it took
+// the median of all.
+func (l *layout) queue(r *row) {
+	type wait struct {
+		took     time.Duration
+		from, to time.Time
+	}
+	var waits []wait
+	for _, i := range r.group.Spans {
+		sent, received := endOf(&l.g.Spans()[l.sender(r.parent, i)]), l.g.Spans()[i].Start
+		if took := received.Sub(sent); took > 0 {
+			waits = append(waits, wait{took, sent, received})
+		}
+	}
+	if len(waits) == 0 {
+		return
+	}
+	slices.SortFunc(waits, func(a, b wait) int { return cmp.Compare(a.took, b.took) })
+	w := waits[len(waits)/2]
+	q := queue{X: l.x(w.from), Y: r.y + 8, Width: max(l.x(w.to)-l.x(w.from), 1), Height: 8, Title: "in the queue for " + flow.Duration(w.took)}
+	if len(r.group.Spans) > 1 { // The bar of the others is where its own would be.
+		q.Y, q.Height = r.y+20, 4
+		q.Title = fmt.Sprintf("in the queue: shortest %s, p50 %s, longest %s",
+			flow.Duration(waits[0].took), flow.Duration(w.took), flow.Duration(waits[len(waits)-1].took))
+	}
+	l.p.Queues = append(l.p.Queues, q)
 }
 
 func curve(x1, y1, x2, y2 float64) string {
@@ -328,29 +415,73 @@ func curve(x1, y1, x2, y2 float64) string {
 	return fmt.Sprintf("M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", x1, y1, x1+bend, y1, x2-bend, y2, x2, y2)
 }
 
-// mark draws where the flow broke.
-func (l *layout) mark() {
-	for _, f := range l.g.Diagnose(flow.Expectation{}).Findings {
-		if f.Level == flow.Info || f.From < 0 || f.To < 0 {
-			continue
-		}
-		from, to := l.of[f.From], l.of[f.To]
-		if from == nil || to == nil || from == to {
-			continue
-		}
-		x1, y1 := from.bar.X+from.bar.Width, from.y+rowHeight/2
-		x2, y2 := to.bar.X, to.y+rowHeight/2
-		l.p.Gaps = append(l.p.Gaps, gap{
-			Path: curve(x1, y1, x2, y2), X: min(max(x2, l.p.Left)+4, l.p.Right-200), Y: y2 - 12,
-			Text: f.ID + ": the flow is lost here", Title: f.What,
-		})
-		if len(l.p.Gaps) == maxGaps {
-			return
-		}
+// broken is a place where the flow broke.
+type broken struct {
+	finding  *flow.Finding
+	from, to int // Spans of the picture.
+	place    int // Among the sentences above one bar.
+}
+
+// edge returns the hop at which the flow broke.
+func (b broken) edge(g *flow.Graph) edge {
+	from, to := &g.Spans()[b.from], &g.Spans()[b.to]
+	over := to.Channel()
+	if over == "" {
+		over = from.Channel()
+	}
+	return edge{
+		From: flow.Clip(from.Service, maxName), Over: flow.Clip(over, maxName), To: flow.Clip(to.Service, maxName),
+		count: b.finding.Count, broken: true,
 	}
 }
 
-const maxGaps = 20
+// findGaps finds the findings that say between which spans of the picture it broke.
+func (l *layout) findGaps(spans []int, findings []flow.Finding) []broken {
+	number := make(map[int]int, len(spans))
+	for n, i := range spans {
+		number[i] = n
+	}
+	var gaps []broken
+	for i := range findings {
+		f := &findings[i]
+		from, ok1 := number[f.From]
+		to, ok2 := number[f.To]
+		if f.Level == flow.Info || !ok1 || !ok2 || f.Level < flow.Violation && !l.g.Apart(from, to) {
+			continue
+		}
+		a, b := l.of[from], l.of[to]
+		if a == nil || b == nil || a == b {
+			continue
+		}
+		gaps = append(gaps, broken{f, from, to, len(b.gaps)})
+		b.gaps = append(b.gaps, f)
+		if len(gaps) == maxGaps {
+			break
+		}
+	}
+	return gaps
+}
+
+// drawGap draws where the flow broke, with the sentence that says so above the bar
+// that should have continued it.
+func (l *layout) drawGap(b broken) {
+	from, to := l.of[b.from], l.of[b.to]
+	sent, received := &l.g.Spans()[b.from], &l.g.Spans()[b.to]
+	x1, x2 := l.x(earlier(endOf(sent), received.Start)), l.x(received.Start)
+	if skewed(sent, received) {
+		x1 = l.x(sent.Start)
+	}
+	text := b.finding.ID + ": " + flow.Clip(b.finding.What, 120)
+	if b.finding.Count > 1 {
+		text += " ×" + flow.Count(b.finding.Count)
+	}
+	y := to.y - gapHeight*float64(len(to.gaps)-b.place)
+	l.p.Gaps = append(l.p.Gaps, gap{
+		Path: curve(x1, from.y+rowHeight/2, x2, to.y+rowHeight/2),
+		X:    max(min(x2, l.p.Right-7*float64(utf8.RuneCountInString(text))), 14), Y: y + 13,
+		Text: text, Title: b.finding.What,
+	})
+}
 
 // detail is what the page tells of a row.
 type detail struct {
@@ -368,21 +499,28 @@ type detail struct {
 	TraceID  string     `json:"traceId"`
 	SpanID   string     `json:"spanId"`
 	Links    int        `json:"links,omitempty"`
+	Targets  []string   `json:"targets,omitempty"` // What the first span links to.
 	Path     string     `json:"path"`
+	Golden   string     `json:"golden"`
 	Items    [][]string `json:"attributes,omitempty"` // Of the first span.
 }
 
 const (
+	maxName     = 120 // Characters of a name.
 	maxItems    = 40
 	maxItemText = 400
+	maxTargets  = 8
+	// maxDetails is how many bytes of attributes and links the page has in all.
+	maxDetails = 1 << 20
 )
 
 func (l *layout) detail(r *row) *detail {
 	first := &l.g.Spans()[r.group.Spans[0]]
 	took := durations(l.g, r.group.Spans)
 	d := &detail{
-		Service: first.Service, Name: first.Name, Kind: strings.ToUpper(first.Kind.String()), Channel: first.Channel(),
-		Count: len(r.group.Spans), TraceID: first.ID.Trace.String(), SpanID: first.ID.Span.String(), Path: l.g.Path(r.group.Spans[0]),
+		Service: flow.Clip(first.Service, maxName), Name: flow.Clip(first.Name, maxName), Kind: strings.ToUpper(first.Kind.String()),
+		Channel: flow.Clip(first.Channel(), maxName), Count: len(r.group.Spans), TraceID: first.ID.Trace.String(), SpanID: first.ID.Span.String(),
+		Path:     flow.Clip(l.g.Path(r.group.Spans[0]), maxItemText),
 		Shortest: flow.Duration(took[0]), Median: flow.Duration(quantile(took, 0.5)),
 		P95: flow.Duration(quantile(took, 0.95)), Longest: flow.Duration(took[len(took)-1]),
 	}
@@ -391,16 +529,43 @@ func (l *layout) detail(r *row) *detail {
 		d.Links += len(s.Links)
 		if failure := s.Failure(); failure != "" {
 			d.Errors++
-			d.Error = failure
+			d.Error = flow.Clip(failure, maxName)
 			if s.Message != "" {
 				d.Error += ": " + flow.Clip(s.Message, maxItemText)
 			}
 		}
 	}
-	for _, kv := range first.Attributes[:min(len(first.Attributes), maxItems)] {
-		d.Items = append(d.Items, []string{flow.Clip(string(kv.Key), maxItemText), flow.Clip(kv.Value.String(), maxItemText)})
-	}
+	d.Golden = d.golden()
+	l.describe(d, r.group.Spans[0])
 	return d
+}
+
+// golden returns the line of the span in a golden file of flowtest, without its
+// attributes.
+func (d *detail) golden() string {
+	line := strings.TrimSpace(d.Service+" "+d.Name) + " " + d.Kind
+	if d.Errors > 0 {
+		line += " ERROR"
+	}
+	return line
+}
+
+// describe adds the attributes and links of span i, as long as there is room.
+func (l *layout) describe(d *detail, i int) {
+	for _, kv := range l.g.Spans()[i].Attributes[:min(len(l.g.Spans()[i].Attributes), maxItems)] {
+		item := []string{flow.Clip(string(kv.Key), maxItemText), flow.Clip(kv.Value.String(), maxItemText)}
+		if l.v.room -= len(item[0]) + len(item[1]); l.v.room < 0 {
+			return
+		}
+		d.Items = append(d.Items, item)
+	}
+	for _, target := range l.g.Links(i)[:min(len(l.g.Links(i)), maxTargets)] {
+		path := flow.Clip(l.g.Path(target), maxItemText)
+		if l.v.room -= len(path); l.v.room < 0 {
+			return
+		}
+		d.Targets = append(d.Targets, path)
+	}
 }
 
 // title is what a pointer over the row shows.

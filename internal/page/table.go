@@ -20,6 +20,7 @@ type stage struct {
 	Runs                  string
 	Read, Wrote, Rejected string
 	Median, P95           string
+	Queued                string // The median of the time in a queue before it.
 	Failed                string
 }
 
@@ -50,16 +51,55 @@ func stagesOf(g *flow.Graph) []stage {
 		spans[k] = append(spans[k], i)
 	}
 	stages := make([]stage, 0, len(keys))
-	for _, k := range keys {
+	for _, k := range keys[:min(len(keys), maxStages)] {
 		took := durations(g, spans[k])
 		failed := len(g.Select(spans[k], func(i int) bool { return g.Spans()[i].Failure() != "" }))
 		stages = append(stages, stage{
-			Service: k.service, Name: k.name, Runs: flow.Count(len(spans[k])),
+			Service: flow.Clip(k.service, maxName), Name: flow.Clip(k.name, maxName), Runs: flow.Count(len(spans[k])),
 			Read: sum(g, spans[k], keyRead), Wrote: sum(g, spans[k], keyWritten), Rejected: sum(g, spans[k], keyRejected),
-			Median: flow.Duration(quantile(took, 0.5)), P95: flow.Duration(quantile(took, 0.95)), Failed: countOrDash(failed),
+			Median: flow.Duration(quantile(took, 0.5)), P95: flow.Duration(quantile(took, 0.95)), Queued: queued(g, spans[k]), Failed: countOrDash(failed),
 		})
 	}
 	return stages
+}
+
+// queued returns the median of the time that what spans work on was in a queue.
+func queued(g *flow.Graph, spans []int) string {
+	var waits []time.Duration
+	for _, i := range spans {
+		if wait, ok := waited(g, i); ok {
+			waits = append(waits, wait)
+		}
+	}
+	if len(waits) == 0 {
+		return "–"
+	}
+	slices.Sort(waits)
+	return flow.Duration(quantile(waits, 0.5))
+}
+
+// maxAncestors is how many ancestors of a span may have received what it works on.
+const maxAncestors = 16
+
+// waited returns how long the message that span i works on was in a queue.
+func waited(g *flow.Graph, i int) (time.Duration, bool) {
+	for range maxAncestors {
+		s, sender := &g.Spans()[i], g.Parent(i)
+		if s.Kind == trace.SpanKindConsumer {
+			if links := g.Links(i); len(links) > 0 && !s.Remote {
+				sender = links[0]
+			}
+			if sender < 0 || skewed(&g.Spans()[sender], s) {
+				return 0, false
+			}
+			return max(s.Start.Sub(endOf(&g.Spans()[sender])), 0), true
+		}
+		if sender < 0 {
+			break
+		}
+		i = sender
+	}
+	return 0, false
 }
 
 // sum adds up an attribute of spans.
@@ -91,9 +131,11 @@ type edge struct {
 	Links          bool
 	Errors         string
 	Median, P95    string // Of the time between the end of the first and the start of the second.
-	count          int
+	Skew           string // How often the clocks differ; empty for never.
+	count, skewed  int
 	waits          []time.Duration
 	failed         int
+	broken         bool // It should be there and is not.
 }
 
 // edgesOf returns the hops between services, in the order of the flow.
@@ -110,15 +152,22 @@ func edgesOf(g *flow.Graph) []edge {
 		if over == "" {
 			over = a.Channel()
 		}
-		k := key{a.Service, over, b.Service}
+		over = flow.Clip(over, maxName)
+		k := key{flow.Clip(a.Service, maxName), over, flow.Clip(b.Service, maxName)}
 		e, ok := found[k]
 		if !ok {
-			e = &edge{From: a.Service, Over: over, To: b.Service, Links: link}
+			e = &edge{From: k.from, Over: over, To: k.to, Links: link}
 			found[k] = e
 			edges = append(edges, e)
 		}
 		e.count++
-		e.waits = append(e.waits, max(b.Start.Sub(endOf(a)), 0))
+		switch wait := b.Start.Sub(endOf(a)); {
+		case skewed(a, b):
+			e.skewed++
+			e.waits = append(e.waits, b.Start.Sub(a.Start))
+		default: // The sender may go on while the receiver works.
+			e.waits = append(e.waits, max(wait, 0))
+		}
 		if b.Failure() != "" {
 			e.failed++
 		}
@@ -139,7 +188,16 @@ func edgesOf(g *flow.Graph) []edge {
 		slices.Sort(e.waits)
 		e.Count, e.Errors = flow.Count(e.count), countOrDash(e.failed)
 		e.Median, e.P95 = flow.Duration(quantile(e.waits, 0.5)), flow.Duration(quantile(e.waits, 0.95))
+		if e.skewed > 0 {
+			e.Skew = "clocks differ"
+			if e.skewed < e.count {
+				e.Skew += " ×" + flow.Count(e.skewed)
+			}
+		}
 		made[n] = *e
 	}
 	return made
 }
+
+// hopsOf returns what the table of hops shows of edges.
+func hopsOf(edges []edge) []edge { return edges[:min(len(edges), maxHops)] }

@@ -14,21 +14,25 @@ import (
 
 // view is what the template shows.
 type view struct {
-	Title     string
-	Policy    string
-	Style     template.CSS
-	Script    template.JS
-	Verdict   string // The word.
-	Summary   string // What follows it.
-	Nothing   bool   // Nothing is wrong.
-	Findings  []finding
-	Flows     []*flowView
-	MoreFlows string // How many are not drawn; empty for none.
-	Stages    []stage
-	Hops      []edge
-	Tree      string
-	Details   map[string]*detail // By the id of a row.
-	Rows      []*detail          // The same, in the order of the pictures.
+	Title        string
+	Policy       string
+	Style        template.CSS
+	Script       template.JS
+	Verdict      string // The word.
+	Summary      string // What follows it.
+	Nothing      bool   // Nothing is wrong.
+	Findings     []finding
+	Flows        []*flowView
+	MoreFlows    string // How many are not drawn; empty for none.
+	MoreFindings string
+	Stages       []stage
+	Hops         []edge
+	Tree         string
+	Details      map[string]*detail // By the id of a row.
+	Rows         []*detail          // The same, in the order of the pictures.
+	Hidden       []finding          // The findings after the first ones.
+
+	room int // How many bytes of attributes and links are left.
 }
 
 // finding is a finding for the template.
@@ -44,24 +48,33 @@ type flowView struct {
 	Path    *path
 }
 
-// maxFlows is how many different flows are drawn.
-const maxFlows = 12
-
-// maxTreeLines is how many lines of the flow as text the page has.
-const maxTreeLines = 5000
+const (
+	maxFlows      = 12   // Different flows that are drawn.
+	maxTreeLines  = 2000 // Of the flow as text.
+	maxFindings   = 200  // On the page,
+	shownFindings = 6    // and at its top.
+	maxHops       = 200  // Lines of the tables.
+	maxStages     = 200
+)
 
 func newView(r Report) *view {
 	g, d := r.Graph, r.Diagnosis
-	verdict, summary, _ := strings.Cut(d.Summary(g), ": ")
+	verdict := d.Verdict()
 	v := &view{
 		Title: cmp.Or(r.Title, "waybill"), Policy: policy(),
 		Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // They are part of the program.
-		Verdict: verdict, Summary: summary,
-		Nothing: !slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level > flow.Info }),
-		Stages:  stagesOf(g), Hops: edgesOf(g), Tree: g.Tree(maxTreeLines), Details: map[string]*detail{},
+		Verdict: string(verdict), Summary: strings.TrimPrefix(strings.TrimPrefix(d.Summary(g), string(verdict)), ": "),
+		Nothing: verdict != flow.Broken && verdict != flow.Unknown && !slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level > flow.Info }),
+		Stages:  stagesOf(g), Hops: hopsOf(edgesOf(g)), Tree: g.Tree(maxTreeLines), Details: map[string]*detail{}, room: maxDetails,
 	}
-	for i := range d.Findings {
+	for i := range d.Findings[:min(len(d.Findings), maxFindings)] {
 		v.Findings = append(v.Findings, findingOf(&d.Findings[i]))
+	}
+	if len(v.Findings) > shownFindings {
+		v.Findings, v.Hidden = v.Findings[:shownFindings], v.Findings[shownFindings:]
+	}
+	if left := len(d.Findings) - maxFindings + d.Omitted; left > 0 {
+		v.MoreFindings = flow.Plural(left, "more finding") + " not shown; waybill doctor prints them."
 	}
 	v.addFlows(g, d)
 	return v
@@ -78,7 +91,7 @@ func findingOf(f *flow.Finding) finding {
 // addFlows draws the flows of a recording, the broken ones first. Of flows that look
 // the same, the longest is drawn.
 func (v *view) addFlows(g *flow.Graph, d *flow.Diagnosis) {
-	kinds := kindsOf(g, d.Flows)
+	kinds := kindsOf(g, d)
 	for n, kind := range kinds[:min(len(kinds), maxFlows)] {
 		spans := make([]flow.Span, 0, len(kind.flow.Spans))
 		for _, i := range kind.flow.Spans {
@@ -89,11 +102,12 @@ func (v *view) addFlows(g *flow.Graph, d *flow.Diagnosis) {
 			sub = flow.New(spans)
 		}
 		made := &flowView{Verdict: string(kind.flow.Verdict), Heading: kind.heading(g)}
-		made.Time = newPicture(sub, "f"+letters(n), v.Details)
-		made.Path = newPath(sub)
-		for _, b := range made.Time.Bars {
-			v.Rows = append(v.Rows, v.Details[b.ID])
+		order := kind.flow.Spans
+		if sub == g {
+			order = all(g)
 		}
+		made.Time = newPicture(v, sub, order, "f"+letters(n), d.Findings)
+		made.Path = newPath(sub, made.Time.broken)
 		v.Flows = append(v.Flows, made)
 	}
 	if left := len(kinds) - maxFlows; left > 0 {
@@ -110,19 +124,34 @@ type kind struct {
 // heading says what flow it is.
 func (k *kind) heading(g *flow.Graph) string {
 	first := &g.Spans()[k.flow.Spans[0]]
-	text := first.Label() + ", " + flow.Plural(len(k.flow.Spans), "span")
+	text := flow.Clip(first.Label(), maxName) + ", " + flow.Plural(len(k.flow.Spans), "span")
 	if k.count > 1 {
-		text += "; the longest of " + flow.Count(k.count) + " that look the same"
+		text += "; one of " + flow.Count(k.count) + " that look the same"
 	}
 	return text
 }
 
-// kindsOf returns the kinds of flows, the broken ones first, then the largest.
-func kindsOf(g *flow.Graph, flows []flow.Flow) []*kind {
+// all returns the numbers of all spans of g.
+func all(g *flow.Graph) []int {
+	spans := make([]int, len(g.Spans()))
+	for i := range spans {
+		spans[i] = i
+	}
+	return spans
+}
+
+// kindsOf returns the kinds of flows, the broken ones first, then the largest. A flow
+// that a finding names stands for its kind, or else the longest.
+func kindsOf(g *flow.Graph, d *flow.Diagnosis) []*kind {
+	named := make(map[int]bool)
+	for i := range d.Findings {
+		named[d.Findings[i].To] = true
+	}
+	isNamed := func(f *flow.Flow) bool { return slices.ContainsFunc(f.Spans, func(i int) bool { return named[i] }) }
 	byLook := make(map[string]*kind)
 	var kinds []*kind
-	for i := range flows {
-		f := &flows[i]
+	for i := range d.Flows {
+		f := &d.Flows[i]
 		look := lookOf(g, f)
 		k, ok := byLook[look]
 		if !ok {
@@ -131,7 +160,10 @@ func kindsOf(g *flow.Graph, flows []flow.Flow) []*kind {
 			kinds = append(kinds, k)
 		}
 		k.count++
-		if lengthOf(g, f) > lengthOf(g, k.flow) {
+		if isNamed(k.flow) {
+			continue
+		}
+		if isNamed(f) || lengthOf(g, f) > lengthOf(g, k.flow) {
 			k.flow = f
 		}
 	}
