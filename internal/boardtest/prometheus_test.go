@@ -223,6 +223,18 @@ func TestBoards_Values(t *testing.T) {
 			want: map[string]float64{"orders / clean": 0.9, "orders / broken": 0, "orders / fine": 1},
 		},
 		{
+			name:  "the valid share of a stage that has checks, and counts no rows itself",
+			board: "quality", panel: "Valid share",
+			load: `etl_checks_total{pipeline="orders",stage="v",check="schema",result="passed"} 0+9x20
+			       etl_checks_total{pipeline="orders",stage="v",check="schema",result="rejected"} 0+1x20
+			       etl_checks_total{pipeline="orders",stage="v",check="range",result="passed"} 0+8x20
+			       etl_checks_total{pipeline="orders",stage="v",check="range",result="rejected"} 0+1x20
+			       etl_rows_rejected_total{pipeline="orders",stage="v",reason="schema"} 0+1x20
+			       etl_rows_rejected_total{pipeline="orders",stage="v",reason="range"} 0+1x20
+			       etl_checks_total{pipeline="orders",stage="w",check="schema",result="passed"} 0+9x20`,
+			want: map[string]float64{"orders / v": 0.8, "orders / w": 1},
+		},
+		{
 			name:  "a check that only passed rows rejects none",
 			board: "quality", panel: "Rejected share by check",
 			load: `etl_checks_total{pipeline="orders",stage="v",check="schema",result="passed"} 0+9x20

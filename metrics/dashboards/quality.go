@@ -29,9 +29,18 @@ func share(a, b string) string {
 	return fmt.Sprintf("(%[1]s or 0 * %[2]s) / ((%[1]s or 0 * %[2]s) + (%[2]s or 0 * %[1]s) > 0)", a, b)
 }
 
-// valid returns the share of rows that come out of each stage well.
+// valid returns the share of rows that each stage does not reject, of those that come
+// out of it either way. A stage that only has checks counts no rows that come out:
+// its first check sees all of them. A stage that counts nothing but what it rejects
+// lets nothing through.
 func valid(q promql) string {
-	return share(q.rate(series.RowsProcessed, byStage), q.rate(series.RowsRejected, byStage))
+	processed, rejected := q.rate(series.RowsProcessed, byStage), q.rate(series.RowsRejected, byStage)
+	checked := fmt.Sprintf("max %s (%s)", byStage, q.rate(series.Checks, byStage.and(series.Check)))
+	return or(
+		fmt.Sprintf("%[1]s / (%[1]s + (%[2]s or 0 * %[1]s) > 0)", processed, rejected),
+		fmt.Sprintf("1 - (%[1]s or 0 * %[2]s) / (%[2]s > 0)", rejected, checked),
+		fmt.Sprintf("0 * (%s > 0)", rejected),
+	)
 }
 
 // rejected returns the share of rows that each check rejects.

@@ -111,8 +111,8 @@ unless
 }
 
 // rejectRatio compares rejected rows with the rows that a stage read, or, if it
-// does not count those, with the rows that came out of it either way. A stage that
-// counts only what it rejects has no ratio.
+// does not count those, with the rows that came out of it either way, or that its
+// first check saw. A stage that counts only what it rejects has no ratio.
 func (c config) rejectRatio() []Rule {
 	window, by := c.windows[AlertRejectRatio], c.by(stageLabels...)
 	rows := func(m series.Metric) string { return grown(c.selector(AlertRejectRatio, m, ""), window) }
@@ -139,8 +139,12 @@ or
   sum by (<by>) (
     <rejected>
   )
+or
+  max by (<by>) (sum by (<by>, check) (
+    <checks>
+  ))
 )
-> <share>`, "by", by, "rejected", rows(series.RowsRejected), "read", rows(series.RowsRead), "processed", rows(series.RowsProcessed),
+> <share>`, "by", by, "checks", rows(series.Checks), "rejected", rows(series.RowsRejected), "read", rows(series.RowsRead), "processed", rows(series.RowsProcessed),
 			"rows", strconv.Itoa(c.rejects.rows), "share", number(c.rejects.share)),
 		summary: "Stage {{ $labels.stage }} of {{ $labels.pipeline }} rejects many rows",
 		description: "Stage {{ $labels.stage }} of pipeline {{ $labels.pipeline }} rejected {{ $value | humanizePercentage }} of its rows in the last " +
