@@ -233,8 +233,9 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 // applies to all who have it.
 //
 // Close is needed only if the registerer or provider outlives m. A provider collects
-// for the last time when it is shut down, so Close comes after that. Close may be
-// called more than once. It returns an error if the provider does, or panics.
+// for the last time when it is shut down, so Close comes after that; the histograms of
+// a provider stay in its later collections as they are. Close may be called more
+// than once. It returns an error if the provider does, or panics.
 func (m *Metrics) Close() error {
 	if m.isZero() || m.close == nil {
 		return nil

@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ import (
 type ruleFlags struct {
 	namespace, output, runbooks, dashboards string
 	freshness, objectives, backlogs, losses []string
-	compacted, transactional, without       []string
+	gaps, without                           []string
 }
 
 func newRules() *cobra.Command {
@@ -31,7 +30,7 @@ func newRules() *cobra.Command {
 		Long: "Rules writes a rules file of Prometheus. What is not given keeps its default; package\n" +
 			"metrics/rules has more options, as Go.",
 		Example: "  waybill rules -o waybill.rules.yaml\n" +
-			"  waybill rules --freshness invoices=24h --objective orders=1m:0.99 --compacted prices",
+			"  waybill rules --freshness invoices=24h --objective orders=1m:0.99 --expected-gaps prices",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts, err := flags.options()
@@ -58,15 +57,14 @@ func newRules() *cobra.Command {
 	f.StringSliceVar(&flags.objectives, "objective", nil, "PIPELINE=LATENCY:SHARE: which share of the data must be done in which time")
 	f.StringSliceVar(&flags.backlogs, "backlog", nil, "TOPIC=WITHIN: in which time a backlog must be read")
 	f.StringSliceVar(&flags.losses, "loss", nil, "TOPIC=WITHIN:SHARE: which share of the messages may be missing after which time")
-	f.StringSliceVar(&flags.compacted, "compacted", nil, "compacted topics, whose offsets have gaps")
-	f.StringSliceVar(&flags.transactional, "transactional", nil, "topics that are written in transactions")
+	f.StringSliceVar(&flags.gaps, "expected-gaps", nil, "topics whose offsets have gaps: compacted ones, and those that are written in transactions")
 	f.StringSliceVar(&flags.without, "without", nil, "alerts to leave out")
 	return cmd
 }
 
 // options returns the options that the flags stand for.
 func (f *ruleFlags) options() ([]rules.Option, error) {
-	opts := []rules.Option{rules.WithExpectedGaps(slices.Concat(f.compacted, f.transactional)...), rules.WithoutAlerts(f.without...)}
+	opts := []rules.Option{rules.WithExpectedGaps(f.gaps...), rules.WithoutAlerts(f.without...)}
 	for _, given := range []struct {
 		value string
 		make  func(string) rules.Option

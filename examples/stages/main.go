@@ -4,7 +4,7 @@
 // Command stages is a whole pipeline, in pipeline.go: it extracts rows, validates
 // them, transforms them, and loads them from a queue. All of it is timed, counted
 // and, by the global tracer provider of a program that sets one, traced. The metrics
-// are at http://localhost:8000/metrics until it ends by itself or by Ctrl-C.
+// are at http://localhost:8000/metrics until it ends, by itself or by Ctrl-C.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"iter"
 	"log"
+	"math"
 	"net"
 	"os/signal"
 	"syscall"
@@ -41,7 +42,7 @@ func numbers(ctx context.Context, n int) iter.Seq2[row, error] {
 
 func main() {
 	addr := flag.String("metrics", ":8000", "the address of the metrics")
-	rows := flag.Int("rows", 100, "how many rows to process, ten a second")
+	rows := flag.Int("rows", math.MaxInt, "how many rows to process, ten a second; without it, until Ctrl-C")
 	flag.Parse()
 	if err := run(*addr, *rows); err != nil {
 		log.Fatal(err)
@@ -53,7 +54,7 @@ func run(addr string, rows int) error {
 	defer stop()
 
 	registry := prometheus.NewRegistry()
-	observer, err := metrics.New(registry)
+	observer, err := metrics.New(registry, metrics.WithGoCollector(), metrics.WithProcessCollector())
 	if err != nil {
 		return err
 	}

@@ -34,19 +34,21 @@ func newPipeline(observer *metrics.Metrics) (*pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	stage := func(name string) *stages.Stage { return stages.Must(p.Stage(name)) }
-	load := stage("load")
+	extract, errExtract := p.Stage("extract")
+	validate, errValidate := p.Stage("validate")
+	transform, errTransform := p.Stage("half")
+	load, errLoad := p.Stage("load")
 	queue, errQueue := stages.NewQueue[half](load, 16)
-	checks, errChecks := stages.NewValidator(stage("validate"), []stages.Check[row]{
+	checks, errChecks := stages.NewValidator(validate, []stages.Check[row]{
 		stages.NewCheck("even", func(r row) bool { return r.number%2 == 0 }),
 	})
 	return &pipeline{
-		extract:  stage("extract"),
+		extract:  extract,
 		validate: checks.Validate,
-		halve:    stages.Wrap(stage("half"), halve), // A function of the same type.
+		halve:    stages.Wrap(transform, halve), // A function of the same type.
 		queue:    queue,
 		load:     stages.WrapErr(load, show),
-	}, errors.Join(errQueue, errChecks)
+	}, errors.Join(errExtract, errValidate, errTransform, errLoad, errQueue, errChecks)
 }
 
 // run moves rows through the pipeline, the loader beside the rest.
