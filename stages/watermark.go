@@ -123,9 +123,14 @@ func (s *Stage) age(t time.Time) (time.Duration, bool) {
 
 // advance reports the earliest watermark of the inputs if it is later than before.
 func (s *Stage) advance() {
-	earliest := s.inputs.find()
-	if raise(&s.inputs.earliest, earliest) < earliest {
+	for {
+		earliest := s.inputs.find()
+		if raise(&s.inputs.earliest, earliest) >= earliest {
+			return
+		}
 		s.watermark(time.UnixMicro(earliest))
+		// An input that rose meanwhile may have compared itself with the watermark
+		// before, and left it to this call to advance again.
 	}
 }
 

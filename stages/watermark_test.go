@@ -6,6 +6,7 @@ package stages_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -157,6 +158,43 @@ func TestRun_WatermarkOfConcurrentUse(t *testing.T) {
 	if want := at(50); !latest.Equal(want) { // Of the input 0.
 		t.Errorf("latest watermark = %v, want %v", latest, want)
 	}
+}
+
+// Inputs that rise at the same time leave the watermark at the earliest of them, and not
+// below, where no input would advance it again.
+func TestRun_WatermarkOfInputsThatRiseAtOnce(t *testing.T) {
+	t.Parallel()
+	const inputs, rounds = 1000, 2000
+	second := func(n int) time.Time { return at(0).Add(time.Duration(n) * time.Second) }
+	r := newRig(t)
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		run := stages.FromContext(ctx)
+		run.WatermarkOf("a", second(0))
+		run.WatermarkOf("b", second(0))
+		for i := range inputs - 2 { // They make the search for the earliest take long.
+			run.WatermarkOf(strconv.Itoa(i), second(rounds*10))
+		}
+		for round := range rounds {
+			start := 10 * round
+			run.WatermarkOf("a", second(start+1))
+			run.WatermarkOf("b", second(start+2))
+			var all sync.WaitGroup
+			all.Go(func() { run.WatermarkOf("a", second(start+4)) })
+			all.Go(func() {
+				for i := range round % 100 * 10 { // At various times of the search.
+					_ = ctx.Value(i)
+				}
+				run.WatermarkOf("b", second(start+3))
+			})
+			all.Wait()
+			if got, want := slices.MaxFunc(r.probe.watermarks, time.Time.Compare), second(start+3); !got.Equal(want) {
+				t.Errorf("round %d: watermark = %v, want %v", round, got, want)
+				break
+			}
+			r.probe.watermarks = nil
+		}
+		return nil
+	})
 }
 
 func TestRun_ResetWatermark(t *testing.T) {
