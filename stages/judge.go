@@ -40,12 +40,20 @@ func (c *call) classify(err error) (observe.Outcome, string) {
 func (c *call) countRejected(err error) bool {
 	defer c.run.stage.contain(observe.DropErrorType)
 	return rejected(err, func(r *rejectedError) {
-		if r.isCountedWithin(c) {
-			return
+		if c.countRejection(r) {
+			r.returned.Store(true)
 		}
-		c.run.Rejected(1, r.reason)
-		c.noteCounted(r)
 	})
+}
+
+// countRejection reports whether it has counted the row of r.
+func (c *call) countRejection(r *rejectedError) bool {
+	if r.isCountedWithin(c) {
+		return false
+	}
+	c.run.Rejected(1, r.reason)
+	c.noteCounted(r)
+	return true
 }
 
 // noteCounted tells the runs around c that the row of r has been counted.

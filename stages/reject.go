@@ -28,8 +28,8 @@ import (
 // A rejected row is counted once, by the innermost run that returns the error, or by
 // the first sequence of [Seq] that yields it. The runs around it, such as that of the
 // pipeline, and the sequences that pass it on, count nothing. A rejection may be kept in
-// a variable and returned for many rows, but then give each goroutine that yields it one
-// of its own.
+// a variable and returned for many rows, but then give each sequence and each goroutine
+// that yields it one of its own.
 //
 // If rejections are joined, one for each bad row of a batch for example, each of
 // them is counted, up to 65,536. If a rejection is joined with another error, the
@@ -76,6 +76,19 @@ type rejectedError struct {
 	inner   *rejectedError // The rejection that it rejects, or nil.
 	counted bool           // Reports whether the row was counted before the error was returned.
 	yields  atomic.Int32   // How many sequences have counted it and are yielding it now.
+
+	// returned reports whether a run has counted it and returned it, and no sequence has
+	// yielded it since.
+	returned atomic.Bool
+}
+
+// takeReturned reports whether a run has counted the row of r and returned r, to be
+// yielded now.
+func (r *rejectedError) takeReturned() (taken bool) {
+	for ; r != nil; r = r.inner {
+		taken = r.returned.Swap(false) || taken
+	}
+	return taken
 }
 
 // isCountedWithin reports whether the row of r was counted, by a [Validator], by a

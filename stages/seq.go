@@ -203,6 +203,17 @@ func (q *sequence) fail(err error) {
 	}
 }
 
+// countRejected is that of a run, which also leaves out what another run has counted:
+// what the producer calls need not have the context of the sequence.
+func (q *sequence) countRejected(err error) bool {
+	defer q.run.stage.contain(observe.DropErrorType)
+	return rejected(err, func(r *rejectedError) {
+		if !r.takeReturned() {
+			q.countRejection(r)
+		}
+	})
+}
+
 // isAbandoned reports whether the code that ranges never returned: it panicked or
 // called Goexit. What happens in it after it has stopped is the producer's doing.
 func (q *sequence) isAbandoned() bool { return q.downstream.Load() < 0 && !q.stopped.Load() }

@@ -321,6 +321,57 @@ func TestReject_CountsOnceInSequences(t *testing.T) {
 	requireRejected(t, again, "boom")
 }
 
+// A producer that calls a stage without the context of its sequence yields rejections
+// that are counted already.
+func TestReject_CountsOnceInStagesOfASequence(t *testing.T) {
+	t.Parallel()
+	shared := stages.Reject(errBoom, "boom")
+	for _, tt := range []struct {
+		name string
+		err  func() error
+		wrap func(error) error
+	}{
+		{name: "rejection", err: func() error { return stages.Reject(errBoom, "boom") }},
+		{name: "one rejection for all rows", err: func() error { return shared }},
+		{name: "rejected again", err: func() error { return stages.Reject(errBoom, "boom") }, wrap: func(err error) error { return stages.Reject(err, "again") }},
+		{name: "joined", err: func() error { return stages.Reject(errBoom, "boom") }, wrap: func(err error) error { return errors.Join(err) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			whole, check, load := newRig(t), newRig(t), newRig(t)
+			checkRow := stages.WrapErr(check.Stage, func(_ context.Context, n int) error {
+				if n == 0 {
+					return nil
+				}
+				return tt.err()
+			})
+			_ = whole.Run(t.Context(), func(ctx context.Context) error {
+				for range stages.Seq(ctx, load.Stage, func(yield func(int, error) bool) {
+					for _, n := range []int{0, 1, 1} {
+						err := checkRow(ctx, n)
+						if err != nil && tt.wrap != nil {
+							err = tt.wrap(err)
+						}
+						if !yield(n, err) {
+							return
+						}
+					}
+					yield(3, stages.Reject(errBoom, "own"))
+				}) { //nolint:revive // The rows do not matter.
+				}
+				return nil
+			})
+			if diff := cmp.Diff(map[string]int{"rejected boom": 2}, check.probe.counts); diff != "" {
+				t.Errorf("stage inside: counts (-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(map[string]int{"read": 4, "wrote": 1, "rejected own": 1}, load.probe.counts); diff != "" {
+				t.Errorf("sequence: counts (-want +got)\n%s", diff)
+			}
+			requireRejected(t, whole, "")
+		})
+	}
+}
+
 // A rejection that a validator without telemetry made is counted by the run around.
 func TestValidator_NilStageLeavesCountingToTheRun(t *testing.T) {
 	t.Parallel()
