@@ -137,6 +137,9 @@ type batchTracer struct {
 // Start implements [trace.Tracer].
 func (t batchTracer) Start(ctx context.Context, _ string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if t.call != nil {
+		if isItemLinked(ctx, opts) {
+			ctx = context.WithValue(ctx, itemKey{}, nil)
+		}
 		t.call.Context = ctx
 		if !t.call.run.stage.withoutSpans {
 			t.call.startSpan(opts)
@@ -144,6 +147,19 @@ func (t batchTracer) Start(ctx context.Context, _ string, opts ...trace.SpanStar
 		ctx = t.call.Context
 	}
 	return ctx, trace.SpanFromContext(ctx)
+}
+
+// isItemLinked reports whether opts have the link to the span that put the item that ctx
+// belongs to.
+func isItemLinked(ctx context.Context, opts []trace.SpanStartOption) bool {
+	item, ok := itemLink(ctx)
+	if !ok {
+		return false
+	}
+	cfg := trace.NewSpanStartConfig(opts...)
+	return slices.ContainsFunc(cfg.Links(), func(link trace.Link) bool {
+		return link.SpanContext.SpanID() == item.SpanContext.SpanID() && link.SpanContext.TraceID() == item.SpanContext.TraceID()
+	})
 }
 
 // batchContext is the context of a batch.

@@ -297,6 +297,41 @@ func TestBatch_OfQueue(t *testing.T) {
 	}
 }
 
+// In the context of an item, the batch is linked to the span that put it once.
+func TestBatch_InTheContextOfAnItem(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		rows  int // Of those that are put, the first ones.
+		links int
+	}{
+		{name: "another item", rows: 0, links: 1},
+		{name: "the item", rows: 1, links: 1},
+		{name: "several items", rows: 3, links: 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			q := mustQueue(t, r.Stage, 3)
+			var items []stages.Item[int]
+			for i := range 3 {
+				_ = r.Run(t.Context(), func(ctx context.Context) error { return q.Put(ctx, i) })
+				item, _ := q.Take(t.Context())
+				items = append(items, item)
+			}
+			var remotes []propagation.Remote
+			for _, item := range items[:tt.rows] {
+				remotes = append(remotes, item.Remote())
+			}
+			r.spans.Reset()
+			_ = stages.Batch(items[0].Context(t.Context()), r.Stage, remotes, func(context.Context) error { return nil })
+			if got := r.span(t).Links; len(got) != tt.links {
+				t.Errorf("%d links, want %d: %v", len(got), tt.links, got)
+			}
+		})
+	}
+}
+
 func TestBatch_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	p := &batchProbe{probe: newProbe()}
