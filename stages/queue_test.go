@@ -235,6 +235,30 @@ type hostileDone struct{ context.Context } //nolint:containedctx // It is a cont
 
 func (hostileDone) Done() <-chan struct{} { panic("Done") }
 
+// doneWithoutErr is a context that breaks the rule that Err is not nil if Done is closed.
+type doneWithoutErr struct{ context.Context }
+
+func (doneWithoutErr) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func TestQueue_DoneContextWithoutAnError(t *testing.T) {
+	t.Parallel()
+	q, _ := newQueue(t, 1)
+	ctx := doneWithoutErr{t.Context()}
+	if item, err := q.Take(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Take of an empty queue = %v, %v, want %v", item.Value, err, context.Canceled)
+	}
+	if err := q.Put(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Put(ctx, 2); !errors.Is(err, context.Canceled) {
+		t.Errorf("Put into a full queue = %v, want %v", err, context.Canceled)
+	}
+}
+
 func TestQueue_PanicOfAContextLeavesTheQueueWhole(t *testing.T) {
 	t.Parallel()
 	q, _ := newQueue(t, 1)

@@ -42,7 +42,9 @@ func (q *Queue[T]) await(ctx context.Context, done <-chan struct{}, list *waitLi
 		waiting := list.remove(w)
 		q.mu.Unlock()
 		if waiting {
-			err = ctx.Err()
+			if err = ctx.Err(); err == nil {
+				err = context.Canceled // A nil error would tell of an item.
+			}
 			break
 		}
 		<-w.ready
