@@ -28,10 +28,10 @@ type Item[T any] struct {
 // attributes for logs. It is done when ctx is done. That the producer has returned,
 // or its context is done, does not matter.
 //
-// If ctx has no span, the span that put the item is the current one. The first run
-// of a stage that is started with the context has a link to that span, whether or
-// not it is the parent. [FromContext] returns the run of ctx, and not the
-// producer's. A nil ctx is treated as [context.Background].
+// If ctx has no span, the span that put the item is the current one. Each run of a
+// stage that is started with the context, and not inside of another such run, has a
+// link to that span, whether or not it is the parent. [FromContext] returns the run of
+// ctx, and not the producer's. A nil ctx is treated as [context.Background].
 func (i Item[T]) Context(ctx context.Context) context.Context {
 	ctx = safe.Context(ctx)
 	if i.ctx == nil {
