@@ -85,14 +85,21 @@ func Batch(ctx context.Context, s *Stage, remotes []propagation.Remote, fn func(
 		}
 	}
 	if s.isZero() {
-		ctx, _ = propagation.Start(ctx, batchTracer{}, "", remotes, c.start...)
-		return fn(ctx)
+		return fn(c.context(ctx, remotes))
 	}
 	run := s.beginBatch(ctx, remotes, c)
 	defer run.end(&err)
 	err = fn(run)
 	run.returned = true
 	return err
+}
+
+// context returns the context of a batch without a stage.
+func (c batchConfig) context(ctx context.Context, remotes []propagation.Remote) (started context.Context) {
+	defer safe.Contain() // The context of the user.
+	started = ctx
+	started, _ = propagation.Start(ctx, batchTracer{}, "", remotes, c.start...)
+	return started
 }
 
 // beginBatch is begin for a batch.

@@ -266,8 +266,10 @@ func TestBatch_HostileObserverAndContext(t *testing.T) {
 		"Value":    hostileContext{Context: t.Context(), value: true},
 		"Err":      hostileContext{Context: t.Context(), err: true},
 	} {
-		if err := stages.Batch(ctx, r.Stage, remotesOf(2), func(context.Context) error { return errBoom }); err != errBoom {
-			t.Errorf("%s: Batch = %v, want %v", name, err, errBoom)
+		for _, s := range []*stages.Stage{r.Stage, nil} {
+			if err := stages.Batch(ctx, s, remotesOf(2), func(context.Context) error { return errBoom }); err != errBoom {
+				t.Errorf("%s: Batch = %v, want %v", name, err, errBoom)
+			}
 		}
 	}
 }

@@ -42,7 +42,10 @@ func (i Item[T]) Context(ctx context.Context) context.Context {
 
 // Remote returns the context that the item was put with for [Batch], which
 // handles many items in one run.
-func (i Item[T]) Remote() propagation.Remote { return propagation.RemoteFromContext(i.ctx) }
+func (i Item[T]) Remote() (remote propagation.Remote) {
+	defer safe.Contain() // The context of the user.
+	return propagation.RemoteFromContext(i.ctx)
+}
 
 // itemContext is a context with the values of an item over its own.
 type itemContext struct {

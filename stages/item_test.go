@@ -177,6 +177,14 @@ func TestItem_LinkIsOfOneRun(t *testing.T) {
 	}
 }
 
+func TestItem_HostileContextOfTheProducer(t *testing.T) {
+	t.Parallel()
+	item := through(t, hostileContext{Context: t.Context(), value: true}, t.Context())
+	if remote := item.Remote(); remote.SpanContext().IsValid() {
+		t.Errorf("Remote = %v, want none", remote.SpanContext())
+	}
+}
+
 func TestItem_HostileSpanOfTheConsumer(t *testing.T) {
 	t.Parallel()
 	producer, span := sdktrace.NewTracerProvider(sdktrace.WithSyncer(tracetest.NewInMemoryExporter())).Tracer("test").Start(t.Context(), "transform")
