@@ -141,12 +141,14 @@ demo-check: ## Run the demo and check its result
 	$(call in,examples,go test ./quakes -run '^TestDemo$$' -count=1 -v)
 
 .PHONY: e2e
-e2e: ## Test against real servers, and clients in other languages
+e2e: ## Test against real servers, clients in other languages, and a browser
 	$(call in,internal/e2e,go test -tags e2e -count=1 ./...)
+	$(call in,internal/pagetest,go test -tags e2e -count=1 ./...)
 
 .PHONY: e2e-deps
 e2e-deps: ## Fetch and build those servers into .cache/e2e
 	$(call in,internal/e2e,bash deps.sh $(CACHE)/e2e)
+	$(call in,internal/pagetest,bash deps.sh $(CACHE)/e2e)
 
 ##@ Measure and search
 

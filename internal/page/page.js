@@ -146,8 +146,13 @@
 	};
 	search.addEventListener("input", () => { state.query = search.value; filter(); remember(); });
 
-	// The fragment of the address keeps the view.
+	// The fragment of the address keeps the view. Browsers limit how often it may change.
+	let pending = 0;
 	const remember = () => {
+		clearTimeout(pending);
+		pending = setTimeout(writeFragment, 150);
+	};
+	const writeFragment = () => {
 		const views = Object.entries(state.views).filter(([, v]) => v).map(([id, [a, b]]) => `${id}:${a.toFixed(6)}-${b.toFixed(6)}`);
 		const parts = [state.chosen && "span=" + state.chosen, state.query && "q=" + encodeURIComponent(state.query), views.length && "time=" + views.join(",")].filter(Boolean);
 		history.replaceState(null, "", parts.length ? "#" + parts.join("&") : "#");

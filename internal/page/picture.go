@@ -94,6 +94,21 @@ func (b bar) Short() string {
 	return flow.Clip(b.Name, max(int((labelWidth-b.LabelX)/7.2)-taken, 4))
 }
 
+// Label is what a screen reader says of the bar: the text that is seen, and the rest.
+func (b bar) Label() string {
+	seen := b.Short()
+	if b.Count != "" {
+		seen += " " + b.Count
+	}
+	if b.Errors != "" {
+		seen += " ✗ " + b.Errors
+	}
+	if b.Skew {
+		seen += " ⚠"
+	}
+	return seen + ": " + b.Title
+}
+
 // cell is a part of a folded bar, darker where more of its spans were active.
 type cell struct{ X, Width, Opacity float64 }
 
