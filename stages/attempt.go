@@ -139,8 +139,14 @@ func (a *attempt) end(err *error) {
 func (a *attempt) outcome(err error) (outcome observe.Outcome) {
 	defer a.stage.contain(observe.DropErrorType)
 	outcome = observe.Classify(a.ctx, err)
-	if err != nil && rejected(err, func(*rejectedError) {}) {
+	if err == nil {
+		return outcome
+	}
+	if rejected(err, func(*rejectedError) {}) {
 		return observe.OutcomeSuccess
+	}
+	if asked, ok := a.stage.ask(a.ctx, err); ok {
+		return asked
 	}
 	return outcome
 }

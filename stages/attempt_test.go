@@ -155,6 +155,20 @@ func TestAttempt_EveryEnd(t *testing.T) {
 	}
 }
 
+// The span of an attempt does not contradict that of the stage.
+func TestAttempt_Classifier(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, stages.WithAttemptSpans(), stages.WithClassifier(func(context.Context, error) observe.Outcome { return observe.OutcomeSuccess }))
+	_ = r.Run(t.Context(), func(ctx context.Context) error {
+		return stages.Attempt(ctx, 1, func(context.Context) error { return errBoom })
+	})
+	for _, span := range r.spans.GetSpans() {
+		if got := attributeOf(span, "etl.outcome"); got != "success" || span.Status.Code != codes.Unset {
+			t.Errorf("%s: outcome = %s, status = %v, want success, %v", span.Name, got, span.Status.Code, codes.Unset)
+		}
+	}
+}
+
 func TestAttempt_Goexit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, stages.WithAttemptSpans())

@@ -69,10 +69,8 @@ func (c *call) noteCounted(r *rejectedError) {
 
 func (c *call) outcome(err error) observe.Outcome {
 	failedFirst := c.failedFirst()
-	if classify := c.run.stage.classifier; classify != nil {
-		if outcome, ok := c.ask(classify, err); ok {
-			return outcome
-		}
+	if outcome, ok := c.run.stage.ask(c, err); ok {
+		return outcome
 	}
 	outcome := observe.Classify(c.Context, err)
 	if outcome == observe.OutcomeCanceled && failedFirst && observe.IsBareCause(c.Context, err) {
@@ -81,11 +79,14 @@ func (c *call) outcome(err error) observe.Outcome {
 	return outcome
 }
 
-// ask calls the user's classifier.
-func (c *call) ask(classify func(context.Context, error) observe.Outcome, err error) (outcome observe.Outcome, ok bool) {
-	s := c.run.stage
+// ask calls the user's classifier. It reports false if there is none, or it has no
+// answer.
+func (s *Stage) ask(ctx context.Context, err error) (outcome observe.Outcome, ok bool) {
+	if s.classifier == nil {
+		return 0, false
+	}
 	defer s.contain(observe.DropClassifier)
-	outcome = classify(c, err)
+	outcome = s.classifier(ctx, err)
 	if int(outcome) >= observe.Outcomes {
 		s.dropped(observe.DropClassifier)
 		return 0, false

@@ -96,8 +96,9 @@ func WithObserver(observer observe.StageObserver) Option {
 
 // WithClassifier sets the function that decides how a stage ended, from the
 // context its function was given and the error it returned, which is not nil. It
-// changes the recorded outcome, not the result of the stage. It is not called for a
-// rejection; see [Reject].
+// changes the recorded outcome, not the result of the stage. The same applies to the
+// span of an attempt; see [WithAttemptSpans]. It is not called for a rejection; see
+// [Reject].
 //
 // The default is [observe.Classify], except that an error is a failure if the
 // function itself canceled its context with it; see the package documentation.
