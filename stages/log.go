@@ -117,10 +117,11 @@ func withAttrs(record slog.Record, attrs []slog.Attr, keys []string) slog.Record
 // without removes from attrs those that have the key of a, or of an attribute of
 // a if that is a group without a name, whose attributes are at the same level.
 func without(attrs []slog.Attr, a slog.Attr) []slog.Attr {
-	if !isInline(a) {
+	group, ok := inline(a)
+	if !ok {
 		return withoutKey(attrs, a.Key)
 	}
-	for _, inner := range a.Value.Group() {
+	for _, inner := range group {
 		attrs = without(attrs, inner)
 	}
 	return attrs
@@ -135,14 +136,24 @@ func withoutKey(attrs []slog.Attr, key string) []slog.Attr {
 	return attrs
 }
 
-// isInline reports whether a is a group without a name.
-func isInline(a slog.Attr) bool { return a.Key == "" && a.Value.Kind() == slog.KindGroup }
+// inline returns the attributes of a if it is a group without a name, or a value that
+// resolves to one. Otherwise it reports false.
+func inline(a slog.Attr) (group []slog.Attr, ok bool) {
+	if a.Key != "" {
+		return nil, false
+	}
+	value := a.Value.Resolve()
+	if value.Kind() != slog.KindGroup {
+		return nil, false
+	}
+	return value.Group(), true
+}
 
 // appendKeys appends the keys that attrs have at the top level.
 func appendKeys(keys []string, attrs []slog.Attr) []string {
 	for _, a := range attrs {
-		if isInline(a) {
-			keys = appendKeys(keys, a.Value.Group())
+		if group, ok := inline(a); ok {
+			keys = appendKeys(keys, group)
 		} else {
 			keys = append(keys, a.Key)
 		}
@@ -159,7 +170,6 @@ func (h *logHandler) ungrouped(record slog.Record, attrs []slog.Attr) slog.Recor
 	for _, key := range h.keys {
 		attrs = withoutKey(attrs, key)
 	}
-	attrs = withoutKey(attrs, h.groups[0].name)
 	size := record.NumAttrs() + len(attrs)
 	for i := range h.groups {
 		size += len(h.groups[i].attrs) + 1
@@ -180,7 +190,10 @@ func (h *logHandler) ungrouped(record slog.Record, attrs []slog.Attr) slog.Recor
 		group = slog.Attr{Key: outer.name, Value: slog.GroupValue(slices.Clip(all[start:])...)}
 	}
 	whole := slog.NewRecord(record.Time, record.Level, record.Message, record.PC)
-	whole.AddAttrs(group)
+	whole.AddAttrs(group) // Of an empty group handlers write nothing.
+	if len(group.Value.Group()) > 0 {
+		attrs = withoutKey(attrs, group.Key)
+	}
 	if len(attrs) < inlineAttrs {
 		whole.AddAttrs(attrs...)
 		return whole

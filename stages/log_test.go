@@ -225,6 +225,11 @@ func TestNewLogHandler_Delegates(t *testing.T) {
 	}
 }
 
+// groupValuer is a value that resolves to a group of one attribute.
+type groupValuer struct{ key, value string }
+
+func (v groupValuer) LogValue() slog.Value { return slog.GroupValue(slog.String(v.key, v.value)) }
+
 // A key occurs once in a record, whoever gave it: of a JSON object with a key
 // twice, readers keep either.
 func TestNewLogHandler_NoDuplicateKeys(t *testing.T) {
@@ -250,6 +255,12 @@ func TestNewLogHandler_NoDuplicateKeys(t *testing.T) {
 		}},
 		{name: "name of a group", want: map[string]any{"pipeline": map[string]any{"a": 1.0}}, log: func(ctx context.Context, l *slog.Logger) {
 			l.WithGroup("pipeline").InfoContext(ctx, "m", "a", 1)
+		}},
+		{name: "name of an empty group", log: func(ctx context.Context, l *slog.Logger) {
+			l.WithGroup("pipeline").InfoContext(ctx, "m")
+		}},
+		{name: "in a value that is a group without a name", want: map[string]any{"trace_id": own, "span_id": own}, log: func(ctx context.Context, l *slog.Logger) {
+			l.With(slog.Any("", groupValuer{"span_id", own})).InfoContext(ctx, "m", slog.Any("", groupValuer{"trace_id", own}))
 		}},
 		{name: "in a group without a name", want: map[string]any{"trace_id": own, "span_id": own}, log: func(ctx context.Context, l *slog.Logger) {
 			l.With(slog.Group("", "span_id", own)).InfoContext(ctx, "m", slog.Group("", "trace_id", own))
