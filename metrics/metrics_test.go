@@ -155,6 +155,7 @@ func TestNew_TwiceIsOneSet(t *testing.T) {
 	}{
 		"plain":           {registry, nil},
 		"other namespace": {registry, []metrics.Option{metrics.WithNamespace("x"), metrics.WithBuckets(1, 2), metrics.WithLabelLimit(3), metrics.WithoutExemplars(), metrics.WithMaxLatency(0)}},
+		"labels of none":  {prometheus.NewPedanticRegistry(), []metrics.Option{metrics.WithConstLabels(map[string]string{})}},
 		"constant labels": {prometheus.NewPedanticRegistry(), []metrics.Option{metrics.WithConstLabels(labels)}},
 		"wrapped":         {prometheus.WrapRegistererWith(labels, prometheus.NewPedanticRegistry()), nil},
 	} {
@@ -163,6 +164,9 @@ func TestNew_TwiceIsOneSet(t *testing.T) {
 			first, second := mustNew(t, tt.registerer, tt.opts...), mustNew(t, tt.registerer, tt.opts...)
 			if first != second {
 				t.Error("two sets")
+			}
+			if name == "labels of none" && mustNew(t, tt.registerer) != first {
+				t.Error("another set without the option")
 			}
 			everything(t, first)
 			everything(t, second)

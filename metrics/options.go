@@ -107,6 +107,9 @@ func WithNamespace(name string) SharedOption {
 // configuration of the scrape instead.
 func WithConstLabels(labels map[string]string) Option {
 	labels = maps.Clone(labels)
+	if len(labels) == 0 {
+		labels = nil // No labels are equal to none.
+	}
 	return setting(func(c config) config {
 		c.constLabels = labels
 		return c
