@@ -44,6 +44,7 @@ type Metrics struct {
 	mu     sync.Mutex
 	stages map[stageName]*stage
 	oldest []*stage // The same, in the order in which they were created.
+	undo   []func() // End what was registered besides m, by any call of New that returned m.
 
 	close func() error // Nil if there is nothing to end.
 }
@@ -80,13 +81,30 @@ func New(registerer prometheus.Registerer, opts ...Option) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.close = once(func() error { unregister(registerer, append(others, m)); return nil })
+	m.close = once(func() error { m.unregister(registerer); return nil })
 	shared, err := share(registerer, m)
 	if err != nil {
 		unregister(registerer, others)
 		return nil, err
 	}
+	if len(others) > 0 {
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		shared.undo = append(shared.undo, func() { unregister(registerer, others) })
+	}
 	return shared, nil
+}
+
+// unregister removes m and what was registered besides it.
+func (m *Metrics) unregister(registerer prometheus.Registerer) {
+	unregister(registerer, []prometheus.Collector{m})
+	m.mu.Lock()
+	undo := m.undo
+	m.undo = nil
+	m.mu.Unlock()
+	for _, f := range undo {
+		f()
+	}
 }
 
 // share registers m and returns it, or returns the Metrics of the same options that

@@ -140,6 +140,21 @@ func TestNew_RuntimeCollectorsAskedForByOnePart(t *testing.T) {
 	}
 }
 
+// Close ends all that was registered for the parts that share their metrics.
+func TestMetrics_CloseRemovesRuntimeCollectorsOfEachPart(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	first := mustNew(t, registry)
+	mustNew(t, registry, metrics.WithGoCollector())
+	mustNew(t, registry, metrics.WithProcessCollector())
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := families(t, registry); len(got) != 0 {
+		t.Errorf("left behind: %v", slices.Collect(maps.Keys(got)))
+	}
+}
+
 // If the metrics of the runtime cannot be registered, nothing is.
 func TestNew_RuntimeCollectorsThatAreInvalid(t *testing.T) {
 	t.Parallel()
