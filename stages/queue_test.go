@@ -236,7 +236,7 @@ type hostileDone struct{ context.Context } //nolint:containedctx // It is a cont
 func (hostileDone) Done() <-chan struct{} { panic("Done") }
 
 // doneWithoutErr is a context that breaks the rule that Err is not nil if Done is closed.
-type doneWithoutErr struct{ context.Context }
+type doneWithoutErr struct{ context.Context } //nolint:containedctx // It is a context.
 
 func (doneWithoutErr) Done() <-chan struct{} {
 	done := make(chan struct{})

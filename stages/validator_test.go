@@ -357,7 +357,7 @@ func TestReject_CountsOnceInStagesOfASequence(t *testing.T) {
 						}
 					}
 					yield(3, stages.Reject(errBoom, "own"))
-				}) { //nolint:revive // The rows do not matter.
+				}) {
 				}
 				return nil
 			})
