@@ -16,8 +16,9 @@ import (
 // A carrier may have more methods than that interface. They are used like those
 // of the optional interfaces of a [Setter] and a [Getter]: Delete(key string),
 // SetFields(Fields), GetBytes(key string) []byte, Values(key string) []string,
-// All() iter.Seq2[string, string] and Index(key string) int. OpenTelemetry's MapCarrier and HeaderCarrier are handled specially and
-// need none of these methods; the lines of an HTTP header are read as one value.
+// All() iter.Seq2[string, string] and Index(key string) int. OpenTelemetry's
+// MapCarrier and HeaderCarrier are handled specially and need none of these methods;
+// the lines of an HTTP header are read as one value.
 // If carrier is nil, or a nil map of those two types, InjectTextMap is a no-op.
 func InjectTextMap(ctx context.Context, carrier TextMapCarrier, opts ...Option) {
 	switch known := carrier.(type) {
