@@ -51,7 +51,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // It is gone if all went well.
 	w := bufio.NewWriter(f)
 	err = errors.Join(write(w), w.Flush(), f.Chmod(0o644), f.Close())
 	if err != nil {

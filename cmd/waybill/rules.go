@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -76,44 +77,52 @@ func (f *ruleFlags) options() ([]rules.Option, error) {
 	for _, given := range []struct {
 		flag   string
 		values []string
-		share  bool
-		make   func(name string, d time.Duration, share float64) rules.Option
+		parse  func(value string) (rules.Option, error)
 	}{
-		{"freshness", f.freshness, false, func(name string, d time.Duration, _ float64) rules.Option { return rules.Freshness(name, d) }},
-		{"backlog", f.backlogs, false, func(name string, d time.Duration, _ float64) rules.Option { return rules.Backlog(name, d) }},
-		{"objective", f.objectives, true, rules.Objective},
-		{"loss", f.losses, true, rules.Loss},
+		{"freshness", f.freshness, within(rules.Freshness)},
+		{"backlog", f.backlogs, within(rules.Backlog)},
+		{"objective", f.objectives, withShare(rules.Objective)},
+		{"loss", f.losses, withShare(rules.Loss)},
 	} {
 		for _, value := range given.values {
-			name, d, share, err := parseThreshold(value, given.share)
+			opt, err := given.parse(value)
 			if err != nil {
 				return nil, fmt.Errorf("--%s %q: %w", given.flag, value, err)
 			}
-			opts = append(opts, given.make(name, d, share))
+			opts = append(opts, opt)
 		}
 	}
 	return opts, nil
 }
 
-// parseThreshold parses "orders=1m" or, with a share, "orders=1m:0.99".
-func parseThreshold(value string, hasShare bool) (name string, d time.Duration, share float64, err error) {
-	i := strings.LastIndex(value, "=")
-	if i < 0 {
-		return "", 0, 0, fmt.Errorf("want NAME=DURATION")
-	}
-	name, text := value[:i], value[i+1:]
-	if hasShare {
-		var shareText string
-		var found bool
-		if text, shareText, found = strings.Cut(text, ":"); !found {
-			return "", 0, 0, fmt.Errorf("want NAME=DURATION:SHARE")
+var (
+	errNoDuration = errors.New("want NAME=DURATION")
+	errNoShare    = errors.New("want NAME=DURATION:SHARE")
+)
+
+// within returns a function that parses the argument of a flag such as "orders=1m".
+func within(option func(string, time.Duration) rules.Option) func(string) (rules.Option, error) {
+	return func(value string) (rules.Option, error) {
+		i := strings.LastIndex(value, "=")
+		if i < 0 {
+			return nil, errNoDuration
 		}
-		if share, err = strconv.ParseFloat(shareText, 64); err != nil {
-			return "", 0, 0, fmt.Errorf("the share %q is not a number", shareText)
+		d, err := time.ParseDuration(value[i+1:])
+		return option(value[:i], d), err
+	}
+}
+
+// withShare is within for "orders=1m:0.99".
+func withShare(option func(string, time.Duration, float64) rules.Option) func(string) (rules.Option, error) {
+	return func(value string) (rules.Option, error) {
+		i := strings.LastIndex(value, ":")
+		if i < 0 {
+			return nil, errNoShare
 		}
+		share, err := strconv.ParseFloat(value[i+1:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("the share %q is not a number", value[i+1:])
+		}
+		return within(func(name string, d time.Duration) rules.Option { return option(name, d, share) })(value[:i])
 	}
-	if d, err = time.ParseDuration(text); err != nil {
-		return "", 0, 0, err
-	}
-	return name, d, share, nil
 }

@@ -72,7 +72,7 @@ func newCleaner(s *service) (*cleaner, error) {
 	transform, errTransform := pipeline.Stage("transform", stages.WithSource(topicRaw))
 	validate, errValidate := pipeline.Stage("validate")
 	load, errLoad := pipeline.Stage("load")
-	if err := errors.Join(errTransform, errValidate, errLoad); err != nil {
+	if err = errors.Join(errTransform, errValidate, errLoad); err != nil {
 		return nil, err
 	}
 	c := &cleaner{service: s, rejected: s.newWriter()}
