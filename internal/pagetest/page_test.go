@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,14 +42,14 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, stop, err := StartBrowser(context.Background(), dir, 1400, 1000)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer stop()
-	browser = ctx
+	browser = ctx //nolint:fatcontext // All tests use it.
 	return m.Run()
 }
 
@@ -78,7 +79,7 @@ func open(t *testing.T, html string, before ...step) context.Context {
 			t.Error("the browser says:", said)
 		}
 	})
-	do(t, ctx, append(before, chromedp.Navigate(address(t, html)))...)
+	do(ctx, t, append(before, chromedp.Navigate(address(t, html)))...)
 	return ctx
 }
 
@@ -91,7 +92,7 @@ func address(t *testing.T, html string) string {
 	return "file://" + file
 }
 
-func do(t *testing.T, ctx context.Context, actions ...step) {
+func do(ctx context.Context, t *testing.T, actions ...step) {
 	t.Helper()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		t.Fatal(err)
@@ -99,7 +100,7 @@ func do(t *testing.T, ctx context.Context, actions ...step) {
 }
 
 // evaluate returns the value of an expression on the page.
-func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
+func evaluate[T any](ctx context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -134,7 +135,7 @@ func span(tr, n, parent int, service, name string, kind trace.SpanKind, ms float
 }
 
 // orders is a flow of n messages, which the receiver continues unless it is broken.
-func orders(n int, isBroken bool) []flow.Span {
+func orders(n int, verdict flow.Verdict) []flow.Span {
 	request := span(1, 1, 0, "api", "POST /orders", trace.SpanKindServer, 0)
 	request.End = begin.Add(40 * time.Millisecond)
 	spans := []flow.Span{request}
@@ -151,7 +152,7 @@ func orders(n int, isBroken bool) []flow.Span {
 		if i%10 == 9 {
 			load.Status, load.Message = codes.Error, "duplicate key"
 		}
-		if isBroken {
+		if verdict == flow.Broken {
 			tr := 2 + i
 			received.ID.Trace, received.Parent, received.Remote = trace.TraceID{0: 2, 14: byte(tr >> 8), 15: byte(tr)}, flow.ID{}, false
 			load.ID.Trace, load.Parent = received.ID.Trace, received.ID
@@ -164,7 +165,7 @@ func orders(n int, isBroken bool) []flow.Span {
 
 // skewed is a flow whose receiver has a clock that is late.
 func skewed() []flow.Span {
-	spans := orders(1, false)
+	spans := orders(1, flow.Connected)
 	for i := 2; i < len(spans); i++ {
 		spans[i].Start, spans[i].End = spans[i].Start.Add(-time.Second), spans[i].End.Add(-time.Second)
 	}
@@ -211,12 +212,12 @@ func TestPage_Shows(t *testing.T) {
 	}{
 		{name: "nothing", count: map[string]int{"svg": 0}, texts: map[string]string{"h1": "no spans were recorded"}},
 		{
-			name: "whole", spans: orders(5, false),
+			name: "whole", spans: orders(5, flow.Connected),
 			count: map[string]int{"svg.time": 1, "svg.path": 1, ".row": 4, ".gap": 0, ".finding": 0, ".hop:not(.path *)": 1, ".queue": 1},
 			texts: map[string]string{"h1": "CONNECTED one flow of 16 spans, 2 services, 1 trace; nothing is wrong", "svg.path": "kafka orders"},
 		},
 		{
-			name: "broken", spans: orders(5, true),
+			name: "broken", spans: orders(5, flow.Broken),
 			count: map[string]int{".time .gap": 1, ".path .gap": 2, ".gaptext": 1},
 			texts: map[string]string{"h1": "BROKEN between api and etl", ".finding": "P02", ".gaptext": "does not continue the flow of its message"},
 		},
@@ -226,7 +227,7 @@ func TestPage_Shows(t *testing.T) {
 			texts: map[string]string{"#hops-title + .scroll": "clocks differ"},
 		},
 		{
-			name: "errors", spans: orders(10, false),
+			name: "errors", spans: orders(10, flow.Connected),
 			count: map[string]int{".span.failed .error": 1},
 			texts: map[string]string{".row .bad": "✗ 1"},
 		},
@@ -234,12 +235,12 @@ func TestPage_Shows(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := open(t, write(t, tt.spans))
 			for selector, want := range tt.count {
-				if got := evaluate[int](t, ctx, fmt.Sprintf("document.querySelectorAll(%q).length", selector)); got != want {
+				if got := evaluate[int](ctx, t, fmt.Sprintf("document.querySelectorAll(%q).length", selector)); got != want {
 					t.Errorf("%d elements %s, want %d", got, selector, want)
 				}
 			}
 			for selector, want := range tt.texts {
-				got := evaluate[string](t, ctx, fmt.Sprintf("document.querySelector(%q)?.textContent ?? ''", selector))
+				got := evaluate[string](ctx, t, fmt.Sprintf("document.querySelector(%q)?.textContent ?? ''", selector))
 				if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
 					t.Errorf("%s says %q, want it to contain %q", selector, got, want)
 				}
@@ -283,12 +284,12 @@ func TestPage_Zoom(t *testing.T) {
 		{name: "drag", actions: []step{focus, chromedp.KeyEvent("+"), drag}, zoomed: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx := open(t, write(t, orders(5, true)))
-			do(t, ctx, tt.actions...)
+			ctx := open(t, write(t, orders(5, flow.Broken)))
+			do(ctx, t, tt.actions...)
 			if tt.zoomed { // What a wheel does is seen when the browser draws.
-				do(t, ctx, chromedp.Poll[chromedp.Void](stretch+" > 1.01"), chromedp.Poll[chromedp.Void](`location.hash.includes("time=")`))
+				do(ctx, t, chromedp.Poll[chromedp.Void](stretch+" > 1.01"), chromedp.Poll[chromedp.Void](`location.hash.includes("time=")`))
 			}
-			if got := evaluate[float64](t, ctx, stretch); got > 1.01 != tt.zoomed {
+			if got := evaluate[float64](ctx, t, stretch); got > 1.01 != tt.zoomed {
 				t.Errorf("stretched %.2f times, want zoomed %t", got, tt.zoomed)
 			}
 		})
@@ -296,71 +297,71 @@ func TestPage_Zoom(t *testing.T) {
 }
 
 func TestPage_Keyboard(t *testing.T) {
-	ctx := open(t, write(t, orders(5, false)))
-	if got := evaluate[int](t, ctx, `document.querySelectorAll(".row[tabindex='0']").length`); got != 1 {
+	ctx := open(t, write(t, orders(5, flow.Connected)))
+	if got := evaluate[int](ctx, t, `document.querySelectorAll(".row[tabindex='0']").length`); got != 1 {
 		t.Errorf("%d rows are stops of the Tab key, want 1", got)
 	}
-	do(t, ctx, chromedp.Focus("#search"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter))
-	if got, want := evaluate[string](t, ctx, `document.getElementById("details").textContent`), "send orders"; !strings.Contains(got, want) {
+	do(ctx, t, chromedp.Focus("#search"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter))
+	if got, want := evaluate[string](ctx, t, `document.getElementById("details").textContent`), "send orders"; !strings.Contains(got, want) {
 		t.Errorf("the details say %q, want %q", got, want)
 	}
 	for _, want := range []string{"golden line", "log query", "messaging.destination.name"} {
-		if got := evaluate[string](t, ctx, `document.getElementById("details").textContent`); !strings.Contains(got, want) {
+		if got := evaluate[string](ctx, t, `document.getElementById("details").textContent`); !strings.Contains(got, want) {
 			t.Errorf("the details say %q, want %q", got, want)
 		}
 	}
-	do(t, ctx, chromedp.Poll[chromedp.Void](`location.hash === "#span=" + document.querySelector(".row.chosen").id`))
-	do(t, ctx, chromedp.KeyEvent(kb.Escape))
-	if !evaluate[bool](t, ctx, `document.getElementById("details").hidden`) {
+	do(ctx, t, chromedp.Poll[chromedp.Void](`location.hash === "#span=" + document.querySelector(".row.chosen").id`))
+	do(ctx, t, chromedp.KeyEvent(kb.Escape))
+	if !evaluate[bool](ctx, t, `document.getElementById("details").hidden`) {
 		t.Error("Escape does not close the details")
 	}
 }
 
 func TestPage_Search(t *testing.T) {
-	ctx := open(t, write(t, orders(5, false)))
-	do(t, ctx, chromedp.SendKeys("#search", "LOAD"))
-	if got := evaluate[int](t, ctx, `document.querySelectorAll(".row.dim").length`); got != 3 {
+	ctx := open(t, write(t, orders(5, flow.Connected)))
+	do(ctx, t, chromedp.SendKeys("#search", "LOAD"))
+	if got := evaluate[int](ctx, t, `document.querySelectorAll(".row.dim").length`); got != 3 {
 		t.Errorf("%d of 4 rows are dim, want 3", got)
 	}
-	if got := evaluate[int](t, ctx, `document.querySelectorAll(".span.dim").length`); got != 3 {
+	if got := evaluate[int](ctx, t, `document.querySelectorAll(".span.dim").length`); got != 3 {
 		t.Errorf("%d of 4 bars are dim, want 3", got)
 	}
 }
 
 // The address keeps the view, for whoever opens it next.
 func TestPage_Fragment(t *testing.T) {
-	ctx := open(t, write(t, orders(5, true)))
-	do(t, ctx, chromedp.SendKeys("#search", "send"), chromedp.Focus(".row"), chromedp.KeyEvent("+"), chromedp.KeyEvent(kb.Enter))
-	do(t, ctx, chromedp.Poll[chromedp.Void](`["span=", "q=send", "time="].every((part) => location.hash.includes(part))`))
+	ctx := open(t, write(t, orders(5, flow.Broken)))
+	do(ctx, t, chromedp.SendKeys("#search", "send"), chromedp.Focus(".row"), chromedp.KeyEvent("+"), chromedp.KeyEvent(kb.Enter))
+	do(ctx, t, chromedp.Poll[chromedp.Void](`["span=", "q=send", "time="].every((part) => location.hash.includes(part))`))
 	const view = `[location.hash, document.querySelector(".row.chosen").id, document.getElementById("search").value, ` + stretch + `.toFixed(2)].join(" ")`
-	want := evaluate[string](t, ctx, view)
-	do(t, ctx, chromedp.Reload())
-	if got := evaluate[string](t, ctx, view); got != want {
+	want := evaluate[string](ctx, t, view)
+	do(ctx, t, chromedp.Reload())
+	if got := evaluate[string](ctx, t, view); got != want {
 		t.Errorf("after a reload %s, want %s", got, want)
 	}
-	do(t, ctx, chromedp.Evaluate[chromedp.Void](`location.hash = "#span=nonsense&time=fa:9-1,x&q=%"`), chromedp.Reload())
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`location.hash = "#span=nonsense&time=fa:9-1,x&q=%"`), chromedp.Reload())
 }
 
 func TestPage_Hostile(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		ctx := open(t, write(t, attacks(200)), media("screen", scheme))
-		do(t, ctx, chromedp.Evaluate[chromedp.Void](`for (const row of document.querySelectorAll(".row")) row.dispatchEvent(new MouseEvent("click", {bubbles: true}))`))
-		if evaluate[bool](t, ctx, `"pwned" in window`) {
+		do(ctx, t, chromedp.Evaluate[chromedp.Void](`for (const row of document.querySelectorAll(".row")) row.dispatchEvent(new MouseEvent("click", {bubbles: true}))`))
+		if evaluate[bool](ctx, t, `"pwned" in window`) {
 			t.Error("a text of the recording ran as a script")
 		}
-		if got := evaluate[int](t, ctx, `document.querySelectorAll("img, iframe, object, embed, a:not(.skip), [onload], [onerror], [onfocus]").length`); got != 0 {
+		if got := evaluate[int](ctx, t, `document.querySelectorAll("img, iframe, object, embed, a:not(.skip), [onload], [onerror], [onfocus]").length`); got != 0 {
 			t.Errorf("%d elements come from texts of the recording", got)
 		}
-		if got := evaluate[int](t, ctx, `document.scripts.length`); got != 2 {
+		if got := evaluate[int](ctx, t, `document.scripts.length`); got != 2 {
 			t.Errorf("%d scripts, want the 2 of the page", got)
 		}
 	}
 }
 
 func TestPage_WithoutScript(t *testing.T) {
-	ctx := open(t, write(t, orders(5, true)), scripts(false))
-	do(t, ctx, scripts(true)) // The page has been read; what asks about it is a script too.
-	got := evaluate[struct{ Tree, Rows, Search bool }](t, ctx, `({Tree: document.querySelector("pre").checkVisibility(),
+	ctx := open(t, write(t, orders(5, flow.Broken)), scripts(false))
+	do(ctx, t, scripts(true)) // The page has been read; what asks about it is a script too.
+	got := evaluate[struct{ Tree, Rows, Search bool }](ctx, t, `({Tree: document.querySelector("pre").checkVisibility(),
 		Rows: document.querySelectorAll("svg.time .row").length > 0, Search: document.getElementById("search").checkVisibility()})`)
 	if !got.Tree || !got.Rows || got.Search {
 		t.Errorf("shown: %+v, want the tree and the rows, and no search", got)
@@ -386,11 +387,11 @@ func media(medium, scheme string) step {
 }
 
 func TestPage_Print(t *testing.T) {
-	ctx := open(t, write(t, orders(5, true)), media("print", "dark"))
+	ctx := open(t, write(t, orders(5, flow.Broken)), media("print", "dark"))
 	got := evaluate[struct {
 		Background string
 		Search     string
-	}](t, ctx, `({Background: getComputedStyle(document.body).backgroundColor, Search: getComputedStyle(document.querySelector(".search")).display})`)
+	}](ctx, t, `({Background: getComputedStyle(document.body).backgroundColor, Search: getComputedStyle(document.querySelector(".search")).display})`)
 	if got.Background != "rgb(255, 255, 255)" || got.Search != "none" {
 		t.Errorf("print: %+v, want a white page without the search", got)
 	}
@@ -404,10 +405,10 @@ func TestPage_Accessible(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{1400, 700} {
 			t.Run(fmt.Sprint(scheme, " ", width), func(t *testing.T) {
-				ctx := open(t, write(t, append(orders(20, true), skewed()...)), media("screen", scheme), chromedp.EmulateViewport(width, 1000))
-				do(t, ctx, chromedp.Focus(".row"), chromedp.KeyEvent(kb.Enter))
-				evaluate[int](t, ctx, string(axe)+";0")
-				found := evaluate[string](t, ctx, `axe.run().then((r) => JSON.stringify(r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))}))))`)
+				ctx := open(t, write(t, append(orders(20, flow.Broken), skewed()...)), media("screen", scheme), chromedp.EmulateViewport(width, 1000))
+				do(ctx, t, chromedp.Focus(".row"), chromedp.KeyEvent(kb.Enter))
+				evaluate[int](ctx, t, string(axe)+";0")
+				found := evaluate[string](ctx, t, `axe.run().then((r) => JSON.stringify(r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))}))))`)
 				var violations []map[string]any
 				if err := json.Unmarshal([]byte(found), &violations); err != nil {
 					t.Fatal(err)
@@ -430,8 +431,8 @@ func TestPage_Fast(t *testing.T) {
 		{spans: 10_000, write: time.Second, open: 3 * time.Second},
 		{spans: 100_000, write: 10 * time.Second, open: 10 * time.Second},
 	} {
-		t.Run(fmt.Sprint(tt.spans), func(t *testing.T) {
-			spans := orders(tt.spans/3, false)
+		t.Run(strconv.Itoa(tt.spans), func(t *testing.T) {
+			spans := orders(tt.spans/3, flow.Connected)
 			for i := range spans { // No two are alike.
 				spans[i].Name += fmt.Sprint(" ", i)
 			}
@@ -439,7 +440,7 @@ func TestPage_Fast(t *testing.T) {
 			html := write(t, spans)
 			wrote := time.Since(started)
 			ctx := open(t, html)
-			opened := time.Duration(evaluate[float64](t, ctx, `performance.getEntriesByType("navigation")[0].loadEventEnd`) * float64(time.Millisecond))
+			opened := time.Duration(evaluate[float64](ctx, t, `performance.getEntriesByType("navigation")[0].loadEventEnd`) * float64(time.Millisecond))
 			t.Logf("%d spans: %d bytes, written in %v, opened in %v", len(spans), len(html), wrote, opened)
 			if wrote > tt.write || opened > tt.open || len(html) > 3<<20 {
 				t.Errorf("want less than 3 MB, %v and %v", tt.write, tt.open)
