@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,9 @@ const (
 var errFindings = errors.New("findings")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// What is ignored from the start, as with nohup or in the background, stays so.
+	interrupts := slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -75,6 +78,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBoards(), newDoctor(), newReport(), newRules(), newTree())
+	root.AddCommand(newBoards(), newDoctor(), newExec(), newReport(), newRules(), newTree())
 	return root
 }

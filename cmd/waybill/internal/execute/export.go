@@ -1,0 +1,101 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+)
+
+// exports reports whether the variables of OpenTelemetry name an endpoint for spans.
+// https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+func exports(getenv func(string) string) bool {
+	if strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") {
+		return false
+	}
+	if names := getenv("OTEL_TRACES_EXPORTER"); names != "" && !slices.Contains(strings.Split(names, ","), "otlp") {
+		return false
+	}
+	return getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != ""
+}
+
+// The waits between attempts to export. The deadline is that of the flush.
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = time.Second
+)
+
+// export sends the spans that ended.
+func (j *job) export(ctx context.Context, getenv func(string) string) error {
+	if j == nil || len(j.recorded.spans) == 0 {
+		return nil
+	}
+	exporter, err := newExporter(ctx, getenv)
+	if err != nil {
+		return fmt.Errorf("export the span: %w", err)
+	}
+	return exporter.ExportSpans(ctx, j.recorded.spans)
+}
+
+// newExporter returns an exporter with the protocol of the variables, which also
+// hold everything else that it needs.
+func newExporter(ctx context.Context, getenv func(string) string) (*otlptrace.Exporter, error) {
+	protocol := getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+	if protocol == "" {
+		protocol = getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
+	}
+	deadline, _ := ctx.Deadline()
+	elapsed := time.Until(deadline)
+	switch protocol {
+	case "", "http/protobuf":
+		return otlptracehttp.New(ctx, otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
+			Enabled: true, InitialInterval: firstRetry, MaxInterval: lastRetry, MaxElapsedTime: elapsed,
+		}))
+	case "grpc":
+		return otlptracegrpc.New(ctx, otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
+			Enabled: true, InitialInterval: firstRetry, MaxInterval: lastRetry, MaxElapsedTime: elapsed,
+		}))
+	default:
+		return nil, fmt.Errorf("protocol %q is not one of http/protobuf and grpc", protocol)
+	}
+}
+
+// flush runs tasks at the same time, until the last has ended or timeout is over,
+// whatever they do.
+func flush(ctx context.Context, timeout time.Duration, tasks ...func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	results := make(chan error, len(tasks))
+	for _, task := range tasks {
+		go func() { results <- contain(ctx, task) }()
+	}
+	var failures []error
+	for range tasks {
+		select {
+		case err := <-results:
+			failures = append(failures, err)
+		case <-ctx.Done():
+			return errors.Join(append(failures, fmt.Errorf("not all was sent within %v", timeout))...)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// contain runs task; its panic is an error.
+func contain(ctx context.Context, task func(context.Context) error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("panic: %v", value)
+		}
+	}()
+	return task(ctx)
+}
