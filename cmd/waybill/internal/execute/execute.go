@@ -56,7 +56,10 @@ func Run(ctx context.Context, cfg Config) int {
 	if result.pid == 0 {
 		say(result.err)
 	}
-	tasks := []func(context.Context) error{func(ctx context.Context) error { return j.export(ctx, os.Getenv) }}
+	var tasks []func(context.Context) error
+	if j.isSampled() {
+		tasks = append(tasks, func(ctx context.Context) error { return j.export(ctx, os.Getenv) })
+	}
 	if cfg.Push != "" {
 		tasks = append(tasks, func(ctx context.Context) error { return push(ctx, &cfg, result, result.at.Sub(began)) })
 	}

@@ -34,11 +34,11 @@ const (
 	lastRetry  = time.Second
 )
 
-// export sends the spans that ended.
+// isSampled reports whether there is a span to export.
+func (j *job) isSampled() bool { return j != nil && len(j.recorded.spans) > 0 }
+
+// export sends the span.
 func (j *job) export(ctx context.Context, getenv func(string) string) error {
-	if j == nil || len(j.recorded.spans) == 0 {
-		return nil
-	}
 	exporter, err := newExporter(ctx, getenv)
 	if err != nil {
 		return fmt.Errorf("export the span: %w", err)

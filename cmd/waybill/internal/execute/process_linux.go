@@ -23,9 +23,10 @@ const (
 func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
 // reapOrphans waits for the processes that the system gives to this one because it is
-// the init process, until the command ends. The caller waits for the command.
+// the init process or a subreaper, until the command ends. The caller waits for the
+// command.
 func reapOrphans(command int) {
-	if os.Getpid() != 1 {
+	if os.Getpid() != 1 && !isSubreaper() {
 		return
 	}
 	go func() {
@@ -44,6 +45,13 @@ func reapOrphans(command int) {
 			_, _ = syscall.Wait4(ended, nil, 0, nil)
 		}
 	}()
+}
+
+// isSubreaper reports whether the orphans below this process become its children.
+func isSubreaper() bool {
+	var set int32
+	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&set)), 0, 0, 0)
+	return err == nil && set != 0
 }
 
 // pidOf returns the process of info, which is the first field behind three numbers,
