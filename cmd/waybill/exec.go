@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -55,7 +56,12 @@ delays the exit by --flush-timeout at most.`,
   waybill exec --name nightly-report --args -- python3 report.py --day 2026-11-30
   waybill exec --push http://pushgateway:9091 -- ./load.sh
   ENTRYPOINT ["waybill", "exec", "--"]      in a Dockerfile`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("there is no command to run: waybill exec -- COMMAND [ARGUMENT...]")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(rowsModes, mode) {
 				return fmt.Errorf("unknown --rows %q; it is auto, always or never", mode)
@@ -74,18 +80,18 @@ delays the exit by --flush-timeout at most.`,
 	}
 	flags := cmd.Flags()
 	flags.SetInterspersed(false) // The flags after the command are its own.
-	flags.StringVar(&cfg.Name, "name", "", "the name of the span (default: the base name of the command)")
+	flags.StringVar(&cfg.Name, "name", "", "the `NAME` of the span (default: the base name of the command)")
 	flags.BoolVar(&cfg.FromArgs, "from-args", false, "look for the context among the arguments too")
-	flags.StringVar(&cfg.Annotations, "annotations", defaultAnnotations, "a file of the downward API with the annotations of the pod")
-	flags.StringVar(&cfg.AnnotationPrefix, "annotation-prefix", defaultAnnotationPrefix, "what precedes /traceparent in the annotations")
-	flags.DurationVar(&cfg.MaxAge, "max-age", defaultMaxAge, "the age from which a context is linked; 0 for no limit")
-	flags.StringVar(&mode, "rows", rowsModes[0], "read ::rows on standard output: always, never, or auto, if it is a pipe")
+	flags.StringVar(&cfg.Annotations, "annotations", defaultAnnotations, "the `FILE` with the annotations of the pod")
+	flags.StringVar(&cfg.AnnotationPrefix, "annotation-prefix", defaultAnnotationPrefix, "the `PREFIX` of /traceparent in the annotations")
+	flags.DurationVar(&cfg.MaxAge, "max-age", defaultMaxAge, "the `AGE` from which a context is linked; 0 for no limit")
+	flags.StringVar(&mode, "rows", rowsModes[0], "`WHEN` to read ::rows on stdout: auto (on a pipe), always, never")
 	flags.BoolVar(&cfg.Args, "args", false, "record the arguments, without what looks like a secret")
 	flags.BoolVar(&cfg.StderrLine, "stderr-line", false, "record the last line of standard error")
-	flags.DurationVar(&cfg.Grace, "grace", 0, "kill the command if it is there this long after SIGTERM; 0 for never")
-	flags.DurationVar(&cfg.FlushTimeout, "flush-timeout", defaultFlushTimeout, "the longest time to send telemetry after the command has ended")
-	flags.StringVar(&cfg.Push, "push", "", "the URL of a Prometheus Pushgateway for the metrics of the run")
-	flags.StringVar(&cfg.PushJob, "push-job", "", "the job of these metrics (default: the name of the span)")
+	flags.DurationVar(&cfg.Grace, "grace", 0, "the `TIME` from SIGTERM until the command is killed; 0 for never")
+	flags.DurationVar(&cfg.FlushTimeout, "flush-timeout", defaultFlushTimeout, "the longest `TIME` to send telemetry after the command has ended")
+	flags.StringVar(&cfg.Push, "push", "", "the `URL` of a Prometheus Pushgateway for the metrics of the run")
+	flags.StringVar(&cfg.PushJob, "push-job", "", "the `JOB` of these metrics (default: the name of the span)")
 	flags.BoolVar(&cfg.Quiet, "quiet", false, "do not report telemetry that could not be sent")
 	return cmd
 }

@@ -208,7 +208,8 @@ func TestRun_ReaderGone(t *testing.T) {
 	for _, rows := range []execute.RowsMode{execute.RowsAlways, execute.RowsNever} {
 		t.Run(string(rows), func(t *testing.T) {
 			t.Parallel()
-			cmd := job(t, execute.Config{Command: []string{"yes"}, Rows: rows})
+			endpoint, received := newHTTPCollector(t)
+			cmd := job(t, execute.Config{Command: []string{"yes"}, Rows: rows, FlushTimeout: patience}, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint)
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -225,6 +226,10 @@ func TestRun_ReaderGone(t *testing.T) {
 			_ = cmd.Wait()
 			if got, want := codeOf(cmd.ProcessState), 128+int(syscall.SIGPIPE); got != want {
 				t.Errorf("code %d, want %d", got, want)
+			}
+			span, _ := received.only(t)
+			if got := attributesOf(span.Attributes)["error.type"]; got != "SIGPIPE" {
+				t.Errorf("error.type %v, want SIGPIPE", got)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ package execute
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -30,6 +31,7 @@ const (
 	rowsReadKey     = attribute.Key("etl.rows.read")
 	rowsWrittenKey  = attribute.Key("etl.rows.written")
 	rowsRejectedKey = attribute.Key("etl.rows.rejected")
+	attemptKey      = attribute.Key("etl.attempt") // Of the Kubernetes Job, from 1.
 
 	extractKey   = attribute.Key("waybill.extract") // ok, absent or malformed.
 	signalKey    = attribute.Key("waybill.exec.signal")
@@ -54,6 +56,9 @@ func startJob(ctx context.Context, cfg *Config, remote propagation.Remote) (cont
 	attributes := []attribute.KeyValue{
 		semconv.ProcessExecutableName(baseName(cfg.Command[0])),
 		extractKey.String(extractOf(remote)),
+	}
+	if info, ok := envcarrier.KubernetesJob(); ok {
+		attributes = appendCount(attributes, attemptKey, int64(info.Attempt))
 	}
 	if cfg.Args {
 		attributes = append(attributes, semconv.ProcessCommandArgs(redact(cfg.Command)...))
@@ -136,10 +141,7 @@ func jobResource(ctx context.Context, cfg *Config) *resource.Resource {
 		attributes = appendText(attributes, semconv.K8SPodNameKey, info.Pod)
 		attributes = appendText(attributes, semconv.K8SPodUIDKey, info.PodUID)
 		if info.Index >= 0 {
-			attributes = append(attributes, attribute.Key("k8s.job.completion_index").Int(info.Index))
-		}
-		if info.Attempt > 0 {
-			attributes = append(attributes, attribute.Key("k8s.job.attempt").Int(info.Attempt))
+			attributes = append(attributes, semconv.K8SPodLabel("batch.kubernetes.io/job-completion-index", strconv.Itoa(info.Index)))
 		}
 	}
 	// Of a malformed OTEL_RESOURCE_ATTRIBUTES, the rest is used.

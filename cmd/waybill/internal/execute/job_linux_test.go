@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -189,7 +190,7 @@ func TestRun_Span(t *testing.T) {
 			cfg.Name, cfg.FlushTimeout = "nightly", time.Minute
 			began := time.Now()
 			cmd := job(t, cfg, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_RESOURCE_ATTRIBUTES=team=etl",
-				"KUBERNETES_SERVICE_HOST=10.0.0.1", "WAYBILL_JOB_NAME=nightly-7", "POD_NAME=nightly-7-x", "POD_NAMESPACE=prod")
+				"KUBERNETES_SERVICE_HOST=10.0.0.1", "WAYBILL_JOB_NAME=nightly-7", "WAYBILL_JOB_FAILURES=2", "JOB_COMPLETION_INDEX=4", "POD_NAME=nightly-7-x", "POD_NAMESPACE=prod")
 			if got := observed(t, cmd, ""); got.code != tt.code {
 				t.Errorf("code %d, want %d; %s", got.code, tt.code, got.stderr)
 			}
@@ -201,6 +202,9 @@ func TestRun_Span(t *testing.T) {
 				t.Errorf("span from %v to %v, want after %v", start, end, began)
 			}
 			attributes := attributesOf(span.Attributes)
+			if attributes["etl.attempt"] != int64(3) {
+				t.Errorf("etl.attempt is %v, want 3", attributes["etl.attempt"])
+			}
 			for key, want := range tt.want {
 				if diff := cmp.Diff(want, attributes[key]); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", key, diff)
@@ -211,7 +215,7 @@ func TestRun_Span(t *testing.T) {
 					t.Errorf("process %v with %d bytes of memory", pid, rss)
 				}
 			}
-			for key, want := range map[string]string{"service.name": "nightly", "team": "etl", "k8s.job.name": "nightly-7", "k8s.pod.name": "nightly-7-x", "k8s.namespace.name": "prod"} {
+			for key, want := range map[string]string{"service.name": "nightly", "team": "etl", "k8s.job.name": "nightly-7", "k8s.pod.name": "nightly-7-x", "k8s.namespace.name": "prod", "k8s.pod.label.batch.kubernetes.io/job-completion-index": "4"} {
 				if described[key] != want {
 					t.Errorf("resource: %s is %v, want %q", key, described[key], want)
 				}
@@ -271,6 +275,48 @@ func TestRun_Report(t *testing.T) {
 			span, _ := received.only(t)
 			if read := attributesOf(span.Attributes)["etl.rows.read"]; read != tt.read {
 				t.Errorf("rows read: %v, want %v", read, tt.read)
+			}
+		})
+	}
+}
+
+// TestRun_Examples runs the scripts of examples/exec, alone and as jobs.
+func TestRun_Examples(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.Abs("../../../../examples/exec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := os.ReadFile(filepath.Join(dir, "orders.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		command []string
+		want    string // The output.
+		counts  map[string]any
+	}{
+		{command: []string{"./load.sh"}, want: "load o-17: 12.50\nload o-19: 30.00\n", counts: map[string]any{"etl.rows.read": int64(3), "etl.rows.written": int64(2), "etl.rows.rejected": int64(1)}},
+		{command: []string{"python3", "report.py"}, want: "2 orders, 42.50 in all\n", counts: map[string]any{"etl.rows.read": int64(3), "etl.rows.written": int64(1), "etl.rows.rejected": int64(1)}},
+	} {
+		t.Run(tt.command[len(tt.command)-1], func(t *testing.T) {
+			t.Parallel()
+			endpoint, received := newHTTPCollector(t)
+			for kind, cmd := range map[string]*exec.Cmd{
+				"alone":    exec.CommandContext(t.Context(), tt.command[0], tt.command[1:]...),
+				"as a job": job(t, execute.Config{Command: tt.command, FlushTimeout: time.Minute}, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint),
+			} {
+				cmd.Dir = dir
+				if got := observed(t, cmd, string(orders)); got != (outcome{stdout: tt.want}) {
+					t.Errorf("%s: %+v, want output %q", kind, got, tt.want)
+				}
+			}
+			span, _ := received.only(t)
+			attributes := attributesOf(span.Attributes)
+			for key, want := range tt.counts {
+				if attributes[key] != want {
+					t.Errorf("%s is %v, want %v", key, attributes[key], want)
+				}
 			}
 		})
 	}
