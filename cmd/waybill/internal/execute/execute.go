@@ -39,12 +39,10 @@ type Config struct {
 // Run runs the command of cfg and returns the code to exit with: the one of the
 // command, 128 and the number of the signal that ended it, 126 if it cannot be
 // executed, and 127 if there is none.
+//
+// Run is the last thing that a program does: from then on, it does not end by signals.
 func Run(ctx context.Context, cfg Config) int {
-	// The system kills the command when the thread that started it ends.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	signals, stop := catchSignals()
-	defer stop()
+	signals := catchSignals()
 	cfg.setDefaults()
 
 	began := time.Now()
@@ -115,6 +113,9 @@ func run(ctx context.Context, cfg *Config, environ []string, signals <-chan os.S
 		environ = setVariable(environ, reports.path)
 	}
 	streams := newStreams(cfg)
+	// The system kills the command when the thread that started it ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	child, ended := startCommand(cfg.Command, environ, streams.files)
 	streams.started()
 	r := &result{ending: ended, at: time.Now()}

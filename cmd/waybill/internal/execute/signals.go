@@ -12,16 +12,14 @@ import (
 // pendingSignals is the number of signals that wait to be passed on.
 const pendingSignals = 64
 
-// catchSignals returns the signals that this process gets, from now on, and a
-// function that stops it. Signals that this process ignores, as with nohup, it goes
-// on ignoring, and so does the command. A broken pipe is an error of the write
-// that meets it.
-func catchSignals() (signals <-chan os.Signal, stop func()) {
+// catchSignals returns the signals that this process gets from now on. Signals that
+// it ignores, as with nohup, it goes on ignoring, and so does the command. A broken pipe
+// is an error of the write that meets it.
+func catchSignals() <-chan os.Signal {
 	caught := make(chan os.Signal, pendingSignals)
 	signal.Notify(caught, slices.DeleteFunc(passedOn(), signal.Ignored)...)
-	broken := make(chan os.Signal, 1)
 	for _, s := range brokenPipe() {
-		signal.Notify(broken, s)
+		signal.Notify(make(chan os.Signal, 1), s)
 	}
-	return caught, func() { signal.Stop(caught); signal.Stop(broken) }
+	return caught
 }
