@@ -245,10 +245,10 @@ func TestRun_LeftBehind(t *testing.T) {
 	defer reader.Close()
 	cmd := job(t, execute.Config{Command: sh("sleep 30 & echo $!; exit 4"), Rows: execute.RowsAlways})
 	cmd.Stdout, cmd.Stderr = writer, writer
-	if err := cmd.Start(); err != nil {
+	if err = cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := writer.Close(); err != nil {
+	if err = writer.Close(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()

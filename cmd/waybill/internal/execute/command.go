@@ -71,9 +71,8 @@ func startCommand(argv, environ []string, files []*os.File) (*command, *ending) 
 	if errors.Is(err, fs.ErrNotExist) {
 		failed.code, kind = codeNotFound, "not_found"
 	}
-	var reason syscall.Errno
 	text := err.Error()
-	if errors.As(err, &reason) {
+	if reason, ok := errors.AsType[syscall.Errno](err); ok {
 		text = reason.Error()
 	}
 	failed.err = &exitError{kind: kind, text: fmt.Sprintf("%s: %s", argv[0], text), err: err}

@@ -95,7 +95,7 @@ func readAnnotations(file, prefix string) propagation.Remote {
 	if err != nil {
 		return propagation.Remote{}
 	}
-	defer f.Close() //nolint:errcheck // It was only read.
+	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxAnnotations))
 	if err != nil {
 		return propagation.Remote{}

@@ -92,8 +92,8 @@ func prepare(ctx context.Context, cfg *Config, environ []string) (*job, []string
 	folded := fold(environ)
 	remote := findContext(cfg, folded)
 	if exports(os.Getenv) {
-		ctx, j := startJob(ctx, cfg, remote)
-		return j, envcarrier.Inject(ctx, folded, withBaggageOf(folded))
+		started, j := startJob(ctx, cfg, remote)
+		return j, envcarrier.Inject(started, folded, withBaggageOf(folded))
 	}
 	if remote.SpanContext().IsValid() && !hasContext(folded) {
 		return nil, envcarrier.Inject(remote.Context(ctx), folded)

@@ -33,7 +33,7 @@ func reapOrphans(command int) {
 		for {
 			var info unix.Siginfo
 			switch err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT, nil); {
-			case err == unix.EINTR: //nolint:errorlint // It is a plain number.
+			case err == unix.EINTR:
 				continue
 			case err != nil:
 				return // There are no more.

@@ -63,7 +63,7 @@ func makeReport() *report {
 	if err != nil {
 		return nil
 	}
-	defer f.Close() //nolint:errcheck // Nothing was written.
+	defer f.Close()
 	return &report{path: f.Name(), made: true}
 }
 
@@ -93,7 +93,7 @@ func (r *report) read() {
 	if err != nil {
 		return
 	}
-	defer f.Close() //nolint:errcheck // It was only read.
+	defer f.Close()
 	offset := r.offset
 	if info.Size() < offset {
 		offset = 0 // It was truncated.

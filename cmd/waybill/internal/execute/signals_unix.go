@@ -37,7 +37,7 @@ func passedByTerminal(s os.Signal) bool {
 	if err != nil {
 		return false
 	}
-	defer terminal.Close() //nolint:errcheck // It was only asked.
+	defer terminal.Close()
 	group, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPGRP)
 	return err == nil && group == syscall.Getpgrp()
 }

@@ -32,7 +32,7 @@ func newTap(from, to *os.File, scan io.Writer) *tap {
 // nobody reads the file, the pipe is closed, so that its writer learns it too.
 func (t *tap) copy() {
 	defer close(t.ended)
-	defer t.from.Close() //nolint:errcheck // There is nobody to tell.
+	defer t.from.Close()
 	buffer := make([]byte, tapBuffer)
 	for {
 		n, err := t.from.Read(buffer)
