@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
 
@@ -44,6 +46,7 @@ type Config struct {
 func Run(ctx context.Context, cfg Config) int {
 	signals := catchSignals()
 	cfg.setDefaults()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(cfg.complain))
 
 	began := time.Now()
 	environ := os.Environ()
@@ -61,10 +64,17 @@ func Run(ctx context.Context, cfg Config) int {
 	if cfg.Push != "" {
 		tasks = append(tasks, func(ctx context.Context) error { return push(ctx, &cfg, result, result.at.Sub(began)) })
 	}
-	if err := flush(ctx, cfg.FlushTimeout, tasks...); err != nil && !cfg.Quiet {
-		say(err)
+	if err := flush(ctx, cfg.FlushTimeout, tasks...); err != nil {
+		cfg.complain(err)
 	}
 	return result.code
+}
+
+// complain reports that telemetry fails.
+func (cfg *Config) complain(err error) {
+	if !cfg.Quiet {
+		say(err)
+	}
 }
 
 func (cfg *Config) setDefaults() {
@@ -88,7 +98,13 @@ func baseName(command string) string {
 // holds that span. If spans are not exported there is no span, because a command
 // must not have a parent that nobody will see: then the environment holds the context
 // that the job was started with.
-func prepare(ctx context.Context, cfg *Config, environ []string) (*job, []string) {
+func prepare(ctx context.Context, cfg *Config, environ []string) (j *job, prepared []string) {
+	defer func() { // Telemetry must not keep the command from running.
+		if value := recover(); value != nil {
+			cfg.complain(fmt.Errorf("panic: %v", value))
+			j, prepared = nil, environ
+		}
+	}()
 	folded := fold(environ)
 	remote := findContext(cfg, folded)
 	if exports(os.Getenv) {

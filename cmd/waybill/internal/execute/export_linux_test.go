@@ -63,6 +63,9 @@ func TestRun_BadCollector(t *testing.T) {
 		{name: "refusing", environ: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + refusing}, wantSaid: "waybill exec: "},
 		{name: "unknown protocol", environ: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + dead, "OTEL_EXPORTER_OTLP_PROTOCOL=carrier/pigeon"}, wantSaid: `"carrier/pigeon" is not one of`},
 		{name: "malformed endpoint", environ: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://%zz"}, wantSaid: "%zz"},
+		{name: "unknown sampler", environ: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + dead, "OTEL_TRACES_SAMPLER=nonsense"}, wantSaid: "waybill exec: unsupported sampler"},
+		{name: "unknown sampler, quiet", environ: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + dead, "OTEL_TRACES_SAMPLER=nonsense"}, quiet: true},
+		{name: "malformed resource", environ: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + dead, "OTEL_RESOURCE_ATTRIBUTES=x"}, wantSaid: "connection refused"},
 		{name: "dead Pushgateway", push: dead, wantSaid: "connection refused"},
 		{name: "hanging Pushgateway", push: hanging, wantSaid: "waybill exec: "},
 	} {

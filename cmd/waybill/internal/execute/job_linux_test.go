@@ -239,34 +239,27 @@ func tempOf(environ []string) string {
 
 func TestRun_Report(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	fifo, file := filepath.Join(dir, "fifo"), filepath.Join(dir, "file")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte("::rows read=1000\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, tt := range []struct {
 		name    string
-		path    string
+		path    string // In a folder that has a FIFO, and a file with a report; empty for none.
 		command []string
 		read    any
 	}{
-		{name: "FIFO", path: fifo, command: sh(`echo '::rows read=1' > $WAYBILL_REPORT; echo '::rows read=2' > $WAYBILL_REPORT`), read: int64(3)},
-		{name: "FIFO that is not used", path: filepath.Join(dir, "fifo"), command: sh("exit 0")},
-		{name: "file with more before", path: file, command: sh(`echo '::rows read=2' >> $WAYBILL_REPORT`), read: int64(2)},
-		{name: "new file", path: filepath.Join(dir, "new"), command: sh(`echo '::rows read=4' > $WAYBILL_REPORT`), read: int64(4)},
+		{name: "FIFO", path: "fifo", command: sh(`echo '::rows read=1' > $WAYBILL_REPORT; echo '::rows read=2' > $WAYBILL_REPORT`), read: int64(3)},
+		{name: "FIFO that is not used", path: "fifo", command: sh("exit 0")},
+		{name: "file with more before", path: "file", command: sh(`echo '::rows read=2' >> $WAYBILL_REPORT`), read: int64(2)},
+		{name: "new file", path: "new", command: sh(`echo '::rows read=4' > $WAYBILL_REPORT`), read: int64(4)},
 		{name: "file that was removed", command: sh(`rm $WAYBILL_REPORT`)},
 		{name: "FIFO in its place", command: sh(`rm $WAYBILL_REPORT; mkfifo $WAYBILL_REPORT`)},
-		{name: "folder", path: dir, command: sh("exit 0")},
+		{name: "folder", path: ".", command: sh("exit 0")},
 		{name: "many rows", command: sh(`i=0; while [ $i -lt 2000 ]; do echo ::rows read=9223372036854775807; i=$((i+1)); done > $WAYBILL_REPORT`), read: int64(1<<63 - 1)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			endpoint, received := newHTTPCollector(t)
 			environ := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint}
 			if tt.path != "" {
-				environ = append(environ, "WAYBILL_REPORT="+tt.path)
+				environ = append(environ, "WAYBILL_REPORT="+filepath.Join(reports(t), tt.path))
 			}
 			got := observed(t, job(t, execute.Config{Command: tt.command, FlushTimeout: time.Minute}, environ...), "")
 			if got.code != 0 || got.stderr != "" {
@@ -278,6 +271,19 @@ func TestRun_Report(t *testing.T) {
 			}
 		})
 	}
+}
+
+// reports returns a folder with a FIFO, and a file that has a report.
+func reports(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("::rows read=1000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // TestRun_Examples runs the scripts of examples/exec, alone and as jobs.
