@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+
+	"github.com/waybill-go/waybill/cmd/waybill/internal/otlp"
 )
 
 // exports reports whether the variables of OpenTelemetry name an endpoint for spans.
@@ -28,45 +28,20 @@ func exports(getenv func(string) string) bool {
 	return getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != ""
 }
 
-// The waits between attempts to export. The deadline is that of the flush.
-const (
-	firstRetry = 200 * time.Millisecond
-	lastRetry  = time.Second
-)
-
 // isSampled reports whether there is a span to export.
 func (j *job) isSampled() bool { return j != nil && len(j.recorded.spans) > 0 }
 
 // export sends the span.
 func (j *job) export(ctx context.Context, getenv func(string) string) error {
-	exporter, err := newExporter(ctx, getenv)
+	client, err := otlp.New(getenv)
 	if err != nil {
-		return fmt.Errorf("export the span: %w", err)
+		return fmt.Errorf("the span was not sent: %w", err)
 	}
-	return exporter.ExportSpans(ctx, j.recorded.spans)
-}
-
-// newExporter returns an exporter with the protocol of the variables, which also
-// hold everything else that it needs.
-func newExporter(ctx context.Context, getenv func(string) string) (*otlptrace.Exporter, error) {
-	protocol := getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-	if protocol == "" {
-		protocol = getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
+	exporter := otlptrace.NewUnstarted(client)
+	if err := exporter.ExportSpans(ctx, j.recorded.spans); err != nil {
+		return fmt.Errorf("the span was not sent: %w", err)
 	}
-	deadline, _ := ctx.Deadline()
-	elapsed := time.Until(deadline)
-	switch protocol {
-	case "", "http/protobuf":
-		return otlptracehttp.New(ctx, otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
-			Enabled: true, InitialInterval: firstRetry, MaxInterval: lastRetry, MaxElapsedTime: elapsed,
-		}))
-	case "grpc":
-		return otlptracegrpc.New(ctx, otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
-			Enabled: true, InitialInterval: firstRetry, MaxInterval: lastRetry, MaxElapsedTime: elapsed,
-		}))
-	default:
-		return nil, fmt.Errorf("protocol %q is not one of http/protobuf and grpc", protocol)
-	}
+	return nil
 }
 
 // flush runs tasks at the same time, until the last has ended or timeout is over,
