@@ -19,6 +19,7 @@ import (
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -94,14 +95,16 @@ func (c *Client) encode(message []byte) ([]byte, error) {
 		return message, nil
 	}
 	// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-	const prefix = 5
-	framed := make([]byte, prefix, prefix+len(message))
+	framed := make([]byte, framePrefix, framePrefix+len(message))
 	if c.gzip {
 		framed[0] = 1
 	}
 	binary.BigEndian.PutUint32(framed[1:], uint32(len(message))) //nolint:gosec // Spans are much smaller.
 	return append(framed, message...), nil
 }
+
+// framePrefix is the number of bytes before a message of gRPC.
+const framePrefix = 5
 
 // final is the wait after an answer that no other attempt would change.
 const final = -1
@@ -120,17 +123,59 @@ func (c *Client) post(ctx context.Context, body []byte) (after time.Duration, er
 		return final, err
 	}
 	defer response.Body.Close()
-	_, failed := io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer))
+	answer, failed := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 != 2 {
 		return retryAfter(response), fmt.Errorf("the collector answers %s", response.Status)
-	}
-	if !c.grpc {
-		return final, nil
 	}
 	if failed != nil {
 		return final, failed
 	}
-	return grpcStatus(response)
+	if c.grpc {
+		if after, err = grpcStatus(response); err != nil {
+			return after, err
+		}
+		answer = unframed(answer)
+	}
+	return final, rejection(answer)
+}
+
+// unframed returns the message of an answer of gRPC, or nil if that is compressed.
+func unframed(answer []byte) []byte {
+	if len(answer) < framePrefix || answer[0] != 0 {
+		return nil
+	}
+	return answer[framePrefix:]
+}
+
+// rejection returns an error if the answer of a collector says that it rejected the
+// spans, which is in field 1, its reason in field 2 of that.
+// https://opentelemetry.io/docs/specs/otlp/#partial-success
+func rejection(answer []byte) error {
+	partial := field(answer, 1)
+	if reason := field(partial, 2); len(reason) > 0 {
+		return fmt.Errorf("the collector accepts only a part: %.200s", reason)
+	}
+	return nil
+}
+
+// field returns the last value of a field of a message that is bytes, or nil.
+func field(message []byte, number protowire.Number) (value []byte) {
+	for len(message) > 0 {
+		found, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return nil
+		}
+		message = message[n:]
+		size := protowire.ConsumeFieldValue(found, kind, message)
+		if size < 0 {
+			return nil
+		}
+		if found == number && kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(message)
+		}
+		message = message[size:]
+	}
+	return value
 }
 
 // describe sets the headers that say what the body is.

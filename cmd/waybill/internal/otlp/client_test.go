@@ -149,6 +149,38 @@ func TestClient_Retries(t *testing.T) {
 	}
 }
 
+func TestClient_PartialSuccess(t *testing.T) {
+	t.Parallel()
+	answer, err := proto.Marshal(&collector.ExportTraceServiceResponse{PartialSuccess: &collector.ExportTracePartialSuccess{RejectedSpans: 1, ErrorMessage: "too old"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		answer []byte
+		want   string // Part of the error.
+	}{
+		{name: "rejected", answer: answer, want: "too old"},
+		{name: "empty"},
+		{name: "not a message", answer: []byte("<html>OK</html>")},
+		{name: "cut", answer: answer[:len(answer)-1]},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if _, err := w.Write(tt.answer); err != nil {
+					t.Error(err)
+				}
+			}))
+			t.Cleanup(server.Close)
+			err := client(t, "ENDPOINT="+server.URL).UploadTraces(t.Context(), spans())
+			if (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestClient_TLS(t *testing.T) {
 	t.Parallel()
 	server, _, _ := answering(t, (*httptest.Server).StartTLS)
@@ -170,6 +202,7 @@ type grpcCollector struct {
 	collector.UnimplementedTraceServiceServer
 
 	codes    []codes.Code
+	reject   string
 	attempts atomic.Int32
 	tenant   atomic.Value
 }
@@ -184,7 +217,7 @@ func (c *grpcCollector) Export(ctx context.Context, r *collector.ExportTraceServ
 	if n := int(c.attempts.Add(1)); n <= len(c.codes) {
 		return nil, status.Error(c.codes[n-1], "no: ünready")
 	}
-	return &collector.ExportTraceServiceResponse{}, nil
+	return &collector.ExportTraceServiceResponse{PartialSuccess: &collector.ExportTracePartialSuccess{ErrorMessage: c.reject}}, nil
 }
 
 func TestClient_GRPC(t *testing.T) {
@@ -193,6 +226,7 @@ func TestClient_GRPC(t *testing.T) {
 		name      string
 		variables []string
 		codes     []codes.Code
+		reject    string
 		attempts  int32
 		fails     string // Part of the error.
 	}{
@@ -200,6 +234,7 @@ func TestClient_GRPC(t *testing.T) {
 		{name: "without a scheme", variables: []string{"ENDPOINT=HOST", "INSECURE=true"}, attempts: 1},
 		{name: "gzip", variables: []string{"COMPRESSION=gzip"}, attempts: 1},
 		{name: "busy", codes: []codes.Code{codes.Unavailable}, attempts: 2},
+		{name: "rejected", reject: "too old", attempts: 1, fails: "too old"},
 		{name: "refused", codes: []codes.Code{codes.Unauthenticated}, attempts: 1, fails: `status "16": no: ünready`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -209,7 +244,7 @@ func TestClient_GRPC(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			service, server := &grpcCollector{codes: tt.codes}, grpc.NewServer()
+			service, server := &grpcCollector{codes: tt.codes, reject: tt.reject}, grpc.NewServer()
 			collector.RegisterTraceServiceServer(server, service)
 			go server.Serve(listener) //nolint:errcheck // It ends with Stop.
 			t.Cleanup(server.Stop)
