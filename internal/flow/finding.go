@@ -39,7 +39,8 @@ type Finding struct {
 	ID    string // Such as "P02"; see [Rules].
 	Level Level
 	Sure  Sureness
-	// Spans are the spans that the finding is about, all of the same name, by start.
+	// Spans are the spans that the finding is about, by start. Their names are the same
+	// but for numbers.
 	// At most 100 of them are kept; Count is how many there are.
 	Spans []int
 	Count int
@@ -112,9 +113,9 @@ func (s *search) add(h hit) {
 		s.explained[h.from] = true
 		s.joined.union(s.g.piece[h.from], s.g.piece[h.to])
 	}
-	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: s.g.spans[h.span].Label()}
+	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: Mask(s.g.spans[h.span].Label())}
 	if h.from != none {
-		key.from = s.g.spans[h.from].Label()
+		key.from = Mask(s.g.spans[h.from].Label())
 	}
 	f, ok := s.byKey[key]
 	if !ok {

@@ -101,20 +101,24 @@ func (d *Diagnosis) brokenAt(g *Graph) string {
 	return "BROKEN: "
 }
 
-// count says how many flows there are, and of which kind if they differ.
+// count says how many flows there are, and of which kind.
 func (d *Diagnosis) count() string {
+	if len(d.Flows) == 1 {
+		return "one flow"
+	}
 	number := make(map[Verdict]int)
 	for _, f := range d.Flows {
 		number[f.Verdict]++
 	}
 	var parts []string
 	for _, v := range []Verdict{Broken, Linked, Connected} {
-		if n := number[v]; n > 0 {
+		switch n := number[v]; n {
+		case 0:
+		case len(d.Flows):
+			return Count(n) + " flows, each " + string(v)
+		default:
 			parts = append(parts, Count(n)+" "+string(v))
 		}
 	}
-	if len(d.Flows) == 1 {
-		return "one flow"
-	}
-	return Plural(len(d.Flows), "flow") + ", " + strings.Join(parts, ", ")
+	return Count(len(d.Flows)) + " flows, " + strings.Join(parts, ", ")
 }

@@ -14,6 +14,9 @@ const (
 	maxDepth = 64
 	// maxVariants is how many subtrees of equal spans are drawn one by one.
 	maxVariants = 4
+	// maxNumbered is how many siblings whose names differ only in numbers are drawn
+	// one by one.
+	maxNumbered = 16
 )
 
 // class is equal for equal subtrees.
@@ -100,6 +103,7 @@ const (
 
 // Group is a set of siblings drawn as one.
 type Group struct {
+	Name  string // Of the spans; # stands for numbers in which they differ.
 	Spans []int
 	Below []*Group
 	Bond  Bond
@@ -207,10 +211,12 @@ func (f *folder) blocks(root []bool) []block {
 	return blocks
 }
 
-// groups folds siblings at a depth: those with equal subtrees, and those with
-// equal labels where their subtrees differ in too many ways.
+// groups folds siblings at a depth: those with equal subtrees, those with equal
+// labels where their subtrees differ in too many ways, and those whose labels differ
+// only in too many numbers.
 func (f *folder) groups(spans []int, how Bond, depth int) []*Group {
 	slices.SortStableFunc(spans, f.g.byStart)
+	numbered := f.numbered(spans)
 	variants := make(map[string]int)
 	for _, part := range partition(spans, func(i int) class { return f.classes[i] }) {
 		variants[f.labels[part[0]]]++
@@ -220,6 +226,9 @@ func (f *folder) groups(spans []int, how Bond, depth int) []*Group {
 		class class
 	}
 	parts := partition(spans, func(i int) key {
+		if masked := Mask(f.labels[i]); numbered[masked] {
+			return key{label: masked}
+		}
 		if variants[f.labels[i]] > maxVariants {
 			return key{label: f.labels[i]}
 		}
@@ -232,8 +241,25 @@ func (f *folder) groups(spans []int, how Bond, depth int) []*Group {
 	return groups
 }
 
+// numbered returns the masked labels that too many labels of spans have.
+func (f *folder) numbered(spans []int) map[string]bool {
+	if len(spans) <= maxNumbered {
+		return nil
+	}
+	number := make(map[string]int)
+	numbered := make(map[string]bool)
+	for _, part := range partition(spans, func(i int) string { return f.labels[i] }) {
+		masked := Mask(f.labels[part[0]])
+		number[masked]++
+		if number[masked] > maxNumbered {
+			numbered[masked] = true
+		}
+	}
+	return numbered
+}
+
 func (f *folder) group(spans []int, how Bond, depth int) *Group {
-	made := &Group{Spans: spans, Bond: how}
+	made := &Group{Name: f.g.nameOf(spans), Spans: spans, Bond: how}
 	if depth == maxDepth {
 		made.Cut = f.below(spans)
 		return made
@@ -253,6 +279,15 @@ func (f *folder) group(spans []int, how Bond, depth int) *Group {
 		made.Below = append(made.Below, f.groups(spans, Bond(how), depth+1)...)
 	}
 	return made
+}
+
+// nameOf returns the name of spans, in which # stands for numbers that differ.
+func (g *Graph) nameOf(spans []int) string {
+	name := g.spans[spans[0]].Name
+	if slices.ContainsFunc(spans, func(i int) bool { return g.spans[i].Name != name }) {
+		return Mask(name)
+	}
+	return name
 }
 
 // below counts the spans drawn below spans.

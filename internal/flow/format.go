@@ -49,6 +49,29 @@ func Clip(s string, limit int) string {
 	return string([]rune(s)[:limit-1]) + "…"
 }
 
+// Mask replaces each number in s by #, so that names that differ only in an id or a
+// count are equal.
+func Mask(s string) string {
+	if !strings.ContainsFunc(s, isDigit) {
+		return s
+	}
+	var b strings.Builder
+	within := false
+	for _, r := range s {
+		digit := isDigit(r)
+		switch {
+		case !digit:
+			b.WriteRune(r)
+		case !within:
+			b.WriteByte('#')
+		}
+		within = digit
+	}
+	return b.String()
+}
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }
+
 // widest returns the width of the longest line of text.
 func widest(text string) int {
 	width := 0

@@ -25,8 +25,9 @@ const (
 // Tree draws the flow for a terminal: a line a span with its service, kind,
 // duration, channel, and error.
 //
-// Equal siblings fold to one line with their number, such as ×1,613; a folded
-// line shows the shortest and the longest duration. Siblings follow each other
+// Equal siblings fold to one line with their number, such as ×1,613, and so do many
+// whose names differ only in numbers, for which # stands; a folded line shows the
+// shortest and the longest duration. Siblings follow each other
 // by start. A span whose line begins with ⇢ links to the span it is drawn under.
 // One whose line begins with ┄ does not, but a span below it does, and ends with
 // ⇢ and the name of its target. A flow in several pieces is drawn as numbered
@@ -104,7 +105,7 @@ func (t *table) add(gr *Group, mark, branch, prefix string) {
 	t.rows = append(t.rows, row{
 		mark:    mark,
 		service: Clip(first.Service, maxService),
-		name:    branch + Clip(first.Name, maxName) + times(len(gr.Spans)),
+		name:    branch + Clip(gr.Name, maxName) + times(len(gr.Spans)),
 		kind:    t.kind(first),
 		took:    t.took(gr.Spans),
 		note:    t.note(gr),

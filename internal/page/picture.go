@@ -32,7 +32,9 @@ const (
 	allCells     = 24_000
 	maxRows      = 1500 // Groups beyond are not drawn.
 	maxGaps      = 20
-	colors       = 8 // Of lanes.
+	colors       = 8    // Of lanes.
+	minBend      = 16.0 // Of a curve.
+	manyHops     = 60
 )
 
 // picture is a flow over time: a lane a service, a row a group of spans.
@@ -75,6 +77,9 @@ type bar struct {
 
 // PlotWidth returns the width of the part that shows time.
 func (p *picture) PlotWidth() float64 { return p.Right - p.Left }
+
+// Many reports whether there are too many hops to tell them apart.
+func (p *picture) Many() bool { return len(p.Hops) > manyHops }
 
 // NamesWidth returns the width of the part that shows names.
 func (p *picture) NamesWidth() float64 { return p.Left - 6 }
@@ -278,11 +283,23 @@ func (l *layout) ticks() {
 		}
 	}
 	for at := time.Duration(0); at <= total; at += step {
-		l.p.Ticks = append(l.p.Ticks, tick{l.x(l.from.Add(at)), flow.Duration(at)})
+		l.p.Ticks = append(l.p.Ticks, tick{l.x(l.from.Add(at)), round(at)})
 		if len(l.p.Ticks) > 20 {
 			break
 		}
 	}
+}
+
+// round formats a duration without parts that are zero.
+func round(d time.Duration) string {
+	text := flow.Duration(d)
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // rounds are the steps between ticks.
@@ -425,8 +442,19 @@ func (l *layout) queue(r *row) {
 	l.p.Queues = append(l.p.Queues, q)
 }
 
+// curve returns a line from the right of something to the left of another. If they
+// are one above the other, it leads down or up.
 func curve(x1, y1, x2, y2 float64) string {
-	bend := max((x2-x1)/2, 18)
+	if x2-x1 < 2*minBend && y1 != y2 {
+		if y2 > y1 {
+			y1, y2 = y1+barHeight/2, y2-barHeight/2
+		} else {
+			y1, y2 = y1-barHeight/2, y2+barHeight/2
+		}
+		middle := (y1 + y2) / 2
+		return fmt.Sprintf("M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", x1, y1, x1, middle, x2, middle, x2, y2)
+	}
+	bend := max((x2-x1)/2, minBend)
 	return fmt.Sprintf("M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", x1, y1, x1+bend, y1, x2-bend, y2, x2, y2)
 }
 
@@ -533,7 +561,7 @@ func (l *layout) detail(r *row) *detail {
 	first := &l.g.Spans()[r.group.Spans[0]]
 	took := durations(l.g, r.group.Spans)
 	d := &detail{
-		Service: flow.Clip(first.Service, maxName), Name: flow.Clip(first.Name, maxName), Kind: strings.ToUpper(first.Kind.String()),
+		Service: flow.Clip(first.Service, maxName), Name: flow.Clip(r.group.Name, maxName), Kind: strings.ToUpper(first.Kind.String()),
 		Channel: flow.Clip(first.Channel(), maxName), Count: len(r.group.Spans), TraceID: first.ID.Trace.String(), SpanID: first.ID.Span.String(),
 		Path:     flow.Clip(l.g.Path(r.group.Spans[0]), maxItemText),
 		Shortest: flow.Duration(took[0]), Median: flow.Duration(quantile(took, 0.5)),

@@ -180,11 +180,12 @@ func rank(v flow.Verdict) int {
 	return 1
 }
 
-// lookOf is equal for flows of the same spans, however many of each.
+// lookOf is equal for flows of the same spans, however many of each, and whatever
+// numbers their names hold.
 func lookOf(g *flow.Graph, f *flow.Flow) string {
 	seen := map[string]bool{}
 	for _, i := range f.Spans {
-		seen[g.Spans()[i].Label()] = true
+		seen[flow.Mask(g.Spans()[i].Label())] = true
 	}
 	labels := make([]string, 0, len(seen)+1)
 	for label := range seen {
