@@ -5,6 +5,7 @@ package flow
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
@@ -34,7 +35,8 @@ type Graph struct {
 	byParent bool    // Reports whether parents alone hold the flow together.
 }
 
-// New builds the graph of spans, which it keeps; they must not be changed.
+// New builds the graph of spans, which it keeps; they must not be changed. It sets
+// Remote where the recording does not say it.
 //
 // A span that was delivered twice, as an exporter does when it tries again,
 // counts once. Spans that share an id otherwise, name themselves as parent, or
@@ -44,32 +46,47 @@ func New(spans []Span) *Graph {
 	g.add(spans)
 	g.join()
 	g.cutCycles()
-	for i, p := range g.parents {
-		if p != none {
-			g.children[p] = append(g.children[p], i)
-		}
-	}
+	g.children = listsOf(len(g.spans), g.eachChild)
 	g.split()
 	return g
 }
 
-// add indexes spans and leaves out repeated deliveries.
+// add indexes spans and leaves out repeated deliveries. It copies the spans only if
+// there are any.
 func (g *Graph) add(spans []Span) {
-	g.spans = make([]Span, 0, len(spans))
-	for _, s := range spans {
-		first, ok := g.index[s.ID]
-		known := ok && s.ID != ID{}
-		if known && s.sameAs(&g.spans[first]) {
+	var repeated []int
+	for n := range spans {
+		s := &spans[n]
+		switch first, known := g.index[s.ID]; {
+		case !known || s.ID == ID{}:
+			g.index[s.ID] = n
+		case s.sameAs(&spans[first]):
+			repeated = append(repeated, n)
+		default:
+			g.faults[n] = sharedID
+		}
+	}
+	if len(repeated) > 0 {
+		clear(g.index)
+		clear(g.faults)
+		g.add(without(spans, repeated))
+		return
+	}
+	g.spans = spans
+	delete(g.index, ID{})
+}
+
+// without returns a copy of spans without those at the given indices, in order.
+func without(spans []Span, left []int) []Span {
+	kept := make([]Span, 0, len(spans)-len(left))
+	for n := range spans {
+		if len(left) > 0 && left[0] == n {
+			left = left[1:]
 			continue
 		}
-		if known {
-			g.faults[len(g.spans)] = sharedID
-		} else {
-			g.index[s.ID] = len(g.spans)
-		}
-		g.spans = append(g.spans, s)
+		kept = append(kept, spans[n])
 	}
-	delete(g.index, ID{})
+	return kept
 }
 
 func (s *Span) sameAs(other *Span) bool {
@@ -78,9 +95,7 @@ func (s *Span) sameAs(other *Span) bool {
 
 // join resolves parents and links.
 func (g *Graph) join() {
-	n := len(g.spans)
-	g.parents = make([]int, n)
-	g.children, g.links, g.linkedBy = make([][]int, n), make([][]int, n), make([][]int, n)
+	g.parents = make([]int, len(g.spans))
 	for i := range g.spans {
 		s := &g.spans[i]
 		g.parents[i] = g.find(s.Parent)
@@ -93,13 +108,49 @@ func (g *Graph) join() {
 		case g.parents[i] != none && s.RemoteUnknown:
 			s.Remote = s.instance() != g.spans[g.parents[i]].instance()
 		}
-		for _, id := range s.Links {
-			if target := g.find(id); target != none && target != i {
-				g.links[i] = append(g.links[i], target)
-				g.linkedBy[target] = append(g.linkedBy[target], i)
+	}
+	g.links = listsOf(len(g.spans), g.eachLink)
+	g.linkedBy = listsOf(len(g.spans), func(yield func(at, i int) bool) {
+		g.eachLink(func(i, target int) bool { return yield(target, i) })
+	})
+}
+
+// eachLink yields the spans that link to a recorded span, and their targets.
+func (g *Graph) eachLink(yield func(i, target int) bool) {
+	for i := range g.spans {
+		for _, id := range g.spans[i].Links {
+			if target := g.find(id); target != none && target != i && !yield(i, target) {
+				return
 			}
 		}
 	}
+}
+
+// eachChild yields the spans that have children, and their children.
+func (g *Graph) eachChild(yield func(parent, i int) bool) {
+	for i, p := range g.parents {
+		if p != none && !yield(p, i) {
+			return
+		}
+	}
+}
+
+// listsOf returns n lists, of which each holds the values i of the pairs of its index
+// at, in their order. The lists share an array, as there may be millions.
+func listsOf(n int, pairs iter.Seq2[int, int]) [][]int {
+	counts, total := make([]int, n), 0
+	for at := range pairs {
+		counts[at]++
+		total++
+	}
+	lists, all := make([][]int, n), make([]int, total)
+	for at, count := range counts {
+		lists[at], all = all[:0:count], all[count:]
+	}
+	for at, i := range pairs {
+		lists[at] = append(lists[at], i)
+	}
+	return lists
 }
 
 func (g *Graph) find(id ID) int {
@@ -180,13 +231,18 @@ func (g *Graph) number(sets *sets) {
 		root := sets.find(i)
 		n, ok := numbers[root]
 		if !ok {
-			n = len(g.pieces)
+			n = len(numbers)
 			numbers[root] = n
-			g.pieces = append(g.pieces, nil)
 		}
 		g.piece[i] = n
-		g.pieces[n] = append(g.pieces[n], i)
 	}
+	g.pieces = listsOf(len(numbers), func(yield func(n, i int) bool) {
+		for _, i := range g.order {
+			if !yield(g.piece[i], i) {
+				return
+			}
+		}
+	})
 }
 
 func (g *Graph) byStart(a, b int) int {

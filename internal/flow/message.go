@@ -4,8 +4,8 @@
 package flow
 
 import (
+	"iter"
 	"strconv"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -105,21 +105,39 @@ func operationOfKind(kind trace.SpanKind) operation {
 	}
 }
 
-// identities are the keys by which the spans of one message find each other. A
+// identity is what the spans of one message have in common: its place on a topic, or
+// its id.
+type identity struct{ system, destination, partition, id string }
+
+// identities yields the keys by which the spans of one message find each other. A
 // producer that knows the id but not the offset shares one of two keys with a
 // consumer that knows both.
-func (m *message) identities() []string {
+func (m *message) identities(yield func(identity) bool) {
 	if m.destination == "" || m.count > 1 {
-		return nil
+		return
 	}
-	var keys []string
-	if m.partition != "" && m.offset != "" {
-		keys = append(keys, strings.Join([]string{m.system, m.destination, m.partition, m.offset}, "\x00"))
+	if m.partition != "" && m.offset != "" && !yield(identity{m.system, m.destination, m.partition, m.offset}) {
+		return
 	}
 	if m.id != "" {
-		keys = append(keys, strings.Join([]string{m.system, m.destination, "", m.id}, "\x00"))
+		yield(identity{system: m.system, destination: m.destination, id: m.id})
 	}
-	return keys
+}
+
+// differs reports whether m and other are known to be different messages.
+func (m *message) differs(other *message) bool {
+	own, ok := first(m.identities)
+	theirs, known := first(other.identities)
+	return ok && known && own != theirs
+}
+
+// first returns the first value of values, and whether there is one.
+func first[T any](values iter.Seq[T]) (T, bool) {
+	for v := range values {
+		return v, true
+	}
+	var zero T
+	return zero, false
 }
 
 // String names the message for a person, such as "orders[2]@815".

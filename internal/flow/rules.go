@@ -30,7 +30,7 @@ func (s *search) findPair(i int) {
 		return
 	}
 	sender := none
-	for _, key := range m.identities() {
+	for key := range m.identities {
 		for _, p := range s.producers[key] {
 			if s.g.piece[p] == s.g.piece[i] {
 				return
@@ -218,10 +218,10 @@ func (s *search) findShared(i int) {
 	if len(children) <= s.maxConsumers {
 		return
 	}
-	ids := make(map[string]struct{})
+	ids := make(map[identity]struct{})
 	for _, c := range children {
 		if m := s.message(c); m != nil && s.receives(c) {
-			for _, key := range m.identities() {
+			for key := range m.identities {
 				ids[key] = struct{}{}
 			}
 		}
@@ -257,8 +257,7 @@ func (s *search) findBorrowed(i int, m *message) {
 	if other == nil || other.operation != processOperation || m.operation != processOperation || other.count > 1 || m.count > 1 {
 		return
 	}
-	own, theirs := m.identities(), other.identities()
-	if len(own) == 0 || len(theirs) == 0 || own[0] == theirs[0] {
+	if !m.differs(other) {
 		return
 	}
 	if end := s.g.spans[p].End; other.destination == m.destination || !end.IsZero() && end.Before(s.g.spans[i].Start) {
@@ -278,7 +277,7 @@ func (s *search) findTwice(i int, m *message) {
 		parent.Scope == span.Scope || parent.instance() != span.instance() || span.Remote {
 		return
 	}
-	if own, theirs := m.identities(), other.identities(); len(own) > 0 && len(theirs) > 0 && own[0] != theirs[0] {
+	if m.differs(other) {
 		return
 	}
 	s.add(hit{id: "P23", span: i, from: p, to: i, level: Warning, sure: Likely})

@@ -17,9 +17,9 @@ type search struct {
 	maxConsumers int
 
 	messages  []message
-	messageOf []int32          // The index in messages of each span's message, or none.
-	producers map[string][]int // The sending spans of each message, by its identities.
-	receivers map[string]int   // How many spans receive from each channel.
+	messageOf []int32            // The index in messages of each span's message, or none.
+	producers map[identity][]int // The sending spans of each message; at most lookBack.
+	receivers map[string]int     // How many spans receive from each channel.
 
 	found   []bool // Reports of each span whether there is a finding about it,
 	damaged []bool // and whether one of them is a violation.
@@ -36,7 +36,7 @@ func newSearch(g *Graph, expect Expectation) *search {
 		hops: newHops(g), maxConsumers: cmp.Or(expect.MaxConsumers, defaultMaxConsumers),
 		boundary:  make(map[string]bool),
 		messageOf: make([]int32, len(g.spans)),
-		producers: make(map[string][]int), receivers: make(map[string]int),
+		producers: make(map[identity][]int), receivers: make(map[string]int),
 		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)),
 		joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
@@ -57,8 +57,10 @@ func (s *search) note(i int) {
 		s.messageOf[i] = int32(len(s.messages)) //nolint:gosec // There are fewer spans.
 		s.messages = append(s.messages, m)
 		if m.operation == sendOperation {
-			for _, key := range m.identities() {
-				s.producers[key] = append(s.producers[key], i)
+			for key := range m.identities {
+				if known := s.producers[key]; len(known) < lookBack {
+					s.producers[key] = append(known, i)
+				}
 			}
 		}
 	}

@@ -6,6 +6,7 @@ package recording
 import (
 	"fmt"
 	"io"
+	"unique"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -90,7 +91,7 @@ func spanOf(span ptrace.Span) flow.Span {
 		ID:            idOf(span.TraceID(), span.SpanID()),
 		Remote:        span.Flags()&remoteFlag != 0,
 		RemoteUnknown: span.Flags()&hasRemoteFlag == 0,
-		Name:          span.Name(),
+		Name:          unique.Make(span.Name()).Value(),
 		Kind:          trace.SpanKind(span.Kind()),
 		Start:         span.StartTimestamp().AsTime(),
 		Message:       span.Status().Message(),
@@ -114,7 +115,10 @@ func spanOf(span ptrace.Span) flow.Span {
 	return s
 }
 
+// attributeOf returns an attribute whose key shares its memory with equal ones, as
+// there may be millions.
 func attributeOf(key string, value pcommon.Value) attribute.KeyValue {
+	key = unique.Make(key).Value()
 	switch value.Type() {
 	case pcommon.ValueTypeInt:
 		return attribute.Int64(key, value.Int())
