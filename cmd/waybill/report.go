@@ -19,20 +19,25 @@ import (
 func newReport() *cobra.Command {
 	var output, title string
 	var boundary []string
+	var selected selection
 	cmd := &cobra.Command{
 		Use:   "report [FILE...] -o flow.html",
 		Short: "Write a flow as one page to open or to mail",
 		Long: "Report writes the flow as one HTML file: the verdict, the findings, the picture, the\n" +
 			"stages and the hops. The file opens in any browser, makes no request, and shows the\n" +
 			"flow as text where scripts are switched off.",
-		Example: "  waybill report spans.jsonl -o flow.html",
+		Example: "  waybill report spans.jsonl -o flow.html\n" +
+			"  waybill report --service billing --since 10m spans/*.jsonl.gz",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := read(cmd, args)
 			if err != nil {
 				return err
 			}
-			g := flow.New(r.Spans)
-			report := page.Report{Title: title, Graph: g, Diagnosis: g.Diagnose(flow.Expectation{Boundary: boundary})}
+			g, d, err := selected.diagnose(r.Spans, flow.Expectation{Boundary: boundary})
+			if err != nil {
+				return err
+			}
+			report := page.Report{Title: title, Graph: g, Diagnosis: d}
 			if output == "-" {
 				return page.Write(cmd.OutOrStdout(), report)
 			}
@@ -42,6 +47,7 @@ func newReport() *cobra.Command {
 	cmd.Flags().StringVarP(&output, "output", "o", "flow.html", "the file to write, or - for standard output")
 	cmd.Flags().StringVar(&title, "title", "", "the title of the page")
 	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "services that are recorded elsewhere")
+	selected.addFlags(cmd)
 	return cmd
 }
 

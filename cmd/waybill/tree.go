@@ -13,26 +13,34 @@ import (
 
 func newTree() *cobra.Command {
 	var lines int
+	var selected selection
 	cmd := &cobra.Command{
 		Use:   "tree [FILE...]",
 		Short: "Show the flow as text",
+		Long: "Tree shows what each flow of the recording did, a line a span; spans that look the same are\n" +
+			"one line with their number. ⇢ stands for a link, ✗ for a place where a flow broke.",
 		Example: "  waybill tree spans.jsonl\n" +
+			"  waybill tree --flow 4bf92f35 --lines 100 spans.jsonl\n" +
 			"  kubectl logs job/etl | waybill tree -",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := read(cmd, args)
 			if err != nil {
 				return err
 			}
-			g := flow.New(r.Spans)
+			g, d, err := selected.diagnose(r.Spans, flow.Expectation{})
+			if err != nil {
+				return err
+			}
 			out := cmd.OutOrStdout()
 			tree := g.Tree(lines)
 			if width := columns(out); width > 0 && lines == 0 {
 				tree = g.TreeIn(width)
 			}
-			_, err = fmt.Fprintf(out, "%s\n\n%s", g.Diagnose(flow.Expectation{}).Summary(g), tree)
+			_, err = fmt.Fprintf(out, "%s\n\n%s", d.Summary(g), tree)
 			return err
 		},
 	}
 	cmd.Flags().IntVar(&lines, "lines", 0, "the number of lines after which the tree ends; 0 for all")
+	selected.addFlags(cmd)
 	return cmd
 }
