@@ -140,6 +140,13 @@ demo: ## Run the demo on real data, with no server to install (ARGS="--workers 4
 demo-check: ## Run the demo and check its result
 	$(call in,examples,go test ./quakes -run '^TestDemo$$' -count=1 -v)
 
+.PHONY: picture
+picture: ## Make docs/flow.png, the page of a run of the demo (needs Chromium)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT; \
+	go -C examples run ./quakes --out "$$dir/quakes" >/dev/null; \
+	go -C cmd/waybill run . report "$$dir/quakes/spans.jsonl" --title quakes -o "$$dir/flow.html"; \
+	go -C internal/pagetest run ./picture "$$dir/flow.html" $(CURDIR)/docs/flow.png
+
 .PHONY: e2e
 e2e: ## Test against real servers, clients in other languages, and a browser
 	$(call in,internal/e2e,go test -tags e2e -count=1 ./...)

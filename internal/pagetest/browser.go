@@ -55,6 +55,30 @@ func StartBrowser(ctx context.Context, dir string, width, height int) (context.C
 	return ctx, func() { closeBrowser(); stop() }, nil
 }
 
+// ScreenshotOf returns a picture of a page, as wide as the tab of ctx, from its top to
+// the end of the element that selector selects.
+func ScreenshotOf(ctx context.Context, address, selector string) ([]byte, error) {
+	ctx, closeTab := chromedp.NewContext(ctx)
+	defer closeTab()
+	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
+		return nil, err
+	}
+	size, err := chromedp.Run(ctx, chromedp.Evaluate[struct{ Width, Height float64 }](
+		fmt.Sprintf("({Width: innerWidth, Height: document.querySelector(%q).getBoundingClientRect().bottom + scrollY + 20})", selector)))
+	if err != nil {
+		return nil, err
+	}
+	whole := true
+	picture, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: &whole,
+		Clip: &page.Viewport{Width: size.Width, Height: size.Height, Scale: 1},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return picture.Data, nil
+}
+
 // Complaints are what a tab said that a page should not make it say: errors and
 // warnings of the console, violations of the policy, exceptions, dialogs, and requests
 // for anything but the page itself. It is safe for concurrent use.

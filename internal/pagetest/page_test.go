@@ -43,13 +43,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	ctx, stop, err := StartBrowser(context.Background(), dir, 1400, 1000)
-	if err != nil {
+	var stop context.CancelFunc
+	if browser, stop, err = StartBrowser(context.Background(), dir, 1400, 1000); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer stop()
-	browser = ctx //nolint:fatcontext // All tests use it.
 	return m.Run()
 }
 
@@ -134,8 +133,8 @@ func span(tr, n, parent int, service, name string, kind trace.SpanKind, ms float
 	return s
 }
 
-// orders is a flow of n messages, which the receiver continues unless it is broken.
-func orders(n int, verdict flow.Verdict) []flow.Span {
+// orders is a flow of n messages, of which the receiver continues the trace.
+func orders(n int) []flow.Span {
 	request := span(1, 1, 0, "api", "POST /orders", trace.SpanKindServer, 0)
 	request.End = begin.Add(40 * time.Millisecond)
 	spans := []flow.Span{request}
@@ -152,20 +151,26 @@ func orders(n int, verdict flow.Verdict) []flow.Span {
 		if i%10 == 9 {
 			load.Status, load.Message = codes.Error, "duplicate key"
 		}
-		if verdict == flow.Broken {
-			tr := 2 + i
-			received.ID.Trace, received.Parent, received.Remote = trace.TraceID{0: 2, 14: byte(tr >> 8), 15: byte(tr)}, flow.ID{}, false
-			load.ID.Trace, load.Parent = received.ID.Trace, received.ID
-		}
 		sent.Attributes, received.Attributes = message, message
 		spans = append(spans, sent, received, load)
 	}
 	return spans
 }
 
+// broken is orders whose receiver starts new traces.
+func broken(n int) []flow.Span {
+	spans := orders(n)
+	for i := 2; i < len(spans); i += 3 {
+		received, load := &spans[i], &spans[i+1]
+		received.ID.Trace, received.Parent, received.Remote = trace.TraceID{0: 2, 14: byte(i >> 8), 15: byte(i)}, flow.ID{}, false
+		load.ID.Trace, load.Parent = received.ID.Trace, received.ID
+	}
+	return spans
+}
+
 // skewed is a flow whose receiver has a clock that is late.
 func skewed() []flow.Span {
-	spans := orders(1, flow.Connected)
+	spans := orders(1)
 	for i := 2; i < len(spans); i++ {
 		spans[i].Start, spans[i].End = spans[i].Start.Add(-time.Second), spans[i].End.Add(-time.Second)
 	}
@@ -212,12 +217,12 @@ func TestPage_Shows(t *testing.T) {
 	}{
 		{name: "nothing", count: map[string]int{"svg": 0}, texts: map[string]string{"h1": "no spans were recorded"}},
 		{
-			name: "whole", spans: orders(5, flow.Connected),
+			name: "whole", spans: orders(5),
 			count: map[string]int{"svg.time": 1, "svg.path": 1, ".row": 4, ".gap": 0, ".finding": 0, ".hop:not(.path *)": 1, ".queue": 1},
 			texts: map[string]string{"h1": "CONNECTED one flow of 16 spans, 2 services, 1 trace; nothing is wrong", "svg.path": "kafka orders"},
 		},
 		{
-			name: "broken", spans: orders(5, flow.Broken),
+			name: "broken", spans: broken(5),
 			count: map[string]int{".time .gap": 1, ".path .gap": 2, ".gaptext": 1},
 			texts: map[string]string{"h1": "BROKEN between api and etl", ".finding": "P02", ".gaptext": "does not continue the flow of its message"},
 		},
@@ -227,7 +232,7 @@ func TestPage_Shows(t *testing.T) {
 			texts: map[string]string{"#hops-title + .scroll": "clocks differ"},
 		},
 		{
-			name: "errors", spans: orders(10, flow.Connected),
+			name: "errors", spans: orders(10),
 			count: map[string]int{".span.failed .error": 1},
 			texts: map[string]string{".row .bad": "✗ 1"},
 		},
@@ -284,7 +289,7 @@ func TestPage_Zoom(t *testing.T) {
 		{name: "drag", actions: []step{focus, chromedp.KeyEvent("+"), drag}, zoomed: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx := open(t, write(t, orders(5, flow.Broken)))
+			ctx := open(t, write(t, broken(5)))
 			do(ctx, t, tt.actions...)
 			if tt.zoomed { // What a wheel does is seen when the browser draws.
 				do(ctx, t, chromedp.Poll[chromedp.Void](stretch+" > 1.01"), chromedp.Poll[chromedp.Void](`location.hash.includes("time=")`))
@@ -297,7 +302,7 @@ func TestPage_Zoom(t *testing.T) {
 }
 
 func TestPage_Keyboard(t *testing.T) {
-	ctx := open(t, write(t, orders(5, flow.Connected)))
+	ctx := open(t, write(t, orders(5)))
 	if got := evaluate[int](ctx, t, `document.querySelectorAll(".row[tabindex='0']").length`); got != 1 {
 		t.Errorf("%d rows are stops of the Tab key, want 1", got)
 	}
@@ -318,7 +323,7 @@ func TestPage_Keyboard(t *testing.T) {
 }
 
 func TestPage_Search(t *testing.T) {
-	ctx := open(t, write(t, orders(5, flow.Connected)))
+	ctx := open(t, write(t, orders(5)))
 	do(ctx, t, chromedp.SendKeys("#search", "LOAD"))
 	if got := evaluate[int](ctx, t, `document.querySelectorAll(".row.dim").length`); got != 3 {
 		t.Errorf("%d of 4 rows are dim, want 3", got)
@@ -330,7 +335,7 @@ func TestPage_Search(t *testing.T) {
 
 // The address keeps the view, for whoever opens it next.
 func TestPage_Fragment(t *testing.T) {
-	ctx := open(t, write(t, orders(5, flow.Broken)))
+	ctx := open(t, write(t, broken(5)))
 	do(ctx, t, chromedp.SendKeys("#search", "send"), chromedp.Focus(".row"), chromedp.KeyEvent("+"), chromedp.KeyEvent(kb.Enter))
 	do(ctx, t, chromedp.Poll[chromedp.Void](`["span=", "q=send", "time="].every((part) => location.hash.includes(part))`))
 	const view = `[location.hash, document.querySelector(".row.chosen").id, document.getElementById("search").value, ` + stretch + `.toFixed(2)].join(" ")`
@@ -359,7 +364,7 @@ func TestPage_Hostile(t *testing.T) {
 }
 
 func TestPage_WithoutScript(t *testing.T) {
-	ctx := open(t, write(t, orders(5, flow.Broken)), scripts(false))
+	ctx := open(t, write(t, broken(5)), scripts(false))
 	do(ctx, t, scripts(true)) // The page has been read; what asks about it is a script too.
 	got := evaluate[struct{ Tree, Rows, Search bool }](ctx, t, `({Tree: document.querySelector("pre").checkVisibility(),
 		Rows: document.querySelectorAll("svg.time .row").length > 0, Search: document.getElementById("search").checkVisibility()})`)
@@ -387,7 +392,7 @@ func media(medium, scheme string) step {
 }
 
 func TestPage_Print(t *testing.T) {
-	ctx := open(t, write(t, orders(5, flow.Broken)), media("print", "dark"))
+	ctx := open(t, write(t, broken(5)), media("print", "dark"))
 	got := evaluate[struct {
 		Background string
 		Search     string
@@ -405,7 +410,7 @@ func TestPage_Accessible(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{1400, 700} {
 			t.Run(fmt.Sprint(scheme, " ", width), func(t *testing.T) {
-				ctx := open(t, write(t, append(orders(20, flow.Broken), skewed()...)), media("screen", scheme), chromedp.EmulateViewport(width, 1000))
+				ctx := open(t, write(t, append(broken(20), skewed()...)), media("screen", scheme), chromedp.EmulateViewport(width, 1000))
 				do(ctx, t, chromedp.Focus(".row"), chromedp.KeyEvent(kb.Enter))
 				evaluate[int](ctx, t, string(axe)+";0")
 				found := evaluate[string](ctx, t, `axe.run().then((r) => JSON.stringify(r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))}))))`)
@@ -432,7 +437,7 @@ func TestPage_Fast(t *testing.T) {
 		{spans: 100_000, write: 10 * time.Second, open: 10 * time.Second},
 	} {
 		t.Run(strconv.Itoa(tt.spans), func(t *testing.T) {
-			spans := orders(tt.spans/3, flow.Connected)
+			spans := orders(tt.spans / 3)
 			for i := range spans { // No two are alike.
 				spans[i].Name += fmt.Sprint(" ", i)
 			}
