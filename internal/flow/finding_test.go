@@ -78,6 +78,14 @@ func TestDiagnose(t *testing.T) {
 			least: flow.Warning,
 		},
 		{
+			name: "P01: what a poll brought is linked by those who handle it",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER receive orders", kafka("orders"), attr("messaging.operation.type", "receive", "messaging.batch.message_count", "1")),
+				span(2, 3, 2, "job CONSUMER process orders", kafka("orders"), link(1, 1)),
+			},
+		},
+		{
 			name: "P02: one message in two traces",
 			spans: []flow.Span{
 				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
@@ -119,6 +127,20 @@ func TestDiagnose(t *testing.T) {
 			name:  "P04: a remote parent is missing",
 			spans: []flow.Span{span(1, 2, 98, "job CONSUMER process orders", remote)},
 			want:  []string{"P04 warning, likely: job process orders"},
+		},
+		{
+			name: "P04: a sender that lost one span",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), remote),
+				span(1, 3, 98, "job CONSUMER process orders", kafka("orders"), remote),
+			},
+			want: []string{"P04 warning, likely: job process orders"},
+		},
+		{
+			name:  "P04: a topic whose senders are recorded elsewhere",
+			spans: []flow.Span{span(1, 2, 98, "job CONSUMER process orders", kafka("orders"), remote)},
+			want:  []string{"P04 info, likely: job process orders"},
 		},
 		{
 			name:  "P04: a caller that is recorded elsewhere",
@@ -204,7 +226,16 @@ func TestDiagnose(t *testing.T) {
 				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), attr("baggage.tenant", "a")),
 				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), remote),
 			},
-			want: []string{"P16 warning, a guess: api send orders → job process orders"}, least: flow.Warning,
+			want: []string{"P16 info, a guess: api send orders → job process orders"},
+		},
+		{
+			name: "P16: the baggage of one message is gone",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), attr("baggage.tenant", "a")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), remote, attr("baggage.tenant", "a")),
+				span(1, 3, 1, "job CONSUMER process orders", kafka("orders"), remote),
+			},
+			want: []string{"P16 warning, likely: api send orders → job process orders"},
 		},
 		{
 			name: "P17: the parent had ended",
@@ -241,6 +272,14 @@ func TestDiagnose(t *testing.T) {
 			name:  "P19: a message without the context of its request",
 			spans: scenarios["broken-in-process"],
 			want:  []string{"P19 warning, likely: api POST /orders → api send orders"},
+		},
+		{
+			name: "P19: the ping of a pool",
+			spans: []flow.Span{
+				span(1, 1, 0, "api SERVER POST /orders", takes(time.Second)),
+				span(2, 5, 0, "api CLIENT ping"),
+			},
+			want: []string{"P19 info, a guess: api POST /orders → api ping"},
 		},
 		{
 			name: "P19: two requests at that time",

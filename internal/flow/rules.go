@@ -79,8 +79,8 @@ func (s *search) findRoot(i int) {
 	}
 	switch {
 	case s.receives(i):
-		if m := s.message(i); m != nil && (m.count == 0 || m.operation == settleOperation) {
-			return // A poll that brought nothing.
+		if m := s.message(i); m != nil && (m.count == 0 || m.operation == settleOperation) || s.handsOn(i) {
+			return // A poll that brought nothing, or what others continue.
 		}
 		level, sure := Violation, Likely
 		sender := s.sender(i)
@@ -92,12 +92,22 @@ func (s *search) findRoot(i int) {
 		if m := s.message(i); m != nil && m.operation != sendOperation {
 			return // A poll or a commit.
 		}
-		if parent, only := s.enclosing(i, span.End); parent != none && only {
+		// A client without a parent may be a timer's, such as the ping of a pool.
+		if parent, only := s.enclosing(i, span.End); parent != none && only && span.Kind == trace.SpanKindProducer {
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Warning, sure: Likely})
 		} else if parent != none {
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Info, sure: Guess})
 		}
 	}
+}
+
+// handsOn reports whether a child of span i continues what it received: some
+// instrumentations link the spans that handle messages, and not the one of the poll.
+func (s *search) handsOn(i int) bool {
+	children := s.g.children[i]
+	return s.g.first(children[:min(len(children), lookBack)], func(c int) bool {
+		return s.receives(c) && len(s.g.spans[c].Links) > 0
+	}) != none
 }
 
 // findParent applies the rules on a span and its parent: P03, P04, P05, P17 and P18.
@@ -129,11 +139,17 @@ func (s *search) findOrphan(i int) {
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess})
 	case !span.Remote:
 		s.add(hit{id: "P03", span: i, from: none, to: i, level: Violation, sure: Likely})
-	case span.Kind == trace.SpanKindServer || len(s.boundary) > 0 && s.isOutside(i):
+	case span.Kind == trace.SpanKindServer || s.boundary[span.Service] || s.unseen(span.Channel()):
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Likely})
 	default:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Warning, sure: Likely})
 	}
+}
+
+// unseen reports whether no span of the recording sends to a channel, so that who does
+// is recorded elsewhere.
+func (s *search) unseen(channel string) bool {
+	return channel != "" && len(s.senders[channel]) == 0
 }
 
 // changed says how two trace ids of one trace differ.
@@ -285,13 +301,18 @@ func (s *search) findTwice(i int, m *message) {
 
 const baggagePrefix = "baggage."
 
-// findLostBaggage finds a remote child without the baggage that its parent shows.
+// findLostBaggage finds a remote child without the baggage that its parent shows. That
+// is a guess if the child's service never shows any.
 func (s *search) findLostBaggage(i int) {
 	p := s.g.parents[i]
 	if p == none || !s.g.spans[i].Remote || !s.g.spans[p].shows(baggagePrefix) || s.g.spans[i].shows(baggagePrefix) {
 		return
 	}
-	s.add(hit{id: "P16", span: i, from: p, to: i, level: Warning, sure: Guess})
+	level, sure := Info, Guess
+	if s.stamps[s.g.spans[i].Service] {
+		level, sure = Warning, Likely
+	}
+	s.add(hit{id: "P16", span: i, from: p, to: i, level: level, sure: sure})
 }
 
 // shows reports whether the span has an attribute whose key has the prefix.

@@ -19,6 +19,7 @@ type search struct {
 	messages  []message
 	messageOf []int32            // The index in messages of each span's message, or none.
 	producers map[identity][]int // The sending spans of each message; at most lookBack.
+	stamps    map[string]bool    // The services whose spans show baggage.
 	receivers map[string]int     // How many spans receive from each channel.
 
 	found   []bool // Reports of each span whether there is a finding about it,
@@ -36,7 +37,7 @@ func newSearch(g *Graph, expect Expectation) *search {
 		hops: newHops(g), maxConsumers: cmp.Or(expect.MaxConsumers, defaultMaxConsumers),
 		boundary:  make(map[string]bool),
 		messageOf: make([]int32, len(g.spans)),
-		producers: make(map[identity][]int), receivers: make(map[string]int),
+		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
 		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)),
 		joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
@@ -53,6 +54,9 @@ func newSearch(g *Graph, expect Expectation) *search {
 func (s *search) note(i int) {
 	span := &s.g.spans[i]
 	s.messageOf[i] = none
+	if span.shows(baggagePrefix) {
+		s.stamps[span.Service] = true
+	}
 	if m, ok := messageOf(span); ok {
 		s.messageOf[i] = int32(len(s.messages)) //nolint:gosec // There are fewer spans.
 		s.messages = append(s.messages, m)
@@ -100,6 +104,3 @@ func (s *search) run() {
 		s.findIdentity(i)
 	}
 }
-
-// isOutside reports whether a service is beyond the boundary.
-func (s *search) isOutside(i int) bool { return s.boundary[s.g.spans[i].Service] }
