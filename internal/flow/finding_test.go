@@ -356,6 +356,15 @@ func TestDiagnose_WholeFlowsHaveNoFindings(t *testing.T) {
 	}
 }
 
+func TestMask(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"": "", "load": "load", "GET /orders/17/lines/3": "GET /orders/#/lines/#", "42": "#", "é7": "é#"} {
+		if got := flow.Mask(name); got != want {
+			t.Errorf("Mask(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 // Names that hold an id do not make a finding each.
 func TestDiagnose_FoldsNumbers(t *testing.T) {
 	t.Parallel()

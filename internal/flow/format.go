@@ -35,42 +35,57 @@ func padLeft(s, width string) string {
 	return strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s)) + s
 }
 
-// Clip makes s one line of at most limit characters.
+// Clip makes s one line of at most limit characters. It looks at no more of them.
 func Clip(s string, limit int) string {
+	clipped, n, end := false, 0, 0
+	for i := range s {
+		if n == limit-1 {
+			end = i
+		}
+		if clipped = n == limit; clipped {
+			break
+		}
+		n++
+	}
+	if clipped {
+		s = s[:end]
+	}
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
 	}, s)
-	if utf8.RuneCountInString(s) <= limit {
-		return s
+	if clipped {
+		s += "…"
 	}
-	return string([]rune(s)[:limit-1]) + "…"
+	return s
 }
 
+// maxMasked is how many bytes of a name are masked.
+const maxMasked = 512
+
 // Mask replaces each number in s by #, so that names that differ only in an id or a
-// count are equal.
+// count are equal. What follows the first 512 bytes is kept.
 func Mask(s string) string {
-	if !strings.ContainsFunc(s, isDigit) {
+	head := s[:min(len(s), maxMasked)]
+	if !strings.ContainsAny(head, "0123456789") {
 		return s
 	}
-	var b strings.Builder
+	masked := make([]byte, 0, len(s))
 	within := false
-	for _, r := range s {
-		digit := isDigit(r)
+	for n := range len(head) {
+		digit := '0' <= head[n] && head[n] <= '9'
 		switch {
 		case !digit:
-			b.WriteRune(r)
+			masked = append(masked, head[n])
 		case !within:
-			b.WriteByte('#')
+			masked = append(masked, '#')
 		}
 		within = digit
 	}
-	return b.String()
+	return string(append(masked, s[len(head):]...))
 }
-
-func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
 // widest returns the width of the longest line of text.
 func widest(text string) int {

@@ -7,9 +7,12 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -93,6 +96,14 @@ func TestWrite(t *testing.T) {
 	lost.Attributes = []attribute.KeyValue{attribute.String("messaging.destination.name", "orders")}
 	sent := span(1, 1, 0, "api", "send orders", trace.SpanKindProducer)
 	sent.Attributes = lost.Attributes
+	message := func(n byte, late time.Duration) []flow.Span {
+		send := span(1, n, 1, "api", "send orders", trace.SpanKindProducer)
+		received := span(1, n+100, n, "job", "process orders", trace.SpanKindConsumer)
+		received.Remote = true
+		received.Start, received.End = received.Start.Add(late), received.End.Add(late)
+		send.Attributes, received.Attributes = lost.Attributes, lost.Attributes
+		return []flow.Span{send, received}
+	}
 	for _, tt := range []struct {
 		name  string
 		spans []flow.Span
@@ -100,6 +111,11 @@ func TestWrite(t *testing.T) {
 	}{
 		{name: "nothing", want: []string{"UNKNOWN", "no spans were recorded", "No spans were recorded."}},
 		{name: "whole", spans: many, want: []string{"CONNECTED", "; nothing is wrong", "×200", "<svg class=\"time\"", "send orders"}},
+		{
+			name: "in a queue", spans: slices.Concat([]flow.Span{run}, message(2, 0), message(3, 0), message(4, time.Second)),
+			want: []string{"class=\"queue\"", "in the queue: shortest 98ms, p50 98ms, longest 1.1s"},
+		},
+		{name: "clocks differ", spans: append(message(2, -time.Second), run), want: []string{"hop skew", "⚠ clocks differ", "-900ms"}},
 		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: &#34;job process orders&#34; starts a new trace", " between api and job: one flow; 2 spans", "class=\"gap\""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -126,4 +142,45 @@ func TestWrite_IsBounded(t *testing.T) {
 	if n := len(write(t, spans...)); n > 3<<20 {
 		t.Errorf("the page has %d bytes, want less than 3 MB", n)
 	}
+	long := strings.Repeat("a long name ", 100_000)
+	for i := range spans[:60] {
+		s := &spans[i]
+		s.Service, s.Name, s.Message, s.Status = long, long+fmt.Sprint(i), long, codes.Error
+		for n := range 50 {
+			s.Attributes = append(s.Attributes, attribute.String(fmt.Sprint(n), long))
+		}
+	}
+	if n := len(write(t, spans[:60]...)); n > 3<<20 {
+		t.Errorf("the page of long texts has %d bytes, want less than 3 MB", n)
+	}
+}
+
+// FuzzWrite puts any text in every place where a recording has one.
+func FuzzWrite(f *testing.F) {
+	f.Add(hostile, hostile)
+	f.Add("", "\x00\xff\u2028")
+	f.Add("orders 17", "messaging.destination.name")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		sent := span(1, 1, 0, a, b, trace.SpanKindProducer)
+		sent.Scope, sent.Instance, sent.Message, sent.Status = a, b, a, codes.Error
+		sent.Attributes = []attribute.KeyValue{
+			attribute.String(a, b), attribute.String("messaging.destination.name", b), attribute.String("messaging.message.id", a),
+			attribute.String("etl.stage", a), attribute.String("error.type", b), attribute.String("waybill.extract", "malformed "+a),
+		}
+		received := sent
+		received.ID.Trace[0], received.ID.Span[0], received.Kind, received.Service = 1, 1, trace.SpanKindConsumer, b
+		text := write(t, sent, received)
+		if scripts := strings.Count(text, "<script"); scripts != 2 {
+			t.Errorf("the page has %d scripts, want its own 2", scripts)
+		}
+		if !utf8.ValidString(text) {
+			t.Error("the page is not UTF-8")
+		}
+		if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
+			t.Errorf("the page has a control character: %q", text[max(0, i-40):i+1])
+		}
+		if body := text[strings.Index(text, "<body>"):]; strings.Contains(body, "<img") || strings.Contains(body, "<iframe") {
+			t.Error("a text is part of the page")
+		}
+	})
 }

@@ -37,7 +37,7 @@ type view struct {
 
 // finding is a finding for the template.
 type finding struct {
-	ID, Level, What, Why, Fix, Sure, Title, Count string
+	ID, Level, What, Why, Fix, Sure, Count string
 }
 
 // flowView is one flow, or several that look the same, of which one is drawn.
@@ -53,6 +53,7 @@ const (
 	maxTreeLines  = 2000 // Of the flow as text.
 	maxFindings   = 200  // On the page,
 	shownFindings = 6    // and at its top.
+	maxSentence   = 1000 // Characters of a finding.
 	maxHops       = 200  // Lines of the tables.
 	maxStages     = 200
 )
@@ -81,7 +82,10 @@ func newView(r Report) *view {
 }
 
 func findingOf(f *flow.Finding) finding {
-	made := finding{ID: f.ID, Level: f.Level.String(), What: f.What, Why: f.Why, Fix: f.Fix, Sure: f.Sure.String(), Title: flow.Title(f.ID)}
+	made := finding{
+		ID: f.ID, Level: f.Level.String(), Sure: f.Sure.String(),
+		What: flow.Clip(f.What, maxSentence), Why: flow.Clip(f.Why, maxSentence), Fix: flow.Clip(f.Fix, maxSentence),
+	}
 	if f.Count > 1 {
 		made.Count = flow.Count(f.Count) + " times"
 	}
