@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,9 +146,9 @@ func TestWrite_IsBounded(t *testing.T) {
 	long := strings.Repeat("a long name ", 100_000)
 	for i := range spans[:60] {
 		s := &spans[i]
-		s.Service, s.Name, s.Message, s.Status = long, long+fmt.Sprint(i), long, codes.Error
+		s.Service, s.Name, s.Message, s.Status = long, long+strconv.Itoa(i), long, codes.Error
 		for n := range 50 {
-			s.Attributes = append(s.Attributes, attribute.String(fmt.Sprint(n), long))
+			s.Attributes = append(s.Attributes, attribute.String(strconv.Itoa(n), long))
 		}
 	}
 	if n := len(write(t, spans[:60]...)); n > 3<<20 {
@@ -179,7 +180,7 @@ func FuzzWrite(f *testing.F) {
 		if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
 			t.Errorf("the page has a control character: %q", text[max(0, i-40):i+1])
 		}
-		if body := text[strings.Index(text, "<body>"):]; strings.Contains(body, "<img") || strings.Contains(body, "<iframe") {
+		if strings.Contains(text, "<img") || strings.Contains(text, "<iframe") {
 			t.Error("a text is part of the page")
 		}
 	})
