@@ -192,3 +192,38 @@ func BenchmarkLargeFlows(b *testing.B) {
 		})
 	}
 }
+
+// FuzzDiagnose looks for findings in flows of any shape.
+func FuzzDiagnose(f *testing.F) {
+	f.Add([]byte{1, 0, 4, 2, 0, 5, 3, 2, 1})
+	f.Add([]byte{1, 1, 0, 2, 3, 0, 3, 2, 0x11})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		spans := decode(data[:min(len(data), 3*60)])
+		for i := range spans {
+			kafka("orders")(&spans[i])
+			at("0", strconv.Itoa(i%5))(&spans[i])
+		}
+		g := flow.New(spans)
+		d := g.Diagnose(flow.Expectation{})
+		for _, f := range d.Findings {
+			if f.What == "" || f.Why == "" || f.Fix == "" || flow.Title(f.ID) == "" || f.Count < len(f.Spans) || len(f.Spans) == 0 {
+				t.Errorf("finding %+v", f)
+			}
+		}
+		var all []int
+		for _, f := range d.Flows {
+			all = append(all, f.Spans...)
+		}
+		slices.Sort(all)
+		if len(slices.Compact(all)) != len(g.Spans()) {
+			t.Errorf("the flows have %d different spans, want %d", len(all), len(g.Spans()))
+		}
+		violation := slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level == flow.Violation })
+		if (d.Verdict() == flow.Broken) != violation {
+			t.Errorf("verdict %s, violations %t", d.Verdict(), violation)
+		}
+		if d.Summary(g) == "" {
+			t.Error("no summary")
+		}
+	})
+}

@@ -185,3 +185,28 @@ func FuzzWrite(f *testing.F) {
 		}
 	})
 }
+
+// FuzzWrite_Shapes writes flows of any shape: three bytes are a span, of its id, its
+// parent, and its kind, service and link.
+func FuzzWrite_Shapes(f *testing.F) {
+	f.Add([]byte{1, 0, 0, 2, 1, 0x45, 3, 2, 0x8b})
+	f.Add([]byte{1, 1, 0, 2, 3, 4, 3, 2, 5})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var spans []flow.Span
+		for n := 0; n+2 < len(data) && n < 300; n += 3 {
+			s := span(1+data[n]>>6, data[n]&63, data[n+1]&63, string(rune('a'+data[n+2]>>6)), "n", trace.SpanKind(data[n+2]%6))
+			s.Remote, s.Links = data[n+1]&64 != 0, []flow.ID{{Trace: s.ID.Trace, Span: trace.SpanID{7: data[n+2] & 31}}}
+			s.Attributes = []attribute.KeyValue{attribute.String("messaging.destination.name", "orders"), attribute.Int("messaging.message.id", int(data[n+2]&7))}
+			if data[n+1]&128 != 0 {
+				s.End, s.Links = time.Time{}, nil
+			}
+			spans = append(spans, s)
+		}
+		text := write(t, spans...)
+		for _, wrong := range []string{"NaN", "Inf", "%!"} {
+			if strings.Contains(text[strings.Index(text, "<main>")+1:strings.Index(text, "<footer>")], wrong) {
+				t.Errorf("the page has %s", wrong)
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-go/waybill/internal/flow"
 )
@@ -121,8 +122,10 @@ func (v *view) addFlows(g *flow.Graph, d *flow.Diagnosis) {
 
 // kind is flows that look the same.
 type kind struct {
-	flow  *flow.Flow // The longest of them.
-	count int
+	flow   *flow.Flow // The one that is drawn.
+	count  int
+	named  bool // Reports whether a finding names flow.
+	length time.Duration
 }
 
 // heading says what flow it is.
@@ -151,7 +154,6 @@ func kindsOf(g *flow.Graph, d *flow.Diagnosis) []*kind {
 	for i := range d.Findings {
 		named[d.Findings[i].To] = true
 	}
-	isNamed := func(f *flow.Flow) bool { return slices.ContainsFunc(f.Spans, func(i int) bool { return named[i] }) }
 	byLook := make(map[string]*kind)
 	var kinds []*kind
 	for i := range d.Flows {
@@ -159,16 +161,14 @@ func kindsOf(g *flow.Graph, d *flow.Diagnosis) []*kind {
 		look := lookOf(g, f)
 		k, ok := byLook[look]
 		if !ok {
-			k = &kind{flow: f}
+			k = &kind{}
 			byLook[look] = k
 			kinds = append(kinds, k)
 		}
 		k.count++
-		if isNamed(k.flow) {
-			continue
-		}
-		if isNamed(f) || lengthOf(g, f) > lengthOf(g, k.flow) {
-			k.flow = f
+		isNamed := slices.ContainsFunc(f.Spans, func(i int) bool { return named[i] })
+		if length := lengthOf(g, f); k.flow == nil || isNamed && !k.named || isNamed == k.named && length > k.length {
+			k.flow, k.named, k.length = f, isNamed, length
 		}
 	}
 	slices.SortStableFunc(kinds, func(a, b *kind) int {
@@ -199,7 +199,8 @@ func lookOf(g *flow.Graph, f *flow.Flow) string {
 	return string(f.Verdict) + "\x00" + strings.Join(labels, "\x00")
 }
 
-func lengthOf(g *flow.Graph, f *flow.Flow) int64 {
+// lengthOf returns how long f took.
+func lengthOf(g *flow.Graph, f *flow.Flow) time.Duration {
 	from, to := extent(g, f.Spans)
-	return to.Sub(from).Nanoseconds()
+	return to.Sub(from)
 }
