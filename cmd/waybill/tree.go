@@ -32,9 +32,9 @@ func newTree() *cobra.Command {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			tree := g.Tree(lines)
+			tree := d.Tree(g, lines)
 			if width := columns(out); width > 0 && lines == 0 {
-				tree = g.TreeIn(width)
+				tree = d.TreeIn(g, width)
 			}
 			_, err = fmt.Fprintf(out, "%s\n\n%s", d.Summary(g), tree)
 			return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -353,6 +354,42 @@ func TestDiagnose_WholeFlowsHaveNoFindings(t *testing.T) {
 		if got := found(g, g.Diagnose(flow.Expectation{}).Findings, flow.Warning); len(got) > 0 {
 			t.Errorf("%s: findings %q, want none above info", name, got)
 		}
+	}
+}
+
+// Several flows are not a broken one, but a broken one among them is marked.
+func TestDiagnosis_Tree(t *testing.T) {
+	t.Parallel()
+	whole := []flow.Span{span(50, 51, 0, "web SERVER GET /b"), span(60, 61, 0, "mail SERVER POST /c")}
+	for _, tt := range []struct {
+		name  string
+		spans []flow.Span
+		marks int
+	}{
+		{name: "whole flows", spans: whole},
+		{name: "a broken one among them", spans: append(lost(), whole...), marks: 2},
+	} {
+		g := flow.New(tt.spans)
+		d := g.Diagnose(flow.Expectation{})
+		for form, tree := range map[string]string{"tree": d.Tree(g, 0), "narrow tree": d.TreeIn(g, 200)} {
+			if got := strings.Count(tree, "✗"); got != tt.marks {
+				t.Errorf("%s: the %s has %d marks, want %d:\n%s", tt.name, form, got, tt.marks, tree)
+			}
+		}
+	}
+}
+
+// Flows whose names hold an id are drawn as one.
+func TestDiagnosis_Tree_FoldsNumbers(t *testing.T) {
+	t.Parallel()
+	var spans []flow.Span
+	for n := range 20 {
+		spans = append(spans, span(1+n, 2*n+1, 0, fmt.Sprintf("api SERVER GET /orders/%d", n)), span(1+n, 2*n+2, 2*n+1, fmt.Sprintf("api CLIENT find %d", n)))
+	}
+	g := flow.New(spans)
+	want := "[1] api  GET /orders/# ×20  SERVER 2ms\n    api  └─ find # ×20      CLIENT 2ms\n"
+	if diff := cmp.Diff(want, g.Diagnose(flow.Expectation{}).Tree(g, 0)); diff != "" {
+		t.Errorf("tree (-want +got)\n%s", diff)
 	}
 }
 

@@ -60,6 +60,25 @@ func (g *Graph) joinedByParents() []bool {
 	return joined
 }
 
+// broken lists the pieces of the flows that consist of several.
+func (d *Diagnosis) broken(g *Graph) [][]int {
+	var flows [][]int
+	for _, f := range d.Flows {
+		seen := make(map[int]bool)
+		var pieces []int
+		for _, i := range f.Spans {
+			if n := g.piece[i]; !seen[n] {
+				seen[n] = true
+				pieces = append(pieces, n)
+			}
+		}
+		if len(pieces) > 1 {
+			flows = append(flows, pieces)
+		}
+	}
+	return flows
+}
+
 // Verdict returns what the flows of the recording form.
 func (d *Diagnosis) Verdict() Verdict {
 	switch {

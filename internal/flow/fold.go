@@ -182,33 +182,64 @@ func (f *folder) target(root int, trees *sets) int {
 
 // blocks folds the pieces of the graph that look the same.
 func (f *folder) blocks(root []bool) []block {
+	looks := f.looks()
 	var blocks []block
 	number := make(map[class]int)
 	members := make(map[int][]int)
-	for _, piece := range f.g.pieces {
-		var below []class
-		var roots []int
-		for _, i := range piece {
-			if f.g.parents[i] == none {
-				below = append(below, f.classes[i])
-			}
-			if root[i] {
-				roots = append(roots, i)
-			}
-		}
-		look := classOf("", below)
-		n, ok := number[look]
+	for p, piece := range f.g.pieces {
+		n, ok := number[looks[p]]
 		if !ok {
 			n = len(blocks)
-			number[look] = n
+			number[looks[p]] = n
 			blocks = append(blocks, nil)
 		}
-		members[n] = append(members[n], roots...)
+		members[n] = append(members[n], f.g.Select(piece, func(i int) bool { return root[i] })...)
 	}
 	for n := range blocks {
 		blocks[n] = f.groups(members[n], BondParent, 1)
 	}
 	return blocks
+}
+
+// looks returns a class for each piece, which is equal for those that look the same.
+// Pieces that differ only in too many numbers do.
+func (f *folder) looks() []class {
+	looks := f.pieceClasses(f.classes)
+	if len(looks) <= maxNumbered {
+		return looks
+	}
+	masked := f.pieceClasses(f.g.classes(func(i int) string { return Mask(f.labels[i]) }))
+	variants := make(map[class]map[class]bool)
+	for n, look := range looks {
+		if variants[masked[n]] == nil {
+			variants[masked[n]] = make(map[class]bool)
+		}
+		if len(variants[masked[n]]) <= maxNumbered {
+			variants[masked[n]][look] = true
+		}
+	}
+	for n := range looks {
+		if len(variants[masked[n]]) > maxNumbered {
+			looks[n] = masked[n]
+		}
+	}
+	return looks
+}
+
+// pieceClasses returns the class of the trees of each piece, of which classes holds
+// that of each span.
+func (f *folder) pieceClasses(classes []class) []class {
+	made := make([]class, len(f.g.pieces))
+	for n, piece := range f.g.pieces {
+		var below []class
+		for _, i := range piece {
+			if f.g.parents[i] == none {
+				below = append(below, classes[i])
+			}
+		}
+		made[n] = classOf("", below)
+	}
+	return made
 }
 
 // groups folds siblings at a depth: those with equal subtrees, those with equal

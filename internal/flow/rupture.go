@@ -83,9 +83,9 @@ func (g *Graph) ruptures(h *hops, suspects map[int]reason) []rupture {
 	return ruptures
 }
 
-// suspects returns the spans that broke the flow: those at fault, and one for
-// each piece other than the one the flow starts in.
-func (g *Graph) suspects(h *hops) map[int]reason {
+// suspects returns the spans that broke a flow: those at fault, and one for each piece
+// of a flow other than the one that the flow starts in. flows lists the pieces of each.
+func (g *Graph) suspects(h *hops, flows [][]int) map[int]reason {
 	suspects := make(map[int]reason, len(g.faults))
 	for i, fault := range g.faults {
 		if fault == lostParent && h.known(g.spans[i].Parent) {
@@ -93,28 +93,42 @@ func (g *Graph) suspects(h *hops) map[int]reason {
 		}
 		suspects[i] = fault
 	}
-	start := g.start()
-	for n := range g.pieces {
-		if n == start {
-			continue
-		}
-		if i, why := g.suspect(n, h); i != none {
-			suspects[i] = why
+	for _, pieces := range flows {
+		start := g.start(pieces)
+		for _, n := range pieces {
+			if n == start {
+				continue
+			}
+			if i, why := g.suspect(n, h); i != none {
+				suspects[i] = why
+			}
 		}
 	}
 	return suspects
 }
 
-// start returns the piece in which the flow starts: the first whose root is
-// not a consumer, as a consumer goes on with what another span began.
-func (g *Graph) start() int {
-	for n, piece := range g.pieces {
-		root := g.first(piece, func(i int) bool { return g.spans[i].Parent == ID{} })
+// oneFlow lists all pieces, as those of one flow.
+func (g *Graph) oneFlow() [][]int {
+	pieces := make([]int, len(g.pieces))
+	for n := range pieces {
+		pieces[n] = n
+	}
+	return [][]int{pieces}
+}
+
+// start returns the piece in which a flow of some pieces starts: the first whose root
+// is not a consumer, as a consumer goes on with what another span began.
+func (g *Graph) start(pieces []int) int {
+	for _, n := range pieces {
+		root := g.first(g.pieces[n], func(i int) bool { return g.spans[i].Parent == ID{} })
 		if root != none && g.spans[root].Kind != trace.SpanKindConsumer {
 			return n
 		}
 	}
-	return 0
+	if len(pieces) == 0 {
+		return none
+	}
+	return pieces[0]
 }
 
 // suspect returns the span by which piece n should have been joined to the
@@ -147,7 +161,7 @@ func (g *Graph) suspect(n int, h *hops) (int, reason) {
 func (g *Graph) Explain() string {
 	var b strings.Builder
 	h := newHops(g)
-	ruptures := g.ruptures(h, g.suspects(h))
+	ruptures := g.ruptures(h, g.suspects(h, g.oneFlow()))
 	told := make(map[string]bool)
 	for _, r := range ruptures[:min(len(ruptures), maxRuptures)] {
 		fmt.Fprintf(&b, "✗ %q%s %s\n", g.spans[r.span].Label(), times(r.count), r.reason.explanation())
@@ -182,12 +196,12 @@ func (g *Graph) where(r rupture) string {
 	}
 }
 
-// marks returns what the tree says of each span that broke the flow, or before
+// marks returns what the tree says of each span that broke one of flows, or before
 // which it broke.
-func (g *Graph) marks() map[int]string {
+func (g *Graph) marks(flows [][]int) map[int]string {
 	marks := make(map[int]string)
 	h := newHops(g)
-	suspects := g.suspects(h)
+	suspects := g.suspects(h, flows)
 	for _, r := range g.ruptures(h, suspects) {
 		if r.from != none {
 			marks[r.from] = "✗ the flow is lost after this"

@@ -35,23 +35,44 @@ const (
 //
 // The tree ends after the given number of lines, and after 64 levels. A number of
 // 0 or less means no limit.
-func (g *Graph) Tree(lines int) string { return g.tree(lines, false) }
+func (g *Graph) Tree(lines int) string { return g.table(g.oneFlow(), fullWidth).render(lines) }
+
+// Tree draws the flows of g as [Graph.Tree] does. It marks where one of them broke,
+// and not that they are several.
+func (d *Diagnosis) Tree(g *Graph, lines int) string {
+	return g.table(d.broken(g), fullWidth).render(lines)
+}
 
 // TreeIn draws the flow as [Graph.Tree] does, in lines of at most width columns. If
 // there is not enough room, it leaves out the kinds and all durations but the
 // longest, and cuts what is still too wide.
-func (g *Graph) TreeIn(width int) string {
-	tree := g.tree(0, false)
+func (g *Graph) TreeIn(width int) string { return g.treeIn(g.oneFlow(), width) }
+
+// TreeIn draws the flows of g as [Diagnosis.Tree] does, in lines of at most width
+// columns; see [Graph.TreeIn].
+func (d *Diagnosis) TreeIn(g *Graph, width int) string { return g.treeIn(d.broken(g), width) }
+
+func (g *Graph) treeIn(flows [][]int, width int) string {
+	tree := g.table(flows, fullWidth).render(0)
 	if widest(tree) > width {
-		tree = cut(g.tree(0, true), width)
+		tree = cut(g.table(flows, narrow).render(0), width)
 	}
 	return tree
 }
 
-func (g *Graph) tree(lines int, narrow bool) string {
-	blocks := g.fold(g.look)
-	t := &table{g: g, marks: g.marks(), narrow: narrow}
-	for n, b := range blocks {
+// breadth says how much room a tree has.
+type breadth bool
+
+const (
+	fullWidth breadth = false
+	narrow    breadth = true // Without kinds and shortest durations.
+)
+
+// table lays out the tree of g, of which flows lists the pieces that are meant to be
+// one flow each.
+func (g *Graph) table(flows [][]int, b breadth) *table {
+	t := &table{g: g, marks: g.marks(flows), narrow: b == narrow}
+	for n, b := range g.fold(g.look) {
 		mark := ""
 		if len(g.pieces) > 1 {
 			mark = "[" + strconv.Itoa(n+1) + "]"
@@ -61,7 +82,7 @@ func (g *Graph) tree(lines int, narrow bool) string {
 			mark = ""
 		}
 	}
-	return t.render(lines)
+	return t
 }
 
 // look is what two spans must have in common to be drawn as one.
