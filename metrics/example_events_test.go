@@ -170,6 +170,7 @@ func ExampleMetrics_stages() {
 		return nil
 	})
 	show(registry, "etl_queue_rows", "etl_queue_capacity", "etl_checks")
+	queue.Close()
 	// Output:
 	// etl_checks_total{check="price_positive",pipeline="orders",result="passed",stage="validate"} 1
 	// etl_checks_total{check="price_positive",pipeline="orders",result="rejected",stage="validate"} 0
