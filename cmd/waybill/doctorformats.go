@@ -52,7 +52,7 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		j := jsonFinding{
-			ID: f.ID, Title: titleOf(f.ID), Level: f.Level.String(), Sureness: f.Sure.String(), Count: f.Count,
+			ID: f.ID, Title: flow.Title(f.ID), Level: f.Level.String(), Sureness: f.Sure.String(), Count: f.Count,
 			What: f.What, Why: f.Why, Fix: f.Fix, From: d.id(f.From), To: d.id(f.To),
 		}
 		for _, span := range f.Spans {
@@ -63,15 +63,6 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(document)
-}
-
-func titleOf(id string) string {
-	for _, rule := range flow.Rules() {
-		if rule.ID == id {
-			return rule.Title
-		}
-	}
-	return ""
 }
 
 // writeJUnit writes a test case for each finding, as CI systems read them:
@@ -97,7 +88,7 @@ func writeJUnit(out io.Writer, d *diagnosis) error {
 	suite := testsuite{Name: "waybill doctor"}
 	for i := range d.Findings {
 		f := &d.Findings[i]
-		c := testcase{Name: f.ID + " " + titleOf(f.ID) + ": " + printable(f.What), ClassName: "flow"}
+		c := testcase{Name: f.ID + " " + flow.Title(f.ID) + ": " + printable(f.What), ClassName: "flow"}
 		if f.Level > flow.Info {
 			c.Failure = &failure{Message: printable(f.What), Type: f.Level.String(), Text: printable(f.Why + "\n" + f.Fix)}
 			suite.Failures++
@@ -128,7 +119,7 @@ func writeGitHub(out io.Writer, d *diagnosis) error {
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		text := data.Replace(printable(f.What + " " + f.Why + "\n" + f.Fix))
-		if _, err := fmt.Fprintf(out, "::%s title=%s %s::%s\n", command[f.Level], f.ID, titleOf(f.ID), text); err != nil {
+		if _, err := fmt.Fprintf(out, "::%s title=%s %s::%s\n", command[f.Level], f.ID, flow.Title(f.ID), text); err != nil {
 			return err
 		}
 	}

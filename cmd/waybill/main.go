@@ -1,11 +1,14 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command waybill shows a flow and says where it broke. It reads recorded spans, from
-// files or as an OpenTelemetry SDK sends them, and sends nothing anywhere.
+// Command waybill shows a flow and says where it broke. It reads recorded spans from
+// files or standard input, and sends nothing anywhere. Only exec, which runs a command
+// as a job of a flow, exports the span of the job if it is given an endpoint.
 //
 //	waybill doctor spans.jsonl      what is wrong, and what to change
 //	waybill tree spans.jsonl        the flow as text
+//	waybill report spans.jsonl      the flow as one HTML page
+//	waybill exec -- COMMAND         a job in any language, as a span of its flow
 //
 // Run waybill help for all commands.
 package main
