@@ -6,6 +6,7 @@ package promtest_test
 import (
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"regexp"
@@ -36,26 +37,38 @@ func ruleExpressions(t testing.TB) []expression {
 	return all
 }
 
-// boardExpressions returns the expressions of all panels.
-func boardExpressions(t testing.TB) []expression {
+// boardQueries yields the queries of all panels, each with the file of its board.
+func boardQueries(t testing.TB) iter.Seq2[string, dashboards.Query] {
 	t.Helper()
 	files, err := fs.Glob(dashboards.FS(), "*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return func(yield func(string, dashboards.Query) bool) {
+		for _, file := range files {
+			text, err := fs.ReadFile(dashboards.FS(), file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			queries, err := dashboards.Queries(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, q := range queries {
+				if !yield(file, q) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// boardExpressions returns the expressions of all panels.
+func boardExpressions(t testing.TB) []expression {
+	t.Helper()
 	var all []expression
-	for _, file := range files {
-		text, err := fs.ReadFile(dashboards.FS(), file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		queries, err := dashboards.Queries(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range queries {
-			all = append(all, expression{file + ": " + q.Panel, q.Expr})
-		}
+	for file, q := range boardQueries(t) {
+		all = append(all, expression{file + ": " + q.Panel, q.Expr})
 	}
 	if len(all) == 0 {
 		t.Fatal("no board has an expression")

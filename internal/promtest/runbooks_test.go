@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-go/waybill/metrics/dashboards"
 	"github.com/waybill-go/waybill/metrics/rules"
 )
 
@@ -163,23 +162,9 @@ func TestRunbooks_LinksAndPanels(t *testing.T) {
 // panels returns the titles of all panels.
 func panels(t testing.TB) []string {
 	t.Helper()
-	files, err := fs.Glob(dashboards.FS(), "*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var titles []string
-	for _, file := range files {
-		text, err := fs.ReadFile(dashboards.FS(), file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		queries, err := dashboards.Queries(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range queries {
-			titles = append(titles, q.Panel)
-		}
+	for _, q := range boardQueries(t) {
+		titles = append(titles, q.Panel)
 	}
 	return titles
 }
