@@ -144,8 +144,7 @@ demo-check: ## Run the demo and check its result
 picture: ## Make docs/flow.png, the page of a run of the demo (needs Chromium)
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT; \
 	go -C examples run ./quakes --out "$$dir/quakes" >/dev/null; \
-	go -C cmd/waybill run . report "$$dir/quakes/spans.jsonl" --title quakes -o "$$dir/flow.html"; \
-	go -C internal/pagetest run ./picture "$$dir/flow.html" $(CURDIR)/docs/flow.png
+	go -C internal/pagetest run ./picture "$$dir/quakes/flow.html" $(CURDIR)/docs/flow.png
 
 .PHONY: e2e
 e2e: ## Test against real servers, clients in other languages, and a browser

@@ -9,13 +9,11 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-
-	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // check compares the metrics with what MongoDB and Kafka hold, and checks that all
 // spans form one flow.
-func (d *demo) check(ctx context.Context, t tally, graph *flow.Graph) error {
+func (d *demo) check(ctx context.Context, t tally, r recorded) error {
 	written, err := d.broker.written(ctx)
 	if err != nil {
 		return err
@@ -39,11 +37,11 @@ func (d *demo) check(ctx context.Context, t tally, graph *flow.Graph) error {
 			err = errors.Join(err, fmt.Errorf("the metrics say %d %s, but there are %d", c.metric, c.what, c.truth))
 		}
 	}
-	if graph.Verdict() == flow.Broken {
-		err = errors.Join(err, fmt.Errorf("the spans are not one flow\n%s", graph.Explain()))
+	if found := r.findings(); len(found) > 0 || len(r.diagnosis.Flows) != 1 {
+		err = errors.Join(err, fmt.Errorf("the spans are not one flow with nothing wrong: %s\n%s", r.summary(), describe(found)))
 	}
 	if err == nil {
-		d.printf("Checked: the metrics say what Kafka and MongoDB hold, and all %s are one flow.\n", plural(len(graph.Spans()), "span"))
+		d.printf("Checked: the metrics say what Kafka and MongoDB hold, and all %s are one flow.\n", plural(len(r.graph.Spans()), "span"))
 	}
 	return err
 }

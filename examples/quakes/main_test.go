@@ -43,6 +43,7 @@ func TestDemo(t *testing.T) {
 
 	t.Run("prints the flow and the figures", func(t *testing.T) {
 		for _, want := range []string{
+			`(?m)^  report .*\n\nThe flow as a page: open /.*/flow\.html in a browser\.\n\nThe flow: LINKED`,
 			`(?m)^The flow: LINKED: one flow of [0-9,]+ spans, 5 services, [0-9]+ traces, joined by links$`,
 			`(?m)^clean .* process quakes.raw ×1,654 `,
 			`(?m)^  [0-9a-f]{32}  [0-9,]+ spans, from ingest quakes$`,
@@ -59,6 +60,9 @@ func TestDemo(t *testing.T) {
 				t.Errorf("nothing printed matches %s", want)
 			}
 		}
+	})
+	t.Run("writes the page", func(t *testing.T) {
+		testPage(t, filepath.Join(out, pageFile))
 	})
 	t.Run("replaces what an earlier run left", func(t *testing.T) {
 		testReplaced(t, out)
@@ -81,12 +85,39 @@ func TestDemo(t *testing.T) {
 	})
 }
 
-// testFlow checks that all that happened came of the scheduled run.
-func testFlow(t *testing.T, graph *flow.Graph) {
+var (
+	heading = regexp.MustCompile(`(?s)<h1>(.*?)</h1>`)
+	tag     = regexp.MustCompile(`<[^>]*>`)
+)
+
+// testPage checks that the page says of the flow that it is whole.
+func testPage(t *testing.T, file string) {
 	t.Helper()
-	if graph.Verdict() == flow.Broken {
-		t.Fatal(graph.Explain())
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
+	found := heading.FindSubmatch(page)
+	if found == nil {
+		t.Fatalf("the page has no heading:\n%.1000s", page)
+	}
+	got := tag.ReplaceAllString(string(found[1]), "")
+	if !regexp.MustCompile(`^LINKED .*one flow of [0-9,]+ spans, 5 services, .*; nothing is wrong$`).MatchString(got) {
+		t.Errorf("the page says %q", got)
+	}
+}
+
+// testFlow checks that all that happened came of the scheduled run, and that nothing
+// is wrong with it.
+func testFlow(t *testing.T, r recorded) {
+	t.Helper()
+	if verdict := r.diagnosis.Verdict(); verdict != flow.Linked {
+		t.Errorf("the verdict is %s, want %s", verdict, flow.Linked)
+	}
+	if found := r.findings(); len(found) > 0 {
+		t.Errorf("findings above info:\n%s", describe(found))
+	}
+	graph := r.graph
 	spans := graph.Spans()
 	named := func(label string) []int {
 		return graph.Select(graph.All(), func(i int) bool { return spans[i].Label() == label })
@@ -249,7 +280,7 @@ func TestDemoOnServersOfItsUser(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	}
-	if n := flowOf(traces.Received()).Pieces(); n != 2 {
+	if n := len(flowOf(traces.Received()).diagnosis.Flows); n != 2 {
 		t.Errorf("the trace backend was sent %d flows, want 2", n)
 	}
 	close(runs)

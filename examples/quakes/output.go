@@ -16,6 +16,7 @@ import (
 const (
 	spansFile   = "spans.jsonl"
 	metricsFile = "metrics.txt"
+	pageFile    = "flow.html"
 	flowFile    = "flow.txt"
 
 	logsDirectory    = "logs"
@@ -44,7 +45,7 @@ func (d *demo) makeDirectories() error {
 		}
 	}
 	for _, pattern := range []string{
-		spansFile, metricsFile, flowFile, logsDirectory + "/*.log", reportsDirectory + "/assess-*.md",
+		spansFile, metricsFile, pageFile, flowFile, logsDirectory + "/*.log", reportsDirectory + "/assess-*.md",
 	} {
 		left, _ := fs.Glob(os.DirFS(d.out), pattern) // The pattern is valid.
 		for _, file := range left {

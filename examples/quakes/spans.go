@@ -4,6 +4,10 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
@@ -11,33 +15,47 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/flow"
+	"github.com/waybill-go/waybill/internal/page"
 )
+
+// recorded is what the spans of a run form, and what is wrong with it.
+//
+// This module is part of the repository, so it may draw the flow with the packages
+// that the command and flowtest use. A program of another module runs the command:
+// "waybill report spans.jsonl" makes the same page.
+type recorded struct {
+	graph     *flow.Graph
+	diagnosis *flow.Diagnosis
+}
+
+// flowOf joins the received spans.
+func flowOf(received []ptrace.Traces) recorded {
+	var spans []flow.Span
+	for _, traces := range received {
+		for _, resource := range traces.ResourceSpans().All() {
+			service, _ := resource.Resource().Attributes().Get("service.name")
+			instance, _ := resource.Resource().Attributes().Get("service.instance.id")
+			for _, scope := range resource.ScopeSpans().All() {
+				for _, span := range scope.Spans().All() {
+					s := spanOf(span)
+					s.Service, s.Instance, s.Scope = service.Str(), instance.Str(), scope.Scope().Name()
+					spans = append(spans, s)
+				}
+			}
+		}
+	}
+	graph := flow.New(spans)
+	return recorded{graph, graph.Diagnose(flow.Expectation{})}
+}
 
 // remoteFlag is set in the flags of a span whose parent is in another process.
 // https://opentelemetry.io/docs/specs/otel/protocol/ (span flags)
 const remoteFlag = 0x200
 
-// flowOf joins the received spans.
-func flowOf(received []ptrace.Traces) *flow.Graph {
-	var spans []flow.Span
-	for _, traces := range received {
-		for _, resource := range traces.ResourceSpans().All() {
-			service, _ := resource.Resource().Attributes().Get("service.name")
-			for _, scope := range resource.ScopeSpans().All() {
-				for _, span := range scope.Spans().All() {
-					spans = append(spans, spanOf(service.Str(), span))
-				}
-			}
-		}
-	}
-	return flow.New(spans)
-}
-
-func spanOf(service string, span ptrace.Span) flow.Span {
+func spanOf(span ptrace.Span) flow.Span {
 	s := flow.Span{
 		ID:      idOf(span.TraceID(), span.SpanID()),
 		Remote:  span.Flags()&remoteFlag != 0,
-		Service: service,
 		Name:    span.Name(),
 		Kind:    trace.SpanKind(span.Kind()),
 		Start:   span.StartTimestamp().AsTime(),
@@ -57,6 +75,23 @@ func spanOf(service string, span ptrace.Span) flow.Span {
 		s.Attributes = append(s.Attributes, attribute.String(key, value.AsString()))
 	}
 	return s
+}
+
+// summary says in one line what the spans form.
+func (r recorded) summary() string { return r.diagnosis.Summary(r.graph) }
+
+// findings returns what is wrong, without what may be as it should be.
+func (r recorded) findings() []flow.Finding {
+	return slices.DeleteFunc(slices.Clone(r.diagnosis.Findings), func(f flow.Finding) bool { return f.Level == flow.Info })
+}
+
+// writePage writes the flow as one HTML page.
+func (r recorded) writePage(file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(page.Write(f, page.Report{Title: "quakes", Graph: r.graph, Diagnosis: r.diagnosis}), f.Close())
 }
 
 func idOf(traceID pcommon.TraceID, spanID pcommon.SpanID) flow.ID {

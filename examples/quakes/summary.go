@@ -32,17 +32,22 @@ var stageNames = []struct{ service, stage string }{
 	{"report", "write"},
 }
 
-// tellResult prints the flow and the figures, and checks both.
+// tellResult writes the flow as a page, prints it and the figures, and checks both.
 func (d *demo) tellResult(ctx context.Context) error {
 	t := newTally(d.pushes)
-	graph := flowOf(d.traces.Received())
-	d.printf("\nThe flow: %s\n\n", d.paint(bold, graph.Summary()))
-	d.print(d.paintTree(graph.TreeIn(d.width)) + "\n")
-	d.tellTraces(graph)
+	r := flowOf(d.traces.Received())
+	page := filepath.Join(d.out, pageFile)
+	if err := r.writePage(page); err != nil {
+		return err
+	}
+	d.printf("\nThe flow as a page: open %s in a browser.\n", d.paint(bold, page))
+	d.printf("\nThe flow: %s\n\n", d.paint(bold, r.summary()))
+	d.print(d.paintTree(r.diagnosis.TreeIn(r.graph, d.width)) + "\n")
+	d.tellTraces(r.graph)
 	d.print(d.table(t) + "\n")
 	d.tellRejected(t)
-	checks := errors.Join(d.tellState(ctx, t), d.check(ctx, t, graph))
-	written := os.WriteFile(filepath.Join(d.out, flowFile), []byte(graph.Tree(0)), 0o644)
+	checks := errors.Join(d.tellState(ctx, t), d.check(ctx, t, r))
+	written := os.WriteFile(filepath.Join(d.out, flowFile), []byte(r.diagnosis.Tree(r.graph, 0)), 0o644)
 	if err := errors.Join(d.writeMetrics(), written, d.traces.Err()); err != nil {
 		return err
 	}
@@ -139,9 +144,10 @@ func (d *demo) writeMetrics() error {
 func (d *demo) tellFiles() {
 	d.printf("\nIn %s there are\n", d.out)
 	for _, f := range [][2]string{
-		{spansFile, "the spans, in OTLP JSON"},
+		{pageFile, "the flow as a page"},
+		{spansFile, "the spans, in OTLP JSON, for waybill doctor, report and view"},
 		{metricsFile, "the metrics, in the format of Prometheus"},
-		{flowFile, "the flow above"},
+		{flowFile, "the flow as text"},
 		{reportsDirectory + "/", "the reports"},
 		{logsDirectory + "/", "what each process logged"},
 	} {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,4 +85,15 @@ func plural(n int, thing string) string {
 	default:
 		return flow.Count(n) + " " + thing + "s"
 	}
+}
+
+// describe returns findings as text.
+func describe(findings []flow.Finding) string {
+	var b strings.Builder
+	for i := range findings {
+		f := &findings[i]
+		fmt.Fprintf(&b, "%s %s  %s (%s)\n    Why:  %s\n    Fix:  %s\n    This is %s.\n",
+			f.ID, f.Level, f.What, plural(f.Count, "time"), f.Why, f.Fix, f.Sure)
+	}
+	return b.String()
 }
