@@ -19,8 +19,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -37,12 +35,9 @@ const (
 var errFindings = errors.New("findings")
 
 func main() {
-	// What is ignored from the start, as with nohup or in the background, stays so.
-	interrupts := slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt}, signal.Ignored)
-	ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	// Signals end the program at once. A command that has to tidy up, or to pass them on,
+	// asks for them itself.
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run runs the program and returns its exit code.
