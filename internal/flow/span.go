@@ -86,23 +86,9 @@ func (s *Span) attribute(keys ...string) string {
 	return ""
 }
 
-// Channel names what carries data away from or to the span, such as
-// "kafka orders", or is empty if the span has none.
-func (s *Span) Channel() string {
-	// https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
-	if name := s.attribute("messaging.destination.name"); name != "" {
-		return join(s.attribute("messaging.system"), name)
-	}
-	// https://opentelemetry.io/docs/specs/semconv/database/database-spans/
-	if name := s.attribute("db.collection.name"); name != "" {
-		return join(s.attribute("db.system.name"), name)
-	}
-	return ""
-}
-
 func join(system, name string) string {
-	if system == "" {
-		return name
+	if system == "" || name == "" {
+		return system + name
 	}
 	return system + " " + name
 }
