@@ -61,7 +61,9 @@ func (s *selection) start(g *flow.Graph) (time.Time, error) {
 	if ago, err := time.ParseDuration(s.since); err == nil && ago >= 0 {
 		var last time.Time
 		for i := range g.Spans() {
-			last = later(last, lastOf(&g.Spans()[i]))
+			if end := g.Spans()[i].Last(); end.After(last) {
+				last = end
+			}
 		}
 		return last.Add(-ago), nil
 	}
@@ -81,15 +83,5 @@ func (s *selection) selects(g *flow.Graph, f flow.Flow, since time.Time) bool {
 		return strings.HasPrefix(span.ID.Trace.String(), id) || strings.HasPrefix(span.ID.Span.String(), id)
 	}) && has(func(span *flow.Span) bool {
 		return s.service == "" || span.Service == s.service
-	}) && has(func(span *flow.Span) bool { return !lastOf(span).Before(since) })
-}
-
-// lastOf returns the end of s, or the start of an open one.
-func lastOf(s *flow.Span) time.Time { return later(s.Start, s.End) }
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	}) && has(func(span *flow.Span) bool { return !span.Last().Before(since) })
 }

@@ -50,12 +50,12 @@ const maxBoxes = 60
 
 func newPath(g *flow.Graph, gaps []broken) *path {
 	b := &pathBuilder{index: map[pathNode]int{}}
-	edges := edgesOf(g)
+	edges := g.Edges(nil)
 	for _, gap := range gaps {
 		edges = append(edges, gap.edge(g))
 	}
-	for _, e := range edges {
-		b.add(e)
+	for n := range edges {
+		b.add(&edges[n])
 		if len(b.nodes) > maxBoxes {
 			return nil
 		}
@@ -98,26 +98,26 @@ func (b *pathBuilder) node(n pathNode) int {
 	return number
 }
 
-func (b *pathBuilder) add(e edge) {
-	from, to := b.node(pathNode{name: e.From}), b.node(pathNode{name: e.To})
-	if e.Over == "" {
+func (b *pathBuilder) add(e *flow.Edge) {
+	from, to := b.node(pathNode{name: flow.Clip(e.From, maxName)}), b.node(pathNode{name: flow.Clip(e.To, maxName)})
+	if e.Destination == "" {
 		b.join(from, to, e)
 		return
 	}
-	over := b.node(pathNode{name: e.Over, carrier: true})
+	over := b.node(pathNode{name: flow.Clip(e.Over(), maxName), carrier: true})
 	b.join(from, over, e)
 	b.join(over, to, e)
 }
 
-func (b *pathBuilder) join(from, to int, e edge) {
+func (b *pathBuilder) join(from, to int, e *flow.Edge) {
 	for i := range b.edges {
 		if b.edges[i].from == from && b.edges[i].to == to {
-			b.edges[i].count += e.count
-			b.edges[i].broken = b.edges[i].broken || e.broken
+			b.edges[i].count += e.Count + e.Broken
+			b.edges[i].broken = b.edges[i].broken || e.Broken > 0
 			return
 		}
 	}
-	b.edges = append(b.edges, pathEdge{from: from, to: to, count: e.count, link: e.Links, broken: e.broken})
+	b.edges = append(b.edges, pathEdge{from: from, to: to, count: e.Count + e.Broken, link: e.Linked > 0, broken: e.Broken > 0})
 }
 
 // columns puts each node to the right of those that lead to it, except by an edge that

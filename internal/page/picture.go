@@ -202,19 +202,11 @@ func extent(g *flow.Graph, spans []int) (from, to time.Time) {
 		if n == 0 || s.Start.Before(from) {
 			from = s.Start
 		}
-		if end := endOf(s); n == 0 || end.After(to) {
+		if end := s.Last(); n == 0 || end.After(to) {
 			to = end
 		}
 	}
 	return from, to
-}
-
-// endOf returns the end of s, or its start if it is open.
-func endOf(s *flow.Span) time.Time {
-	if s.End.Before(s.Start) {
-		return s.Start
-	}
-	return s.End
 }
 
 // add makes rows of a group and what is below it.
@@ -343,7 +335,7 @@ func (l *layout) cells(r *row) []cell {
 	for _, i := range r.group.Spans {
 		s := &l.g.Spans()[i]
 		first := min(max(int((l.x(s.Start)-from)/width), 0), cells-1)
-		last := min(max(int((l.x(endOf(s))-from)/width), first), cells-1)
+		last := min(max(int((l.x(s.Last())-from)/width), first), cells-1)
 		for c := first; c <= last; c++ {
 			active[c]++
 			most = max(most, active[c])
@@ -375,10 +367,10 @@ func (l *layout) join(r *row) {
 	}
 	sender := l.sender(p, r.group.Spans[0])
 	sent := &l.g.Spans()[sender]
-	r.bar.Skew = skewed(sent, received)
+	r.bar.Skew = flow.Skewed(sent, received)
 	left := sent.Start
 	if !r.bar.Skew { // The sender goes on while the receiver works.
-		left = earlier(endOf(sent), received.Start)
+		left = earlier(sent.Last(), received.Start)
 	}
 	l.p.Hops = append(l.p.Hops, hop{
 		Path: curve(l.x(left), p.y+rowHeight/2, l.x(received.Start), r.y+rowHeight/2), Link: r.group.Bond != flow.BondParent,
@@ -402,11 +394,6 @@ func (l *layout) sender(p *row, i int) int {
 	return p.group.Spans[0]
 }
 
-// skewed reports whether a span starts before the one that it continues.
-func skewed(sent, received *flow.Span) bool {
-	return sent.Start.Sub(received.Start) > time.Millisecond
-}
-
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -423,7 +410,7 @@ func (l *layout) queue(r *row) {
 	}
 	var waits []wait
 	for _, i := range r.group.Spans {
-		sent, received := endOf(&l.g.Spans()[l.sender(r.parent, i)]), l.g.Spans()[i].Start
+		sent, received := l.g.Spans()[l.sender(r.parent, i)].Last(), l.g.Spans()[i].Start
 		if took := received.Sub(sent); took > 0 {
 			waits = append(waits, wait{took, sent, received})
 		}
@@ -466,17 +453,7 @@ type broken struct {
 }
 
 // edge returns the hop at which the flow broke.
-func (b broken) edge(g *flow.Graph) edge {
-	from, to := &g.Spans()[b.from], &g.Spans()[b.to]
-	over := to.Channel()
-	if over == "" {
-		over = from.Channel()
-	}
-	return edge{
-		From: flow.Clip(from.Service, maxName), Over: flow.Clip(over, maxName), To: flow.Clip(to.Service, maxName),
-		count: b.finding.Count, broken: true,
-	}
-}
+func (b broken) edge(g *flow.Graph) flow.Edge { return g.BrokenEdge(b.from, b.to, b.finding.Count) }
 
 // findGaps finds the findings that say between which spans of the picture it broke.
 func (l *layout) findGaps(spans []int, findings []flow.Finding) []broken {
@@ -510,8 +487,8 @@ func (l *layout) findGaps(spans []int, findings []flow.Finding) []broken {
 func (l *layout) drawGap(b broken) {
 	from, to := l.of[b.from], l.of[b.to]
 	sent, received := &l.g.Spans()[b.from], &l.g.Spans()[b.to]
-	x1, x2 := l.x(earlier(endOf(sent), received.Start)), l.x(received.Start)
-	if skewed(sent, received) {
+	x1, x2 := l.x(earlier(sent.Last(), received.Start)), l.x(received.Start)
+	if flow.Skewed(sent, received) {
 		x1 = l.x(sent.Start)
 	}
 	text := b.finding.ID + ": " + flow.Clip(b.finding.What, 120)
@@ -564,8 +541,8 @@ func (l *layout) detail(r *row) *detail {
 		Service: flow.Clip(first.Service, maxName), Name: flow.Clip(r.group.Name, maxName), Kind: strings.ToUpper(first.Kind.String()),
 		Channel: flow.Clip(first.Channel(), maxName), Count: len(r.group.Spans), TraceID: first.ID.Trace.String(), SpanID: first.ID.Span.String(),
 		Path:     flow.Clip(l.g.Path(r.group.Spans[0]), maxItemText),
-		Shortest: flow.Duration(took[0]), Median: flow.Duration(quantile(took, 0.5)),
-		P95: flow.Duration(quantile(took, 0.95)), Longest: flow.Duration(took[len(took)-1]),
+		Shortest: flow.Duration(took[0]), Median: flow.Duration(took.Quantile(0.5)),
+		P95: flow.Duration(took.Quantile(0.95)), Longest: flow.Duration(took[len(took)-1]),
 	}
 	for _, i := range r.group.Spans {
 		s := &l.g.Spans()[i]
@@ -621,19 +598,14 @@ func (d *detail) title() string {
 }
 
 // durations returns how long spans took, the shortest first.
-func durations(g *flow.Graph, spans []int) []time.Duration {
-	took := make([]time.Duration, len(spans))
+func durations(g *flow.Graph, spans []int) flow.Durations {
+	took := make(flow.Durations, len(spans))
 	for n, i := range spans {
 		s := &g.Spans()[i]
-		took[n] = endOf(s).Sub(s.Start)
+		took[n] = s.Last().Sub(s.Start)
 	}
 	slices.Sort(took)
 	return took
-}
-
-// quantile returns the value at a share of sorted values.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
 // letters numbers pictures: a, b, c ...

@@ -57,7 +57,7 @@ func stagesOf(g *flow.Graph) []stage {
 		stages = append(stages, stage{
 			Service: flow.Clip(k.service, maxName), Name: flow.Clip(k.name, maxName), Runs: flow.Count(len(spans[k])),
 			Read: sum(g, spans[k], keyRead), Wrote: sum(g, spans[k], keyWritten), Rejected: sum(g, spans[k], keyRejected),
-			Median: flow.Duration(quantile(took, 0.5)), P95: flow.Duration(quantile(took, 0.95)), Queued: queued(g, spans[k]), Failed: countOrDash(failed),
+			Median: flow.Duration(took.Quantile(0.5)), P95: flow.Duration(took.Quantile(0.95)), Queued: queued(g, spans[k]), Failed: countOrDash(failed),
 		})
 	}
 	return stages
@@ -65,17 +65,14 @@ func stagesOf(g *flow.Graph) []stage {
 
 // queued returns the median of the time that what spans work on was in a queue.
 func queued(g *flow.Graph, spans []int) string {
-	var waits []time.Duration
+	var waits flow.Durations
 	for _, i := range spans {
 		if wait, ok := waited(g, i); ok {
 			waits = append(waits, wait)
 		}
 	}
-	if len(waits) == 0 {
-		return "–"
-	}
 	slices.Sort(waits)
-	return flow.Duration(quantile(waits, 0.5))
+	return at(waits, 0.5)
 }
 
 // maxAncestors is how many ancestors of a span may have received what it works on.
@@ -89,10 +86,10 @@ func waited(g *flow.Graph, i int) (time.Duration, bool) {
 			if links := g.Links(i); len(links) > 0 && !s.Remote {
 				sender = links[0]
 			}
-			if sender < 0 || skewed(&g.Spans()[sender], s) {
+			if sender < 0 || flow.Skewed(&g.Spans()[sender], s) {
 				return 0, false
 			}
-			return max(s.Start.Sub(endOf(&g.Spans()[sender])), 0), true
+			return max(s.Start.Sub(g.Spans()[sender].Last()), 0), true
 		}
 		if sender < 0 {
 			break
@@ -126,78 +123,55 @@ func countOrDash(n int) string {
 
 // edge is a line of the table of hops.
 type edge struct {
-	From, Over, To string
-	Count          string
-	Links          bool
-	Errors         string
-	Median, P95    string // Of the time between the end of the first and the start of the second.
-	Skew           string // How often the clocks differ; empty for never.
-	count, skewed  int
-	waits          []time.Duration
-	failed         int
-	broken         bool // It should be there and is not.
+	From, Over, To    string
+	Count, By         string
+	Median, P95       string // Of the time from the start of the first to the start of the second.
+	Queued, QueuedP95 string // Of the time between the end of the first and the start of the second.
+	Errors            string
+	Skew              string // How often the clocks differ; empty for never.
 }
 
-// edgesOf returns the hops between services, in the order of the flow.
-func edgesOf(g *flow.Graph) []edge {
-	type key struct{ from, over, to string }
-	found := map[key]*edge{}
-	var edges []*edge
-	visit := func(from, to int, link bool) {
-		a, b := &g.Spans()[from], &g.Spans()[to]
-		if a.Service == b.Service && !link && a.Kind != trace.SpanKindProducer {
-			return
-		}
-		over := b.Channel()
-		if over == "" {
-			over = a.Channel()
-		}
-		over = flow.Clip(over, maxName)
-		k := key{flow.Clip(a.Service, maxName), over, flow.Clip(b.Service, maxName)}
-		e, ok := found[k]
-		if !ok {
-			e = &edge{From: k.from, Over: over, To: k.to, Links: link}
-			found[k] = e
-			edges = append(edges, e)
-		}
-		e.count++
-		switch wait := b.Start.Sub(endOf(a)); {
-		case skewed(a, b):
-			e.skewed++
-			e.waits = append(e.waits, b.Start.Sub(a.Start))
-		default: // The sender may go on while the receiver works.
-			e.waits = append(e.waits, max(wait, 0))
-		}
-		if b.Failure() != "" {
-			e.failed++
+// hopsOf returns the hops between services, in the order of the flow.
+func hopsOf(g *flow.Graph) []edge {
+	edges := g.Edges(nil)
+	hops := make([]edge, min(len(edges), maxHops))
+	for n := range hops {
+		e := &edges[n]
+		hops[n] = edge{
+			From: flow.Clip(e.From, maxName), Over: flow.Clip(e.Over(), maxName), To: flow.Clip(e.To, maxName),
+			Count: flow.Count(e.Count), By: joinedBy(e), Errors: countOrDash(e.Failed), Skew: skewOf(e),
+			Median: at(e.Hops, 0.5), P95: at(e.Hops, 0.95), Queued: at(e.Queues, 0.5), QueuedP95: at(e.Queues, 0.95),
 		}
 	}
-	for _, i := range g.All() {
-		parent := g.Parent(i)
-		if parent >= 0 {
-			visit(parent, i, false)
-		}
-		for _, target := range g.Links(i) {
-			if target != parent && g.Spans()[i].Kind == trace.SpanKindConsumer {
-				visit(target, i, true)
-			}
-		}
-	}
-	made := make([]edge, len(edges))
-	for n, e := range edges {
-		slices.Sort(e.waits)
-		e.Count, e.Errors = flow.Count(e.count), countOrDash(e.failed)
-		e.Median, e.P95 = flow.Duration(quantile(e.waits, 0.5)), flow.Duration(quantile(e.waits, 0.95))
-		if e.skewed > 0 {
-			e.Skew = "clocks differ"
-			if e.skewed < e.count {
-				e.Skew += " ×" + flow.Count(e.skewed)
-			}
-		}
-		made[n] = *e
-	}
-	return made
+	return hops
 }
 
-// hopsOf returns what the table of hops shows of edges.
-func hopsOf(edges []edge) []edge { return edges[:min(len(edges), maxHops)] }
+func joinedBy(e *flow.Edge) string {
+	switch e.Linked {
+	case 0:
+		return "parent"
+	case e.Count:
+		return "link"
+	default:
+		return "both"
+	}
+}
+
+func skewOf(e *flow.Edge) string {
+	switch e.Skewed {
+	case 0:
+		return ""
+	case e.Count:
+		return "clocks differ"
+	default:
+		return "clocks differ ×" + flow.Count(e.Skewed)
+	}
+}
+
+// at formats the duration at a share of sorted ones.
+func at(d flow.Durations, share float64) string {
+	if len(d) == 0 {
+		return "–"
+	}
+	return flow.Duration(d.Quantile(share))
+}

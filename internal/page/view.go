@@ -67,7 +67,7 @@ func newView(r Report) *view {
 		Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // They are part of the program.
 		Verdict: string(verdict), Summary: strings.TrimPrefix(strings.TrimPrefix(d.Summary(g), string(verdict)), ": "),
 		Nothing: verdict != flow.Broken && verdict != flow.Unknown && !slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level > flow.Info }),
-		Stages:  stagesOf(g), Hops: hopsOf(edgesOf(g)), Tree: d.Tree(g, maxTreeLines), Details: map[string]*detail{}, room: maxDetails,
+		Stages:  stagesOf(g), Hops: hopsOf(g), Tree: d.Tree(g, maxTreeLines), Details: map[string]*detail{}, room: maxDetails,
 	}
 	for i := range d.Findings[:min(len(d.Findings), maxFindings)] {
 		v.Findings = append(v.Findings, findingOf(&d.Findings[i]))
