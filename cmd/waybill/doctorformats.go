@@ -4,7 +4,6 @@
 package main
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -60,9 +59,7 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 		}
 		document.Findings = append(document.Findings, j)
 	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(document)
+	return encodeJSON(out, document)
 }
 
 // writeJUnit writes a test case for each finding, as CI systems read them:
@@ -162,9 +159,7 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 			Locations: []location{{[]logical{{d.Graph.Spans()[f.Spans[0]].Label()}}}},
 		})
 	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(map[string]any{
+	return encodeJSON(out, map[string]any{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
 		"runs": []any{map[string]any{

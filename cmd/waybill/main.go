@@ -76,6 +76,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBoards(), newDoctor(), newExec(), newReport(), newRules(), newTree())
+	root.AddCommand(newBoards(), newCatalog(), newDoctor(), newExec(), newReport(), newRules(), newTree())
 	return root
 }
