@@ -85,7 +85,7 @@ func Batch(ctx context.Context, s *Stage, remotes []propagation.Remote, fn func(
 		}
 	}
 	if s.isZero() {
-		return fn(c.context(ctx, remotes))
+		return fn(startWithout(ctx, remotes, c.start))
 	}
 	run := s.beginBatch(ctx, remotes, c)
 	defer run.end(&err)
@@ -94,11 +94,14 @@ func Batch(ctx context.Context, s *Stage, remotes []propagation.Remote, fn func(
 	return err
 }
 
-// context returns the context of a batch without a stage.
-func (c batchConfig) context(ctx context.Context, remotes []propagation.Remote) (started context.Context) {
+// startWithout returns the context of a run of remotes without a stage.
+func startWithout(ctx context.Context, remotes []propagation.Remote, opts []propagation.StartOption) (started context.Context) {
+	if len(remotes) == 0 {
+		return ctx
+	}
 	defer safe.Contain() // The context of the user.
 	started = ctx
-	started, _ = propagation.Start(ctx, batchTracer{}, "", remotes, c.start...)
+	started, _ = propagation.Start(ctx, runTracer{}, "", remotes, opts...)
 	return started
 }
 
@@ -108,8 +111,7 @@ func (s *Stage) beginBatch(ctx context.Context, remotes []propagation.Remote, cf
 		cfg.rows = len(remotes)
 		s.dropped(observe.DropNegative)
 	}
-	c := &call{Context: ctx}
-	c.run.stage, c.run.call = s, c
+	c := newCall(ctx, s)
 	c.startBatch(remotes, cfg)
 	c.start()
 	s.batched(c, observe.Batch{Rows: cfg.rows})
@@ -120,29 +122,33 @@ func (s *Stage) beginBatch(ctx context.Context, remotes []propagation.Remote, cf
 // startBatch is startSpan for a batch. Without spans it passes on the contexts of the
 // rows all the same.
 func (c *call) startBatch(remotes []propagation.Remote, cfg batchConfig) {
-	s := c.run.stage
-	defer s.contain(observe.DropTracer)
-	opts := slices.Concat([]propagation.StartOption{propagation.WithMaxLinks(maxBatchLinks)}, cfg.start, []propagation.StartOption{
-		propagation.WithSpanOptions(s.startOptions...),
+	defer c.run.stage.contain(observe.DropTracer) // The context of the user.
+	c.startFrom(remotes, slices.Concat([]propagation.StartOption{propagation.WithMaxLinks(maxBatchLinks)}, cfg.start, []propagation.StartOption{
+		propagation.WithSpanOptions(c.run.stage.startOptions...),
 		propagation.WithSpanOptions(trace.WithAttributes(batchRowsKey.Int(cfg.rows))),
-	})
-	ctx, _ := propagation.Start(c.Context, batchTracer{call: c}, s.spanName, remotes, opts...)
-	if propagation.IsUntrusted(ctx) {
+	}))
+	if propagation.IsUntrusted(c.Context) {
 		remotes = nil // Their times are not believed either.
 	}
-	c.Context = &batchContext{Context: ctx, remotes: remotes}
+	c.Context = &batchContext{Context: c.Context, remotes: remotes}
 }
 
-// batchTracer is the tracer that [propagation.Start] starts the span of a run with. A
+// startFrom is startSpan for a run of remotes.
+func (c *call) startFrom(remotes []propagation.Remote, opts []propagation.StartOption) {
+	defer c.run.stage.contain(observe.DropTracer)
+	c.Context, _ = propagation.Start(c.Context, runTracer{call: c}, c.run.stage.spanName, remotes, opts...)
+}
+
+// runTracer is the tracer that [propagation.Start] starts the span of a run with. A
 // run without a span keeps the one around it, and so does no run.
-type batchTracer struct {
+type runTracer struct {
 	embedded.Tracer
 
 	call *call
 }
 
 // Start implements [trace.Tracer].
-func (t batchTracer) Start(ctx context.Context, _ string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t runTracer) Start(ctx context.Context, _ string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if t.call != nil {
 		if isItemLinked(ctx, opts) {
 			ctx = context.WithValue(ctx, itemKey{}, nil)

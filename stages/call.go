@@ -62,13 +62,18 @@ func (c *call) failedFirst() bool { return c.live && !c.looked.Load() }
 
 // begin starts the span, notifies the observer and starts the clock.
 func (s *Stage) begin(ctx context.Context, opts []trace.SpanStartOption) *call {
-	c := &call{Context: ctx}
-	c.run.stage, c.run.call = s, c
+	c := newCall(ctx, s)
 	if !s.withoutSpans {
 		c.startSpan(opts)
 	}
 	c.start()
 	c.started = clock.Now()
+	return c
+}
+
+func newCall(ctx context.Context, s *Stage) *call {
+	c := &call{Context: ctx}
+	c.run.stage, c.run.call = s, c
 	return c
 }
 

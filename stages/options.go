@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // Option configures a pipeline or a stage. An option of [NewPipeline] applies to
@@ -174,6 +175,8 @@ type runConfig struct {
 	parameters   []attribute.KeyValue
 	flushes      []func(context.Context) error
 	flushTimeout time.Duration
+	remotes      []propagation.Remote
+	start        []propagation.StartOption
 }
 
 const defaultFlushTimeout = 10 * time.Second
@@ -201,6 +204,19 @@ func WithParameter(key, value string) RunOption {
 	return runOptionFunc(func(c runConfig) runConfig {
 		name := parameterPrefix + safe.Text(key, safe.MaxName)
 		c.parameters = append(c.parameters, attribute.String(name, safe.Text(value, safe.MaxValue)))
+		return c
+	})
+}
+
+// WithRemotes starts the span of the run from the contexts that the run was started
+// with, such as that of the environment of a job, as [propagation.Start] does it: a
+// single remote is the parent if ctx has no span, and linked too. The context of the run has the
+// baggage and the waybill of the remote. The last WithRemotes wins; without remotes,
+// the run starts from ctx alone.
+func WithRemotes(remotes []propagation.Remote, opts ...propagation.StartOption) RunOption {
+	remotes, opts = slices.Clone(remotes), slices.Clone(opts)
+	return runOptionFunc(func(c runConfig) runConfig {
+		c.remotes, c.start = remotes, opts
 		return c
 	})
 }

@@ -14,8 +14,10 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/internal/clock"
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // maxNameBytes is the longest name of a pipeline, a stage, a source or an error
@@ -114,13 +116,26 @@ func (p *Pipeline) Run(ctx context.Context, fn func(context.Context) error, opts
 	defer c.flush(ctx)
 	whole := p.run()
 	if whole == nil {
-		return fn(ctx)
+		return fn(startWithout(ctx, c.remotes, c.start))
 	}
-	run := whole.begin(ctx, slices.Concat(whole.startOptions, []trace.SpanStartOption{trace.WithAttributes(c.parameters...)}))
+	run := whole.beginRun(ctx, c)
 	defer run.end(&err)
 	err = fn(run)
 	run.returned = true
 	return err
+}
+
+// beginRun is begin for a run of the whole pipeline.
+func (s *Stage) beginRun(ctx context.Context, cfg runConfig) *call {
+	opts := slices.Concat(s.startOptions, []trace.SpanStartOption{trace.WithAttributes(cfg.parameters...)})
+	if len(cfg.remotes) == 0 {
+		return s.begin(ctx, opts)
+	}
+	c := newCall(ctx, s)
+	c.startFrom(cfg.remotes, slices.Concat(cfg.start, []propagation.StartOption{propagation.WithSpanOptions(opts...)}))
+	c.start()
+	c.started = clock.Now()
+	return c
 }
 
 // run returns the stage of the whole run, or nil if there is no telemetry.

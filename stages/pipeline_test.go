@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/observe"
+	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
 )
 
@@ -136,6 +138,64 @@ func TestPipeline_RunIsAChildOfTheSpanInItsContext(t *testing.T) {
 	_ = p.Run(trace.ContextWithRemoteSpanContext(t.Context(), parent), func(context.Context) error { return nil })
 	if got := r.span(t).Parent; !got.Equal(parent) {
 		t.Errorf("parent = %v", got)
+	}
+}
+
+func TestWithRemotes(t *testing.T) {
+	t.Parallel()
+	young, old, none := remoteOf(1, time.Now().Add(-time.Minute)), remoteOf(2, time.Now().Add(-time.Hour)), propagation.Remote{}
+	ambient := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{9}, SpanID: trace.SpanID{9}, TraceFlags: trace.FlagsSampled})
+	for name, tt := range map[string]struct {
+		ctx     context.Context
+		remotes []propagation.Remote
+		opts    []propagation.StartOption
+		parent  trace.SpanContext
+		links   []trace.SpanContext
+	}{
+		"a remote is the parent":       {remotes: []propagation.Remote{young}, parent: young.SpanContext(), links: []trace.SpanContext{young.SpanContext()}},
+		"a link":                       {remotes: []propagation.Remote{young}, opts: []propagation.StartOption{propagation.AsLink()}, links: []trace.SpanContext{young.SpanContext()}},
+		"an old one is linked":         {remotes: []propagation.Remote{old}, opts: []propagation.StartOption{propagation.WithMaxAge(20 * time.Minute)}, links: []trace.SpanContext{old.SpanContext()}},
+		"a young one is not":           {remotes: []propagation.Remote{young}, opts: []propagation.StartOption{propagation.WithMaxAge(20 * time.Minute)}, parent: young.SpanContext(), links: []trace.SpanContext{young.SpanContext()}},
+		"the span in ctx stays":        {ctx: trace.ContextWithSpanContext(t.Context(), ambient), remotes: []propagation.Remote{young}, parent: ambient, links: []trace.SpanContext{young.SpanContext()}},
+		"none":                         {},
+		"none held a context":          {remotes: []propagation.Remote{none}},
+		"several":                      {remotes: []propagation.Remote{young, old}, links: []trace.SpanContext{young.SpanContext(), old.SpanContext()}},
+		"none, with a span in ctx":     {ctx: trace.ContextWithSpanContext(t.Context(), ambient), remotes: []propagation.Remote{none}, parent: ambient},
+		"a nil option changes nothing": {remotes: []propagation.Remote{young}, opts: []propagation.StartOption{nil}, parent: young.SpanContext(), links: []trace.SpanContext{young.SpanContext()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, r := newRun(t)
+			ctx := tt.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			for _, pipeline := range []*stages.Pipeline{p, nil} { // Without a pipeline the contexts arrive all the same.
+				err := pipeline.Run(ctx, func(ctx context.Context) error {
+					if got, want := propagation.WaybillFromContext(ctx).Origin, tt.remotes != nil && tt.remotes[0].Err() == nil; got.IsZero() == want {
+						t.Errorf("origin %v, want one: %t", got, want)
+					}
+					return nil
+				}, stages.WithRemotes([]propagation.Remote{old}), nil, stages.WithRemotes(tt.remotes, tt.opts...), stages.WithParameter("day", "1"))
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			span := r.span(t)
+			if span.Parent.TraceID() != tt.parent.TraceID() || span.Parent.SpanID() != tt.parent.SpanID() {
+				t.Errorf("parent %v, want %v", span.Parent, tt.parent)
+			}
+			var links []trace.SpanContext
+			for _, link := range span.Links {
+				links = append(links, link.SpanContext)
+			}
+			if !slices.EqualFunc(links, tt.links, trace.SpanContext.Equal) {
+				t.Errorf("links %v, want %v", links, tt.links)
+			}
+			if got := attributeOf(span, "etl.parameter.day"); got != "1" {
+				t.Errorf("parameter %q", got)
+			}
+		})
 	}
 }
 
