@@ -117,6 +117,16 @@ func ExampleKubernetesJob() {
 	// Output: not in a Kubernetes Job
 }
 
+func ExampleJobInfo_Attributes() {
+	info := envcarrier.JobInfo{Name: "nightly", Namespace: "etl", Index: -1}
+	for _, a := range info.Attributes() { // Or resource.WithAttributes(info.Attributes()...).
+		fmt.Println(a.Key, a.Value.AsString())
+	}
+	// Output:
+	// k8s.namespace.name etl
+	// k8s.job.name nightly
+}
+
 func ExampleWithPassThrough() {
 	inherited := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01"}
 	fmt.Println(len(envcarrier.Inject(context.Background(), inherited)))

@@ -3,7 +3,14 @@
 
 package envcarrier
 
-import "github.com/waybill-go/waybill/internal/kubejob"
+import (
+	"strconv"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/waybill-go/waybill/internal/kubejob"
+	"github.com/waybill-go/waybill/internal/semconv"
+)
 
 // JobInfo describes the Kubernetes Job that a process runs in, and its pod. A
 // field that cannot be determined is empty, unless it is documented otherwise.
@@ -29,4 +36,31 @@ type JobInfo struct {
 func KubernetesJob() (JobInfo, bool) {
 	job, ok := kubejob.Read()
 	return JobInfo(job), ok
+}
+
+// indexLabel is the label with the completion index of a pod.
+// https://kubernetes.io/docs/reference/labels-annotations-taints/#batch-kubernetes-io-job-completion-index
+const indexLabel = "batch.kubernetes.io/job-completion-index"
+
+// Attributes returns j as attributes of a resource, by the conventions of
+// OpenTelemetry: k8s.namespace.name, k8s.job.name, k8s.job.uid, k8s.pod.name,
+// k8s.pod.uid, and the completion index as a label of the pod. What is unknown is left
+// out. The attempt is not among them, as it is of a run and not of a resource.
+func (j JobInfo) Attributes() []attribute.KeyValue {
+	var attributes []attribute.KeyValue
+	for _, a := range []attribute.KeyValue{
+		semconv.K8SNamespaceNameKey.String(j.Namespace),
+		semconv.K8SJobNameKey.String(j.Name),
+		semconv.K8SJobUIDKey.String(j.UID),
+		semconv.K8SPodNameKey.String(j.Pod),
+		semconv.K8SPodUIDKey.String(j.PodUID),
+	} {
+		if a.Value.AsString() != "" {
+			attributes = append(attributes, a)
+		}
+	}
+	if j.Name != "" && j.Index >= 0 {
+		attributes = append(attributes, semconv.K8SPodLabel(indexLabel, strconv.Itoa(j.Index)))
+	}
+	return attributes
 }

@@ -5,7 +5,10 @@ package envcarrier_test
 
 import (
 	"os"
+	"strings"
 	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
@@ -22,5 +25,30 @@ func TestKubernetesJob_ThisProcess(t *testing.T) {
 	}
 	if job, ok := envcarrier.KubernetesJob(); ok || job != (envcarrier.JobInfo{}) {
 		t.Errorf("KubernetesJob() = %+v, %t outside a cluster", job, ok)
+	}
+}
+
+func TestJobInfo_Attributes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		info envcarrier.JobInfo
+		want string
+	}{
+		"zero": {},
+		"none": {info: envcarrier.JobInfo{Index: -1}},
+		"all": {
+			info: envcarrier.JobInfo{Name: "nightly", UID: "u", Namespace: "etl", Pod: "nightly-x", PodUID: "p", Index: 2, Attempt: 3},
+			want: "k8s.job.name=nightly k8s.job.uid=u k8s.namespace.name=etl batch.kubernetes.io/job-completion-index=2 k8s.pod.name=nightly-x k8s.pod.uid=p",
+		},
+		"not indexed": {info: envcarrier.JobInfo{Name: "nightly", Index: -1}, want: "k8s.job.name=nightly"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := attribute.NewSet(tt.info.Attributes()...)
+			got := strings.ReplaceAll(set.Encoded(attribute.DefaultEncoder()), "k8s.pod.label.", "")
+			if got = strings.ReplaceAll(got, ",", " "); got != tt.want {
+				t.Errorf("attributes %s, want %s", got, tt.want)
+			}
+		})
 	}
 }

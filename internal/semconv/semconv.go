@@ -5,7 +5,10 @@
 // semantic conventions this module writes.
 package semconv
 
-import semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+import (
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
 
 // SchemaURL identifies the version of the conventions; every instrumentation
 // scope carries it.
@@ -19,6 +22,22 @@ const (
 	ServiceNameKey           = semconv.ServiceNameKey
 	DeploymentEnvironmentKey = semconv.DeploymentEnvironmentNameKey
 )
+
+// The attributes of a resource that say in which Job of Kubernetes, and in which pod, a
+// process runs.
+const (
+	K8SNamespaceNameKey = semconv.K8SNamespaceNameKey
+	K8SJobNameKey       = semconv.K8SJobNameKey
+	K8SJobUIDKey        = semconv.K8SJobUIDKey
+	K8SPodNameKey       = semconv.K8SPodNameKey
+	K8SPodUIDKey        = semconv.K8SPodUIDKey
+)
+
+// K8SPodLabel returns the attribute for a label of the pod.
+func K8SPodLabel(key, value string) attribute.KeyValue { return semconv.K8SPodLabel(key, value) }
+
+// ProcessExitCode returns the attribute for the exit code of a process.
+func ProcessExitCode(code int) attribute.KeyValue { return semconv.ProcessExitCode(code) }
 
 // The event that records an exception, and its attributes.
 const (
