@@ -146,7 +146,7 @@ func TestWithRemotes(t *testing.T) {
 	young, old, none := remoteOf(1, time.Now().Add(-time.Minute)), remoteOf(2, time.Now().Add(-time.Hour)), propagation.Remote{}
 	ambient := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{9}, SpanID: trace.SpanID{9}, TraceFlags: trace.FlagsSampled})
 	for name, tt := range map[string]struct {
-		ctx     context.Context
+		ctx     context.Context //nolint:containedctx // A row of a table.
 		remotes []propagation.Remote
 		opts    []propagation.StartOption
 		parent  trace.SpanContext

@@ -13,15 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-go/waybill/cmd/waybill/internal/execute"
+	"github.com/waybill-go/waybill/job"
 )
 
-// The defaults of exec.
-const (
-	defaultAnnotations      = "/etc/podinfo/annotations"
-	defaultAnnotationPrefix = "tracing.k8s.io"
-	defaultMaxAge           = 20 * time.Minute
-	defaultFlushTimeout     = 5 * time.Second
-)
+// defaultFlushTimeout is how long exec sends telemetry by default.
+const defaultFlushTimeout = 5 * time.Second
 
 // rowsModes are the values of --rows.
 var rowsModes = []string{string(execute.RowsAuto), string(execute.RowsAlways), string(execute.RowsNever)}
@@ -82,9 +78,9 @@ delays the exit by --flush-timeout at most.`,
 	flags.SetInterspersed(false) // The flags after the command are its own.
 	flags.StringVar(&cfg.Name, "name", "", "the `NAME` of the span (default: the base name of the command)")
 	flags.BoolVar(&cfg.FromArgs, "from-args", false, "look for the context among the arguments too")
-	flags.StringVar(&cfg.Annotations, "annotations", defaultAnnotations, "the `FILE` with the annotations of the pod")
-	flags.StringVar(&cfg.AnnotationPrefix, "annotation-prefix", defaultAnnotationPrefix, "the `PREFIX` of /traceparent in the annotations")
-	flags.DurationVar(&cfg.MaxAge, "max-age", defaultMaxAge, "the `AGE` from which a context is linked; 0 for no limit")
+	flags.StringVar(&cfg.Annotations, "annotations", job.DefaultAnnotations, "the `FILE` with the annotations of the pod")
+	flags.StringVar(&cfg.AnnotationPrefix, "annotation-prefix", job.DefaultAnnotationPrefix, "the `PREFIX` of /traceparent in the annotations")
+	flags.DurationVar(&cfg.MaxAge, "max-age", job.DefaultMaxAge, "the `AGE` from which a context is linked; 0 for no limit")
 	flags.StringVar(&mode, "rows", rowsModes[0], "`WHEN` to read ::rows on stdout: auto (on a pipe), always, never")
 	flags.BoolVar(&cfg.Args, "args", false, "record the arguments, without what looks like a secret")
 	flags.BoolVar(&cfg.StderrLine, "stderr-line", false, "record the last line of standard error")

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/internal/envname"
 )
 
 // Config describes a job.
@@ -98,18 +99,18 @@ func baseName(command string) string {
 // holds that span. If spans are not exported there is no span, because a command
 // must not have a parent that nobody will see: then the environment holds the context
 // that the job was started with.
-func prepare(ctx context.Context, cfg *Config, environ []string) (j *job, prepared []string) {
+func prepare(ctx context.Context, cfg *Config, environ []string) (j *jobSpan, prepared []string) {
 	defer func() { // Telemetry must not keep the command from running.
 		if value := recover(); value != nil {
 			cfg.complain(fmt.Errorf("panic: %v", value))
 			j, prepared = nil, environ
 		}
 	}()
-	folded := fold(environ)
+	folded := envname.Fold(environ)
 	remote := findContext(cfg, folded)
 	if exports(os.Getenv) {
 		started, j := startJob(ctx, cfg, remote)
-		return j, envcarrier.Inject(started, folded, withBaggageOf(folded))
+		return j, envcarrier.Inject(started, folded, envcarrier.WithPropagation(withBaggageOf(folded)))
 	}
 	if remote.SpanContext().IsValid() && !hasContext(folded) {
 		return nil, envcarrier.Inject(remote.Context(ctx), folded)

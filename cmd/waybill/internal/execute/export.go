@@ -29,10 +29,10 @@ func exports(getenv func(string) string) bool {
 }
 
 // isSampled reports whether there is a span to export.
-func (j *job) isSampled() bool { return j != nil && len(j.recorded.spans) > 0 }
+func (j *jobSpan) isSampled() bool { return j != nil && len(j.recorded.spans) > 0 }
 
 // export sends the span.
-func (j *job) export(ctx context.Context, getenv func(string) string) error {
+func (j *jobSpan) export(ctx context.Context, getenv func(string) string) error {
 	client, err := otlp.New(getenv)
 	if err != nil {
 		return fmt.Errorf("the span was not sent: %w", err)

@@ -5,9 +5,8 @@ package execute
 
 // What the tests of package execute_test see of this package.
 var (
-	Redact           = redact
-	ParseAnnotations = parseAnnotations
-	Flush            = flush
+	Redact = redact
+	Flush  = flush
 )
 
 // Rows holds the counts of reports.

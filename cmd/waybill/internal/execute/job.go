@@ -6,7 +6,6 @@ package execute
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -33,8 +32,8 @@ const (
 	rowsRejectedKey = attribute.Key("etl.rows.rejected")
 	attemptKey      = attribute.Key("etl.attempt") // Of the Kubernetes Job, from 1.
 
-	extractKey   = attribute.Key("waybill.extract") // ok, absent or malformed.
-	signalKey    = attribute.Key("waybill.exec.signal")
+	extractKey   = attribute.Key("waybill.extract")    // ok, absent or malformed.
+	signalKey    = attribute.Key("waybill.job.signal") // As in package job.
 	userKey      = attribute.Key("waybill.exec.user_seconds")
 	systemKey    = attribute.Key("waybill.exec.system_seconds")
 	maxRSSKey    = attribute.Key("waybill.exec.max_rss_bytes")
@@ -43,14 +42,14 @@ const (
 	reasonPrefix = "waybill.exec.rejected." // And the reason.
 )
 
-// job is the span of the job. A nil *job records nothing.
-type job struct {
+// jobSpan is the span of the job. A nil *jobSpan records nothing.
+type jobSpan struct {
 	span     trace.Span
 	recorded *recorder
 }
 
 // startJob starts the span of the job and returns a ctx that carries it.
-func startJob(ctx context.Context, cfg *Config, remote propagation.Remote) (context.Context, *job) {
+func startJob(ctx context.Context, cfg *Config, remote propagation.Remote) (context.Context, *jobSpan) {
 	recorded := &recorder{}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorded), sdktrace.WithResource(jobResource(ctx, cfg)))
 	attributes := []attribute.KeyValue{
@@ -66,7 +65,7 @@ func startJob(ctx context.Context, cfg *Config, remote propagation.Remote) (cont
 	ctx, span := propagation.Start(ctx, provider.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)), cfg.Name,
 		[]propagation.Remote{remote}, propagation.WithMaxAge(cfg.MaxAge),
 		propagation.WithSpanOptions(trace.WithAttributes(attributes...)))
-	return ctx, &job{span: span, recorded: recorded}
+	return ctx, &jobSpan{span: span, recorded: recorded}
 }
 
 func extractOf(remote propagation.Remote) string {
@@ -81,7 +80,7 @@ func extractOf(remote propagation.Remote) string {
 }
 
 // end ends the span. The ending has been classified.
-func (j *job) end(result *result) {
+func (j *jobSpan) end(result *result) {
 	if j == nil {
 		return
 	}
@@ -135,26 +134,12 @@ func appendCount(attributes []attribute.KeyValue, key attribute.Key, n int64) []
 func jobResource(ctx context.Context, cfg *Config) *resource.Resource {
 	attributes := []attribute.KeyValue{semconv.ServiceName(cfg.Name)}
 	if info, ok := envcarrier.KubernetesJob(); ok {
-		attributes = appendText(attributes, semconv.K8SJobNameKey, info.Name)
-		attributes = appendText(attributes, semconv.K8SJobUIDKey, info.UID)
-		attributes = appendText(attributes, semconv.K8SNamespaceNameKey, info.Namespace)
-		attributes = appendText(attributes, semconv.K8SPodNameKey, info.Pod)
-		attributes = appendText(attributes, semconv.K8SPodUIDKey, info.PodUID)
-		if info.Index >= 0 {
-			attributes = append(attributes, semconv.K8SPodLabel("batch.kubernetes.io/job-completion-index", strconv.Itoa(info.Index)))
-		}
+		attributes = append(attributes, info.Attributes()...)
 	}
 	// Of a malformed OTEL_RESOURCE_ATTRIBUTES, the rest is used.
 	described, _ := resource.New(ctx, resource.WithSchemaURL(semconv.SchemaURL), resource.WithAttributes(attributes...),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	return described
-}
-
-func appendText(attributes []attribute.KeyValue, key attribute.Key, text string) []attribute.KeyValue {
-	if text == "" {
-		return attributes
-	}
-	return append(attributes, key.String(text))
 }
 
 // recorder keeps the span, so that no exporter is needed before the command has ended.

@@ -168,7 +168,7 @@ func TestRun_Span(t *testing.T) {
 		},
 		{
 			name: "signal", cfg: execute.Config{Command: sh("kill -9 $$")}, code: 137, status: tracepb.Status_STATUS_CODE_ERROR,
-			want: map[string]any{"etl.outcome": "failure", "process.exit.code": int64(137), "error.type": "SIGKILL", "waybill.exec.signal": "SIGKILL"},
+			want: map[string]any{"etl.outcome": "failure", "process.exit.code": int64(137), "error.type": "SIGKILL", "waybill.job.signal": "SIGKILL"},
 		},
 		{
 			name: "not found", cfg: execute.Config{Command: []string{"no-such-command"}}, code: 127, status: tracepb.Status_STATUS_CODE_ERROR,

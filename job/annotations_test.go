@@ -1,13 +1,13 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package execute_test
+package job_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-go/waybill/cmd/waybill/internal/execute"
+	"github.com/waybill-go/waybill/job"
 )
 
 func TestParseAnnotations(t *testing.T) {
@@ -31,7 +31,7 @@ func TestParseAnnotations(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := execute.ParseAnnotations(tt.content, prefix).SpanContext()
+			got := job.ParseAnnotations(tt.content, prefix).SpanContext()
 			if got.IsValid() != tt.isValid || got.TraceState().String() != tt.state {
 				t.Errorf("got %v, want valid: %t, with state %q", got, tt.isValid, tt.state)
 			}
@@ -43,7 +43,7 @@ func FuzzParseAnnotations(f *testing.F) {
 	f.Add("tracing.k8s.io/traceparent=\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"\n")
 	f.Add("a=\"\\n\"\n=\n\x00=\"")
 	f.Fuzz(func(t *testing.T, content string) {
-		got := execute.ParseAnnotations(content, "tracing.k8s.io")
+		got := job.ParseAnnotations(content, "tracing.k8s.io")
 		if got.SpanContext().IsValid() && !strings.Contains(content, "tracing.k8s.io/") {
 			t.Errorf("%q has the context %v", content, got.SpanContext())
 		}

@@ -1,0 +1,82 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package job
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/carriers/jobcarrier"
+	"github.com/waybill-go/waybill/internal/envname"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// maxAnnotations is the most that is read of a file of annotations, in bytes:
+// Kubernetes allows an object 256 KiB of them, and quoting may make each byte four.
+const maxAnnotations = 1 << 20
+
+// Read returns the context that this process was started with: the one in its
+// environment, else in its arguments, else in the annotations of its pod. If there is
+// none, the error of the result says what was wrong with the first of them that was
+// malformed. Read never fails, and changes neither the environment nor the arguments.
+func Read(opts ...ReadOption) propagation.Remote {
+	cfg := defaults()
+	for _, o := range opts {
+		if o != nil {
+			cfg = o.applyRead(cfg)
+		}
+	}
+	return cfg.read()
+}
+
+func (c config) read() propagation.Remote {
+	var found propagation.Remote
+	for i, read := range []func() propagation.Remote{c.readEnviron, c.readArgs, c.readAnnotations} {
+		remote := read()
+		if remote.SpanContext().IsValid() {
+			return remote
+		}
+		if i == 0 || errors.Is(found.Err(), propagation.ErrAbsent) {
+			found = remote
+		}
+	}
+	return found
+}
+
+func (c config) readEnviron() propagation.Remote {
+	environ := c.environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	return envcarrier.ReadFrom(envname.Fold(environ), envcarrier.WithPropagation(c.propagation...))
+}
+
+func (c config) readArgs() propagation.Remote {
+	return jobcarrier.ReadArgs(c.args, jobcarrier.WithPropagation(c.propagation...))
+}
+
+func (c config) readAnnotations() propagation.Remote {
+	return c.parseAnnotations(head(c.annotations))
+}
+
+// parseAnnotations returns the context in a file that the downward API of Kubernetes
+// writes: a line KEY="VALUE" for each annotation, quoted as in Go.
+// https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
+func (c config) parseAnnotations(content string) propagation.Remote {
+	found := make(map[string]string)
+	for line := range strings.Lines(content) {
+		key, quoted, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		name, ok := strings.CutPrefix(key, c.annotationPrefix+"/")
+		if !ok || !envname.IsContext(name) {
+			continue
+		}
+		if value, err := strconv.Unquote(quoted); err == nil {
+			found[name] = value
+		}
+	}
+	return jobcarrier.Read(found, jobcarrier.WithPropagation(c.propagation...))
+}

@@ -1,0 +1,105 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/internal/semconv"
+	"github.com/waybill-go/waybill/propagation"
+	"github.com/waybill-go/waybill/stages"
+)
+
+// The attributes of the span of a job beside those of a run of a pipeline.
+const (
+	attemptKey = attribute.Key("etl.attempt")        // Of the Kubernetes Job, from 1.
+	extractKey = attribute.Key("waybill.extract")    // ok, absent or malformed.
+	signalKey  = attribute.Key("waybill.job.signal") // Such as SIGTERM, which told the job to end.
+)
+
+// Run runs fn as a run of p that continues the context that this process was started
+// with, see [Read], and returns the error of fn. The context is the parent of the span
+// if it is younger than [DefaultMaxAge] or its age is not known; else the span is a new
+// root with a link. If there is none, the span is a root, or a child of the span in ctx.
+//
+// The exit code that [Main] would end with is on the span, as process.exit.code. When
+// the run has ended, in whatever way, the providers that are global in OpenTelemetry are
+// flushed, if they can be, and then the functions of [stages.WithFlush] are called.
+//
+// What [stages.Pipeline.Run] promises for errors, panics and nil values applies to
+// Run, too. Telemetry never changes what fn does, nor how it ends.
+func Run(ctx context.Context, p *stages.Pipeline, fn func(context.Context) error, opts ...Option) error {
+	if fn == nil {
+		return stages.ErrNilFunc
+	}
+	cfg := newConfig(opts)
+	remote := cfg.read()
+	complain(remote.Err())
+	return p.Run(ctx, func(ctx context.Context) (err error) {
+		code := codePanic // Unless fn returns.
+		defer func() { describe(ctx, code) }()
+		err = fn(ctx)
+		code = exitCode(ctx, err)
+		return err
+	}, cfg.runOptions(remote)...)
+}
+
+// runOptions returns the options of a run that remote started.
+func (c config) runOptions(remote propagation.Remote) []stages.RunOption {
+	start := slices.Concat(c.start, []propagation.StartOption{
+		propagation.WithSpanOptions(trace.WithAttributes(startAttributes(remote)...)),
+	})
+	return slices.Concat([]stages.RunOption{
+		stages.WithRemotes([]propagation.Remote{remote}, start...),
+		stages.WithFlush(flushGlobals), // Before those of the user, which may shut the providers down.
+	}, c.run)
+}
+
+func startAttributes(remote propagation.Remote) []attribute.KeyValue {
+	attributes := []attribute.KeyValue{extractKey.String(extracted(remote))}
+	if info, ok := envcarrier.KubernetesJob(); ok && info.Attempt > 0 {
+		attributes = append(attributes, attemptKey.Int(info.Attempt))
+	}
+	return attributes
+}
+
+// extracted says how the search for the context ended.
+func extracted(remote propagation.Remote) string {
+	switch {
+	case remote.Err() == nil:
+		return "ok"
+	case errors.Is(remote.Err(), propagation.ErrAbsent):
+		return "absent"
+	default:
+		return "malformed"
+	}
+}
+
+// complain reports a context that was given and cannot be used.
+func complain(err error) {
+	if err == nil || errors.Is(err, propagation.ErrAbsent) {
+		return
+	}
+	defer safe.Contain()
+	otel.Handle(fmt.Errorf("job: the context that the process was started with is not used: %w", err))
+}
+
+// describe writes to the span in ctx how the job ended.
+func describe(ctx context.Context, code int) {
+	defer safe.Contain()
+	span := trace.SpanFromContext(ctx)
+	span.SetAttributes(semconv.ProcessExitCode(code))
+	if told, ok := signalOf(ctx); ok {
+		span.SetAttributes(signalKey.String(told.name()))
+	}
+}

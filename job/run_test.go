@@ -1,0 +1,381 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package job_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/waybill-go/waybill/job"
+	"github.com/waybill-go/waybill/propagation"
+	"github.com/waybill-go/waybill/stages"
+)
+
+const (
+	traceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	otherParent = "00-11112222333344445555666677778888-00f067aa0ba902b8-01"
+)
+
+var errBoom = errors.New("boom")
+
+// newJob returns a pipeline and the spans of its runs.
+func newJob(t *testing.T) (*stages.Pipeline, *tracetest.InMemoryExporter) {
+	t.Helper()
+	spans := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	p, err := stages.NewPipeline("nightly", stages.WithTracerProvider(provider))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, spans
+}
+
+func attributesOf(t *testing.T, spans *tracetest.InMemoryExporter) map[string]string {
+	t.Helper()
+	recorded := spans.GetSpans()
+	if len(recorded) != 1 {
+		t.Fatalf("%d spans, want 1", len(recorded))
+	}
+	got := make(map[string]string)
+	for _, a := range recorded[0].Attributes {
+		got[string(a.Key)] = a.Value.String()
+	}
+	return got
+}
+
+func waybill(age time.Duration) string {
+	at := time.Now().Add(-age)
+	return propagation.Waybill{Origin: at, Sent: at, Hops: 1}.String()
+}
+
+func TestRead_Order(t *testing.T) {
+	t.Parallel()
+	annotations := filepath.Join(t.TempDir(), "annotations")
+	content := "app=\"x\"\ntracing.k8s.io/traceparent=\"" + otherParent + "\"\n"
+	if err := os.WriteFile(annotations, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const first, other, absent, malformed = "4bf92f3577b34da6a3ce929d0e0e4736", "11112222333344445555666677778888", "absent", "malformed"
+	for name, tt := range map[string]struct {
+		environ []string
+		args    []string
+		file    string
+		want    string // A trace id, or how it ended.
+	}{
+		"nothing":                               {want: absent},
+		"environment":                           {environ: []string{"TRACEPARENT=" + traceParent}, args: []string{"--traceparent=" + otherParent}, file: annotations, want: first},
+		"environment in lower case":             {environ: []string{"traceparent=" + traceParent}, want: first},
+		"lower case beside upper case":          {environ: []string{"traceparent=" + otherParent, "TRACEPARENT=" + traceParent}, want: first},
+		"arguments":                             {args: []string{"--traceparent", traceParent}, file: annotations, want: first},
+		"annotations":                           {file: annotations, want: other},
+		"malformed environment, then arguments": {environ: []string{"TRACEPARENT=00-zz"}, args: []string{"--traceparent=" + otherParent}, want: other},
+		"malformed":                             {environ: []string{"TRACEPARENT=00-zz"}, want: malformed},
+		"malformed arguments":                   {args: []string{"--traceparent=x"}, want: malformed},
+		"a file that is not there":              {file: annotations + "x", want: absent},
+		"a directory":                           {file: filepath.Dir(annotations), want: absent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tt.environ == nil {
+				tt.environ = []string{}
+			}
+			remote := job.Read(job.WithEnviron(tt.environ), job.WithArgs(tt.args), nil, job.WithAnnotations(tt.file, ""))
+			got := remote.SpanContext().TraceID().String()
+			if malformedError := (*propagation.MalformedError)(nil); errors.As(remote.Err(), &malformedError) {
+				got = malformed
+			} else if errors.Is(remote.Err(), propagation.ErrAbsent) {
+				got = absent
+			}
+			if got != tt.want {
+				t.Errorf("Read = %v, %v; want %s", remote.SpanContext(), remote.Err(), tt.want)
+			}
+		})
+	}
+}
+
+func TestRun_ParentOrLink(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		age             time.Duration // 0 for a context without a waybill.
+		opts            []job.Option
+		isChild, linked bool
+	}{
+		"without an age":  {isChild: true, linked: true},
+		"young":           {age: 19 * time.Minute, isChild: true, linked: true},
+		"old":             {age: 21 * time.Minute, linked: true},
+		"old, no limit":   {age: 100 * time.Hour, opts: []job.Option{job.WithStartOptions(propagation.WithMaxAge(0))}, isChild: true, linked: true},
+		"as link":         {age: time.Second, opts: []job.Option{job.WithStartOptions(propagation.AsLink())}, linked: true},
+		"untrusted":       {age: time.Second, opts: []job.Option{job.WithStartOptions(propagation.WithUntrusted())}, linked: true},
+		"nowhere to look": {age: time.Second, opts: []job.Option{job.WithEnviron([]string{})}},
+		"nil option":      {age: time.Second, opts: []job.Option{nil}, isChild: true, linked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			environ := []string{"TRACEPARENT=" + traceParent}
+			if tt.age > 0 {
+				environ = append(environ, "WAYBILL="+waybill(tt.age))
+			}
+			p, spans := newJob(t)
+			opts := append([]job.Option{job.WithEnviron(environ), job.WithArgs(nil)}, tt.opts...)
+			if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, opts...); err != nil {
+				t.Fatal(err)
+			}
+			span := spans.GetSpans()[0]
+			if got := span.Parent.IsValid(); got != tt.isChild {
+				t.Errorf("child: %t, want %t", got, tt.isChild)
+			}
+			if got := len(span.Links) == 1; got != tt.linked {
+				t.Errorf("links %v, want one: %t", span.Links, tt.linked)
+			}
+		})
+	}
+}
+
+type codeError int
+
+func (e codeError) Error() string { return "code" }
+func (e codeError) ExitCode() int { return int(e) }
+
+func TestRun_Ends(t *testing.T) {
+	t.Parallel()
+	told, cancel := context.WithCancelCause(t.Context())
+	cancel(&job.SignalError{Signal: syscall.SIGTERM})
+	for name, tt := range map[string]struct {
+		ctx  context.Context //nolint:containedctx // A row of a table.
+		fn   func(context.Context) error
+		want map[string]string
+	}{
+		"success": {
+			fn:   func(context.Context) error { return nil },
+			want: map[string]string{"etl.outcome": "success", "process.exit.code": "0"},
+		},
+		"failure": {
+			fn:   func(context.Context) error { return errBoom },
+			want: map[string]string{"etl.outcome": "failure", "process.exit.code": "1", "error.type": "*errors.errorString"},
+		},
+		"its own code": {
+			fn:   func(context.Context) error { return fmt.Errorf("wrapped: %w", codeError(7)) },
+			want: map[string]string{"etl.outcome": "failure", "process.exit.code": "7", "error.type": "github.com/waybill-go/waybill/job_test.codeError"},
+		},
+		"a code that is none": {
+			fn:   func(context.Context) error { return codeError(-1) },
+			want: map[string]string{"etl.outcome": "failure", "process.exit.code": "1", "error.type": "github.com/waybill-go/waybill/job_test.codeError"},
+		},
+		"panic": {
+			fn:   func(context.Context) error { panic(errBoom) },
+			want: map[string]string{"etl.outcome": "panic", "process.exit.code": "2", "error.type": "panic"},
+		},
+		"goexit": {
+			fn:   func(context.Context) error { runtime.Goexit(); return nil },
+			want: map[string]string{"etl.outcome": "cancelled", "process.exit.code": "2", "error.type": "canceled"},
+		},
+		"told to end": {
+			ctx: told, fn: func(ctx context.Context) error { return fmt.Errorf("stop: %w", ctx.Err()) },
+			want: map[string]string{"etl.outcome": "cancelled", "process.exit.code": "143", "error.type": "canceled", "waybill.job.signal": "SIGTERM"},
+		},
+		"told to end, by the cause": {
+			ctx: told, fn: context.Cause,
+			want: map[string]string{"etl.outcome": "cancelled", "process.exit.code": "143", "error.type": "canceled", "waybill.job.signal": "SIGTERM"},
+		},
+		"told to end, and finished": {
+			ctx: told, fn: func(context.Context) error { return nil },
+			want: map[string]string{"etl.outcome": "success", "process.exit.code": "0", "waybill.job.signal": "SIGTERM"},
+		},
+		"told to end, and failed": {
+			ctx: told, fn: func(context.Context) error { return errBoom },
+			want: map[string]string{"etl.outcome": "failure", "process.exit.code": "1", "error.type": "*errors.errorString", "waybill.job.signal": "SIGTERM"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tt.ctx == nil {
+				tt.ctx = t.Context()
+			}
+			p, spans := newJob(t)
+			flushed := false
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				_ = job.Run(tt.ctx, p, tt.fn, job.WithEnviron([]string{}), job.WithArgs(nil), job.WithRunOptions(stages.WithFlush(func(ctx context.Context) error {
+					flushed = ctx.Err() == nil && len(spans.GetSpans()) == 1
+					return nil
+				})))
+			}()
+			<-done
+			tt.want["etl.pipeline"], tt.want["waybill.extract"] = "nightly", "absent"
+			if diff := cmp.Diff(tt.want, attributesOf(t, spans)); diff != "" {
+				t.Errorf("attributes (-want +got):\n%s", diff)
+			}
+			if !flushed {
+				t.Error("not flushed after the end, with a live context")
+			}
+		})
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  error
+		want int
+	}{
+		"nil":            {nil, 0},
+		"any":            {errBoom, 1},
+		"panic":          {fmt.Errorf("x: %w", &stages.PanicError{Value: 1}), 2},
+		"SIGINT":         {&job.SignalError{Signal: os.Interrupt}, 130},
+		"no signal":      {&job.SignalError{}, 1},
+		"own":            {errors.Join(errBoom, codeError(64)), 64},
+		"own 0":          {codeError(0), 1},
+		"over a byte":    {codeError(256), 1},
+		"of a command":   {exec.CommandContext(t.Context(), "sh", "-c", "exit 9").Run(), 9},
+		"killed command": {exec.CommandContext(t.Context(), "sh", "-c", "kill -9 $$").Run(), 1},
+	} {
+		if got := job.ExitCode(tt.err); got != tt.want {
+			t.Errorf("%s: ExitCode(%v) = %d, want %d", name, tt.err, got, tt.want)
+		}
+	}
+}
+
+// Without an SDK, and without a pipeline, what the job sends continues the flow.
+func TestRun_WithoutTelemetry(t *testing.T) {
+	t.Parallel()
+	quiet := stages.Must(stages.NewPipeline("nightly", stages.WithTracerProvider(noop.NewTracerProvider())))
+	for name, p := range map[string]*stages.Pipeline{"no SDK": quiet, "nil pipeline": nil, "zero pipeline": {}} {
+		err := job.Run(t.Context(), p, func(ctx context.Context) error {
+			if got := propagation.Map(ctx)["traceparent"]; !strings.Contains(got, "4bf92f3577b34da6a3ce929d0e0e4736") {
+				t.Errorf("%s: it sends the context %q", name, got)
+			}
+			if propagation.WaybillFromContext(ctx).Origin.IsZero() {
+				t.Errorf("%s: the waybill is lost", name)
+			}
+			return errBoom
+		}, job.WithEnviron([]string{"TRACEPARENT=" + traceParent, "WAYBILL=" + waybill(time.Minute)}))
+		if err != errBoom {
+			t.Errorf("%s: Run = %v, want %v", name, err, errBoom)
+		}
+	}
+	if err := job.Run(t.Context(), quiet, nil); err != stages.ErrNilFunc {
+		t.Errorf("Run of no function = %v", err)
+	}
+}
+
+// hostileSpan panics at whatever it is told.
+type hostileSpan struct{ noop.Span }
+
+func (hostileSpan) SetAttributes(...attribute.KeyValue) { panic("hostile") }
+func (hostileSpan) IsRecording() bool                   { return true }
+
+type hostileProvider struct{ noop.TracerProvider }
+
+func (hostileProvider) Tracer(string, ...trace.TracerOption) trace.Tracer { return hostileTracer{} }
+
+type hostileTracer struct{ noop.Tracer }
+
+func (hostileTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return trace.ContextWithSpan(ctx, hostileSpan{}), hostileSpan{}
+}
+
+func TestRun_HostileTelemetryChangesNothing(t *testing.T) {
+	t.Parallel()
+	p := stages.Must(stages.NewPipeline("nightly", stages.WithTracerProvider(hostileProvider{})))
+	if err := job.Run(t.Context(), p, func(context.Context) error { return errBoom }); err != errBoom {
+		t.Errorf("Run = %v, want %v", err, errBoom)
+	}
+}
+
+// A malformed context is reported once.
+func TestRun_MalformedContextIsReported(t *testing.T) { //nolint:paralleltest // It sets the global error handler.
+	var mu sync.Mutex
+	var got []string
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, err.Error())
+	}))
+	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })
+	p, spans := newJob(t)
+	for _, environ := range [][]string{{"TRACEPARENT=nonsense"}, {}} {
+		if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron(environ), job.WithArgs(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != 1 || !strings.HasPrefix(got[0], "job: the context that the process was started with is not used: ") {
+		t.Errorf("reported %q, want one line", got)
+	}
+	if spans.GetSpans()[0].Parent.IsValid() {
+		t.Error("the run has a parent, want a new root")
+	}
+}
+
+// The providers that are global are flushed before the functions of the user.
+func TestRun_FlushesGlobalProviders(t *testing.T) { //nolint:paralleltest // It sets the global provider.
+	var order []string
+	otel.SetTracerProvider(&flushed{order: &order})
+	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
+	p, _ := newJob(t)
+	err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithRunOptions(
+		stages.WithFlush(func(context.Context) error { order = append(order, "shut down"); return nil })))
+	if diff := cmp.Diff([]string{"flush", "shut down"}, order); diff != "" || err != nil {
+		t.Errorf("Run = %v; order (-want +got):\n%s", err, diff)
+	}
+}
+
+type flushed struct {
+	noop.TracerProvider
+
+	order *[]string
+}
+
+func (f *flushed) ForceFlush(context.Context) error {
+	*f.order = append(*f.order, "flush")
+	return nil
+}
+
+// The attempt of the Kubernetes Job is on the span.
+func TestRun_Attempt(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("WAYBILL_JOB_NAME", "nightly")
+	t.Setenv("WAYBILL_JOB_FAILURES", "2")
+	p, spans := newJob(t)
+	if err := job.Run(t.Context(), p, func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := attributesOf(t, spans)["etl.attempt"]; got != "3" {
+		t.Errorf("etl.attempt = %q, want 3", got)
+	}
+}
+
+func TestRun_DoesNotGrowTheUsersOptions(t *testing.T) {
+	t.Parallel()
+	p, _ := newJob(t)
+	opts := make([]propagation.StartOption, 1, 8)
+	opts[0] = propagation.WithMaxAge(time.Hour)
+	shared := job.WithStartOptions(opts...)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			_ = job.Run(t.Context(), p, func(context.Context) error { return nil }, shared, job.WithStartOptions(opts...))
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,71 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package job
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+)
+
+// SignalError is the cause of the context of a job that a signal told to end.
+type SignalError struct{ Signal os.Signal }
+
+// Error implements error.
+func (e *SignalError) Error() string { return "job: told to end by " + e.name() }
+
+// ExitCode returns 128 and the number of the signal, as a shell says it.
+func (e *SignalError) ExitCode() int {
+	if s, ok := e.Signal.(syscall.Signal); ok {
+		return codeSignal + int(s)
+	}
+	return codeFailure
+}
+
+// name returns the name of the signal, such as SIGTERM.
+func (e *SignalError) name() string {
+	switch e.Signal {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case os.Interrupt:
+		return "SIGINT"
+	case nil:
+		return "no signal"
+	default:
+		return e.Signal.String()
+	}
+}
+
+// signalOf returns the signal that told the job of ctx to end.
+func signalOf(ctx context.Context) (*SignalError, bool) {
+	return errors.AsType[*SignalError](context.Cause(ctx))
+}
+
+// notify returns a ctx that the first SIGTERM or SIGINT cancels, with a [SignalError].
+// The second ends the process, as it does without notify. What is ignored, as with
+// nohup, stays so. After stop, signals do what they did before.
+func notify(ctx context.Context) (notified context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ending := slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt}, signal.Ignored)
+	if len(ending) == 0 {
+		return ctx, func() { cancel(nil) }
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, ending...)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(&SignalError{s})
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() { cancel(nil); <-stopped }
+}
