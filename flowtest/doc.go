@@ -38,21 +38,26 @@
 // [FromSpans] checks spans that were recorded elsewhere, and [Tree] draws spans
 // outside of a test.
 //
-// A check that fails prints the flow as a tree, the spans that do not belong to
-// it with the reason, and the two spans between which it probably broke:
+// A check that fails prints the flow as a tree, and what is wrong with it as the
+// command waybill does: what happened, the evidence, and what to change.
 //
 //	[1] api      POST /orders    SERVER   12ms
-//	    api      └─ send orders  PRODUCER  2ms  kafka orders  ✗ the flow is lost after this
-//	[2] etl-job  process orders  CONSUMER 40ms  kafka orders  ✗ starts a new trace
+//	    api      └─ send orders  PRODUCER  2ms  kafka orders  ✗ P01 the flow is lost after this
+//	[2] etl-job  process orders  CONSUMER 40ms  kafka orders  ✗ P01 a consumer starts a new trace
 //	    etl-job  ├─ extract      INTERNAL  3ms
 //	    etl-job  └─ load         CLIENT    9ms  mongodb orders  ERROR duplicate_key
+//
+//	P01 violation  "etl-job process orders" starts a new trace: no context was extracted from kafka orders@815.
+//	    Why:  It has no parent and no link. "api send orders" sent to the same destination before. ...
+//	    Fix:  Extract the context of the message before the span is started, and inject it where the message is sent.
+//	    This is likely.
 //
 // # Guarantees
 //
 // A flow is not a trace. Its spans are joined by parents and by links, so a batch
 // that links to its messages forms one flow with all of them. The verdict on a
 // recording is CONNECTED (one flow by parents alone), LINKED (one flow by parents
-// and links), or BROKEN.
+// and links), or BROKEN; it is the verdict of the command waybill.
 //
 // Apart from [Flow.Global], the package neither sets nor reads a global, and the
 // OTEL_ variables of the environment affect neither sampling, limits, nor service
@@ -70,9 +75,8 @@
 // if the span was recorded by this SDK, or by OTLP with the flag; otherwise it is
 // treated as local.
 //
-// A tree has at most 64 levels. If spans that look the same have more than four
-// different subtrees, one is drawn for all, with their numbers added. The place
-// where a flow broke is a guess from channels, kinds and times.
+// A tree has at most 64 levels. Siblings that look the same share a line, above all
+// that is below them.
 //
 // The package imports the SDK and testing, so only tests should import it. It
 // emits no telemetry.

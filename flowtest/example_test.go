@@ -29,8 +29,10 @@ func (printer) Cleanup(func())                    {}
 func (printer) Setenv(string, string)             {}
 func (printer) Context() context.Context          { return context.Background() }
 func (printer) Logf(string, ...any)               {}
-func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
-func (printer) Fatalf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (printer) Errorf(format string, args ...any) {
+	fmt.Println(withoutIDs(fmt.Sprintf(format, args...)))
+}
+func (p printer) Fatalf(format string, args ...any) { p.Errorf(format, args...) }
 
 // t stands for the test.
 var t printer
@@ -126,18 +128,18 @@ func ExampleRecording_RequireConnected() {
 	fl := recorded(t, forgotten)
 	fl.RequireConnected()
 	// Output:
-	// flowtest: RequireConnected: BROKEN: 5 spans in 2 pieces, want one flow
+	// flowtest: RequireConnected: BROKEN between api and etl-job: one flow in 2 pieces; 5 spans, 2 services, 2 traces
 	//
 	// [1] api      POST /orders    SERVER   12ms
-	//     api      └─ send orders  PRODUCER  2ms  kafka orders  ✗ the flow is lost after this
-	// [2] etl-job  process orders  CONSUMER 40ms  kafka orders  ✗ starts a new trace
+	//     api      └─ send orders  PRODUCER  2ms  kafka orders  ✗ P01 the flow is lost after this
+	// [2] etl-job  process orders  CONSUMER 40ms  kafka orders  ✗ P01 a consumer starts a new trace
 	//     etl-job  ├─ extract      INTERNAL  3ms
 	//     etl-job  └─ load         CLIENT    9ms  mongodb orders  ERROR duplicate_key: E11000 duplicate key
 	//
-	// ✗ "etl-job process orders" starts a new trace: it has no parent, and no link to the rest.
-	//   It broke on kafka orders, between "api send orders" and "etl-job process orders".
-	//   Look for an inject missing from the first, an extract missing from the second,
-	//   or a span that was not started from the extracted context.
+	// P01 violation  "etl-job process orders" starts a new trace: no context was extracted from kafka orders@815.
+	//     Why:  It has no parent and no link. "api send orders" sent to the same destination before. Span <id> of trace <id>.
+	//     Fix:  Extract the context of the message before the span is started, and inject it where the message is sent.
+	//     This is likely.
 }
 
 func ExampleRecording_RequireOneTrace() {

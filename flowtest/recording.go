@@ -15,9 +15,6 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// printedLines is how many lines of a flow a failure prints.
-const printedLines = 200
-
 // Recording holds the spans of a flow. Its methods check them.
 //
 // A check that fails prints the flow as a tree, and where it broke. Methods whose
@@ -40,7 +37,8 @@ func FromSpans(t testing.TB, spans ...tracetest.SpanStub) *Recording {
 
 // Tree returns spans as [Recording.Tree] draws them, for use outside of a test.
 func Tree(spans ...tracetest.SpanStub) string {
-	return flow.New(convert(spans)).Tree(0)
+	g := flow.New(convert(spans))
+	return g.Diagnose(flow.Expectation{OneFlow: true}).Tree(g, 0)
 }
 
 func convert(stubs []tracetest.SpanStub) []flow.Span {
@@ -78,24 +76,29 @@ func service(r *resource.Resource) string {
 func (r *Recording) Spans() tracetest.SpanStubs { return slices.Clone(r.stubs) }
 
 // Tree returns the flow as text with one line for each span. Siblings that look
-// the same share a line, with their number.
+// the same share a line, with their number, above all that is below them.
 //
 // A span is drawn below its parent, after ├─ or └─. A root that links to another
 // span is drawn below that span, after ├⇢ or └⇢. A root that does not, but has a
 // span below it that links to another one, is drawn below that one after ├┄ or └┄,
 // and the line of the span that links ends with ⇢ and the name of the target.
-func (r *Recording) Tree() string { return r.graph.Tree(0) }
+func (r *Recording) Tree() string { return r.oneFlow().Tree(r.graph, 0) }
+
+// oneFlow returns what is wrong with the flow, of which all spans are meant to be part.
+func (r *Recording) oneFlow() *flow.Diagnosis {
+	return r.graph.Diagnose(flow.Expectation{OneFlow: true})
+}
 
 // RequireConnected stops the test unless all spans form one flow: they are joined
-// by parents and links, and no span was lost. A recording without spans is not
-// connected.
+// by parents and links, and the command waybill finds no violation in them, such as a
+// span that was lost. A recording without spans is not connected.
 //
 // A remote parent that was not recorded is treated as a caller outside of the test.
 // A local parent that was not recorded is a lost span.
 func (r *Recording) RequireConnected() {
 	r.t.Helper()
-	if r.graph.Verdict() == flow.Broken {
-		r.fatalf("RequireConnected: %s", r.graph.Summary())
+	if d := r.oneFlow(); d.Verdict() != flow.Connected && d.Verdict() != flow.Linked {
+		r.fatal(d, "RequireConnected: "+d.Summary(r.graph))
 	}
 }
 
@@ -103,8 +106,8 @@ func (r *Recording) RequireConnected() {
 // so that a backend shows it as one trace.
 func (r *Recording) RequireOneTrace() {
 	r.t.Helper()
-	if r.graph.Verdict() != flow.Connected {
-		r.fatalf("RequireOneTrace: %s; want one trace", r.graph.Summary())
+	if d := r.oneFlow(); d.Verdict() != flow.Connected {
+		r.fatal(d, "RequireOneTrace: "+d.Summary(r.graph)+"; want one trace")
 	}
 }
 
@@ -122,7 +125,7 @@ func (r *Recording) RequirePath(steps ...string) {
 	for n, step := range steps {
 		at := r.graph.Select(next, r.is(step))
 		if len(at) == 0 {
-			r.fatalf("RequirePath: %s", r.lost(steps, n))
+			r.fatal(r.oneFlow(), "RequirePath: "+r.lost(steps, n))
 			return
 		}
 		next = r.graph.Downstream(at)
@@ -163,31 +166,3 @@ func (r *Recording) known() string {
 	return "; recorded: " + strings.Join(slices.Compact(labels), ", ")
 }
 
-// errorf fails the test, and prints the flow unless it was printed before.
-func (r *Recording) errorf(format string, args ...any) {
-	r.t.Helper()
-	r.t.Errorf("flowtest: %s", r.illustrated(fmt.Sprintf(format, args...)))
-}
-
-// fatalf is errorf for a failure that stops the test.
-func (r *Recording) fatalf(format string, args ...any) {
-	r.t.Helper()
-	r.t.Fatalf("flowtest: %s", r.illustrated(fmt.Sprintf(format, args...)))
-}
-
-// illustrated returns text, followed on the first call by the flow and where it
-// broke.
-func (r *Recording) illustrated(text string) string {
-	parts := []string{text}
-	if !r.printed && len(r.stubs) > 0 {
-		r.printed = true
-		parts = append(parts, r.graph.Tree(printedLines))
-		if explanation := r.graph.Explain(); explanation != "" {
-			parts = append(parts, explanation)
-		}
-	}
-	for n := range parts {
-		parts[n] = strings.TrimSuffix(parts[n], "\n")
-	}
-	return strings.Join(parts, "\n\n")
-}

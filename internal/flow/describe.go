@@ -120,12 +120,28 @@ func (d *description) root(id string) {
 		fix = "The message carried no context: inject it where the message is sent."
 	case "ok":
 		fix = "The message carried a context: start the span with the context that Extract returned."
+	case apartDetail:
+		d.apart(id)
+		return
 	}
 	if d.sender == "" {
 		d.say(what, "It has no parent and no link, and nobody is seen to send there. "+id, fix)
 		return
 	}
 	d.say(what, "It has no parent and no link. "+d.sender+" sent to the same destination before. "+id, fix)
+}
+
+// apart describes a span that is expected to go on with the flow.
+func (d *description) apart(id string) {
+	why := "It has no parent and no link. "
+	if len(d.span.Links) > 0 {
+		why = "It links only to spans that were not recorded. "
+	}
+	if d.sender != "" {
+		why += d.sender + " was the last to send something before that nobody is seen to have received. "
+	}
+	d.say(d.name+" starts a new trace, apart from the flow that it is expected to be part of.", why+id,
+		"Inject the context into what starts this span, such as a message, a document, or the environment of a job, and extract it before the span is started.")
 }
 
 // side says which side of a message lost the context.

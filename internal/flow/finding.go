@@ -5,6 +5,7 @@ package flow
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -54,6 +55,19 @@ type Finding struct {
 	detail string
 }
 
+// maxSentence is the longest sentence of [Finding.String], in characters.
+const maxSentence = 1000
+
+// String describes f in four lines.
+func (f *Finding) String() string {
+	count := ""
+	if f.Count > 1 {
+		count = " (" + Count(f.Count) + " times)"
+	}
+	return fmt.Sprintf("%s %s  %s%s\n    Why:  %s\n    Fix:  %s\n    This is %s.",
+		f.ID, f.Level, Clip(f.What, maxSentence), count, Clip(f.Why, maxSentence), Clip(f.Fix, maxSentence), f.Sure)
+}
+
 const (
 	maxFindings     = 1000 // Different ones of one recording.
 	maxFindingSpans = 100  // Of one finding.
@@ -61,6 +75,9 @@ const (
 
 // Expectation is what a search for findings takes to be right.
 type Expectation struct {
+	// OneFlow reports that all spans are meant to form one flow, as those of a test: a
+	// piece that nothing joins to the others has lost its context.
+	OneFlow bool
 	// Boundary are services whose spans end here: what they call is recorded
 	// elsewhere.
 	Boundary []string
@@ -76,6 +93,8 @@ type Diagnosis struct {
 	Findings []Finding // The worst first; findings that differ only in their spans are one.
 	Omitted  int       // How many findings there are beyond the limit of 1,000.
 	Flows    []Flow    // By start.
+
+	marks marks
 }
 
 // Diagnose looks for what is wrong with the recorded spans. It takes linear time.
@@ -85,7 +104,7 @@ func (g *Graph) Diagnose(expect Expectation) *Diagnosis {
 	slices.SortStableFunc(s.findings, func(a, b *Finding) int {
 		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Sure, a.Sure), g.byStart(a.Spans[0], b.Spans[0]))
 	})
-	d := &Diagnosis{Findings: make([]Finding, len(s.findings)), Omitted: s.omitted, Flows: s.flows()}
+	d := &Diagnosis{Findings: make([]Finding, len(s.findings)), Omitted: s.omitted, Flows: s.flows(), marks: s.marks}
 	for i, f := range s.findings {
 		s.describe(f)
 		d.Findings[i] = *f
@@ -109,9 +128,8 @@ func (s *search) add(h hit) {
 	if h.level == Violation {
 		s.damaged[h.span] = true
 	}
-	if h.level > Info && h.from != none && h.to != none {
-		s.explained[h.from] = true
-		s.joined.union(s.g.piece[h.from], s.g.piece[h.to])
+	if h.level > Info {
+		s.mark(h)
 	}
 	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: Mask(s.g.spans[h.span].Label())}
 	if h.from != none {
@@ -132,6 +150,19 @@ func (s *search) add(h hit) {
 	if len(f.Spans) < maxFindingSpans {
 		f.Spans = append(f.Spans, h.span)
 	}
+}
+
+// mark notes where h is shown, and which pieces it says are one flow.
+func (s *search) mark(h hit) {
+	s.marks.add(h)
+	if h.from == none || h.to == none {
+		return
+	}
+	s.explained[h.from] = true
+	if h.level == Violation || s.g.Apart(h.from, h.to) {
+		s.marks.addBreak(h)
+	}
+	s.joined.union(s.g.piece[h.from], s.g.piece[h.to])
 }
 
 // findingKey is equal for hits that are one finding.

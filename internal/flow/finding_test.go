@@ -464,11 +464,11 @@ func TestDiagnosis_Summary(t *testing.T) {
 		want    string
 	}{
 		{name: "no spans", verdict: flow.Unknown, want: "UNKNOWN: no spans were recorded"},
-		{name: "one trace", spans: scenarios["connected"], verdict: flow.Connected, want: flow.New(scenarios["connected"]).Summary()},
-		{name: "joined by links", spans: batch(2), verdict: flow.Linked, want: flow.New(batch(2)).Summary()},
+		{name: "one trace", spans: scenarios["connected"], verdict: flow.Connected, want: "CONNECTED: one flow of 5 spans, 2 services, 1 trace"},
+		{name: "joined by links", spans: batch(2), verdict: flow.Linked, want: "LINKED: one flow of 6 spans, 2 services, 3 traces, joined by links"},
 		{
 			name: "broken between two services", spans: lost(), verdict: flow.Broken,
-			want: "BROKEN between api and etl-job: one flow; 5 spans, 2 services, 2 traces",
+			want: "BROKEN between api and etl-job: one flow in 2 pieces; 5 spans, 2 services, 2 traces",
 		},
 		{
 			name: "one of two is broken", spans: append(lost(), span(50, 51, 0, "web SERVER GET /b")), verdict: flow.Broken,

@@ -52,7 +52,7 @@ func batch(n int) []flow.Span {
 // fanOut is one request that sends n messages, of which every tenth is
 // rejected.
 func fanOut(n int) []flow.Span {
-	spans := []flow.Span{span(1, 1, 0, "ingest INTERNAL ingest run")}
+	spans := []flow.Span{span(1, 1, 0, "ingest INTERNAL ingest run", takes(time.Minute))}
 	for i := range n {
 		at := 3*i + 2
 		spans = append(spans,
@@ -135,7 +135,7 @@ var scenarios = map[string][]flow.Span{
 				span(1, 10+2*i, 5, "api PRODUCER send orders", kafka("orders")),
 				span(100+i, 11+2*i, 0, "etl-job CONSUMER process orders", kafka("orders")))
 		}
-		return append(spans, span(1, 5, 0, "api SERVER POST /orders"))
+		return append(spans, span(1, 5, 0, "api SERVER POST /orders", takes(time.Minute)))
 	}(),
 	"broken-poller": {
 		span(2, 1, 0, "job INTERNAL poll"),
@@ -198,10 +198,10 @@ var scenarios = map[string][]flow.Span{
 	"no-ids": {span(0, 0, 0, "a INTERNAL one"), span(0, 0, 0, "a INTERNAL one")},
 	"open":   {span(1, 1, 0, "api INTERNAL one", open), span(1, 2, 1, "api INTERNAL two")},
 	"variants": func() []flow.Span {
-		spans := []flow.Span{span(1, 1, 0, "job INTERNAL run")}
+		spans := []flow.Span{span(1, 1, 0, "job INTERNAL run", takes(time.Minute))}
 		for i := range 6 {
 			poll := 10 * (i + 1)
-			spans = append(spans, span(1, poll, 1, "job CLIENT poll"))
+			spans = append(spans, span(1, poll, 1, "job CLIENT poll", takes(time.Second)))
 			for n := range i {
 				spans = append(spans, span(1, poll+n+1, poll, "job CONSUMER process"))
 			}
@@ -221,26 +221,37 @@ func TestFlowsAreDescribed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := flow.New(spans)
-			golden.Compare(t, name+".txt", fmt.Sprintf("%s\n\n%s\n%s\n%s", g.Summary(), g.Tree(0), g.Explain(), g.Text(keepFew)))
+			d := g.Diagnose(flow.Expectation{OneFlow: true})
+			golden.Compare(t, name+".txt", fmt.Sprintf("%s\n\n%s\n%s\n%s", d.Summary(g), d.Tree(g, 0), described(d), g.Text(keepFew)))
 		})
 	}
+}
+
+// described describes the findings of d.
+func described(d *flow.Diagnosis) string {
+	var b strings.Builder
+	for i := range d.Findings {
+		fmt.Fprintf(&b, "%s\n", &d.Findings[i])
+	}
+	return b.String()
 }
 
 func keepFew(key string) bool {
 	return key == "messaging.destination.name" || strings.HasPrefix(key, "etl.")
 }
 
-func TestVerdict(t *testing.T) {
+// The spans of a test are expected to be one flow.
+func TestDiagnose_OneFlow(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]flow.Verdict{
-		"empty":             flow.Broken,
+		"empty":             flow.Unknown,
 		"connected":         flow.Connected,
 		"delivered-twice":   flow.Connected,
 		"caller-outside":    flow.Connected,
 		"link-to-itself":    flow.Connected,
 		"parent-and-link":   flow.Connected,
 		"fan-out":           flow.Connected,
-		"open":              flow.Connected,
+		"open":              flow.Broken,
 		"batch":             flow.Linked,
 		"fan-in":            flow.Linked,
 		"poller":            flow.Linked,
@@ -255,13 +266,18 @@ func TestVerdict(t *testing.T) {
 		"cycle":             flow.Broken,
 		"shared-id":         flow.Broken,
 		"no-ids":            flow.Broken,
+		"broken-in-process": flow.Broken,
+		"broken-job":        flow.Broken,
+		"broken-nowhere":    flow.Broken,
+		"broken-skewed":     flow.Broken,
 	} {
-		g := flow.New(scenarios[name])
-		if got := g.Verdict(); got != want {
+		d := flow.New(scenarios[name]).Diagnose(flow.Expectation{OneFlow: true})
+		if got := d.Verdict(); got != want {
 			t.Errorf("%s: verdict %s, want %s", name, got, want)
 		}
-		if whole := g.Explain() == ""; whole != (want != flow.Broken || name == "empty") {
-			t.Errorf("%s: verdict %s, but explained as %q", name, want, g.Explain())
+		violation := slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level == flow.Violation })
+		if violation != (want == flow.Broken) {
+			t.Errorf("%s: verdict %s, findings:\n%s", name, want, described(d))
 		}
 	}
 }
@@ -313,18 +329,18 @@ func TestDownstreamFollowsParentsAndLinks(t *testing.T) {
 	}
 }
 
-func TestTreeIsCut(t *testing.T) {
+func TestDiagnosis_Tree_Cut(t *testing.T) {
 	t.Parallel()
-	got := flow.New(orders()).Tree(2)
+	got := tree(orders(), 2)
 	if lines := strings.Split(got, "\n"); len(lines) != 4 || lines[2] != "… and 3 more lines" {
 		t.Errorf("cut to 2 lines:\n%s", got)
 	}
-	if flow.New(orders()).Tree(5) != flow.New(orders()).Tree(0) {
+	if tree(orders(), 5) != tree(orders(), 0) {
 		t.Error("a tree of 5 lines is cut to 5 lines")
 	}
 }
 
-func TestGraph_TreeIn(t *testing.T) {
+func TestDiagnosis_TreeIn(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		spans []flow.Span
@@ -352,13 +368,11 @@ func TestGraph_TreeIn(t *testing.T) {
 			"etl-job        ├─ extract       2ms\n" +
 			"etl-job        └─ load          2ms  ER…\n"},
 		"longest duration": {spans: fanOut(5), width: 64, want: "" +
-			"ingest  ingest run                     2ms\n" +
-			"ingest  ├─ send quakes.raw             2ms  kafka quakes.raw\n" +
-			"clean   │  └─ process quakes.raw        0s  kafka quakes.raw\n" +
-			"clean   │     └─ send quakes.rejected  2ms  kafka quakes.reject…\n" +
-			"ingest  └─ send quakes.raw ×4          2ms  kafka quakes.raw\n" +
-			"clean      └─ process quakes.raw ×4    4ms  kafka quakes.raw\n" +
-			"clean         └─ load ×4               2ms\n"},
+			"ingest  ingest run                     1m0s\n" +
+			"ingest  └─ send quakes.raw ×5           2ms  kafka quakes.raw\n" +
+			"clean      └─ process quakes.raw ×5     4ms  kafka quakes.raw\n" +
+			"clean         ├─ send quakes.rejected   2ms  kafka quakes.rejec…\n" +
+			"clean         └─ load ×4                2ms\n"},
 		"link before channel": {spans: scenarios["fan-in-of-topics"], width: 64, want: "" +
 			"api  send orders        2ms  kafka orders-of-a-region\n" +
 			"job  └⇢ process orders  2ms  ⇢ api send orders, web send orders…\n" +
@@ -367,7 +381,8 @@ func TestGraph_TreeIn(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if d := cmp.Diff(tt.want, flow.New(tt.spans).TreeIn(tt.width)); d != "" {
+			g := flow.New(tt.spans)
+			if d := cmp.Diff(tt.want, g.Diagnose(flow.Expectation{}).TreeIn(g, tt.width)); d != "" {
 				t.Errorf("the tree of width %d (-want +got):\n%s", tt.width, d)
 			}
 		})

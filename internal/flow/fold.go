@@ -4,74 +4,108 @@
 package flow
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"slices"
+	"strings"
 )
 
 const (
 	// maxDepth is how many levels of a flow are drawn.
 	maxDepth = 64
-	// maxVariants is how many subtrees of equal spans are drawn one by one.
-	maxVariants = 4
 	// maxNumbered is how many siblings whose names differ only in numbers are drawn
 	// one by one.
 	maxNumbered = 16
 )
 
-// class is equal for equal subtrees.
-type class [sha256.Size]byte
+// Bond is why a group is drawn under another one.
+type Bond int
 
-// classes returns the class of the subtree of each span, of which key says
-// what one span contributes.
-func (g *Graph) classes(key func(i int) string) []class {
-	classes := make([]class, len(g.spans))
-	for _, i := range slices.Backward(g.topDown()) {
-		below := make([]class, len(g.children[i]))
-		for n, child := range g.children[i] {
-			below[n] = classes[child]
-		}
-		classes[i] = classOf(key(i), below)
-	}
-	return classes
+// The bonds.
+const (
+	BondParent    Bond = iota // The spans are children.
+	BondLink                  // The spans are roots that link to it.
+	BondLinkBelow             // The spans are roots, and spans below them link to it.
+)
+
+// Group is siblings that look the same, drawn as one, above all that is below them.
+type Group struct {
+	Name  string // Of the spans; # stands for numbers in which they differ.
+	Spans []int
+	Below []*Group
+	Bond  Bond
+	Cut   int // How many spans below are too deep to be drawn.
 }
 
-// classOf returns the class of a span with the subtrees below, in any order.
-func classOf(key string, below []class) class {
-	slices.SortFunc(below, func(a, b class) int { return bytes.Compare(a[:], b[:]) })
-	own := sha256.Sum256([]byte(key))
-	h := sha256.New()
-	h.Write(own[:])
-	for _, c := range below {
-		h.Write(c[:])
-	}
-	return class(h.Sum(nil))
+// block is one piece of a flow, or several whose roots look the same.
+type block []*Group
+
+// Groups returns the flow as [Diagnosis.Tree] draws it: siblings that look the same are
+// one group, below the group that they belong to.
+func (g *Graph) Groups() []*Group { return slices.Concat(g.fold(g.look)...) }
+
+// folder arranges a graph as blocks of groups.
+type folder struct {
+	g      *Graph
+	looks  []string // What spans must have in common to be drawn as one.
+	linked [][]int  // The roots drawn under each span.
 }
 
-// sizes returns how many spans the subtree of each span has.
-func (g *Graph) sizes() []int {
-	sizes := make([]int, len(g.spans))
-	for _, i := range slices.Backward(g.topDown()) {
-		sizes[i]++
-		if p := g.parents[i]; p != none {
-			sizes[p] += sizes[i]
-		}
+// fold arranges the graph for drawing. Siblings of the same look are one group. A root
+// is drawn under the first span that it, or a span below it, links to.
+func (g *Graph) fold(look func(i int) string) []block {
+	f := &folder{g: g, looks: make([]string, len(g.spans)), linked: make([][]int, len(g.spans))}
+	for i := range g.spans {
+		f.looks[i] = look(i)
 	}
-	return sizes
+	isRoot := f.hang()
+	roots := make([][]int, len(g.pieces)) // Of each piece.
+	looks := make([]string, len(g.pieces))
+	for n, piece := range g.pieces {
+		roots[n] = g.Select(piece, func(i int) bool { return isRoot[i] })
+		looks[n] = f.lookOf(roots[n])
+	}
+	var blocks []block
+	for _, alike := range fold(looks) {
+		var all []int
+		for _, n := range alike {
+			all = append(all, roots[n]...)
+		}
+		blocks = append(blocks, f.groups(all, BondParent, 1))
+	}
+	return blocks
 }
 
-// topDown lists the spans so that each follows its parent.
-func (g *Graph) topDown() []int {
-	order := make([]int, 0, len(g.spans))
-	for i, p := range g.parents {
-		if p == none {
-			order = append(order, i)
+// lookOf returns what a piece must have in common with others to be drawn as one: the
+// looks of its roots.
+func (f *folder) lookOf(roots []int) string {
+	looks := make([]string, len(roots))
+	for n, i := range roots {
+		looks[n] = f.looks[i]
+	}
+	slices.Sort(looks)
+	return strings.Join(slices.Compact(looks), "\x00")
+}
+
+// fold returns which of some things look the same, in order of appearance. Those that
+// differ only in numbers do if there are too many of them.
+func fold(looks []string) [][]int {
+	all := make([]int, len(looks))
+	for n := range all {
+		all[n] = n
+	}
+	alike := partition(all, func(n int) string { return looks[n] })
+	if len(alike) <= maxNumbered {
+		return alike
+	}
+	numbered := make(map[string]int)
+	for _, part := range alike {
+		numbered[Mask(looks[part[0]])]++
+	}
+	return partition(all, func(n int) string {
+		if masked := Mask(looks[n]); numbered[masked] > maxNumbered {
+			return masked
 		}
-	}
-	for n := 0; n < len(order); n++ {
-		order = append(order, g.children[order[n]]...)
-	}
-	return order
+		return looks[n]
+	})
 }
 
 // partition splits spans into those of equal key, in order of appearance.
@@ -89,57 +123,6 @@ func partition[K comparable](spans []int, key func(i int) K) [][]int {
 		parts[n] = append(parts[n], i)
 	}
 	return parts
-}
-
-// Bond is why a group is drawn under another one.
-type Bond int
-
-// The bonds.
-const (
-	BondParent    Bond = iota // The spans are children.
-	BondLink                  // The spans are roots that link to it.
-	BondLinkBelow             // The spans are roots, and spans below them link to it.
-)
-
-// Group is a set of siblings drawn as one.
-type Group struct {
-	Name  string // Of the spans; # stands for numbers in which they differ.
-	Spans []int
-	Below []*Group
-	Bond  Bond
-	Cut   int // How many spans below are too deep to be drawn.
-}
-
-// block is one piece of a flow, or several that look the same.
-type block []*Group
-
-// Groups returns the flow as [Graph.Tree] draws it: siblings that look the same are
-// one group, below the group that they belong to.
-func (g *Graph) Groups() []*Group {
-	var all []*Group
-	for _, b := range g.fold(g.look) {
-		all = append(all, b...)
-	}
-	return all
-}
-
-// folder arranges a graph as blocks of groups.
-type folder struct {
-	g       *Graph
-	labels  []string // What is drawn of one span.
-	classes []class
-	linked  [][]int // The roots drawn under each span.
-}
-
-// fold arranges the graph for drawing. A root is drawn under the first span
-// that it, or a span below it, links to.
-func (g *Graph) fold(label func(i int) string) []block {
-	f := &folder{g: g, labels: make([]string, len(g.spans)), linked: make([][]int, len(g.spans))}
-	for i := range g.spans {
-		f.labels[i] = label(i)
-	}
-	f.classes = g.classes(func(i int) string { return f.labels[i] })
-	return f.blocks(f.hang())
 }
 
 // hang decides which roots are drawn under a link target, and reports which
@@ -180,113 +163,21 @@ func (f *folder) target(root int, trees *sets) int {
 	return none
 }
 
-// blocks folds the pieces of the graph that look the same.
-func (f *folder) blocks(root []bool) []block {
-	looks := f.looks()
-	var blocks []block
-	number := make(map[class]int)
-	members := make(map[int][]int)
-	for p, piece := range f.g.pieces {
-		n, ok := number[looks[p]]
-		if !ok {
-			n = len(blocks)
-			number[looks[p]] = n
-			blocks = append(blocks, nil)
-		}
-		members[n] = append(members[n], f.g.Select(piece, func(i int) bool { return root[i] })...)
-	}
-	for n := range blocks {
-		blocks[n] = f.groups(members[n], BondParent, 1)
-	}
-	return blocks
-}
-
-// looks returns a class for each piece, which is equal for those that look the same.
-// Pieces that differ only in too many numbers do.
-func (f *folder) looks() []class {
-	looks := f.pieceClasses(f.classes)
-	if len(looks) <= maxNumbered {
-		return looks
-	}
-	masked := f.pieceClasses(f.g.classes(func(i int) string { return Mask(f.labels[i]) }))
-	variants := make(map[class]map[class]bool)
-	for n, look := range looks {
-		if variants[masked[n]] == nil {
-			variants[masked[n]] = make(map[class]bool)
-		}
-		if len(variants[masked[n]]) <= maxNumbered {
-			variants[masked[n]][look] = true
-		}
-	}
-	for n := range looks {
-		if len(variants[masked[n]]) > maxNumbered {
-			looks[n] = masked[n]
-		}
-	}
-	return looks
-}
-
-// pieceClasses returns the class of the trees of each piece, of which classes holds
-// that of each span.
-func (f *folder) pieceClasses(classes []class) []class {
-	made := make([]class, len(f.g.pieces))
-	for n, piece := range f.g.pieces {
-		var below []class
-		for _, i := range piece {
-			if f.g.parents[i] == none {
-				below = append(below, classes[i])
-			}
-		}
-		made[n] = classOf("", below)
-	}
-	return made
-}
-
-// groups folds siblings at a depth: those with equal subtrees, those with equal
-// labels where their subtrees differ in too many ways, and those whose labels differ
-// only in too many numbers.
+// groups folds siblings at a depth.
 func (f *folder) groups(spans []int, how Bond, depth int) []*Group {
 	slices.SortStableFunc(spans, f.g.byStart)
-	numbered := f.numbered(spans)
-	variants := make(map[string]int)
-	for _, part := range partition(spans, func(i int) class { return f.classes[i] }) {
-		variants[f.labels[part[0]]]++
+	looks := make([]string, len(spans))
+	for n, i := range spans {
+		looks[n] = f.looks[i]
 	}
-	type key struct {
-		label string
-		class class
-	}
-	parts := partition(spans, func(i int) key {
-		if masked := Mask(f.labels[i]); numbered[masked] {
-			return key{label: masked}
+	var groups []*Group
+	for _, alike := range fold(looks) {
+		for n := range alike {
+			alike[n] = spans[alike[n]]
 		}
-		if variants[f.labels[i]] > maxVariants {
-			return key{label: f.labels[i]}
-		}
-		return key{label: f.labels[i], class: f.classes[i]}
-	})
-	groups := make([]*Group, len(parts))
-	for n, part := range parts {
-		groups[n] = f.group(part, how, depth)
+		groups = append(groups, f.group(alike, how, depth))
 	}
 	return groups
-}
-
-// numbered returns the masked labels that too many labels of spans have.
-func (f *folder) numbered(spans []int) map[string]bool {
-	if len(spans) <= maxNumbered {
-		return nil
-	}
-	number := make(map[string]int)
-	numbered := make(map[string]bool)
-	for _, part := range partition(spans, func(i int) string { return f.labels[i] }) {
-		masked := Mask(f.labels[part[0]])
-		number[masked]++
-		if number[masked] > maxNumbered {
-			numbered[masked] = true
-		}
-	}
-	return numbered
 }
 
 func (f *folder) group(spans []int, how Bond, depth int) *Group {

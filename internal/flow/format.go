@@ -20,6 +20,14 @@ func Count(n int) string {
 	return digits
 }
 
+// Plural returns n and what it counts.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Count(n) + " " + what + "s"
+}
+
 func longer(a, b string) string {
 	if utf8.RuneCountInString(b) > utf8.RuneCountInString(a) {
 		return b

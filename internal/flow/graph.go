@@ -28,11 +28,11 @@ type Graph struct {
 	children [][]int // The spans that name each span as parent.
 	links    [][]int // The recorded targets of each span's links.
 	linkedBy [][]int // The spans that link to each span.
-	faults   map[int]reason
+	faults   map[int]fault
 	pieces   [][]int // The spans of each connected component, by start.
 	piece    []int   // The component of each span.
 	order    []int   // All spans, by start.
-	byParent bool    // Reports whether parents alone hold the flow together.
+	byParent []bool  // Reports of each component whether parents alone hold it together.
 }
 
 // New builds the graph of spans, which it keeps; they must not be changed. It sets
@@ -40,9 +40,9 @@ type Graph struct {
 //
 // A span that was delivered twice, as an exporter does when it tries again,
 // counts once. Spans that share an id otherwise, name themselves as parent, or
-// form a cycle are kept, and reported by [Graph.Explain].
+// form a cycle are kept, and reported by [Graph.Diagnose].
 func New(spans []Span) *Graph {
-	g := &Graph{index: make(map[ID]int, len(spans)), faults: make(map[int]reason)}
+	g := &Graph{index: make(map[ID]int, len(spans)), faults: make(map[int]fault)}
 	g.add(spans)
 	g.join()
 	g.cutCycles()
@@ -196,7 +196,10 @@ func (g *Graph) split() {
 			sets.union(i, ghost(s.Parent))
 		}
 	}
-	g.byParent = g.count(sets) == 1
+	trees := make([]int, len(g.spans))
+	for i := range trees {
+		trees[i] = sets.find(i)
+	}
 	for i := range g.spans {
 		for _, target := range g.links[i] {
 			sets.union(i, target)
@@ -208,14 +211,10 @@ func (g *Graph) split() {
 		}
 	}
 	g.number(sets)
-}
-
-func (g *Graph) count(sets *sets) int {
-	roots := make(map[int]struct{})
-	for i := range g.spans {
-		roots[sets.find(i)] = struct{}{}
+	g.byParent = make([]bool, len(g.pieces))
+	for n, piece := range g.pieces {
+		g.byParent[n] = g.first(piece, func(i int) bool { return trees[i] != trees[piece[0]] }) == none
 	}
-	return len(roots)
 }
 
 // number lists the spans of each set, both in order of start.

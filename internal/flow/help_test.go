@@ -73,3 +73,9 @@ func attr(kvs ...string) change {
 func kafka(topic string) change {
 	return attr("messaging.system", "kafka", "messaging.destination.name", topic)
 }
+
+// tree returns the tree of spans, with at most a number of lines.
+func tree(spans []flow.Span, lines int) string {
+	g := flow.New(spans)
+	return g.Diagnose(flow.Expectation{}).Tree(g, lines)
+}

@@ -11,18 +11,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// hops guesses between which spans a flow broke. Its indexes make each guess look at
-// a limited number of spans.
+// hops guesses from times which span a span was meant to go on from. Its indexes make
+// each guess look at a limited number of spans.
 type hops struct {
-	g         *Graph
-	spansByID map[trace.SpanID]int  // A span of each id, in any trace.
-	sent      timeline              // All sending spans,
-	senders   map[string]timeline   // and those of each channel.
-	awaiting  map[string]timeline   // The spans of each channel that received data, and nothing says from where.
-	active    map[instance]timeline // The spans of each process that may be parents.
+	g       *Graph
+	sent    timeline              // All sending spans,
+	senders map[string]timeline   // and those of each channel.
+	active  map[instance]timeline // The spans of each process that may be parents.
 }
 
-// lookBack is how many spans are looked at to guess between which spans a flow broke.
+// lookBack is how many spans are looked at for one guess.
 const lookBack = 64
 
 // instance is one process, as far as its resource says so.
@@ -43,69 +41,26 @@ func (t timeline) before(g *Graph, at time.Time) []int {
 }
 
 func newHops(g *Graph) *hops {
-	h := &hops{
-		g: g, spansByID: make(map[trace.SpanID]int, len(g.spans)),
-		senders: make(map[string]timeline), awaiting: make(map[string]timeline), active: make(map[instance]timeline),
-	}
+	h := &hops{g: g, senders: make(map[string]timeline), active: make(map[instance]timeline)}
 	for _, i := range g.order {
-		h.index(i)
-	}
-	return h
-}
-
-// index adds span i, which starts after those that were added before.
-func (h *hops) index(i int) {
-	span := &h.g.spans[i]
-	if _, ok := h.spansByID[span.ID.Span]; !ok {
-		h.spansByID[span.ID.Span] = i
-	}
-	channel := span.Channel()
-	if h.g.sends(i) {
+		span := &g.spans[i]
+		if !g.sends(i) {
+			h.active[span.instance()] = append(h.active[span.instance()], i)
+			continue
+		}
 		h.sent = append(h.sent, i)
-		if channel != "" {
+		if channel := span.Channel(); channel != "" {
 			h.senders[channel] = append(h.senders[channel], i)
 		}
-		return
 	}
-	h.active[span.instance()] = append(h.active[span.instance()], i)
-	if channel != "" && h.g.awaits(i) {
-		h.awaiting[channel] = append(h.awaiting[channel], i)
-	}
-}
-
-// known reports whether a span has the span id of id, in any trace.
-func (h *hops) known(id ID) bool {
-	_, ok := h.spansByID[id.Span]
-	return ok
-}
-
-// around guesses between which spans the flow broke, where the piece of the span at
-// stands apart from the others.
-func (h *hops) around(at int) (from, to int) {
-	piece := h.g.pieces[h.g.piece[at]]
-	if to := h.g.first(piece, h.g.awaits); to != none {
-		if from := h.sender(to); from != none {
-			return from, to
-		}
-	}
-	if kind := h.g.spans[at].Kind; kind != trace.SpanKindServer && kind != trace.SpanKindConsumer {
-		if from, _ := h.enclosing(at, h.g.spans[at].Start); from != none {
-			return from, at
-		}
-	}
-	if from := h.g.first(piece, func(i int) bool { return h.g.sends(i) && !h.g.delivered(i) }); from != none {
-		if to := h.g.first(h.awaiting[h.g.spans[from].Channel()], func(i int) bool { return h.g.Apart(i, at) }); to != none {
-			return from, to
-		}
-	}
-	return h.last(h.sent, at, func(i int) bool { return !h.g.delivered(i) }), at
+	return h
 }
 
 // sender guesses which span sent what span i received: the last one on the channel
 // that nobody is seen to have received, or else the last one.
 func (h *hops) sender(i int) int {
 	all := h.senders[h.g.spans[i].Channel()]
-	if sender := h.last(all, i, func(s int) bool { return !h.g.delivered(s) }); sender != none {
+	if sender := h.last(all, i, h.undelivered); sender != none {
 		return sender
 	}
 	if sender := h.last(all, i, func(int) bool { return true }); sender != none {
@@ -114,6 +69,12 @@ func (h *hops) sender(i int) int {
 	// The clocks of two machines differ.
 	return h.g.first(all[:min(len(all), lookBack)], func(s int) bool { return h.g.Apart(s, i) })
 }
+
+// lastSender guesses which span led to span i, if nothing but the time says so: the
+// last one that sent something which nobody is seen to have received.
+func (h *hops) lastSender(i int) int { return h.last(h.sent, i, h.undelivered) }
+
+func (h *hops) undelivered(i int) bool { return !h.g.delivered(i) }
 
 // last returns the last span of t before span i that is apart from it and matches.
 func (h *hops) last(t timeline, i int, match func(int) bool) int {
@@ -137,12 +98,6 @@ func (h *hops) enclosing(i int, until time.Time) (parent int, only bool) {
 		}
 	}
 	return parent, only
-}
-
-// awaits reports whether span i received data and nothing says from where.
-func (g *Graph) awaits(i int) bool {
-	s := &g.spans[i]
-	return s.Kind == trace.SpanKindConsumer && !s.Remote && len(g.links[i]) == 0
 }
 
 // sends reports whether span i sent data somewhere.

@@ -147,6 +147,8 @@ func (m *message) String() string {
 		name = m.system + " " + name
 	}
 	switch {
+	case m.offset != "" && m.partition == "":
+		return name + "@" + m.offset
 	case m.offset != "":
 		return name + "[" + m.partition + "]@" + m.offset
 	case m.id != "":

@@ -84,7 +84,7 @@ func (s *search) findRoot(i int) {
 		}
 		level, sure := Violation, Likely
 		sender := s.sender(i)
-		if sender == none {
+		if sender == none && !s.apart(i) {
 			level = Warning // Nobody is seen to send; the sender may trace nothing.
 		}
 		s.add(hit{id: "P01", span: i, from: sender, to: i, level: level, sure: sure, detail: s.extracted(i)})
@@ -92,10 +92,13 @@ func (s *search) findRoot(i int) {
 		if m := s.message(i); m != nil && m.operation != sendOperation {
 			return // A poll or a commit.
 		}
-		// A client without a parent may be a timer's, such as the ping of a pool.
-		if parent, only := s.enclosing(i, span.End); parent != none && only && span.Kind == trace.SpanKindProducer {
+		switch parent, only := s.enclosing(i, span.End); {
+		case parent == none:
+		case s.apart(i):
+			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Violation, sure: Guess})
+		case only && span.Kind == trace.SpanKindProducer:
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Warning, sure: Likely})
-		} else if parent != none {
+		default: // A client without a parent may be a timer's, such as the ping of a pool.
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Info, sure: Guess})
 		}
 	}
@@ -135,6 +138,8 @@ func (s *search) findOrphan(i int) {
 		return
 	}
 	switch {
+	case s.apart(i) && (span.Remote || span.RemoteUnknown):
+		s.add(hit{id: "P04", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.RemoteUnknown:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess})
 	case !span.Remote:
@@ -330,7 +335,7 @@ func (s *search) findIdentity(i int) {
 	span := &s.g.spans[i]
 	switch fault := s.g.faults[i]; fault {
 	case sharedID, ownParent, ownAncestor:
-		s.add(hit{id: "P22", span: i, from: none, to: none, level: Violation, sure: Certain, detail: fault.mark()})
+		s.add(hit{id: "P22", span: i, from: none, to: none, level: Violation, sure: Certain, detail: fault.String()})
 	default:
 	}
 	if span.Service == "" || strings.HasPrefix(span.Service, "unknown_service") {

@@ -13,19 +13,23 @@ import (
 // at most lookBack steps.
 type search struct {
 	*hops
+	oneFlow      bool
+	start        int // The piece in which the flow starts, if it is one.
 	boundary     map[string]bool
 	maxConsumers int
 
 	messages  []message
-	messageOf []int32            // The index in messages of each span's message, or none.
-	producers map[identity][]int // The sending spans of each message; at most lookBack.
-	stamps    map[string]bool    // The services whose spans show baggage.
-	receivers map[string]int     // How many spans receive from each channel.
+	messageOf []int32              // The index in messages of each span's message, or none.
+	spansByID map[trace.SpanID]int // A span of each id, in any trace.
+	producers map[identity][]int   // The sending spans of each message; at most lookBack.
+	stamps    map[string]bool      // The services whose spans show baggage.
+	receivers map[string]int       // How many spans receive from each channel.
 
 	found   []bool // Reports of each span whether there is a finding about it,
 	damaged []bool // and whether one of them is a violation.
-	// Reports of each span whether a finding says that the flow broke after it.
+	// Reports of each span whether a finding says what became of what it sent.
 	explained []bool
+	marks     marks
 	joined    *sets // Joins the pieces that belong to one flow.
 	findings  []*Finding
 	byKey     map[findingKey]*Finding
@@ -35,10 +39,10 @@ type search struct {
 func newSearch(g *Graph, expect Expectation) *search {
 	s := &search{
 		hops: newHops(g), maxConsumers: cmp.Or(expect.MaxConsumers, defaultMaxConsumers),
-		boundary:  make(map[string]bool),
-		messageOf: make([]int32, len(g.spans)),
+		oneFlow: expect.OneFlow, start: g.start(), boundary: make(map[string]bool),
+		messageOf: make([]int32, len(g.spans)), spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
-		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)),
+		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), marks: newMarks(),
 		joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
 	for _, service := range expect.Boundary {
@@ -50,9 +54,12 @@ func newSearch(g *Graph, expect Expectation) *search {
 	return s
 }
 
-// note notes what span i says of messages.
+// note notes the id of span i, and what it says of messages.
 func (s *search) note(i int) {
 	span := &s.g.spans[i]
+	if _, known := s.spansByID[span.ID.Span]; !known {
+		s.spansByID[span.ID.Span] = i
+	}
 	s.messageOf[i] = none
 	if span.shows(baggagePrefix) {
 		s.stamps[span.Service] = true
@@ -103,4 +110,5 @@ func (s *search) run() {
 		s.findMessages(i)
 		s.findIdentity(i)
 	}
+	s.findApart()
 }

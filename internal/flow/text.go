@@ -6,6 +6,7 @@ package flow
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,10 +27,58 @@ func (g *Graph) Text(keep func(key string) bool) string {
 	for i := range g.spans {
 		t.own[i] = t.describe(i, keep)
 	}
-	t.classes = g.classes(func(i int) string { return t.own[i].line + strings.Join(t.own[i].links, "\n") })
-	t.sizes = g.sizes()
+	t.classes, t.sizes = t.classesOf(), t.sizesOf()
 	t.add(g.Select(g.order, func(i int) bool { return g.parents[i] == none }), 0)
 	return t.b.String()
+}
+
+// class is equal for equal subtrees.
+type class [sha256.Size]byte
+
+// classes returns the class of the subtree of each span.
+func (t *texts) classesOf() []class {
+	classes := make([]class, len(t.g.spans))
+	for _, i := range slices.Backward(t.g.topDown()) {
+		below := make([]class, len(t.g.children[i]))
+		for n, child := range t.g.children[i] {
+			below[n] = classes[child]
+		}
+		slices.SortFunc(below, func(a, b class) int { return bytes.Compare(a[:], b[:]) })
+		own := sha256.Sum256([]byte(t.own[i].line + strings.Join(t.own[i].links, "\n")))
+		h := sha256.New()
+		h.Write(own[:])
+		for _, c := range below {
+			h.Write(c[:])
+		}
+		h.Sum(classes[i][:0])
+	}
+	return classes
+}
+
+// sizesOf returns how many spans the subtree of each span has.
+func (t *texts) sizesOf() []int {
+	sizes := make([]int, len(t.g.spans))
+	for _, i := range slices.Backward(t.g.topDown()) {
+		sizes[i]++
+		if p := t.g.parents[i]; p != none {
+			sizes[p] += sizes[i]
+		}
+	}
+	return sizes
+}
+
+// topDown lists the spans so that each follows its parent.
+func (g *Graph) topDown() []int {
+	order := make([]int, 0, len(g.spans))
+	for i, p := range g.parents {
+		if p == none {
+			order = append(order, i)
+		}
+	}
+	for n := 0; n < len(order); n++ {
+		order = append(order, g.children[order[n]]...)
+	}
+	return order
 }
 
 // text is what is said of one span.
@@ -58,7 +107,7 @@ func (t *texts) describe(i int, keep func(key string) bool) text {
 	case t.g.entered(i):
 		words = append(words, "(remote parent not recorded)")
 	case t.g.faults[i] != 0:
-		words = append(words, "("+t.g.faults[i].mark()+")")
+		words = append(words, "(✗ "+t.g.faults[i].String()+")")
 	}
 	return text{
 		order: append([]string{s.Service, kind, s.Name}, words[2:]...),

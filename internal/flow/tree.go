@@ -22,40 +22,27 @@ const (
 	maxText    = 200 // Of a label outside of the tree.
 )
 
-// Tree draws the flow for a terminal: a line a span with its service, kind,
-// duration, channel, and error.
+// Tree draws the flows of g for a terminal: a line a span with its service, kind,
+// duration, channel, and error, and what is wrong with it.
 //
-// Equal siblings fold to one line with their number, such as ×1,613, and so do many
-// whose names differ only in numbers, for which # stands; a folded line shows the
-// shortest and the longest duration. Siblings follow each other
-// by start. A span whose line begins with ⇢ links to the span it is drawn under.
-// One whose line begins with ┄ does not, but a span below it does, and ends with
-// ⇢ and the name of its target. A flow in several pieces is drawn as numbered
-// trees.
+// Siblings that look the same fold to one line with their number, such as ×1,613, above
+// all that is below them, and so do many whose names differ only in numbers, for which #
+// stands; a folded line shows the shortest and the longest duration. Siblings follow
+// each other by start. A span whose line begins with ⇢ links to the span it is drawn
+// under. One whose line begins with ┄ does not, but a span below it does, and ends with
+// ⇢ and the name of its target. Flows in several pieces are drawn as numbered trees.
 //
 // The tree ends after the given number of lines, and after 64 levels. A number of
 // 0 or less means no limit.
-func (g *Graph) Tree(lines int) string { return g.table(g.oneFlow(), fullWidth).render(lines) }
-
-// Tree draws the flows of g as [Graph.Tree] does. It marks where one of them broke,
-// and not that they are several.
-func (d *Diagnosis) Tree(g *Graph, lines int) string {
-	return g.table(d.broken(g), fullWidth).render(lines)
-}
-
-// TreeIn draws the flow as [Graph.Tree] does, in lines of at most width columns. If
-// there is not enough room, it leaves out the kinds and all durations but the
-// longest, and cuts what is still too wide.
-func (g *Graph) TreeIn(width int) string { return g.treeIn(g.oneFlow(), width) }
+func (d *Diagnosis) Tree(g *Graph, lines int) string { return d.table(g, fullWidth).render(lines) }
 
 // TreeIn draws the flows of g as [Diagnosis.Tree] does, in lines of at most width
-// columns; see [Graph.TreeIn].
-func (d *Diagnosis) TreeIn(g *Graph, width int) string { return g.treeIn(d.broken(g), width) }
-
-func (g *Graph) treeIn(flows [][]int, width int) string {
-	tree := g.table(flows, fullWidth).render(0)
+// columns. If there is not enough room, it leaves out the kinds and all durations but
+// the longest, and cuts what is still too wide.
+func (d *Diagnosis) TreeIn(g *Graph, width int) string {
+	tree := d.Tree(g, 0)
 	if widest(tree) > width {
-		tree = cut(g.table(flows, narrow).render(0), width)
+		tree = cut(d.table(g, narrow).render(0), width)
 	}
 	return tree
 }
@@ -68,11 +55,10 @@ const (
 	narrow    breadth = true // Without kinds and shortest durations.
 )
 
-// table lays out the tree of g, of which flows lists the pieces that are meant to be
-// one flow each.
-func (g *Graph) table(flows [][]int, b breadth) *table {
-	t := &table{g: g, marks: g.marks(flows), narrow: b == narrow}
-	for n, b := range g.fold(g.look) {
+// table lays out the tree of g.
+func (d *Diagnosis) table(g *Graph, b breadth) *table {
+	t := &table{g: g, marks: d.marks, narrow: b == narrow}
+	for n, b := range g.fold(func(i int) string { return g.look(i) + "\x00" + d.marks.of(i) }) {
 		mark := ""
 		if len(g.pieces) > 1 {
 			mark = "[" + strconv.Itoa(n+1) + "]"
@@ -114,7 +100,7 @@ type row struct{ mark, service, name, kind, took, note string }
 // table lays the lines of a tree out in columns.
 type table struct {
 	g      *Graph
-	marks  map[int]string
+	marks  marks
 	narrow bool // Without kinds and shortest durations.
 	rows   []row
 }
@@ -224,7 +210,7 @@ func (t *table) targets(gr *Group) string {
 
 func (t *table) mark(spans []int) string {
 	for _, i := range spans {
-		if mark, ok := t.marks[i]; ok {
+		if mark := t.marks.of(i); mark != "" {
 			return mark
 		}
 	}

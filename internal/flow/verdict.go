@@ -3,52 +3,86 @@
 
 package flow
 
-// Verdict says whether spans form one flow.
+import (
+	"slices"
+	"strings"
+)
+
+// Verdict says what spans form.
 type Verdict string
 
 // The verdicts.
 const (
 	Connected Verdict = "CONNECTED" // One flow, by parents alone.
 	Linked    Verdict = "LINKED"    // One flow, held together by links; right for batches.
-	Broken    Verdict = "BROKEN"    // No flow, several, or one that lost a span.
+	Broken    Verdict = "BROKEN"    // A flow in pieces, or one that is damaged otherwise.
 	Unknown   Verdict = "UNKNOWN"   // Several flows, and nothing says whether they belong together.
 )
 
-// Verdict returns what the spans form, if they are meant to be one flow. It is never
-// [Unknown]; [Diagnosis.Verdict] makes no such assumption.
-func (g *Graph) Verdict() Verdict {
+// Verdict returns what the flows of the recording form.
+func (d *Diagnosis) Verdict() Verdict {
 	switch {
-	case len(g.pieces) != 1 || len(g.faults) > 0:
+	case slices.ContainsFunc(d.Flows, func(f Flow) bool { return f.Verdict == Broken }):
 		return Broken
-	case g.byParent:
-		return Connected
+	case len(d.Flows) == 1:
+		return d.Flows[0].Verdict
 	default:
-		return Linked
+		return Unknown
 	}
 }
 
-// Summary says in one line what the spans form.
-func (g *Graph) Summary() string {
-	spans := Plural(len(g.spans), "span")
-	whole := "one flow of " + spans + ", " + Plural(g.Services(), "service") + ", " + Plural(g.Traces(), "trace")
-	switch verdict := g.Verdict(); {
-	case len(g.spans) == 0:
-		return "BROKEN: no spans were recorded"
-	case len(g.pieces) > 1:
-		return "BROKEN: " + spans + " in " + Count(len(g.pieces)) + " pieces, want one flow"
+// Summary says in one line what the recording holds, and where it broke.
+func (d *Diagnosis) Summary(g *Graph) string {
+	size := Plural(len(g.spans), "span") + ", " + Plural(g.Services(), "service") + ", " + Plural(g.Traces(), "trace")
+	switch verdict := d.Verdict(); {
+	case len(d.Flows) == 0:
+		return "UNKNOWN: no spans were recorded"
 	case verdict == Broken:
-		return "BROKEN: " + whole + ", damaged"
+		return d.brokenAt(g) + d.count(g) + "; " + size
+	case verdict == Unknown:
+		return "UNKNOWN: " + d.count(g) + "; nothing says whether they belong together; " + size
 	case verdict == Linked:
-		return "LINKED: " + whole + ", joined by links"
+		return "LINKED: one flow of " + size + ", joined by links"
 	default:
-		return "CONNECTED: " + whole
+		return "CONNECTED: one flow of " + size
 	}
 }
 
-// Plural returns n and what it counts.
-func Plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+// brokenAt names the services between which the worst break is.
+func (d *Diagnosis) brokenAt(g *Graph) string {
+	for _, f := range d.Findings {
+		if f.Level != Violation || f.From == none || f.To == none {
+			continue
+		}
+		from, to := Clip(g.spans[f.From].Service, maxText), Clip(g.spans[f.To].Service, maxText)
+		if from != "" && to != "" && from != to {
+			return "BROKEN between " + from + " and " + to + ": "
+		}
 	}
-	return Count(n) + " " + what + "s"
+	return "BROKEN: "
+}
+
+// count says how many flows there are, and of which kind.
+func (d *Diagnosis) count(g *Graph) string {
+	if len(d.Flows) == 1 && len(g.pieces) == 1 {
+		return "one flow"
+	}
+	if len(d.Flows) == 1 {
+		return "one flow in " + Count(len(g.pieces)) + " pieces"
+	}
+	number := make(map[Verdict]int)
+	for _, f := range d.Flows {
+		number[f.Verdict]++
+	}
+	var parts []string
+	for _, v := range []Verdict{Broken, Linked, Connected} {
+		switch n := number[v]; n {
+		case 0:
+		case len(d.Flows):
+			return Count(n) + " flows, each " + string(v)
+		default:
+			parts = append(parts, Count(n)+" "+string(v))
+		}
+	}
+	return Count(len(d.Flows)) + " flows, " + strings.Join(parts, ", ")
 }

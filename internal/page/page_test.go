@@ -117,7 +117,7 @@ func TestWrite(t *testing.T) {
 			want: []string{"class=\"queue\"", "in the queue: shortest 98ms, p50 98ms, longest 1.1s"},
 		},
 		{name: "clocks differ", spans: append(message(2, -time.Second), run), want: []string{"hop skew", "⚠ clocks differ", "-900ms"}},
-		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: &#34;job process orders&#34; starts a new trace", " between api and job: one flow; 2 spans", "class=\"gap\""}},
+		{name: "broken", spans: []flow.Span{sent, lost}, want: []string{"BROKEN", "P01 violation", "P01: &#34;job process orders&#34; starts a new trace", " between api and job: one flow in 2 pieces; 2 spans", "class=\"gap\""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
