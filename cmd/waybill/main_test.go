@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 		{name: "allowed", args: []string{"doctor", "--allow", "P01,P21"}, stdin: broken, stdout: []string{"BROKEN"}},
 		{name: "of a lesser level", args: []string{"doctor", "--fail-on", "info", "--allow", "P01"}, stdin: whole},
 		{name: "github", args: []string{"doctor", "--format", "github"}, stdin: broken, code: 1, stdout: []string{"::error title=P01 a consumer starts a new trace::"}},
-		{name: "tree", args: []string{"tree"}, stdin: broken, stdout: []string{"send orders", "✗ starts a new trace"}},
+		{name: "tree", args: []string{"tree"}, stdin: broken, stdout: []string{"send orders", "✗ P01 a consumer starts a new trace"}},
 		{name: "no such finding", args: []string{"doctor", "--allow", "P99"}, code: 2, stderr: `unknown finding "P99"`},
 		{name: "no such format", args: []string{"doctor", "--format", "yaml"}, code: 2, stderr: `unknown format "yaml"; the formats are github, json, junit, sarif, text`},
 		{name: "no such level", args: []string{"doctor", "--fail-on", "bad"}, code: 2, stderr: `unknown level "bad"`},
