@@ -24,11 +24,11 @@ import (
 // printer stands in for the *testing.T of a test, which an example has not.
 type printer struct{ testing.TB }
 
-func (printer) Helper()                           {}
-func (printer) Cleanup(func())                    {}
-func (printer) Setenv(string, string)             {}
-func (printer) Context() context.Context          { return context.Background() }
-func (printer) Logf(string, ...any)               {}
+func (printer) Helper()                  {}
+func (printer) Cleanup(func())           {}
+func (printer) Setenv(string, string)    {}
+func (printer) Context() context.Context { return context.Background() }
+func (printer) Logf(string, ...any)      {}
 func (printer) Errorf(format string, args ...any) {
 	fmt.Println(withoutIDs(fmt.Sprintf(format, args...)))
 }

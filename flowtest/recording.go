@@ -165,4 +165,3 @@ func (r *Recording) known() string {
 	slices.Sort(labels)
 	return "; recorded: " + strings.Join(slices.Compact(labels), ", ")
 }
-
