@@ -55,9 +55,9 @@ func (d *description) write() {
 		d.say(d.name+" does not continue the flow of its message, "+d.message+".",
 			d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+", without a link.", d.side())
 	case "P03":
-		d.say("The parent of "+d.name+" is missing, and was in the same process.",
+		d.say("The parent of "+d.orphans()+" is missing, and was in the same process.",
 			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", was started in this process and never exported.",
-			"End every span, call Shutdown of the tracer provider before the process exits, and look for a full queue of the batch span processor (OTEL_BSP_MAX_QUEUE_SIZE), which drops spans silently.")
+			"End every span (defer span.End()), and call Shutdown of the tracer provider before the process exits: os.Exit and log.Fatal run no deferred call. If spans are lost under load, enlarge the queue (OTEL_BSP_MAX_QUEUE_SIZE), which drops them silently.")
 	case "P04":
 		d.orphan()
 	case "P05":
@@ -72,7 +72,7 @@ func (d *description) write() {
 		d.say(d.name+" continues an earlier hop than the one that sent its message.", "Its parent is an ancestor of "+d.sender+", which sent to the same destination and has no receiver.", "Replace the context when a message is copied, retried or forwarded: Inject must remove the old headers and not append to them.")
 	case "P12":
 		m := d.s.message(d.f.Spans[0])
-		d.say(d.name+" handles a batch and shows fewer contexts than messages.", fmt.Sprintf("It has %s for %s. %s", Plural(len(d.span.Links), "link"), Plural(m.count, "message"), id), "Add a link for each message, as ProcessBatch does.")
+		d.say(d.name+" handles a batch of "+Plural(m.count, "message")+" and shows the context of "+Count(d.s.contexts(d.f.Spans[0]))+".", fmt.Sprintf("It has %s. %s", d.joints(), id), "Add a link for each message: in Go, kafkacarrier.ProcessBatch(ctx, msgs, fn), or trace.WithLinks when the span starts.")
 	case "P13":
 		d.say("Many messages continue the trace of one span, "+d.name+".", fmt.Sprintf("It has %s children that handle different messages. %s", Count(len(d.s.g.children[d.f.Spans[0]])), id), "Inject the context of each message's own span, or let the receivers link instead.")
 	case "P14":
@@ -109,6 +109,14 @@ func (d *description) writeOthers(id string) {
 	case "P24":
 		d.say(d.name+" is a child of the span of another message.", "Its parent, "+d.sender+", handles another message in the same process. "+id, "Start the span of each message from the context of that message, and not from one that a pooled goroutine or a loop keeps.")
 	}
+}
+
+// joints says what joins a span to what it received.
+func (d *description) joints() string {
+	if len(d.span.Links) == 0 {
+		return "a remote parent and no link"
+	}
+	return Plural(len(d.span.Links), "link")
 }
 
 // root describes a receiver without a context.
@@ -156,8 +164,16 @@ func (d *description) side() string {
 	}
 }
 
+// orphans names the spans that have lost one parent.
+func (d *description) orphans() string {
+	if others := len(d.s.orphans[d.span.Parent]) - 1; others > 0 {
+		return d.name + " and " + Plural(others, "other span")
+	}
+	return d.name
+}
+
 func (d *description) orphan() {
-	d.say("The parent of "+d.name+" is in another process and was not recorded here.",
+	d.say("The parent of "+d.orphans()+" is in another process and was not recorded here.",
 		"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording.",
 		"If the caller should be here, look whether it exports to the same place, was sampled, and its exporter works. If not, it is a boundary.")
 }

@@ -147,7 +147,7 @@ func (s *Span) Channel() string {
 // names of the semantic conventions, or those of earlier versions.
 func (s *Span) medium() (carrier, destination string) {
 	// https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
-	if name := s.attribute("messaging.destination.name", "messaging.destination"); name != "" {
+	if name := s.attribute("messaging.destination.name", "messaging.destination", "messaging.source.name"); name != "" {
 		return s.attribute("messaging.system"), name
 	}
 	// https://opentelemetry.io/docs/specs/semconv/database/database-spans/

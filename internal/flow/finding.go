@@ -120,6 +120,7 @@ type hit struct {
 	level    Level
 	sure     Sureness
 	detail   string // Tells findings of one rule apart; of a small set.
+	group    string // Tells them apart in place of the name of the span, if it is set.
 }
 
 // add folds h into the findings.
@@ -131,7 +132,10 @@ func (s *search) add(h hit) {
 	if h.level > Info {
 		s.mark(h)
 	}
-	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: Mask(s.g.spans[h.span].Label())}
+	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: h.group}
+	if h.group == "" {
+		key.span = Mask(s.g.spans[h.span].Label())
+	}
 	if h.from != none {
 		key.from = Mask(s.g.spans[h.from].Label())
 	}

@@ -37,6 +37,7 @@ type message struct {
 var messageSetters = map[attribute.Key]func(m *message, v attribute.Value){
 	"messaging.system":                      func(m *message, v attribute.Value) { m.system = v.String() },
 	"messaging.destination.name":            func(m *message, v attribute.Value) { m.destination = v.String() },
+	"messaging.source.name":                 func(m *message, v attribute.Value) { m.destination = v.String() },
 	"messaging.destination":                 func(m *message, v attribute.Value) { m.destination = v.String() },
 	"messaging.operation.type":              func(m *message, v attribute.Value) { m.operation = operationOf(v.String()) },
 	"messaging.operation":                   func(m *message, v attribute.Value) { m.operation = operationOf(v.String()) },
@@ -44,6 +45,7 @@ var messageSetters = map[attribute.Key]func(m *message, v attribute.Value){
 	"messaging.message_id":                  func(m *message, v attribute.Value) { m.id = v.String() },
 	"messaging.destination.partition.id":    func(m *message, v attribute.Value) { m.partition = v.String() },
 	"messaging.kafka.destination.partition": func(m *message, v attribute.Value) { m.partition = v.String() },
+	"messaging.kafka.source.partition":      func(m *message, v attribute.Value) { m.partition = v.String() },
 	"messaging.kafka.partition":             func(m *message, v attribute.Value) { m.partition = v.String() },
 	"messaging.kafka.offset":                func(m *message, v attribute.Value) { m.offset = v.String() },
 	"messaging.kafka.message.offset":        func(m *message, v attribute.Value) { m.offset = v.String() },

@@ -38,18 +38,23 @@ func (s *search) findPair(i int) {
 			sender = p
 		}
 	}
-	if sender != none {
+	switch foreign := s.foreign(i, m); {
+	case foreign != none:
+		s.add(hit{id: "P14", span: i, from: foreign, to: i, level: Violation, sure: Certain})
+		if sender != none {
+			s.explained[sender] = true
+			s.joined.union(s.g.piece[sender], s.g.piece[i])
+		}
+	case sender != none:
 		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: Certain, detail: s.extracted(i)})
-		return
 	}
-	s.findForeign(i, m)
 }
 
-// findForeign finds a receiver whose parent or link is the sender of another message
-// of the same destination.
-func (s *search) findForeign(i int, m *message) {
+// foreign returns the parent or the link of span i that sent another message of the
+// same destination, or none.
+func (s *search) foreign(i int, m *message) int {
 	if m.id == "" && m.offset == "" || m.count > 1 {
-		return
+		return none
 	}
 	for _, p := range append(s.g.links[i : i+1 : i+1][0], s.g.parents[i]) {
 		if p == none || !s.g.sends(p) {
@@ -62,10 +67,10 @@ func (s *search) findForeign(i int, m *message) {
 		otherID := sent.id != "" && m.id != "" && sent.id != m.id
 		otherOffset := sent.offset != "" && m.offset != "" && (sent.offset != m.offset || sent.partition != m.partition)
 		if otherID || otherOffset {
-			s.add(hit{id: "P14", span: i, from: p, to: i, level: Violation, sure: Certain})
-			return
+			return p
 		}
 	}
+	return none
 }
 
 // extracted returns how the extraction of span i ended, if its program records that.
@@ -120,6 +125,7 @@ func (s *search) findParent(i int) {
 	case span.Parent == (ID{}) || span.Parent == span.ID:
 	case parent == none:
 		s.findOrphan(i)
+	case s.shared[span.Parent]: // Which of several spans the parent is cannot be known.
 	default:
 		s.findTimes(i, parent)
 	}
@@ -135,6 +141,13 @@ func (s *search) findOrphan(i int) {
 	span := &s.g.spans[i]
 	if other, ok := s.spansByID[span.Parent.Span]; ok && s.g.spans[other].ID.Trace != span.ID.Trace {
 		s.add(hit{id: "P05", span: i, from: other, to: i, level: Violation, sure: Certain, detail: changed(s.g.spans[other].ID.Trace, span.ID.Trace)})
+		return
+	}
+	siblings := s.orphans[span.Parent]
+	s.orphans[span.Parent] = append(siblings, i)
+	if len(siblings) > 0 {
+		s.found[i] = true // One span is missing, and there is a finding about it.
+		s.joined.union(s.g.piece[siblings[0]], s.g.piece[i])
 		return
 	}
 	switch {
@@ -200,7 +213,6 @@ func (s *search) findMessages(i int) {
 		s.findUndelivered(i, m)
 		s.findShared(i)
 	case s.receives(i):
-		s.findCollapsed(i, m)
 		s.findBorrowed(i, m)
 	}
 	s.findTwice(i, m)
@@ -209,7 +221,7 @@ func (s *search) findMessages(i int) {
 // findUndelivered finds a message that nobody received in this recording, and one
 // whose receiver goes on from an earlier hop.
 func (s *search) findUndelivered(i int, m *message) {
-	if s.g.delivered(i) || s.found[i] || s.explained[i] || m.destination == "" || len(s.g.links[i]) > 0 {
+	if s.g.delivered(i) || s.found[i] || s.explained[i] || m.destination == "" || len(s.g.links[i]) > 0 || s.hasSent(i) {
 		return // A span that sends a batch links the spans of its messages.
 	}
 	ancestor := s.g.parents[i]
@@ -226,11 +238,24 @@ func (s *search) findUndelivered(i int, m *message) {
 		}
 		ancestor = s.g.parents[ancestor]
 	}
-	detail := ""
-	if s.receivers[s.g.spans[i].Channel()] > 0 {
+	channel, detail := s.g.spans[i].Channel(), ""
+	if s.collapsed[channel] {
+		return // The receiver shows one of its messages only.
+	}
+	if s.receivers[channel] > 0 {
 		detail = "others"
 	}
 	s.add(hit{id: "P21", span: i, from: i, to: none, level: Info, sure: Guess, detail: detail})
+}
+
+// hasSent reports whether a child of span i sent its message, so that two spans stand
+// for it.
+func (s *search) hasSent(i int) bool {
+	children, channel := s.g.children[i], s.g.spans[i].Channel()
+	return s.g.first(children[:min(len(children), lookBack)], func(c int) bool {
+		m := s.message(c)
+		return m != nil && m.operation == sendOperation && s.g.spans[c].Channel() == channel
+	}) != none
 }
 
 // findShared finds a sending span that many messages go on from.
@@ -255,16 +280,22 @@ func (s *search) findShared(i int) {
 // maxCountedLinks is the number of links from which on instrumentations leave some out.
 const maxCountedLinks = 64
 
-// findCollapsed finds a batch with fewer contexts than messages.
-func (s *search) findCollapsed(i int, m *message) {
+// contexts returns how many contexts of messages span i shows.
+func (s *search) contexts(i int) int {
 	span := &s.g.spans[i]
-	contexts := len(span.Links)
-	if span.Remote && contexts == 0 {
-		contexts = 1
+	if span.Remote && len(span.Links) == 0 {
+		return 1
 	}
-	if m.count <= 1 || contexts == 0 || contexts >= m.count || contexts >= maxCountedLinks || span.attribute(linkCountKey) != "" {
+	return len(span.Links)
+}
+
+// findCollapsed finds a batch with fewer contexts than messages.
+func (s *search) findCollapsed(i int) {
+	span, m, contexts := &s.g.spans[i], s.message(i), s.contexts(i)
+	if m == nil || !s.receives(i) || m.count <= 1 || contexts == 0 || contexts >= m.count || contexts >= maxCountedLinks || span.attribute(linkCountKey) != "" {
 		return
 	}
+	s.collapsed[span.Channel()] = true
 	s.add(hit{id: "P12", span: i, from: none, to: i, level: Warning, sure: Likely})
 }
 
@@ -335,12 +366,12 @@ func (s *search) findIdentity(i int) {
 	span := &s.g.spans[i]
 	switch fault := s.g.faults[i]; fault {
 	case sharedID, ownParent, ownAncestor:
-		s.add(hit{id: "P22", span: i, from: none, to: none, level: Violation, sure: Certain, detail: fault.String()})
+		s.add(hit{id: "P22", span: i, from: none, to: none, level: Violation, sure: Certain, detail: fault.String(), group: span.Service})
 	default:
 	}
 	if span.Service == "" || strings.HasPrefix(span.Service, "unknown_service") {
 		if span.Parent == (ID{}) {
-			s.add(hit{id: "P22", span: i, from: none, to: none, level: Warning, sure: Certain, detail: "service"})
+			s.add(hit{id: "P22", span: i, from: none, to: none, level: Warning, sure: Certain, detail: "service", group: "service"})
 		}
 	}
 	if span.End.IsZero() && !span.Start.IsZero() {

@@ -24,6 +24,9 @@ type search struct {
 	producers map[identity][]int   // The sending spans of each message; at most lookBack.
 	stamps    map[string]bool      // The services whose spans show baggage.
 	receivers map[string]int       // How many spans receive from each channel.
+	collapsed map[string]bool      // The channels from which batches show fewer contexts than messages.
+	orphans   map[ID][]int         // The children of each parent that is missing.
+	shared    map[ID]bool          // The ids that several spans have.
 
 	found   []bool // Reports of each span whether there is a finding about it,
 	damaged []bool // and whether one of them is a violation.
@@ -42,11 +45,17 @@ func newSearch(g *Graph, expect Expectation) *search {
 		oneFlow: expect.OneFlow, start: g.start(), boundary: make(map[string]bool),
 		messageOf: make([]int32, len(g.spans)), spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
+		collapsed: make(map[string]bool), orphans: make(map[ID][]int), shared: make(map[ID]bool),
 		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), marks: newMarks(),
 		joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
 	for _, service := range expect.Boundary {
 		s.boundary[service] = true
+	}
+	for i, fault := range g.faults {
+		if fault == sharedID {
+			s.shared[g.spans[i].ID] = true
+		}
 	}
 	for _, i := range g.order {
 		s.note(i)
@@ -104,11 +113,12 @@ func (s *search) run() {
 	for _, i := range s.g.order {
 		s.findJournal(i)
 		s.findRoot(i)
+		s.findCollapsed(i)
 	}
 	for _, i := range s.g.order {
 		s.findParent(i)
-		s.findMessages(i)
 		s.findIdentity(i)
+		s.findMessages(i)
 	}
 	s.findApart()
 }
