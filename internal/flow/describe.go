@@ -91,7 +91,7 @@ func (d *description) writeOthers(id string) {
 		d.say(d.name+" starts after its parent has ended.", "It starts "+Duration(late)+" after the end of "+d.sender+". "+id, "Keep the span of the parent open while work is done under it, or start the work with a link.")
 	case "P18":
 		skew := d.s.g.spans[d.f.From].Start.Sub(d.span.Start)
-		d.say("The clocks of two processes differ by at least "+Duration(skew.Round(100*time.Microsecond))+".", d.name+" starts before "+d.sender+", which it continues. "+id, "Nothing is wrong with the flow. Durations between these processes cannot be trusted.")
+		d.say("The clocks of "+d.processes()+" differ by at least "+Duration(skew.Round(100*time.Microsecond))+".", d.name+" starts before "+d.sender+", which it continues. "+id, "Nothing is wrong with the flow. Durations between these processes cannot be trusted.")
 	case "P19":
 		d.say(d.name+" starts a new trace inside of a process that was working on another one.", d.sender+" was active in the same process at that time. "+id, "Pass the context of "+d.sender+" to the call that makes this span.")
 	case "P20":
@@ -162,6 +162,15 @@ func (d *description) side() string {
 	default:
 		return "Look at the headers of the message. If they hold a context, extract it before " + d.name + " is started; otherwise inject it in " + d.sender + "."
 	}
+}
+
+// processes names the processes of the two spans of a finding.
+func (d *description) processes() string {
+	from, to := Clip(d.s.g.spans[d.f.From].Service, maxText), Clip(d.span.Service, maxText)
+	if from == to || from == "" || to == "" {
+		return "two processes of " + or(to, "one service")
+	}
+	return from + " and " + to
 }
 
 // orphans names the spans that have lost one parent.

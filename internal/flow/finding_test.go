@@ -298,7 +298,7 @@ func TestDiagnose(t *testing.T) {
 			name: "P18: clocks that differ",
 			spans: []flow.Span{
 				span(1, 50, 0, "api PRODUCER send orders", kafka("orders")),
-				span(1, 2, 50, "job CONSUMER process orders", kafka("orders"), remote),
+				span(1, 2, 50, "job CONSUMER process orders", kafka("orders"), remote, link(1, 50)),
 			},
 			want: []string{"P18 info, likely: api send orders → job process orders"},
 		},
@@ -515,6 +515,19 @@ func TestDiagnosis_Summary(t *testing.T) {
 		{
 			name: "one of two is broken", spans: append(lost(), span(50, 51, 0, "web SERVER GET /b")), verdict: flow.Broken,
 			want: "BROKEN between api and etl-job: 2 flows, 1 BROKEN, 1 CONNECTED; 6 spans, 3 services, 3 traces",
+		},
+		{
+			name: "a job that lost a span", verdict: flow.Broken,
+			spans: []flow.Span{
+				span(1, 1, 0, "api INTERNAL start"),
+				span(1, 2, 98, "job INTERNAL extract"), span(1, 3, 98, "job INTERNAL load"),
+			},
+			want: "BROKEN: one flow in 3 pieces; 3 spans, 2 services, 1 trace",
+		},
+		{
+			name: "a caller that is recorded elsewhere", verdict: flow.Unknown,
+			spans: []flow.Span{span(1, 2, 97, "api SERVER GET /a", remote), span(1, 3, 98, "web SERVER GET /b", remote)},
+			want:  "UNKNOWN: 2 flows, each CONNECTED; nothing says whether they belong together; 2 spans, 2 services, 1 trace",
 		},
 		{name: "broken within a service", spans: scenarios["open"], verdict: flow.Broken, want: "BROKEN: one flow; 2 spans, 1 service, 1 trace"},
 		{

@@ -130,7 +130,7 @@ func (s *search) findParent(i int) {
 		s.findTimes(i, parent)
 	}
 	for _, target := range s.g.links[i] {
-		if s.receives(i) && s.g.spans[target].instance() != span.instance() && s.startsBefore(i, target) {
+		if target != parent && s.receives(i) && s.g.spans[target].instance() != span.instance() && s.startsBefore(i, target) {
 			s.add(hit{id: "P18", span: i, from: target, to: i, level: Info, sure: Likely})
 			break
 		}
@@ -156,6 +156,7 @@ func (s *search) findOrphan(i int) {
 	case span.RemoteUnknown:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess})
 	case !span.Remote:
+		s.torn[span.ID.Trace] = none
 		s.add(hit{id: "P03", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.Kind == trace.SpanKindServer || s.boundary[span.Service] || s.unseen(span.Channel()):
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Likely})

@@ -19,14 +19,15 @@ type search struct {
 	maxConsumers int
 
 	messages  []message
-	messageOf []int32              // The index in messages of each span's message, or none.
-	spansByID map[trace.SpanID]int // A span of each id, in any trace.
-	producers map[identity][]int   // The sending spans of each message; at most lookBack.
-	stamps    map[string]bool      // The services whose spans show baggage.
-	receivers map[string]int       // How many spans receive from each channel.
-	collapsed map[string]bool      // The channels from which batches show fewer contexts than messages.
-	orphans   map[ID][]int         // The children of each parent that is missing.
-	shared    map[ID]bool          // The ids that several spans have.
+	messageOf []int32               // The index in messages of each span's message, or none.
+	spansByID map[trace.SpanID]int  // A span of each id, in any trace.
+	producers map[identity][]int    // The sending spans of each message; at most lookBack.
+	stamps    map[string]bool       // The services whose spans show baggage.
+	receivers map[string]int        // How many spans receive from each channel.
+	collapsed map[string]bool       // The channels from which batches show fewer contexts than messages.
+	orphans   map[ID][]int          // The children of each parent that is missing.
+	shared    map[ID]bool           // The ids that several spans have.
+	torn      map[trace.TraceID]int // A span of each trace that has lost one.
 
 	found   []bool // Reports of each span whether there is a finding about it,
 	damaged []bool // and whether one of them is a violation.
@@ -45,7 +46,7 @@ func newSearch(g *Graph, expect Expectation) *search {
 		oneFlow: expect.OneFlow, start: g.start(), boundary: make(map[string]bool),
 		messageOf: make([]int32, len(g.spans)), spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
-		collapsed: make(map[string]bool), orphans: make(map[ID][]int), shared: make(map[ID]bool),
+		collapsed: make(map[string]bool), orphans: make(map[ID][]int), shared: make(map[ID]bool), torn: make(map[trace.TraceID]int),
 		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), marks: newMarks(),
 		joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
@@ -120,5 +121,18 @@ func (s *search) run() {
 		s.findIdentity(i)
 		s.findMessages(i)
 	}
+	s.joinTorn()
 	s.findApart()
+}
+
+// joinTorn joins the spans of traces in which a service has lost a span.
+func (s *search) joinTorn() {
+	for _, i := range s.g.order {
+		switch first, torn := s.torn[s.g.spans[i].ID.Trace]; {
+		case torn && first == none:
+			s.torn[s.g.spans[i].ID.Trace] = i
+		case torn:
+			s.joined.union(s.g.piece[first], s.g.piece[i])
+		}
+	}
 }
