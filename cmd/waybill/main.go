@@ -75,7 +75,9 @@ func newRoot() *cobra.Command {
 		Long:          "waybill shows a flow of OpenTelemetry spans as one picture, however many traces it has,\nand says where it broke, which side lost the context, and what to change.\nNothing is sent anywhere, but for exec, to the endpoint that you name.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version(),
 	}
+	root.SetVersionTemplate("waybill {{.Version}}\n")
 	root.AddCommand(newBoards(), newCatalog(), newDoctor(), newExec(), newReport(), newRules(), newTree())
 	return root
 }
