@@ -18,8 +18,11 @@ TOOL     := go -C $(CURDIR)/internal/tools tool
 # Every module of the repository; the root comes first.
 MODULES := $(sort $(patsubst ./%,%,$(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*/*' -not -path '*/testdata/*'))))
 
-# The modules that users require, in the order in which they are tagged.
-RELEASED := . carriers/k8scarrier
+# The modules that users require, those that they install as a command, and all in the
+# order in which they are tagged.
+LIBRARIES := . carriers/k8scarrier
+PROGRAMS  := cmd/waybill
+RELEASED  := $(LIBRARIES) $(PROGRAMS)
 
 # The oldest versions that the library is tested with, and the newest.
 OTEL   := $(addprefix go.opentelemetry.io/otel,@ /metric@ /trace@ /sdk@ /sdk/metric@)
@@ -123,13 +126,18 @@ orphans: ## Report examples that the documentation does not show
 
 .PHONY: api
 api: ## Rewrite the record of the exported API, in api/
-	@$(TOOL) apirecord -w $(CURDIR)/api $(addprefix $(CURDIR)/,$(RELEASED))
+	@$(TOOL) apirecord -w $(CURDIR)/api $(addprefix $(CURDIR)/,$(LIBRARIES))
 
 .PHONY: api-diff
 api-diff: ## Report where the exported API differs from its record
-	@echo "== $@"; $(TOOL) apirecord $(CURDIR)/api $(addprefix $(CURDIR)/,$(RELEASED))
+	@echo "== $@"; $(TOOL) apirecord $(CURDIR)/api $(addprefix $(CURDIR)/,$(LIBRARIES))
 
 ##@ See it work
+
+.PHONY: build
+build: ## Build the command into .cache/bin/waybill
+	$(call in,cmd/waybill,CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(CACHE)/bin/waybill .)
+	@echo "== $@: $(CACHE)/bin/waybill"
 
 .PHONY: demo
 demo: ## Run the demo on real data, with no server to install (ARGS="--workers 4")

@@ -15,8 +15,12 @@
 // The version in internal/scope, the newest heading of CHANGELOG.md, and what the
 // modules require of each other must be VERSION. Nothing may be uncommitted, and
 // no module may be tagged before one that it requires. At last, releasecheck
-// builds every package of the modules as a user does, from a module proxy that
-// has VERSION of them. It exits with status 1 if VERSION cannot be tagged, and
+// builds every package of the libraries and installs the programs as a user does,
+// from a module proxy that has VERSION of them.
+//
+// A module whose root is a command is a program. It is tagged at a commit that
+// releasecheck makes, whose go.mod has no replace directive: "go install" refuses
+// one. releasecheck exits with status 1 if VERSION cannot be tagged, and
 // with status 2 if it cannot be checked.
 package main
 
@@ -42,7 +46,7 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	}
 	problems, err := r.check()
 	if err == nil && len(problems) == 0 {
-		problems, err = r.install()
+		problems, err = r.installOnce()
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "releasecheck:", err)

@@ -5,6 +5,8 @@ package main
 
 import (
 	"fmt"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,8 +27,10 @@ type release struct {
 
 // module is one of them.
 type module struct {
-	dir string // Relative to the repository, with slashes; "." for the root.
-	mod *modfile.File
+	dir     string // Relative to the repository, with slashes; "." for the root.
+	mod     *modfile.File
+	program bool   // Reports whether users install it, as a command.
+	commit  string // What is to be tagged.
 }
 
 // path returns the import path of the module.
@@ -38,6 +42,14 @@ func (m module) tag(version string) string {
 		return version
 	}
 	return m.dir + "/" + version
+}
+
+// revision names the commit that is to be tagged.
+func (m module) revision() string {
+	if m.program {
+		return m.commit
+	}
+	return "HEAD"
 }
 
 // open reads the modules of the repository in dir.
@@ -56,13 +68,30 @@ func open(dir, version string, modules []string) (*release, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.modules = append(r.modules, module{dir: filepath.ToSlash(m), mod: mod})
+		program, err := isProgram(filepath.Join(dir, m))
+		if err != nil {
+			return nil, err
+		}
+		r.modules = append(r.modules, module{dir: filepath.ToSlash(m), mod: mod, program: program})
 	}
 	return r, nil
 }
 
+// isProgram reports whether the package in dir is a command.
+func isProgram(dir string) (bool, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		return false, err
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), files[0], nil, parser.PackageClauseOnly)
+	return err == nil && file.Name.Name == "main", err
+}
+
 // check returns what is wrong with the files and the tags.
 func (r *release) check() (problems []string, err error) {
+	if err := r.commit(); err != nil {
+		return nil, err
+	}
 	for _, check := range []func() ([]string, error){r.checkScope, r.checkChangelog, r.checkRequirements, r.checkTree, r.checkTags} {
 		found, err := check()
 		if err != nil {
@@ -146,12 +175,8 @@ func (r *release) checkTree() ([]string, error) {
 	return []string{"not everything is committed:\n" + changed}, nil
 }
 
-// checkTags compares the tags there are with the commit and with their order.
+// checkTags compares the tags there are with the commits and with their order.
 func (r *release) checkTags() (problems []string, err error) {
-	head, err := r.git("rev-parse", "HEAD")
-	if err != nil {
-		return nil, err
-	}
 	missing := ""
 	for _, m := range r.modules {
 		tag := m.tag(r.version)
@@ -159,8 +184,8 @@ func (r *release) checkTags() (problems []string, err error) {
 		switch {
 		case err != nil:
 			missing = tag // Git says nothing else of a tag that does not exist.
-		case at != head:
-			problems = append(problems, fmt.Sprintf("the tag %s is not at HEAD, but at %s", tag, at))
+		case at != m.commit:
+			problems = append(problems, fmt.Sprintf("the tag %s is not at %s, but at %s", tag, m.revision(), at))
 		case missing != "":
 			problems = append(problems, fmt.Sprintf("the tag %s exists, and the tag %s, which comes before it, does not", tag, missing))
 		}
@@ -174,7 +199,7 @@ func (r *release) next() string {
 	for _, m := range r.modules {
 		tag := m.tag(r.version)
 		if _, err := r.git("rev-parse", "--quiet", "--verify", "refs/tags/"+tag); err != nil {
-			fmt.Fprintf(&b, "  git tag -s -m %[1]s %[1]s && git push origin %[1]s\n", tag)
+			fmt.Fprintf(&b, "  git tag -s -m %[1]s %[1]s %[2]s && git push origin %[1]s\n", tag, m.revision())
 		}
 	}
 	if b.Len() == 0 {
@@ -184,9 +209,14 @@ func (r *release) next() string {
 }
 
 // git runs git in the repository and returns what it prints.
-func (r *release) git(args ...string) (string, error) {
+func (r *release) git(args ...string) (string, error) { return r.gitWith(nil, "", args...) }
+
+// gitWith is git with more environment and a standard input.
+func (r *release) gitWith(env []string, stdin string, args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = r.dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin = strings.NewReader(stdin)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -21,26 +22,67 @@ func ready() map[string]string {
 		"CHANGELOG.md":            "# Changelog\n\n## [0.2.0] - 2026-12-01\n\n## [0.1.0] - 2026-11-01\n",
 		"sub/go.mod":              "module example.com/lib/sub\n\ngo 1.26\n\nrequire example.com/lib v0.2.0\n\nreplace example.com/lib => ../\n",
 		"sub/sub.go":              "package sub\n\nimport \"example.com/lib\"\n\nvar Value = lib.New()\n",
+		"cmd/go.mod":              "module example.com/lib/cmd\n\ngo 1.26\n\nrequire example.com/lib v0.2.0\n\nreplace example.com/lib => ../\n",
+		"cmd/main.go":             "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.New()) }\n",
 	}
 }
-
-const order = "v0.2.0 can be tagged, in this order:\n" +
-	"  git tag -s -m v0.2.0 v0.2.0 && git push origin v0.2.0\n" +
-	"  git tag -s -m sub/v0.2.0 sub/v0.2.0 && git push origin sub/v0.2.0\n"
 
 func TestRun_PrintsTheTagsThatAreLeftInOrder(t *testing.T) {
 	t.Parallel()
 	dir := newRepository(t, ready())
-	for _, step := range []struct{ want, tag string }{
-		{want: order, tag: "v0.2.0"},
-		{want: "v0.2.0 can be tagged, in this order:\n  git tag -s -m sub/v0.2.0 sub/v0.2.0 && git push origin sub/v0.2.0\n", tag: "sub/v0.2.0"},
-		{want: "v0.2.0 is tagged.\n", tag: "end"},
-	} {
-		if got := mustRun(t, 0, dir, "v0.2.0", ".", "sub"); got != step.want {
-			t.Errorf("before the tag %s it prints\n%s\nwant\n%s", step.tag, got, step.want)
-		}
-		git(t, dir, "tag", step.tag)
+	left := []string{
+		"git tag -s -m v0.2.0 v0.2.0 HEAD && git push origin v0.2.0",
+		"git tag -s -m sub/v0.2.0 sub/v0.2.0 HEAD && git push origin sub/v0.2.0",
+		"git tag -s -m cmd/v0.2.0 cmd/v0.2.0 COMMIT && git push origin cmd/v0.2.0",
 	}
+	for i, tag := range []string{"v0.2.0", "sub/v0.2.0", "cmd/v0.2.0"} {
+		printed := mustRun(t, 0, dir)
+		commit := programCommit(t, printed)
+		want := "v0.2.0 can be tagged, in this order:\n  " + strings.Join(left[i:], "\n  ") + "\n"
+		if got := strings.ReplaceAll(printed, commit, "COMMIT"); got != want {
+			t.Errorf("before the tag %s it prints\n%s\nwant\n%s", tag, got, want)
+		}
+		if tag != "cmd/v0.2.0" {
+			commit = "HEAD"
+		}
+		git(t, dir, "tag", tag, commit)
+	}
+	if got, want := mustRun(t, 0, dir), "v0.2.0 is tagged.\n"; got != want {
+		t.Errorf("after the last tag it prints %q, want %q", got, want)
+	}
+}
+
+func TestRun_ProgramIsTaggedWithoutReplace(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t, ready())
+	commit := programCommit(t, mustRun(t, 0, dir))
+	if again := programCommit(t, mustRun(t, 0, dir)); again != commit {
+		t.Errorf("a second check makes the commit %s, want %s", again, commit)
+	}
+	const wantMod = "module example.com/lib/cmd\n\ngo 1.26\n\nrequire example.com/lib v0.2.0\n"
+	if got := git(t, dir, "show", commit+":cmd/go.mod"); got != wantMod {
+		t.Errorf("its go.mod is\n%s\nwant\n%s", got, wantMod)
+	}
+	wantSum := regexp.MustCompile(`^example\.com/lib v0\.2\.0 h1:\S{44}\nexample\.com/lib v0\.2\.0/go\.mod h1:\S{44}\n$`)
+	if got := git(t, dir, "show", commit+":cmd/go.sum"); !wantSum.MatchString(got) {
+		t.Errorf("its go.sum is\n%s", got)
+	}
+	if got, want := git(t, dir, "diff", "--name-status", "HEAD", commit), "M\tcmd/go.mod\nA\tcmd/go.sum\n"; got != want {
+		t.Errorf("it differs from HEAD in\n%s\nwant\n%s", got, want)
+	}
+	if got := git(t, dir, "status", "--porcelain"); got != "" {
+		t.Errorf("the work tree was changed:\n%s", got)
+	}
+}
+
+// programCommit returns the commit that the tag of the program is printed with.
+func programCommit(t *testing.T, printed string) string {
+	t.Helper()
+	found := regexp.MustCompile(`cmd/\S+ ([0-9a-f]{40}) &&`).FindStringSubmatch(printed)
+	if found == nil {
+		t.Fatalf("no commit of the program is printed:\n%s", printed)
+	}
+	return found[1]
 }
 
 func TestRun_ReportsWhatIsMissing(t *testing.T) {
@@ -93,6 +135,18 @@ func TestRun_ReportsWhatIsMissing(t *testing.T) {
 			after: map[string]string{"commit": ""},
 			want:  "the tag v0.2.0 is not at HEAD, but at ",
 		},
+		"tag of a program at HEAD": {
+			tags: []string{"v0.2.0", "sub/v0.2.0", "cmd/v0.2.0"},
+			want: "the tag cmd/v0.2.0 is not at ",
+		},
+		"program that users cannot install": {
+			files: map[string]string{"cmd/main.go": "package main\n\nimport \"example.com/lib\"\n\nfunc main() { lib.Missing() }\n"},
+			want:  "a user's \"go install example.com/lib/cmd@v0.2.0\" fails:\n",
+		},
+		"program that replaces what users lack": {
+			files: map[string]string{"cmd/go.mod": "module example.com/lib/cmd\n\ngo 1.26\n\nrequire example.com/lib v0.2.0\n\nreplace (\n\texample.com/lib => ../\n\texample.com/x => ../x\n)\n"},
+			want:  "cmd/go.mod replaces example.com/x, which its users do not",
+		},
 		"package that users cannot build": {
 			files: map[string]string{"sub/sub.go": "package sub\n\nimport \"example.com/lib\"\n\nvar Value = lib.Missing()\n"},
 			want:  "a user's \"go build example.com/lib/... example.com/lib/sub/...\" fails:\n# example.com/lib/sub\n",
@@ -112,7 +166,7 @@ func TestRun_ReportsWhatIsMissing(t *testing.T) {
 			} else {
 				writeFiles(t, dir, tt.after)
 			}
-			if got := mustRun(t, 1, dir, "v0.2.0", ".", "sub"); !strings.HasPrefix(got, "releasecheck: "+tt.want) {
+			if got := mustRun(t, 1, dir); !strings.HasPrefix(got, "releasecheck: "+tt.want) {
 				t.Errorf("it prints\n%s\nwant\nreleasecheck: %s", got, tt.want)
 			}
 		})
@@ -132,13 +186,19 @@ func TestRun_RefusesWhatItCannotCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mustRun(t, 2, args...)
+			requireStatus(t, 2, args)
 		})
 	}
 }
 
-// mustRun runs the command and returns what it prints.
-func mustRun(t *testing.T, want int, args ...string) string {
+// mustRun checks v0.2.0 of the modules in dir, and returns what is printed.
+func mustRun(t *testing.T, want int, dir string) string {
+	t.Helper()
+	return requireStatus(t, want, []string{dir, "v0.2.0", ".", "sub", "cmd"})
+}
+
+// requireStatus runs the command and returns what it prints.
+func requireStatus(t *testing.T, want int, args []string) string {
 	t.Helper()
 	var printed strings.Builder
 	if got := run(args, &printed, &printed); got != want {
@@ -171,14 +231,17 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-func git(t *testing.T, dir string, args ...string) {
+// git runs git in dir and returns what it prints.
+func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	config := []string{
 		"-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgSign=false", "-c", "tag.gpgSign=false",
 	}
 	cmd := exec.Command("git", append(config, args...)...)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("git %q: %v\n%s", args, err, out)
 	}
+	return string(out)
 }
