@@ -58,7 +58,7 @@ func (h *handler) export(w http.ResponseWriter, r *http.Request, mediaType strin
 	case !known:
 		return &refusal{
 			http.StatusNotFound, grpcUnimplemented,
-			"OTLP is taken at /v1/traces, and not at " + clip(r.URL.Path) + ": OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must end with that path",
+			"OTLP is taken at /v1/traces, and not at " + clip(r.URL.Path) + ": the endpoint for traces must end with that path",
 		}
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
