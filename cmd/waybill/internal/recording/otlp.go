@@ -33,6 +33,12 @@ func (r *Recording) readProtobuf(name string, source io.Reader) {
 	}
 }
 
+// DecodeJSON returns the spans of an ExportTraceServiceRequest of OTLP/JSON.
+func DecodeJSON(message []byte) ([]flow.Span, error) { return readOTLP(message) }
+
+// DecodeProtobuf returns the spans of an ExportTraceServiceRequest of OTLP/protobuf.
+func DecodeProtobuf(message []byte) ([]flow.Span, error) { return protobufSpans(message) }
+
 func protobufSpans(text []byte) (spans []flow.Span, err error) {
 	defer recovered(&err)
 	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(text)
