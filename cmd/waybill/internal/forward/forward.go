@@ -152,8 +152,7 @@ func (f *Forwarder) try(ctx context.Context, r *receiver.Request) (time.Duration
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
-		var failure *url.Error
-		if errors.As(err, &failure) {
+		if failure, ok := errors.AsType[*url.Error](err); ok {
 			err = failure.Err // The address is said anyway.
 		}
 		return 0, err
