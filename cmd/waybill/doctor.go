@@ -33,6 +33,7 @@ var formats = map[string]func(io.Writer, *diagnosis) error{
 func newDoctor() *cobra.Command {
 	var format, failOn string
 	var allow, boundary []string
+	var live listening
 	cmd := &cobra.Command{
 		Use:   "doctor [FILE...]",
 		Short: "Say what is wrong with a flow, and what to change",
@@ -42,7 +43,8 @@ func newDoctor() *cobra.Command {
 			"wrongly or could read nothing.",
 		Example: "  waybill doctor spans.jsonl\n" +
 			"  waybill doctor --format github --fail-on warning spans/*.jsonl.gz\n" +
-			"  waybill doctor --allow P18,P21 --boundary billing - < spans.jsonl",
+			"  waybill doctor --allow P18,P21 --boundary billing - < spans.jsonl\n" +
+			"  waybill doctor --listen 127.0.0.1:4318 --for 1m",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := formats[format]
 			if !ok {
@@ -55,7 +57,7 @@ func newDoctor() *cobra.Command {
 			if err := checkRules(allow); err != nil {
 				return err
 			}
-			r, err := read(cmd, args)
+			r, err := live.read(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -73,6 +75,7 @@ func newDoctor() *cobra.Command {
 	cmd.Flags().StringVar(&failOn, "fail-on", "violation", "the least level with which the exit code is 1: violation, warning or info")
 	cmd.Flags().StringSliceVar(&allow, "allow", nil, "findings to leave out, as P18,P21")
 	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "services that are recorded elsewhere")
+	live.addFlags(cmd)
 	return cmd
 }
 

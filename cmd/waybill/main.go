@@ -72,7 +72,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "waybill",
 		Short:         "See a flow, find the break, bring any job in",
-		Long:          "waybill shows a flow of OpenTelemetry spans as one picture, however many traces it has,\nand says where it broke, which side lost the context, and what to change.\nNothing is sent anywhere, but for exec, to the endpoint that you name.",
+		Long:          "waybill shows a flow of OpenTelemetry spans as one picture, however many traces it has,\nand says where it broke, which side lost the context, and what to change.\nNothing is sent anywhere, but by exec and --forward, to the endpoint that you name.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),

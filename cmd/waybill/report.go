@@ -20,6 +20,7 @@ func newReport() *cobra.Command {
 	var output, title string
 	var boundary []string
 	var selected selection
+	var live listening
 	cmd := &cobra.Command{
 		Use:   "report [FILE...] -o flow.html",
 		Short: "Write a flow as one page to open or to mail",
@@ -29,7 +30,7 @@ func newReport() *cobra.Command {
 		Example: "  waybill report spans.jsonl -o flow.html\n" +
 			"  waybill report --service billing --since 10m spans/*.jsonl.gz",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := read(cmd, args)
+			r, err := live.read(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -48,6 +49,7 @@ func newReport() *cobra.Command {
 	cmd.Flags().StringVar(&title, "title", "", "the title of the page")
 	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "services that are recorded elsewhere")
 	selected.addFlags(cmd)
+	live.addFlags(cmd)
 	return cmd
 }
 

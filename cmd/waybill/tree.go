@@ -14,6 +14,7 @@ import (
 func newTree() *cobra.Command {
 	var lines int
 	var selected selection
+	var live listening
 	cmd := &cobra.Command{
 		Use:   "tree [FILE...]",
 		Short: "Show the flow as text",
@@ -23,7 +24,7 @@ func newTree() *cobra.Command {
 			"  waybill tree --flow 4bf92f35 --lines 100 spans.jsonl\n" +
 			"  kubectl logs job/etl | waybill tree -",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := read(cmd, args)
+			r, err := live.read(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -42,5 +43,6 @@ func newTree() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&lines, "lines", 0, "the number of lines after which the tree ends; 0 for all")
 	selected.addFlags(cmd)
+	live.addFlags(cmd)
 	return cmd
 }
