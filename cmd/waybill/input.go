@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -16,6 +17,9 @@ import (
 // which is the default. It reports damaged places on standard error.
 func read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
 	r, err := recording.Read(cmd.InOrStdin(), expand(args)...)
+	if errors.Is(err, recording.ErrNothing) && r.DamagedCount == 1 {
+		return r, err // It says where.
+	}
 	for _, damage := range r.Damaged[:min(len(r.Damaged), shownDamages)] {
 		cmd.PrintErrln("waybill: damaged:", printable(damage.String()))
 	}

@@ -6,163 +6,217 @@ package recording
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"io"
-	"runtime"
+	"iter"
+	"regexp"
+	"sync"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// isJSON reports whether a file that begins with head is JSON.
-func isJSON(head []byte) bool {
-	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
+// isText reports whether a file that begins with head is text, such as JSON lines. OTLP
+// messages are not, because they hold control characters.
+func isText(head []byte) bool {
+	return !bytes.ContainsFunc(bytes.TrimLeft(head, "\x00"), func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' && r != '\r' && r != '\x1b'
+	})
 }
 
-// maxLine is the longest line that is read.
-const maxLine = 256 << 20
-
-var errTooLong = errors.New("the line is longer than 256 MB")
-
-// piece is a line, or a document of several lines, and what it holds.
-type piece struct {
-	line  int
-	text  []byte
-	spans []flow.Span
-	err   error
-	done  chan struct{}
-}
-
-// readJSON reads JSON lines. If the first line is not a document by itself, the whole
-// file is one document.
+// readJSON reads JSON documents.
 func (r *Recording) readJSON(name string, text *bufio.Reader) {
-	pieces := make(chan *piece, runtime.GOMAXPROCS(0))
-	go split(text, pieces)
-	for p := range pieces {
-		<-p.done
-		if p.err != nil {
-			r.damage(name, p.line, p.err)
-			continue
-		}
-		r.Spans = append(r.Spans, p.spans...)
-	}
-}
-
-// split sends the pieces of text in order; each is parsed meanwhile.
-func split(text *bufio.Reader, pieces chan<- *piece) {
-	defer close(pieces)
-	for line := 1; ; line++ {
-		read, err := readLine(text)
-		trimmed := bytes.TrimSpace(bytes.TrimPrefix(read, []byte("\xef\xbb\xbf")))
-		if line == 1 && len(trimmed) > 0 && err == nil && !isDocument(trimmed) {
-			rest, restErr := io.ReadAll(io.LimitReader(text, maxLine))
-			pieces <- parse(&piece{text: append(read, rest...), err: restErr})
-			return
-		}
-		if len(trimmed) > 0 || err != nil && !errors.Is(err, io.EOF) {
-			p := &piece{line: line, text: trimmed}
-			if err != nil && !errors.Is(err, io.EOF) {
-				p.err = err
-			}
-			pieces <- parse(p)
-		}
-		if err != nil && !errors.Is(err, errTooLong) {
-			return
-		}
-	}
-}
-
-// readLine returns the next line. A line that is too long is passed over.
-func readLine(text *bufio.Reader) ([]byte, error) {
-	var line []byte
-	tooLong := false
-	for {
-		part, err := text.ReadSlice('\n')
-		if tooLong = tooLong || len(line)+len(part) > maxLine; !tooLong {
-			line = append(line, part...)
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-		case tooLong && err == nil:
-			return nil, errTooLong
-		default:
-			return line, err
-		}
-	}
-}
-
-// isDocument reports whether the brackets of line are closed at its end.
-func isDocument(line []byte) bool {
-	depth, inText, escaped := 0, false, false
-	for _, c := range line {
-		switch {
-		case escaped:
-			escaped = false
-		case inText:
-			escaped, inText = c == '\\', c != '"'
-		case c == '"':
-			inText = true
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return depth == 0 && !inText
-}
-
-// parse parses p in another goroutine.
-func parse(p *piece) *piece {
-	p.done = make(chan struct{})
-	go func() {
-		defer close(p.done)
-		if p.err == nil {
-			p.spans, p.err = spansOf(p.text)
-		}
-		p.text = nil
-	}()
-	return p
+	r.readPieces(name, spansOf, func(emit func(*piece)) { split(text, emit) })
 }
 
 // formats tells the JSON formats apart by a key that each of their documents has.
 var formats = []struct {
-	key  string
-	read func(text []byte) ([]flow.Span, error)
+	key   string
+	atTop bool // No object within a document begins with the key.
+	read  func(text []byte) ([]flow.Span, error)
 }{
-	{`"resourceSpans"`, readOTLP},
-	{`"batches"`, readTempo},
-	{`"scopeSpans"`, readOTLP},
-	{`"traceID"`, readJaeger},
+	{"resourceSpans", true, readOTLP},
+	{"resource_spans", true, readOTLP},
+	{"batches", true, readTempo},
+	{"trace", true, readTempoTrace},
+	{"data", true, readJaeger},
+	{"traceID", false, readJaeger},
+	{"scopeSpans", false, readResource},
+	// The file exporter of a collector writes all signals to one file.
+	{"resourceMetrics", true, readNothing},
+	{"resourceLogs", true, readNothing},
+	{"resourceProfiles", true, readNothing},
 }
 
-var errFormat = errors.New("this is no recording of spans that is known: OTLP, Jaeger or Tempo")
+var (
+	errFormat = errors.New("this is no recording of spans that is known: OTLP, Jaeger or Tempo")
+	errDeep   = errors.New("the document is nested too deeply")
+)
+
+// maxDepth is how many values may be within each other. The parser of OTLP has no limit,
+// and a program that runs out of stack cannot go on.
+const maxDepth = 10_000
 
 // spansOf returns the spans of one JSON document.
 func spansOf(text []byte) ([]flow.Span, error) {
-	for _, format := range formats {
-		if bytes.Contains(text, []byte(format.key)) {
-			return format.read(text)
-		}
+	if isDeep(text) {
+		return nil, errDeep
 	}
-	if bytes.Contains(text, []byte(`"resourceMetrics"`)) || bytes.Contains(text, []byte(`"resourceLogs"`)) {
-		return nil, nil // The file exporter of a collector writes all signals to one file.
+	for key := range keys(text) {
+		for i := range formats {
+			if formats[i].key == key {
+				return formats[i].read(text)
+			}
+		}
 	}
 	return nil, errFormat
 }
 
-func readOTLP(text []byte) (spans []flow.Span, err error) {
+// isDeep reports whether the values of text are nested too deeply. Whatever nests in
+// OTLP is in an array.
+func isDeep(text []byte) bool {
+	if bytes.Count(text, []byte{'['}) < maxDepth {
+		return false
+	}
+	depth, inText, escaped := 0, false, false
+	for _, b := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case inText:
+			escaped, inText = b == '\\', b != '"'
+		case b == '"':
+			inText = true
+		case b == '{' || b == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case b == '}' || b == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// keys yields the keys of the object that text is.
+func keys(text []byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		depth := 0
+		for i := 0; i < len(text); i++ {
+			switch text[i] {
+			case '{', '[':
+				depth++
+			case '}', ']':
+				depth--
+			case '"':
+				begin := i + 1
+				if i = endOfText(text, begin); depth != 1 {
+					continue
+				}
+				rest := bytes.TrimLeft(text[min(i+1, len(text)):], blank)
+				if len(rest) > 0 && rest[0] == ':' && !yield(string(text[begin:i])) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// endOfText returns where the text that begins at i ends.
+func endOfText(text []byte, i int) int {
+	for ; i < len(text) && text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+// readOTLP reads OTLP, and what is almost OTLP: with the names of scopes before version
+// 0.15, or with the ids in base64, as protobuf has them in JSON.
+func readOTLP(text []byte) ([]flow.Span, error) {
+	spans, err := parseOTLP(text)
+	switch {
+	case err != nil && bytes.ContainsRune(text, '='):
+		if other, otherErr := parseOTLP(hexIDs(text)); otherErr == nil {
+			return other, nil
+		}
+	case err == nil && len(spans) == 0 && bytes.Contains(text, []byte(`"instrumentationLibrarySpans"`)):
+		text = bytes.ReplaceAll(text, []byte(`"instrumentationLibrarySpans"`), []byte(`"scopeSpans"`))
+		return readOTLP(bytes.ReplaceAll(text, []byte(`"instrumentationLibrary"`), []byte(`"scope"`)))
+	}
+	return spans, err
+}
+
+func parseOTLP(text []byte) (spans []flow.Span, err error) {
 	defer recovered(&err)
 	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(text)
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	return Convert(traces), nil
 }
 
+// plain returns err without the part of the document that the parser quotes.
+func plain(err error) error {
+	reason, _, _ := bytes.Cut([]byte(err.Error()), []byte(", error found in"))
+	return errors.New(string(reason))
+}
+
+// base64ID matches a field with an id in base64: of 16 bytes, or of 8.
+var base64ID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`("(?:trace_?[iI][dD]|(?:parent_?[sS]|s)pan_?[iI][dD])"\s*:\s*")([A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{11}=)"`)
+})
+
+// hexIDs returns text with the ids in hexadecimal that are in base64.
+func hexIDs(text []byte) []byte {
+	return base64ID().ReplaceAllFunc(text, func(field []byte) []byte {
+		parts := base64ID().FindSubmatch(field)
+		id, err := base64.StdEncoding.AppendDecode(nil, parts[2])
+		if err != nil {
+			return field
+		}
+		return append(hex.AppendEncode(bytes.Clone(parts[1]), id), '"')
+	})
+}
+
 // readTempo reads the answer of Tempo for a trace, which is OTLP under another name.
 func readTempo(text []byte) ([]flow.Span, error) {
-	text = bytes.Replace(text, []byte(`"batches"`), []byte(`"resourceSpans"`), 1)
-	return readOTLP(bytes.ReplaceAll(text, []byte(`"instrumentationLibrarySpans"`), []byte(`"scopeSpans"`)))
+	var answer struct{ Batches json.RawMessage }
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, err
+	}
+	return readOTLP(resources(answer.Batches))
 }
+
+// readTempoTrace reads the answer of version 2 of the same query.
+func readTempoTrace(text []byte) ([]flow.Span, error) {
+	var answer struct{ Trace json.RawMessage }
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, err
+	}
+	for key := range keys(answer.Trace) {
+		switch key {
+		case "resourceSpans":
+			return readOTLP(answer.Trace)
+		case "batches":
+			return readTempo(answer.Trace)
+		}
+	}
+	return nil, errFormat
+}
+
+// readResource reads the spans of one resource.
+func readResource(text []byte) ([]flow.Span, error) {
+	return readOTLP(resources(append(append([]byte{'['}, text...), ']')))
+}
+
+// resources returns the document of OTLP with the resources of list.
+func resources(list []byte) []byte {
+	return append(append([]byte(`{"resourceSpans":`), list...), '}')
+}
+
+func readNothing([]byte) ([]flow.Span, error) { return nil, nil }

@@ -4,6 +4,9 @@
 package recording
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"unique"
@@ -17,20 +20,50 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// maxProtobuf is the largest OTLP message that is read.
-const maxProtobuf = 1 << 30
+// readProtobuf reads OTLP messages, as an exporter sends them, a resource at a time.
+func (r *Recording) readProtobuf(name string, source *bufio.Reader) {
+	r.readPieces(name, protobufSpans, func(emit func(*piece)) {
+		for {
+			text, err := readField(source)
+			if err != nil {
+				if err != io.EOF { //nolint:errorlint // An end within a message is io.ErrUnexpectedEOF.
+					emit(&piece{err: err})
+				}
+				return
+			}
+			emit(&piece{text: text})
+		}
+	})
+}
 
-// readProtobuf reads an OTLP message, as an exporter sends it.
-func (r *Recording) readProtobuf(name string, source io.Reader) {
-	text, err := io.ReadAll(io.LimitReader(source, maxProtobuf))
-	if err == nil {
-		var spans []flow.Span
-		spans, err = protobufSpans(text)
-		r.Spans = append(r.Spans, spans...)
-	}
+// resourceField is the tag of the resources of an OTLP message: field 1, with a length.
+const resourceField = 0x0a
+
+// readField returns the next field of a message. The error is io.EOF at its end.
+func readField(source *bufio.Reader) ([]byte, error) {
+	tag, err := source.ReadByte()
 	if err != nil {
-		r.damage(name, 0, err)
+		return nil, err
 	}
+	if tag != resourceField {
+		return nil, errFormat
+	}
+	size, err := binary.ReadUvarint(source)
+	if err != nil || size > maxLine {
+		return nil, errFormat
+	}
+	field := binary.AppendUvarint([]byte{tag}, size)
+	return appendFrom(field, source, int(size)) //nolint:gosec // It is at most maxLine.
+}
+
+// appendFrom appends the next n bytes of source to text. It allocates no more than source
+// has, whatever n says.
+func appendFrom(text []byte, source io.Reader, n int) ([]byte, error) {
+	b := bytes.NewBuffer(text)
+	if _, err := io.CopyN(b, source, int64(n)); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return b.Bytes(), nil
 }
 
 // DecodeJSON returns the spans of an ExportTraceServiceRequest of OTLP/JSON.
@@ -43,7 +76,7 @@ func protobufSpans(text []byte) (spans []flow.Span, err error) {
 	defer recovered(&err)
 	traces, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w, and no OTLP message: %w", errFormat, err)
+		return nil, fmt.Errorf("this is no OTLP message: %w", err)
 	}
 	return Convert(traces), nil
 }

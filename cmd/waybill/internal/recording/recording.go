@@ -13,6 +13,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -52,15 +55,16 @@ func (r *Recording) damage(file string, line int, err error) {
 	}
 }
 
-// ErrNothing is returned when no file could be read.
+// ErrNothing is returned if no file has a span.
 var ErrNothing = errors.New("nothing could be read")
 
 // Stdin is the name of standard input.
 const Stdin = "-"
 
+const stdinName = "standard input"
+
 // Read reads files; the name - is standard input. It returns [ErrNothing] if not one
-// span was found and something was damaged, and the error of a file that cannot be
-// opened.
+// span was found, and the error of a file that cannot be opened.
 func Read(stdin io.Reader, files ...string) (*Recording, error) {
 	r := &Recording{}
 	for _, name := range files {
@@ -68,15 +72,30 @@ func Read(stdin io.Reader, files ...string) (*Recording, error) {
 			return r, err
 		}
 	}
-	if len(r.Spans) == 0 && r.DamagedCount > 0 {
+	switch {
+	case len(r.Spans) > 0:
+		return r, nil
+	case r.DamagedCount > 0:
 		return r, fmt.Errorf("%w: %s", ErrNothing, r.Damaged[0])
+	default:
+		return r, fmt.Errorf("%w: there are no spans in %s", ErrNothing, strings.Join(names(files), ", "))
 	}
-	return r, nil
+}
+
+// names returns what messages call files.
+func names(files []string) []string {
+	named := slices.Clone(files)
+	for i, file := range named {
+		if file == Stdin {
+			named[i] = stdinName
+		}
+	}
+	return named
 }
 
 func (r *Recording) readFile(stdin io.Reader, name string) error {
 	if name == Stdin {
-		r.read("standard input", stdin)
+		r.read(stdinName, stdin)
 		return nil
 	}
 	f, err := os.Open(name)
@@ -108,11 +127,52 @@ func (r *Recording) read(name string, source io.Reader) {
 		}
 		return
 	}
-	if isJSON(head) {
+	switch {
+	case isFramed(head):
+		r.readFrames(name, text)
+	case isUTF16(head):
+		r.damage(name, 0, errUTF16)
+	case isText(head):
 		r.readJSON(name, text)
-		return
+	default:
+		r.readProtobuf(name, text)
 	}
-	r.readProtobuf(name, text)
+}
+
+var errUTF16 = errors.New("the file is UTF-16, as PowerShell writes it; convert it to UTF-8")
+
+func isUTF16(head []byte) bool {
+	return len(head) > 1 && (head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff)
+}
+
+// readPieces adds the spans of the pieces that split emits, in order. They are parsed
+// with read, several at a time.
+func (r *Recording) readPieces(name string, read func(text []byte) ([]flow.Span, error), split func(emit func(*piece))) {
+	pieces := make(chan *piece, runtime.GOMAXPROCS(0))
+	go func() {
+		defer close(pieces)
+		split(func(p *piece) {
+			p.done = make(chan struct{})
+			pieces <- p
+			go p.parse(read)
+		})
+	}()
+	for p := range pieces {
+		<-p.done
+		if p.err != nil {
+			r.damage(name, p.line, p.err)
+			continue
+		}
+		r.Spans = append(r.Spans, p.spans...)
+	}
+}
+
+func (p *piece) parse(read func(text []byte) ([]flow.Span, error)) {
+	defer close(p.done)
+	if p.err == nil {
+		p.spans, p.err = read(p.text)
+	}
+	p.text = nil
 }
 
 // sniffed is how many bytes of a file are looked at to recognize its format.
@@ -124,7 +184,7 @@ func decompress(r *bufio.Reader) (io.ReadCloser, error) {
 	switch {
 	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b: // RFC 1952.
 		return gzip.NewReader(r)
-	case len(magic) == 4 && string(magic) == "\x28\xb5\x2f\xfd": // RFC 8878.
+	case isZstd(magic):
 		d, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(1<<30))
 		if err != nil {
 			return nil, err

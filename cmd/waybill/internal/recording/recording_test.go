@@ -6,9 +6,14 @@ package recording_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,6 +77,32 @@ func zipped(t testing.TB, text []byte) []byte {
 	return b.Bytes()
 }
 
+// nested returns a span with an attribute of n arrays in each other.
+func nested(n int) []byte {
+	return []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":` +
+		strings.Repeat(`{"arrayValue":{"values":[`, n) + `{"stringValue":"x"}` + strings.Repeat(`]}}`, n) + `}]}]}]}]}`)
+}
+
+// base64IDs returns text with the ids in base64.
+func base64IDs(text string) string {
+	return regexp.MustCompile(`"([0-9a-f]{32}|[0-9a-f]{16})"`).ReplaceAllStringFunc(text, func(quoted string) string {
+		id, err := hex.DecodeString(quoted[1 : len(quoted)-1])
+		if err != nil {
+			return quoted
+		}
+		return `"` + base64.StdEncoding.EncodeToString(id) + `"`
+	})
+}
+
+// framed returns messages behind their sizes, as the file exporter of a collector does.
+func framed(messages ...[]byte) []byte {
+	var b []byte
+	for _, message := range messages {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(message))), message...)
+	}
+	return b
+}
+
 func TestRead(t *testing.T) {
 	t.Parallel()
 	line := ordersJSON(t)
@@ -92,7 +123,9 @@ func TestRead(t *testing.T) {
 		damaged []string // What follows the name of the file.
 		err     error
 	}{
-		{name: "empty"},
+		{name: "empty", err: recording.ErrNothing},
+		{name: "blank lines", text: []byte("\n\n\n"), err: recording.ErrNothing},
+		{name: "other signals only", text: []byte(`{"resourceLogs":[]}`), err: recording.ErrNothing},
 		{name: "lines", text: append(append(bytes.Clone(line), '\n'), line...), spans: 4},
 		{name: "a last line without an end", text: append(append(bytes.Clone(line), "\n\n"...), line...), spans: 4},
 		{name: "one document of several lines", text: indented.Bytes(), spans: 2},
@@ -103,6 +136,27 @@ func TestRead(t *testing.T) {
 		{name: "Jaeger", text: []byte(jaeger), spans: 2},
 		{name: "Tempo", text: bytes.Replace(line, []byte("resourceSpans"), []byte("batches"), 1), spans: 2},
 		{name: "metrics beside spans", text: append(append(bytes.Clone(line), '\n'), `{"resourceMetrics":[]}`...), spans: 2},
+		{name: "lines from the middle of one", text: append(append(bytes.Clone(line[100:]), '\n'), line...), spans: 2, damaged: []string{":1"}},
+		{name: "a first line that is cut off", text: append(append(bytes.Clone(line[:100]), '\n'), line...), spans: 2, damaged: []string{":1"}},
+		{name: "a last line that is cut off", text: append(append(bytes.Clone(line), '\n'), line[:100]...), spans: 2, damaged: []string{":2"}},
+		{name: "filled with zeros", text: append(make([]byte, 4096), line...), spans: 2},
+		{name: "between the lines of a log", text: fmt.Appendf(nil, "starting\n%s\n\x1b[31mdone\x1b[0m\n", line), spans: 2, damaged: []string{":1", ":3"}},
+		{name: "in the lines of a log", text: fmt.Appendf(nil, "2026-11-30 stdout F %s\n2026-11-30 stdout F %[1]s\n", line), spans: 4},
+		{name: "documents in one line", text: fmt.Appendf(nil, "%s %[1]s%[1]s", line), spans: 6},
+		{name: "documents of several lines", text: fmt.Appendf(nil, "%s\n%[1]s%[1]s\n", &indented), spans: 6},
+		{name: "an array of documents", text: fmt.Appendf(nil, "[%s,\n%[1]s]\n", line), spans: 4},
+		{name: "one document cut off between others", text: fmt.Appendf(nil, "%s\n%s\n%[1]s\n", &indented, indented.Bytes()[:indented.Len()/2]), spans: 4, damaged: []string{":4"}},
+		{name: "values in values", text: nested(100_000), damaged: []string{":1: the document is nested too deeply"}, err: recording.ErrNothing},
+		{name: "Jaeger, with a tag named as a key of Tempo", text: []byte(strings.ReplaceAll(jaeger, "messaging.batch.message_count", "batches")), spans: 2},
+		{name: "Tempo, version 2", text: fmt.Appendf(nil, `{"trace":%s,"metrics":{}}`, line), spans: 2},
+		{name: "Tempo, ids in base64", text: []byte(base64IDs(string(line))), spans: 2},
+		{name: "OTLP before 0.15", text: []byte(strings.NewReplacer("scopeSpans", "instrumentationLibrarySpans", `"scope"`, `"instrumentationLibrary"`).Replace(string(line))), spans: 2},
+		{name: "the spans of one resource", text: line[len(`{"resourceSpans":[`) : len(line)-len("]}")], spans: 2},
+		{name: "protobuf behind its size", text: framed(proto, proto), spans: 4},
+		{name: "JSON behind its size, compressed", text: framed(encoder.EncodeAll(line, nil)), spans: 2},
+		{name: "a message that is cut off", text: framed(proto, proto)[:len(proto)+20], spans: 2, damaged: []string{":2: the document is cut off"}},
+		{name: "protobuf that is cut off", text: proto[:len(proto)-1], spans: 1, damaged: []string{": unexpected EOF"}},
+		{name: "UTF-16", text: []byte("\xff\xfe{\x00"), damaged: []string{": the file is UTF-16"}, err: recording.ErrNothing},
 		{name: "a damaged line", text: append(append(bytes.Clone(line), "\n{\"resourceSpans\":[{\n"...), line...), spans: 4, damaged: []string{":2"}},
 		{name: "a truncated gzip", text: zipped(t, bytes.Repeat(append(line, '\n'), 1000))[:300], damaged: []string{":"}, spans: -1, err: recording.ErrNothing},
 		{name: "something else", text: []byte("hello world"), damaged: []string{":"}, err: recording.ErrNothing},
@@ -169,9 +223,11 @@ func FuzzRead(f *testing.F) {
 	f.Add(ordersJSON(f))
 	f.Add([]byte(jaeger))
 	f.Add(zipped(f, ordersJSON(f)))
+	f.Add(framed(ordersJSON(f)))
+	f.Add(append([]byte("log\n"), ordersJSON(f)...))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := recording.Read(bytes.NewReader(text), recording.Stdin)
-		if err != nil && len(r.Spans) > 0 {
+		if (err != nil) != (len(r.Spans) == 0) {
 			t.Errorf("%d spans, and the error %v", len(r.Spans), err)
 		}
 	})
