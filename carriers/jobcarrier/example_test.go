@@ -160,6 +160,24 @@ func ExampleArgo() {
 	// <nil>
 }
 
+func ExampleGlue() {
+	arguments, err := jobcarrier.Inject(exampleContext(), map[string]string{"--day": "mon"}, traceContext, jobcarrier.Glue())
+	fmt.Println(arguments["--traceparent"], err)
+	// Output: 00-01000000000000000000000000000000-0200000000000000-01 <nil>
+}
+
+func ExamplePrefect() {
+	labels, err := jobcarrier.Inject(exampleContext(), nil, traceContext, jobcarrier.Prefect())
+	fmt.Println(labels["__OTEL_TRACEPARENT"], err)
+	// Output: 00-01000000000000000000000000000000-0200000000000000-01 <nil>
+}
+
+func ExampleDagster() {
+	tags, err := jobcarrier.Inject(exampleContext(), map[string]string{"team": "seismology"}, traceContext, jobcarrier.Dagster())
+	fmt.Println(tags["traceparent"], err)
+	// Output: 00-01000000000000000000000000000000-0200000000000000-01 <nil>
+}
+
 func ExampleParameterDefinitions() {
 	definitions, err := json.Marshal(jobcarrier.ParameterDefinitions(traceContext)) // of the job, once.
 	fmt.Println(string(definitions), err)

@@ -94,6 +94,8 @@ func services() map[string]service {
 		"DatabricksEnv": {jobcarrier.DatabricksEnv(), []way{document, tmpl, inDoubleQuotes, inSingleQuotes}, all},
 		"Argo":          {jobcarrier.Argo(), []way{document, tmpl, container, inDoubleQuotes}, []way{document, tmpl, container}},
 		"Airflow":       {jobcarrier.Airflow(), []way{document, container, inDoubleQuotes, inSingleQuotes}, []way{document, container, inDoubleQuotes}},
+		"Glue":          {jobcarrier.Glue(), []way{document, inDoubleQuotes, inSingleQuotes}, all},
+		"Prefect":       {jobcarrier.Prefect(), []way{document, inDoubleQuotes}, all},
 		"Spark":         {jobcarrier.Spark(), []way{file, container, inLaunchScript}, []way{container, inLaunchCommand}},
 	}
 }

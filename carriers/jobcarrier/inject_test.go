@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -180,6 +181,8 @@ func TestInject_RoundTrip(t *testing.T) {
 		"Airflow":    {jobcarrier.Airflow()},
 		"Spark":      {jobcarrier.Spark()},
 		"Argo":       {jobcarrier.Argo()},
+		"Glue":       {jobcarrier.Glue()},
+		"Prefect":    {jobcarrier.Prefect()},
 		"variables":  {jobcarrier.DatabricksEnv()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -511,6 +514,9 @@ func TestPresets_Keys(t *testing.T) {
 	}{
 		"Databricks": {jobcarrier.Databricks(), map[string]string{"x-b3.a_1": "v"}},
 		"Argo":       {jobcarrier.Argo(), map[string]string{}},
+		"Glue":       {jobcarrier.Glue(), map[string]string{"--x-b3.a_1": "v", "--x b3": "v"}},
+		"Prefect":    {jobcarrier.Prefect(), map[string]string{"x-b3.a_1": "v", "x b3": "v"}},
+		"Dagster":    {jobcarrier.Dagster(), map[string]string{"x-b3.a_1": "v"}},
 		"any":        {nil, map[string]string{"x-b3.a_1": "v", "x b3": "v"}},
 	} {
 		params, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(odd{})), test.preset)
@@ -706,6 +712,59 @@ func TestSpark_Keys(t *testing.T) {
 	}
 }
 
+func TestPrefect_BothLabels(t *testing.T) {
+	t.Parallel()
+	labels, err := jobcarrier.Inject(spanContext(t), nil, jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.Prefect())
+	want := map[string]string{"traceparent": traceparent, "__OTEL_TRACEPARENT": traceparent}
+	if diff := cmp.Diff(want, labels); diff != "" || err != nil {
+		t.Errorf("error %v, labels (-want +got):\n%s", err, diff)
+	}
+	delete(labels, "traceparent") // As Prefect writes it for a flow of a flow.
+	if remote := jobcarrier.Read(labels, jobcarrier.Prefect()); remote.Err() != nil {
+		t.Errorf("Prefect's own label is not read: %v", remote.Err())
+	}
+}
+
+// A tag of Dagster has at most 63 characters of a small set.
+func TestDagster_Values(t *testing.T) {
+	t.Parallel()
+	ctx := withTracestate(t, withBaggage(t, spanContext(t), "user=42"), "a=1")
+	tags, err := jobcarrier.Inject(ctx, nil, jobcarrier.Dagster(),
+		jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), propagation.WithBaggage("user")))
+	if err != nil || len(tags) != 2 || tags["traceparent"] != traceparent || tags["waybill"] == "" {
+		t.Errorf("error %v, tags %q, want the traceparent and the waybill", err, tags)
+	}
+	tag := regexp.MustCompile(`^[A-Za-z0-9_.-]{0,63}$`) // The rule of Dagster's code.
+	for _, value := range append(attacks(), strings.Repeat("v", 63), strings.Repeat("v", 64)) {
+		params, _ := written(t, value, jobcarrier.Dagster())
+		for name, got := range params {
+			if !tag.MatchString(name) || !tag.MatchString(got) {
+				t.Errorf("%q: the tag %q is %q", value, name, got)
+			}
+		}
+	}
+}
+
+func TestGlue_Size(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		own  int // Bytes of the caller's own argument.
+		want int // How many arguments there are then.
+		err  error
+	}{
+		"room":    {own: 259_000, want: 3},
+		"little":  {own: 259_850, want: 2},
+		"no room": {own: 259_950, want: 1, err: jobcarrier.ErrTooLarge},
+	} {
+		own := map[string]string{"--x": strings.Repeat("v", test.own)}
+		args, err := jobcarrier.Inject(spanContext(t), own, jobcarrier.Glue(),
+			jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default())))
+		if len(args) != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s: %d arguments, error %v; want %d, %v", name, len(args), err, test.want, test.err)
+		}
+	}
+}
+
 func TestWithPropagation_HostileGlobals(t *testing.T) {
 	ctx := spanContext(t)
 	setGlobalPropagator(t, odd{})
@@ -718,7 +777,8 @@ func TestWithPropagation_HostileGlobals(t *testing.T) {
 	opts := []jobcarrier.Option{
 		jobcarrier.WithPropagation(propagation.WithPropagator(w3c)), jobcarrier.WithPropagation(propagation.WithMaxBytes(200)), jobcarrier.WithPropagation(propagation.WithBaggage("a")), jobcarrier.WithPropagation(propagation.WithoutBaggage()),
 		jobcarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)), jobcarrier.WithErrorOnConflict(),
-		jobcarrier.Databricks(), jobcarrier.DatabricksEnv(), jobcarrier.Argo(), jobcarrier.Airflow(), jobcarrier.Spark(), nil,
+		jobcarrier.Databricks(), jobcarrier.DatabricksEnv(), jobcarrier.Argo(), jobcarrier.Airflow(), jobcarrier.Spark(),
+		jobcarrier.Glue(), jobcarrier.Prefect(), jobcarrier.Dagster(), nil,
 	}
 	params, err := jobcarrier.Inject(ctx, nil, opts...)
 	if err != nil {

@@ -24,8 +24,8 @@ var defaults = []propagation.Option{
 
 // Option configures how a context is written to the parameters of a job or read
 // from them. If an option is given more than once, the last one wins. Nil options
-// are ignored. [Databricks], [DatabricksEnv], [Airflow], [Spark] and [Argo] are
-// the presets of job services; the last one wins.
+// are ignored. [Databricks], [DatabricksEnv], [Airflow], [Spark], [Argo], [Glue],
+// [Prefect] and [Dagster] are the presets of job services; the last one wins.
 type Option interface {
 	apply(config) config
 }

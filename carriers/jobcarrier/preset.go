@@ -22,6 +22,11 @@ type preset struct {
 	// opaqueMarks and baggageMarks are more characters that are safe in values,
 	// the latter in baggage, which can be encoded.
 	opaqueMarks, baggageMarks string
+	// onlyMarks are the only characters that are safe in values besides ASCII letters
+	// and digits, or empty for safeInValues.
+	onlyMarks string
+	// maxValue is the length of the longest value, in bytes; 0 means that of all.
+	maxValue int
 	// refused is text that no value may hold, or empty.
 	refused string
 	// ascii reports whether values may only hold ASCII, and asciiArguments
@@ -163,4 +168,43 @@ func propertyName(key string) string {
 		}
 		return r
 	}, key)
+}
+
+// Glue returns the preset for the Arguments of an AWS Glue job run: each key begins
+// with two hyphens, as in --traceparent. The script finds the context in sys.argv; do
+// not name it to getResolvedOptions, which fails if an argument is not there.
+//
+// The arguments as JSON have at most 260,000 bytes. Over that limit parts of the
+// context are left out as for [Databricks].
+// https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+func Glue() Option {
+	return preset{names: func(key string) []string { return []string{"--" + key} }, maxJSON: 260_000}
+}
+
+// Prefect returns the preset for the labels of a Prefect flow run: the plain keys, and
+// the traceparent once more under the label that makes the span of Prefect's own flow
+// run a child of the span in ctx. A flow reads the labels of its run.
+//
+// Parameters of a flow run need no preset, but Prefect refuses those that the flow does
+// not declare.
+// https://github.com/PrefectHQ/prefect/blob/main/src/prefect/telemetry/run_telemetry.py
+func Prefect() Option {
+	return preset{names: func(key string) []string {
+		if key == keyTraceparent {
+			return []string{key, prefectParent}
+		}
+		return []string{key}
+	}}
+}
+
+const prefectParent = "__OTEL_TRACEPARENT"
+
+// Dagster returns the preset for the tags of a Dagster run, which ops and assets read
+// from the run of their context.
+//
+// Keys and values hold ASCII letters, digits, "_", "-" and ".", and at most 63 of them:
+// a traceparent and a waybill fit, and other values are left out.
+// https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
+func Dagster() Option {
+	return preset{nameMarks: "_-.", onlyMarks: "_-.", ascii: true, maxValue: 63}
 }

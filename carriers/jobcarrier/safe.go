@@ -4,6 +4,7 @@
 package jobcarrier
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,12 +30,12 @@ const maxValue = 64 << 10
 // is one. In baggage an unsafe character may be percent-encoded; any other value
 // is opaque.
 func (ps preset) encode(key, value string) (string, bool) {
-	if !ps.hasSafeNames(key) || len(value) > maxValue {
+	if !ps.hasSafeNames(key) || len(value) > cmp.Or(ps.maxValue, maxValue) {
 		return "", false
 	}
 	if strings.EqualFold(key, keyBaggage) {
 		value = encodeBaggage(value, func(b byte) bool { return ps.isSafe(rune(b), ps.baggageMarks) })
-		return value, ps.isSafeValue(value, ps.baggageMarks)
+		return value, ps.isSafeValue(value, ps.baggageMarks) && len(value) <= cmp.Or(ps.maxValue, maxValue)
 	}
 	return value, ps.isSafeValue(value, ps.opaqueMarks)
 }
@@ -75,10 +76,13 @@ func (ps preset) isSafeValue(value, marks string) bool {
 }
 
 // isSafe reports whether r is safe in a value: a letter, a digit, one of
-// safeInValues or one of marks.
+// safeInValues or one of marks, or of the only marks of the preset.
 func (ps preset) isSafe(r rune, marks string) bool {
 	if r > unicode.MaxASCII {
 		return !ps.ascii && (unicode.IsLetter(r) || unicode.IsDigit(r))
+	}
+	if ps.onlyMarks != "" {
+		return isAlphanumeric(r) || strings.ContainsRune(ps.onlyMarks, r)
 	}
 	return isSafeASCII[r] || strings.ContainsRune(marks, r)
 }
