@@ -7,7 +7,9 @@ package propagation_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
+	"time"
 
 	otelpropagation "go.opentelemetry.io/otel/propagation"
 
@@ -170,4 +172,31 @@ func TestAllocations_Encode(t *testing.T) {
 			t.Error("nothing is written")
 		}
 	})
+}
+
+// Without a journal, a call allocates what TestAllocations pins. A journal that another
+// context asks for adds nothing.
+func TestAllocations_Journal(t *testing.T) {
+	done, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	propagation.ContextWithJournal(done, new(propagation.Journal))
+	ctx := contents{traceparent: traceparentText}.context(t)
+	for name, call := range kinds(defaults) {
+		call.inject(ctx)
+		requireAllocations(t, name+", inject", 3, func() { call.inject(ctx) })
+		requireAllocations(t, name+", extract", 3, func() { call.extract(t.Context()) })
+	}
+}
+
+// After the context of a journal is done, reading allocates nothing again.
+func TestAllocations_JournalIsOver(t *testing.T) {
+	done, cancel := context.WithCancel(t.Context())
+	propagation.ContextWithJournal(done, new(propagation.Journal))
+	cancel()
+	carrier := text{"traceparent": traceparentText}
+	for start := time.Now(); testing.AllocsPerRun(20, func() { propagation.Read(carrier, textAccessor{}, defaults) }) > 0; runtime.Gosched() {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("Read allocates for a journal that is over")
+		}
+	}
 }

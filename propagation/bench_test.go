@@ -43,6 +43,23 @@ func BenchmarkExtract(b *testing.B) {
 	}
 }
 
+// BenchmarkJournal measures what a journal costs a call that is noted, and one that is
+// not although another context asks for a journal. Off is what BenchmarkInject and
+// BenchmarkExtract measure; run it in a process of its own.
+func BenchmarkJournal(b *testing.B) {
+	ctx := contents{traceparent: traceparentText}.context(b)
+	carrier, other := text{}, new(propagation.Journal)
+	inject := func(ctx context.Context) func() {
+		return func() { propagation.Inject(ctx, carrier, textAccessor{}, w3c) }
+	}
+	run(b, "off", inject(ctx))
+	done, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	asked := propagation.ContextWithJournal(done, other)
+	run(b, "on-elsewhere", inject(ctx))
+	run(b, "on", inject(trace.ContextWithSpanContext(asked, trace.SpanContextFromContext(ctx))))
+}
+
 func BenchmarkStart(b *testing.B) {
 	tracer, _ := tracer(parentBased())
 	batch := many(100)

@@ -25,6 +25,8 @@ type codec struct {
 	traceContext bool
 	baggage      bool
 	waybill      bool
+
+	isFallback bool // Reports that the global propagator was never set.
 }
 
 // format is one of the formats of this package, or a foreign propagator.
@@ -126,6 +128,7 @@ func globalCodec() *codec {
 	}
 	if len(fresh.fields) == 0 {
 		fresh.codec = *newCodec(Default())
+		fresh.isFallback = true
 	}
 	if !fresh.owns(keyWaybill) {
 		fresh.add(WaybillPropagator{})

@@ -28,6 +28,27 @@
 // global propagator was never set, so that it has no fields, [Default] is used:
 // W3C Trace Context, W3C Baggage and the waybill.
 //
+// # Where a context is lost
+//
+// A [Journal] notes each injection, each extraction and each [Start]: the line of code,
+// the carrier, its keys, and how it ended. Package flowtest uses one in tests. In a
+// program, set the environment variable WAYBILL_JOURNAL:
+//
+//	WAYBILL_JOURNAL=spans              # the spans have the attribute waybill.extract
+//	WAYBILL_JOURNAL=/tmp/journal.jsonl # and each entry is appended to this file, as a line of JSON
+//
+// The variable is read once. The file must be a regular one, and gets at most 100,000
+// lines of a process. An entry holds ids, names of keys, and places in the code, and no
+// value of a carrier.
+//
+// The attribute waybill.extract is one of the spans that Start opens for remotes that
+// were read from carriers, and so of the spans of messages, documents and batches. It is
+// "ok", "absent", "malformed" with the key and the reason, or "foreign" with the name of
+// the format, such as "foreign B3"; if there are several remotes, that of the worst. A
+// span is not marked as "unused" when it starts, because nobody knows then whether a
+// context that was extracted is still to be used. Package flowtest finds those when the
+// flow is complete.
+//
 // # Guarantees
 //
 //   - Inject never writes half a context: it removes every field of the

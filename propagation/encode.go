@@ -40,7 +40,11 @@ func Encode(ctx context.Context, opts ...Option) (f Fields) {
 // result is not copied once more.
 func encode(ctx context.Context, f *Fields, opts []Option) {
 	cfg := newConfig(opts)
-	f.encode(orBackground(ctx), &cfg)
+	ctx = orBackground(ctx)
+	f.encode(ctx, &cfg)
+	if cfg.isAsked() {
+		noteInject(ctx, f, &cfg, nil, false)
+	}
 }
 
 // encode makes the zero Fields f what an injection of ctx writes.

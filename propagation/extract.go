@@ -123,7 +123,7 @@ func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.C
 		next := c.step(ctx, f)
 		after := spanContext(next)
 		if after.IsValid() && (!sameSpan(spanContext(ctx), after) || len(all) > 0 && !sameContext(ctx, next)) {
-			all = note(all, found{keyOf(after), this, c.view.newest})
+			all = appendFound(all, found{keyOf(after), this, c.view.newest})
 		}
 		ctx = next //nolint:fatcontext // as deep as there are formats.
 	}
@@ -141,8 +141,8 @@ func (c *chain[C]) run(ctx context.Context, skip formatSet) (extracted context.C
 	return ctx, older
 }
 
-// note adds f to all, of which each is another span.
-func note(all []found, f found) []found {
+// appendFound adds f to all, of which each is another span.
+func appendFound(all []found, f found) []found {
 	for i := range all {
 		if all[i].span == f.span {
 			all[i].formats |= f.formats

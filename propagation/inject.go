@@ -3,20 +3,25 @@
 
 package propagation
 
-// write writes f to the carrier.
-func write[C any](f *Fields, carrier C, setter Setter[C], cfg *config) {
-	if f.IsEmpty() || f.keepsExisting && holdsTraceContext(carrier, setter, cfg) {
-		return
+// write writes f to the carrier. It reports whether the carrier keeps the trace
+// context that it holds.
+func write[C any](f *Fields, carrier C, setter Setter[C], cfg *config) (kept bool) {
+	if f.IsEmpty() {
+		return false
+	}
+	if f.keepsExisting && holdsTraceContext(carrier, setter, cfg) {
+		return true
 	}
 	if whole, ok := setter.(FieldsSetter[C]); ok {
 		whole.SetFields(carrier, *f)
-		return
+		return false
 	}
 	clearFields(f, carrier, setter)
 	f.each(func(key, value string) bool {
 		setter.Set(carrier, key, value)
 		return true
 	})
+	return false
 }
 
 // holdsTraceContext reports whether the carrier holds a valid trace context.

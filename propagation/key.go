@@ -102,6 +102,48 @@ var (
 	}
 )
 
+// commonKeys are the common spellings of keys that hold the ids of a span, for carriers
+// that do not list their keys.
+var commonKeys = [...]string{
+	keyTraceparent, "Traceparent", "TRACEPARENT", "b3", "x-b3-traceid", "X-B3-TraceId", "uber-trace-id", "Uber-Trace-Id",
+	"x-datadog-trace-id", "X-Datadog-Trace-Id", "x-amzn-trace-id", "X-Amzn-Trace-Id", "x-cloud-trace-context", "X-Cloud-Trace-Context",
+	"sentry-trace", "sw8", "newrelic", "elasticapmtraceparent", "elastic-apm-traceparent", "Elastic-Apm-Traceparent",
+	openTracingField, "x-instana-t", "X-INSTANA-T", "x_instana_t",
+}
+
+// formatOf returns the name of the format that keeps the ids of a span under key, or
+// the empty string.
+func formatOf(key string) string {
+	if kindOf(key) != kindTraceContext {
+		return ""
+	}
+	for i := range knownFormats {
+		if f := &knownFormats[i]; sameKey(key, f.key) || hasPrefixFold(key, f.key) {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// knownFormats are formats by a key, or by what their keys begin with.
+var knownFormats = [...]struct{ key, name string }{
+	{keyTraceparent, "W3C Trace Context"},
+	{"b3", "B3"},
+	{"x-b3-", "B3"},
+	{"uber-trace-id", "Jaeger"},
+	{"x-amzn-trace-id", "X-Ray"},
+	{"x-cloud-trace-context", "Google Cloud Trace"},
+	{"elasticapmtraceparent", "Elastic APM"},
+	{"elastic-apm-traceparent", "Elastic APM"},
+	{"sentry-trace", "Sentry"},
+	{"sw8", "SkyWalking"},
+	{"newrelic", "New Relic"},
+	{"ot-tracer-", "OpenTracing"},
+	{"x-datadog-", "Datadog"},
+	{"x_instana_", "Instana"},
+	{"x-instana-", "Instana"},
+}
+
 // hasPrefixFold reports whether key begins with prefix, in any case, and is
 // longer.
 func hasPrefixFold(key, prefix string) bool {

@@ -22,6 +22,7 @@ type config struct {
 	maxBytes int
 	maxAge   time.Duration // of a waybill; 0 means the default.
 	baggage  baggageRule
+	journal  *Journal // nil for that of the context.
 }
 
 // newConfig calls the options by their types: through the interface, the config
@@ -38,6 +39,8 @@ func newConfig(opts []Option) (cfg config) {
 		case baggageOption:
 			o.apply(&cfg)
 		case maxAgeOption:
+			o.apply(&cfg)
+		case journalOption:
 			o.apply(&cfg)
 		}
 	}

@@ -26,8 +26,12 @@ func Inject[C any](ctx context.Context, carrier C, setter Setter[C], opts ...Opt
 	}
 	cfg := newConfig(opts)
 	var f Fields
-	f.encode(orBackground(ctx), &cfg)
-	write(&f, carrier, setter, &cfg)
+	ctx = orBackground(ctx)
+	f.encode(ctx, &cfg)
+	kept := write(&f, carrier, setter, &cfg)
+	if cfg.isAsked() {
+		noteInject(ctx, &f, &cfg, carrier, kept)
+	}
 }
 
 // Extract returns ctx with the context that carrier holds, as [Remote.Context]
@@ -43,7 +47,11 @@ func Extract[C any](ctx context.Context, carrier C, getter Getter[C], opts ...Op
 		return ctx
 	}
 	cfg := newConfig(opts)
-	return extract(ctx, carrier, getter, &cfg)
+	extracted := extract(ctx, carrier, getter, &cfg)
+	if cfg.isAsked() {
+		noteExtract(ctx, carrier, getter, &cfg)
+	}
+	return extracted
 }
 
 // Read returns the context that carrier holds, to use it as a parent or a link,
@@ -53,6 +61,9 @@ func Read[C any](carrier C, getter Getter[C], opts ...Option) (r Remote) {
 	if getter != nil {
 		cfg := newConfig(opts)
 		read(&r, carrier, getter, &cfg)
+		if cfg.isAsked() {
+			r.noted = noteExtract(nil, carrier, getter, &cfg)
+		}
 	}
 	return r
 }

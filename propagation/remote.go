@@ -48,6 +48,8 @@ type Remote struct {
 	// extracted is all that foreign propagators extracted, and nil if there is
 	// none.
 	extracted *extraction
+
+	noted *note // How the carrier was read, if a journal is asked for.
 }
 
 // SpanContext returns the span context of the sender. It is valid if and only

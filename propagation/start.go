@@ -134,7 +134,11 @@ func WithSpanOptions(opts ...trace.SpanStartOption) StartOption {
 // Remotes without a span context are not linked. If ctx was extracted from one
 // of the carriers, its remote span is treated as no span in ctx. If tracer is
 // nil, panics, or returns no span or no context, the span records nothing.
-func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remote, opts ...StartOption) (context.Context, trace.Span) {
+//
+// If a [Journal] is asked for, the attribute waybill.extract says how the remotes were
+// read: ok, absent, malformed with the key and the reason, or foreign with the format;
+// of several, the worst. A Remote that was not read from a carrier has none.
+func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remote, opts ...StartOption) (started context.Context, span trace.Span) {
 	var cfg startConfig
 	for _, o := range opts {
 		if o != nil {
@@ -168,7 +172,12 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 	if dropped > 0 {
 		options = append(options, trace.WithAttributes(linksDroppedKey.Int(dropped)))
 	}
-	switch parent := cfg.parent(remotes, &set, ambient); {
+	isNoted := tracer != nil && (askers.Load() != nobody || areNoted(remotes))
+	if isNoted {
+		options = append(options, trace.WithAttributes(extracted(ctx, remotes)...))
+	}
+	parent := cfg.parent(remotes, &set, ambient)
+	switch {
 	case parent.IsValid() && parent.Equal(ambient):
 	case parent.IsValid():
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
@@ -178,7 +187,11 @@ func Start(ctx context.Context, tracer trace.Tracer, name string, remotes []Remo
 			ctx = flowlink.ContextWithEarliest(ctx, remotes[set.indexes[set.earliest]].spanContext)
 		}
 	}
-	return startSpan(ctx, tracer, name, options)
+	started, span = startSpan(ctx, tracer, name, options)
+	if isNoted {
+		noteStart(ctx, remotes, parent, span)
+	}
+	return started, span
 }
 
 // parent chooses the parent: the ambient span, the only remote, or none.

@@ -1,0 +1,107 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package propagation
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+// journalVariable is the environment variable that asks for a journal of the process.
+// Its value is [journalSpans], or the name of a file.
+const (
+	journalVariable = "WAYBILL_JOURNAL"
+	journalSpans    = "spans"
+)
+
+// journalOfProcess returns what the environment asks for, or nil if it asks for
+// nothing. It reads the environment once.
+var journalOfProcess = sync.OnceValue(func() *journalFile {
+	switch name := os.Getenv(journalVariable); name {
+	case "":
+		askers.Add(nobody)
+		return nil
+	case journalSpans:
+		return new(journalFile)
+	default:
+		f, err := openJournal(name)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "waybill: %s=%s: %v; only spans are marked\n", journalVariable, name, err)
+		}
+		return f
+	}
+})
+
+// journalFile is a file to which entries are appended as JSON, one in a line. The zero
+// journalFile, and a nil one, has no file.
+type journalFile struct {
+	file    *os.File
+	lines   chan []byte // What is to be written.
+	writing sync.Mutex
+	room    atomic.Int64 // How many entries may still be written.
+	lost    atomic.Int64 // How many were not.
+}
+
+const (
+	maxJournalLines  = 100_000 // Of a process.
+	maxQueuedJournal = 1_000   // While another goroutine writes.
+)
+
+// openJournal opens the file called name. It takes no other kind of file, because
+// writing to a pipe or a socket may block.
+func openJournal(name string) (*journalFile, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return new(journalFile), fmt.Errorf("not a regular file")
+	}
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return new(journalFile), err
+	}
+	f := &journalFile{file: file, lines: make(chan []byte, maxQueuedJournal)}
+	f.room.Store(maxJournalLines)
+	return f, nil
+}
+
+// write appends e to the file. While another goroutine writes, it leaves that to it,
+// so that a slow disk holds up one call and not all. What does not fit is counted.
+func (f *journalFile) write(e *JournalEntry) {
+	if f == nil || f.file == nil {
+		return
+	}
+	if f.room.Add(-1) < 0 {
+		f.lost.Add(1)
+		return
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	select {
+	case f.lines <- append(line, '\n'):
+	default:
+		f.lost.Add(1)
+		return
+	}
+	for len(f.lines) > 0 && f.writing.TryLock() {
+		f.drain()
+		f.writing.Unlock()
+	}
+}
+
+// drain writes what is queued.
+func (f *journalFile) drain() {
+	for {
+		select {
+		case line := <-f.lines:
+			if _, err := f.file.Write(line); err != nil {
+				f.lost.Add(1)
+			}
+		default:
+			return
+		}
+	}
+}
