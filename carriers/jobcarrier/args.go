@@ -103,6 +103,6 @@ func flagMatcher(f propagation.Fields) func(name string) bool {
 
 // fieldsOf returns fields that clear every key of the propagator.
 func fieldsOf(cfg config) propagation.Fields {
-	replace := append(slices.Clip(cfg.propagation), propagation.WithPolicy(propagation.Replace))
+	replace := append(slices.Clip(cfg.propagation), propagation.WithPolicy(propagation.Replace), propagation.WithoutJournal())
 	return propagation.Encode(context.Context(nil), replace...)
 }

@@ -141,7 +141,7 @@ func (in *injection) decide(p place) decision {
 // replaces reports whether the policy is [propagation.Replace]: no other removes
 // anything for an empty context.
 func (cfg *config) replaces() bool {
-	empty := propagation.Encode(context.Context(nil), cfg.propagation...)
+	empty := propagation.Encode(context.Context(nil), append(slices.Clip(cfg.propagation), propagation.WithoutJournal())...)
 	return !empty.IsEmpty() && !empty.KeepsExisting()
 }
 

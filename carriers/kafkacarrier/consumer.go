@@ -201,7 +201,7 @@ func describe(msg *kafka.Message) messaging.Message {
 
 // read returns the context that msg carries.
 func (cfg *config) read(msg *kafka.Message) propagation.Remote {
-	if cfg.withoutExtract || len(msg.Headers) == 0 {
+	if cfg.withoutExtract {
 		return propagation.Remote{}
 	}
 	return propagation.Read(msg.Headers, getter{}, cfg.inbound...)

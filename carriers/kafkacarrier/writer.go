@@ -77,7 +77,8 @@ func NewWriter(w *kafka.Writer, opts ...WriterOption) *Writer {
 // keepsExisting reports whether the policy is propagation.KeepExisting.
 func keepsExisting(cfg *config) bool {
 	sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})
-	return propagation.Encode(trace.ContextWithSpanContext(safe.Context(nil), sc), cfg.outbound...).KeepsExisting() //nolint:staticcheck // nil is taken.
+	opts := append(slices.Clip(cfg.outbound), propagation.WithoutJournal())
+	return propagation.Encode(trace.ContextWithSpanContext(safe.Context(nil), sc), opts...).KeepsExisting() //nolint:staticcheck // nil is taken.
 }
 
 // WriteMessages calls WriteMessages of the kafka.Writer and returns its result.

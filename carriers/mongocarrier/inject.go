@@ -113,7 +113,9 @@ func newWriting(ctx context.Context, cfg *config) (w writing, ok bool) {
 		}
 	} else {
 		w.captured = cfg.captured.filtered(cfg.context)
-		w.fields = propagation.Encode(standIn(w.captured), cfg.context...)
+		var room [8]propagation.Option // Without an allocation for the options of each call.
+		opts := append(append(room[:0], cfg.context...), propagation.WithoutJournal())
+		w.fields = propagation.Encode(standIn(w.captured), opts...)
 	}
 	switch {
 	case w.fields.IsEmpty():

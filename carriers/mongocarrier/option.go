@@ -61,7 +61,7 @@ var emptyContext = context.Background() //nolint:forbidigo // constant.
 
 // cleared returns what clears the keys of a context.
 func (cfg *config) cleared() propagation.Fields {
-	return propagation.Encode(emptyContext, cfg.replacing()...)
+	return propagation.Encode(emptyContext, append(cfg.replacing(), propagation.WithoutJournal())...)
 }
 
 // clearedNames returns the names of the fields that cleared clears, as far as
