@@ -753,7 +753,7 @@ func TestGlue_Size(t *testing.T) {
 		err  error
 	}{
 		"room":    {own: 259_000, want: 3},
-		"little":  {own: 259_850, want: 2},
+		"little":  {own: 259_890, want: 2},
 		"no room": {own: 259_950, want: 1, err: jobcarrier.ErrTooLarge},
 	} {
 		own := map[string]string{"--x": strings.Repeat("v", test.own)}
