@@ -11,25 +11,31 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // read reads the recordings that args name: files, patterns, or - for standard input,
-// which is the default. It reports damaged places on standard error.
+// which is the default. It reports progress and damaged places on standard error.
 func read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
-	r, err := recording.Read(cmd.InOrStdin(), expand(args)...)
-	if errors.Is(err, recording.ErrNothing) && r.DamagedCount == 1 {
-		return r, err // It says where.
-	}
-	for _, damage := range r.Damaged[:min(len(r.Damaged), shownDamages)] {
-		cmd.PrintErrln("waybill: damaged:", printable(damage.String()))
-	}
-	if left := r.DamagedCount - shownDamages; left > 0 {
-		cmd.PrintErrf("waybill: damaged: and %d more places\n", left)
+	shown := newProgress(cmd.ErrOrStderr())
+	r, err := (&recording.Reader{Stdin: cmd.InOrStdin(), Progress: shown.update}).Read(cmd.Context(), expand(args)...)
+	shown.end()
+	if !errors.Is(err, recording.ErrNoSpans) { // Which says what was damaged.
+		printDamages(cmd, r)
 	}
 	return r, err
 }
 
 const shownDamages = 5
+
+func printDamages(cmd *cobra.Command, r *recording.Recording) {
+	for _, damage := range r.Damaged[:min(len(r.Damaged), shownDamages)] {
+		cmd.PrintErrln("waybill: damaged:", line(damage.String()))
+	}
+	if left := r.DamagedCount - shownDamages; left > 0 {
+		cmd.PrintErrf("waybill: damaged: and %s\n", flow.Plural(left, "more place"))
+	}
+}
 
 // expand returns the files that args name.
 func expand(args []string) []string {

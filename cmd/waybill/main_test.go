@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 		{name: "no such format", args: []string{"doctor", "--format", "yaml"}, code: 2, stderr: `unknown format "yaml"; the formats are github, json, junit, sarif, text`},
 		{name: "no such level", args: []string{"doctor", "--fail-on", "bad"}, code: 2, stderr: `unknown level "bad"`},
 		{name: "no such file", args: []string{"doctor", "absent.jsonl"}, code: 2, stderr: "absent.jsonl"},
-		{name: "nothing readable", args: []string{"doctor"}, stdin: "{}", code: 2, stderr: "nothing could be read"},
+		{name: "nothing readable", args: []string{"doctor"}, stdin: "{}", code: 2, stderr: "no spans could be read: standard input:1: this is no recording of spans that is known"},
 		{name: "report", args: []string{"report", "-o", "-"}, stdin: broken, stdout: []string{"<title>waybill</title>", "P01 violation", "process \u001b[31morders"[:7]}},
 		{name: "rules", args: []string{"rules", "--namespace", "flow", "--freshness", "invoices=24h", "--objective", "orders=1m:0.99"}, stdout: []string{"- alert: EtlNotFresh", "flow_last_success_timestamp_seconds", "pipeline: invoices", "objective: \"99% in 1m\""}},
 		{name: "rules without a share", args: []string{"rules", "--loss", "orders=1m"}, code: 2, stderr: `--loss "orders=1m": want NAME=DURATION:SHARE`},

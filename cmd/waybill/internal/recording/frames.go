@@ -28,20 +28,18 @@ func isFramed(head []byte) bool {
 	return size > 0 && size <= maxLine && (isZstd(message) || message[0] == '{' || message[0] == resourceField)
 }
 
-// readFrames reads messages behind their sizes. A damage has the number of the message.
-func (r *Recording) readFrames(name string, source *bufio.Reader) {
-	r.readPieces(name, messageSpans, func(emit func(*piece)) {
-		for number := 1; ; number++ {
-			text, err := readFrame(source)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			emit(&piece{line: number, text: text, err: err})
-			if err != nil {
-				return
-			}
+// splitFrames emits messages behind their sizes. A damage has the number of the message.
+func splitFrames(text *bufio.Reader, emit func(*piece)) {
+	for number := 1; ; number++ {
+		message, err := readFrame(text)
+		if errors.Is(err, io.EOF) {
+			return
 		}
-	})
+		emit(&piece{line: number, text: message, err: err})
+		if err != nil {
+			return
+		}
+	}
 }
 
 func readFrame(source *bufio.Reader) ([]byte, error) {

@@ -4,7 +4,6 @@
 package recording
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
@@ -25,11 +24,6 @@ func isText(head []byte) bool {
 	return !bytes.ContainsFunc(bytes.TrimLeft(head, "\x00"), func(r rune) bool {
 		return r < ' ' && r != '\t' && r != '\n' && r != '\r' && r != '\x1b'
 	})
-}
-
-// readJSON reads JSON documents.
-func (r *Recording) readJSON(name string, text *bufio.Reader) {
-	r.readPieces(name, spansOf, func(emit func(*piece)) { split(text, emit) })
 }
 
 // formats tells the JSON formats apart by a key that each of their documents has.

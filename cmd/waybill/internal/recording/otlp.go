@@ -20,20 +20,19 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// readProtobuf reads OTLP messages, as an exporter sends them, a resource at a time.
-func (r *Recording) readProtobuf(name string, source *bufio.Reader) {
-	r.readPieces(name, protobufSpans, func(emit func(*piece)) {
-		for {
-			text, err := readField(source)
-			if err != nil {
-				if err != io.EOF { //nolint:errorlint // An end within a message is io.ErrUnexpectedEOF.
-					emit(&piece{err: err})
-				}
-				return
+// splitFields emits the resources of OTLP messages, as an exporter sends them. Each is a
+// message, too.
+func splitFields(text *bufio.Reader, emit func(*piece)) {
+	for {
+		field, err := readField(text)
+		if err != nil {
+			if err != io.EOF { //nolint:errorlint // An end within a message is io.ErrUnexpectedEOF.
+				emit(&piece{err: err})
 			}
-			emit(&piece{text: text})
+			return
 		}
-	})
+		emit(&piece{text: field})
+	}
 }
 
 // resourceField is the tag of the resources of an OTLP message: field 1, with a length.

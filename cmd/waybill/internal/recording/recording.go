@@ -7,28 +7,26 @@
 package recording
 
 import (
-	"bufio"
-	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"slices"
-	"strings"
-
-	"github.com/klauspost/compress/zstd"
+	"sync/atomic"
+	"time"
 
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // Recording is what was read.
 type Recording struct {
-	Spans []flow.Span
-	Bytes int64 // Read, before they were decompressed.
+	Spans []flow.Span // Empty if they were handed on.
+	Count int         // How many there were.
 	// Damaged are the lines or documents that could not be read; at most 100 are kept.
 	Damaged      []Damage
 	DamagedCount int
+
+	hint string // What the first source without a span is.
 }
 
 // Damage is a place that could not be read.
@@ -55,155 +53,199 @@ func (r *Recording) damage(file string, line int, err error) {
 	}
 }
 
-// ErrNothing is returned if no file has a span.
-var ErrNothing = errors.New("nothing could be read")
+// ErrNoSpans is returned if no file has a span.
+var ErrNoSpans = errors.New("no spans")
 
 // Stdin is the name of standard input.
 const Stdin = "-"
 
-const stdinName = "standard input"
+// titleOf returns what messages call a file.
+func titleOf(name string) string {
+	if name == Stdin {
+		return "standard input"
+	}
+	return name
+}
 
-// Read reads files; the name - is standard input. It returns [ErrNothing] if not one
-// span was found, and the error of a file that cannot be opened.
-func Read(stdin io.Reader, files ...string) (*Recording, error) {
-	r := &Recording{}
-	for _, name := range files {
-		if err := r.readFile(stdin, name); err != nil {
-			return r, err
-		}
+// nothing returns the error of a recording without a span.
+func (r *Recording) nothing(files []string) error {
+	where := flow.Plural(len(files), "file")
+	if len(files) == 1 {
+		where = titleOf(files[0])
 	}
 	switch {
-	case len(r.Spans) > 0:
-		return r, nil
-	case r.DamagedCount > 0:
-		return r, fmt.Errorf("%w: %s", ErrNothing, r.Damaged[0])
+	case r.hint != "":
+		return fmt.Errorf("%w in %s: %s", ErrNoSpans, where, r.hint)
+	case r.DamagedCount == 1:
+		return fmt.Errorf("%w could be read: %s", ErrNoSpans, r.Damaged[0])
+	case r.DamagedCount > 1:
+		return fmt.Errorf("%w could be read: %s, and %s", ErrNoSpans, r.Damaged[0], flow.Plural(r.DamagedCount-1, "more place"))
 	default:
-		return r, fmt.Errorf("%w: there are no spans in %s", ErrNothing, strings.Join(names(files), ", "))
+		return fmt.Errorf("%w in %s", ErrNoSpans, where)
 	}
 }
 
-// names returns what messages call files.
-func names(files []string) []string {
-	named := slices.Clone(files)
-	for i, file := range named {
-		if file == Stdin {
-			named[i] = stdinName
+// Reader reads recordings.
+type Reader struct {
+	Stdin io.Reader
+	// Follow makes a Reader wait at the end of a file for what is appended to it, until
+	// its context is done.
+	Follow bool
+	// Progress is called from time to time, unless it is nil.
+	Progress func(Progress)
+	// Idle is called for each second in which there was nothing to read, unless it is nil.
+	Idle func()
+}
+
+// Progress is how far a Reader has read.
+type Progress struct {
+	Spans int
+	Bytes int64 // Before they were decompressed,
+	Size  int64 // and how many there are; 0 if that is not known.
+}
+
+// Read reads files; the name - is standard input. What is damaged is left out. It
+// returns [ErrNoSpans] if not one span was found, and the error of a file that cannot
+// be opened.
+func (rd *Reader) Read(ctx context.Context, files ...string) (*Recording, error) {
+	var spans []flow.Span
+	r, err := rd.Each(ctx, func(next []flow.Span) error {
+		spans = append(spans, next...)
+		return nil
+	}, files...)
+	r.Spans = spans
+	return r, err
+}
+
+// Each is like Read, and hands the spans to take as they come, in order. It ends when
+// take returns an error, and returns that.
+func (rd *Reader) Each(ctx context.Context, take func(spans []flow.Span) error, files ...string) (*Recording, error) {
+	in := &intake{Reader: rd, recording: &Recording{}, take: take, size: sizeOf(files)}
+	for _, name := range files {
+		if err := in.readFile(ctx, name); err != nil {
+			return in.recording, err
 		}
 	}
-	return named
+	if in.recording.Count == 0 {
+		return in.recording, in.recording.nothing(files)
+	}
+	return in.recording, nil
 }
 
-func (r *Recording) readFile(stdin io.Reader, name string) error {
+// sizeOf returns the size of files, or 0 if one of them has none.
+func sizeOf(files []string) int64 {
+	total := int64(0)
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if name == Stdin || err != nil || !info.Mode().IsRegular() {
+			return 0
+		}
+		total += info.Size()
+	}
+	return total
+}
+
+// intake is one reading of files.
+type intake struct {
+	*Reader
+
+	recording *Recording
+	take      func(spans []flow.Span) error
+	read      atomic.Int64 // How many bytes,
+	size      int64        // and of how many.
+	shown     time.Time    // When progress was reported.
+}
+
+func (in *intake) readFile(ctx context.Context, name string) error {
 	if name == Stdin {
-		r.read(stdinName, stdin)
-		return nil
+		return in.readSource(ctx, name, in.Stdin)
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a directory", name)
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory", name)
 	}
-	r.read(name, f)
-	return nil
-}
-
-// read reads one source and notes what is damaged.
-func (r *Recording) read(name string, source io.Reader) {
-	counted := &counter{r: source, n: &r.Bytes}
-	plain, err := decompress(bufio.NewReaderSize(counted, 1<<16))
 	if err != nil {
-		r.damage(name, 0, err)
-		return
+		_ = f.Close() // It was only opened.
+		return err
 	}
-	defer plain.Close()
-	text := bufio.NewReaderSize(plain, 1<<20)
-	head, err := text.Peek(sniffed)
-	if len(head) == 0 {
-		if err != nil && err != io.EOF { //nolint:errorlint // Peek returns io.EOF itself.
-			r.damage(name, 0, err)
+	if in.Follow && info.Mode().IsRegular() {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		return in.readSource(ctx, name, &follower{ctx: ctx, name: name, f: f})
+	}
+	defer f.Close()
+	return in.readSource(ctx, name, f)
+}
+
+const (
+	betweenReports = 100 * time.Millisecond
+	untilIdle      = time.Second
+)
+
+// readSource reads one source, hands its spans on, and notes what is damaged.
+func (in *intake) readSource(ctx context.Context, name string, r io.Reader) error {
+	s := newSource(&counter{r: r, n: &in.read})
+	defer s.stop()
+	go s.run()
+	idle := time.NewTicker(untilIdle)
+	defer idle.Stop()
+	before := in.recording.Count
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-idle.C:
+			if in.Idle != nil {
+				in.Idle()
+			}
+		case p, more := <-s.pieces:
+			if !more {
+				if in.recording.Count == before && in.recording.hint == "" {
+					in.recording.hint = s.hint
+				}
+				return nil
+			}
+			idle.Reset(untilIdle)
+			if err := in.add(titleOf(name), p); err != nil {
+				return err
+			}
 		}
-		return
-	}
-	switch {
-	case isFramed(head):
-		r.readFrames(name, text)
-	case isUTF16(head):
-		r.damage(name, 0, errUTF16)
-	case isText(head):
-		r.readJSON(name, text)
-	default:
-		r.readProtobuf(name, text)
+		in.report()
 	}
 }
 
-var errUTF16 = errors.New("the file is UTF-16, as PowerShell writes it; convert it to UTF-8")
-
-func isUTF16(head []byte) bool {
-	return len(head) > 1 && (head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff)
-}
-
-// readPieces adds the spans of the pieces that split emits, in order. They are parsed
-// with read, several at a time.
-func (r *Recording) readPieces(name string, read func(text []byte) ([]flow.Span, error), split func(emit func(*piece))) {
-	pieces := make(chan *piece, runtime.GOMAXPROCS(0))
-	go func() {
-		defer close(pieces)
-		split(func(p *piece) {
-			p.done = make(chan struct{})
-			pieces <- p
-			go p.parse(read)
-		})
-	}()
-	for p := range pieces {
-		<-p.done
-		if p.err != nil {
-			r.damage(name, p.line, p.err)
-			continue
-		}
-		r.Spans = append(r.Spans, p.spans...)
+// add adds what p holds, when it is parsed.
+func (in *intake) add(name string, p *piece) error {
+	<-p.done
+	if p.err != nil {
+		in.recording.damage(name, p.line, p.err)
+		return nil
 	}
+	in.recording.Count += len(p.spans)
+	return in.take(p.spans)
 }
 
-func (p *piece) parse(read func(text []byte) ([]flow.Span, error)) {
-	defer close(p.done)
-	if p.err == nil {
-		p.spans, p.err = read(p.text)
-	}
-	p.text = nil
-}
-
-// sniffed is how many bytes of a file are looked at to recognize its format.
-const sniffed = 512
-
-// decompress returns the content of r, which may be compressed.
-func decompress(r *bufio.Reader) (io.ReadCloser, error) {
-	magic, _ := r.Peek(4)
-	switch {
-	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b: // RFC 1952.
-		return gzip.NewReader(r)
-	case isZstd(magic):
-		d, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(1<<30))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	default:
-		return io.NopCloser(r), nil
+// report reports progress, if that was some time ago.
+func (in *intake) report() {
+	if now := time.Now(); in.Progress != nil && now.Sub(in.shown) >= betweenReports {
+		in.shown = now
+		in.Progress(Progress{Spans: in.recording.Count, Bytes: in.read.Load(), Size: in.size})
 	}
 }
 
 // counter counts what is read through it.
 type counter struct {
 	r io.Reader
-	n *int64
+	n *atomic.Int64
 }
 
 // Read implements [io.Reader].
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	*c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }

@@ -123,9 +123,9 @@ func TestRead(t *testing.T) {
 		damaged []string // What follows the name of the file.
 		err     error
 	}{
-		{name: "empty", err: recording.ErrNothing},
-		{name: "blank lines", text: []byte("\n\n\n"), err: recording.ErrNothing},
-		{name: "other signals only", text: []byte(`{"resourceLogs":[]}`), err: recording.ErrNothing},
+		{name: "empty", err: recording.ErrNoSpans},
+		{name: "blank lines", text: []byte("\n\n\n"), err: recording.ErrNoSpans},
+		{name: "other signals only", text: []byte(`{"resourceLogs":[]}`), err: recording.ErrNoSpans},
 		{name: "lines", text: append(append(bytes.Clone(line), '\n'), line...), spans: 4},
 		{name: "a last line without an end", text: append(append(bytes.Clone(line), "\n\n"...), line...), spans: 4},
 		{name: "one document of several lines", text: indented.Bytes(), spans: 2},
@@ -146,7 +146,7 @@ func TestRead(t *testing.T) {
 		{name: "documents of several lines", text: fmt.Appendf(nil, "%s\n%[1]s%[1]s\n", &indented), spans: 6},
 		{name: "an array of documents", text: fmt.Appendf(nil, "[%s,\n%[1]s]\n", line), spans: 4},
 		{name: "one document cut off between others", text: fmt.Appendf(nil, "%s\n%s\n%[1]s\n", &indented, indented.Bytes()[:indented.Len()/2]), spans: 4, damaged: []string{":4"}},
-		{name: "values in values", text: nested(100_000), damaged: []string{":1: the document is nested too deeply"}, err: recording.ErrNothing},
+		{name: "values in values", text: nested(100_000), damaged: []string{":1: the document is nested too deeply"}, err: recording.ErrNoSpans},
 		{name: "Jaeger, with a tag named as a key of Tempo", text: []byte(strings.ReplaceAll(jaeger, "messaging.batch.message_count", "batches")), spans: 2},
 		{name: "Tempo, version 2", text: fmt.Appendf(nil, `{"trace":%s,"metrics":{}}`, line), spans: 2},
 		{name: "Tempo, ids in base64", text: []byte(base64IDs(string(line))), spans: 2},
@@ -156,11 +156,11 @@ func TestRead(t *testing.T) {
 		{name: "JSON behind its size, compressed", text: framed(encoder.EncodeAll(line, nil)), spans: 2},
 		{name: "a message that is cut off", text: framed(proto, proto)[:len(proto)+20], spans: 2, damaged: []string{":2: the document is cut off"}},
 		{name: "protobuf that is cut off", text: proto[:len(proto)-1], spans: 1, damaged: []string{": unexpected EOF"}},
-		{name: "UTF-16", text: []byte("\xff\xfe{\x00"), damaged: []string{": the file is UTF-16"}, err: recording.ErrNothing},
+		{name: "UTF-16", text: []byte("\xff\xfe{\x00"), damaged: []string{": this is UTF-16"}, err: recording.ErrNoSpans},
 		{name: "a damaged line", text: append(append(bytes.Clone(line), "\n{\"resourceSpans\":[{\n"...), line...), spans: 4, damaged: []string{":2"}},
-		{name: "a truncated gzip", text: zipped(t, bytes.Repeat(append(line, '\n'), 1000))[:300], damaged: []string{":"}, spans: -1, err: recording.ErrNothing},
-		{name: "something else", text: []byte("hello world"), damaged: []string{":"}, err: recording.ErrNothing},
-		{name: "other JSON", text: []byte(`{"hello":"world"}`), damaged: []string{":1"}, err: recording.ErrNothing},
+		{name: "a truncated gzip", text: zipped(t, bytes.Repeat(append(line, '\n'), 1000))[:300], damaged: []string{":"}, spans: -1, err: recording.ErrNoSpans},
+		{name: "something else", text: []byte("hello world"), damaged: []string{":"}, err: recording.ErrNoSpans},
+		{name: "other JSON", text: []byte(`{"hello":"world"}`), damaged: []string{":1"}, err: recording.ErrNoSpans},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +168,7 @@ func TestRead(t *testing.T) {
 			if err := os.WriteFile(file, tt.text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			r, err := recording.Read(nil, file)
+			r, err := (&recording.Reader{}).Read(t.Context(), file)
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("error = %v, want %v", err, tt.err)
 			}
@@ -191,7 +191,7 @@ func TestRead(t *testing.T) {
 func TestRead_FormatsAgree(t *testing.T) {
 	t.Parallel()
 	read := func(text string) *recording.Recording {
-		r, err := recording.Read(strings.NewReader(text), recording.Stdin)
+		r, err := (&recording.Reader{Stdin: strings.NewReader(text)}).Read(t.Context(), recording.Stdin)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,10 +211,10 @@ func TestRead_FormatsAgree(t *testing.T) {
 
 func TestRead_Unreadable(t *testing.T) {
 	t.Parallel()
-	if _, err := recording.Read(nil, filepath.Join(t.TempDir(), "absent")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := (&recording.Reader{}).Read(t.Context(), filepath.Join(t.TempDir(), "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error of an absent file = %v", err)
 	}
-	if _, err := recording.Read(nil, t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a directory") {
+	if _, err := (&recording.Reader{}).Read(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("error of a directory = %v", err)
 	}
 }
@@ -226,7 +226,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(framed(ordersJSON(f)))
 	f.Add(append([]byte("log\n"), ordersJSON(f)...))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := recording.Read(bytes.NewReader(text), recording.Stdin)
+		r, err := (&recording.Reader{Stdin: bytes.NewReader(text)}).Read(t.Context(), recording.Stdin)
 		if (err != nil) != (len(r.Spans) == 0) {
 			t.Errorf("%d spans, and the error %v", len(r.Spans), err)
 		}

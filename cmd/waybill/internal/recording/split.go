@@ -8,8 +8,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-
-	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // maxLine is the longest line, and the longest document of several lines, that is read.
@@ -19,15 +17,6 @@ var (
 	errTooLong = errors.New("the line is longer than 256 MB")
 	errCut     = errors.New("the document is cut off")
 )
-
-// piece is a document, and what it holds.
-type piece struct {
-	line  int // Where it begins.
-	text  []byte
-	spans []flow.Span
-	err   error
-	done  chan struct{}
-}
 
 // splitter cuts text into JSON documents: one a line, or of several lines, one behind
 // the other, or the elements of an array. What is between them is damaged. Where a
