@@ -112,7 +112,7 @@ func (f *catalogFlags) run(cmd *cobra.Command, args []string) error {
 		return catalogFormats[f.format](made, cmd.OutOrStdout())
 	}
 	diff := made.Compare(old, catalog.Limits{Slower: f.slower / 100, Failing: f.failing / 100, MinHops: f.minHops})
-	if err := diffFormats[f.format](diff, cmd.OutOrStdout()); err != nil {
+	if err := unlessClosed(diffFormats[f.format](diff, cmd.OutOrStdout())); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(f.failOn, func(kind string) bool {

@@ -62,7 +62,7 @@ func newDoctor() *cobra.Command {
 				return err
 			}
 			d := diagnose(r.Spans, allow, boundary)
-			if err := write(cmd.OutOrStdout(), d); err != nil {
+			if err := unlessClosed(write(cmd.OutOrStdout(), d)); err != nil {
 				return err
 			}
 			if slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level >= level }) {

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &exit):
 		return int(exit)
 	default:
-		root.PrintErrln("waybill:", err)
+		root.PrintErrln("waybill:", printable(strings.ReplaceAll(err.Error(), "\t", "    ")))
 		return exitUsage
 	}
 }
@@ -75,7 +76,12 @@ func newRoot() *cobra.Command {
 		Long:          "waybill shows a flow of OpenTelemetry spans as one picture, however many traces it has,\nand says where it broke, which side lost the context, and what to change.\nNothing is sent anywhere, but by exec and --forward, to the endpoint that you name.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if cmd.Name() != "exec" { // Which treats signals as its command does.
+				survivePipe()
+			}
+		},
+		Version: version(),
 	}
 	root.SetVersionTemplate("waybill {{.Version}}\n")
 	root.AddCommand(newBoards(), newCatalog(), newDoctor(), newExec(), newReport(), newRules(), newTree())

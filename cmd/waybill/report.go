@@ -4,11 +4,7 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +36,7 @@ func newReport() *cobra.Command {
 			}
 			report := page.Report{Title: title, Graph: g, Diagnosis: d}
 			if output == "-" {
-				return page.Write(cmd.OutOrStdout(), report)
+				return buffered(cmd.OutOrStdout(), func(w io.Writer) error { return page.Write(w, report) })
 			}
 			return writeFile(output, func(w io.Writer) error { return page.Write(w, report) })
 		},
@@ -51,44 +47,4 @@ func newReport() *cobra.Command {
 	selected.addFlags(cmd)
 	live.addFlags(cmd)
 	return cmd
-}
-
-// writeFile writes a file, which is there whole or not at all. It writes to the target of
-// a symbolic link, keeps the permissions of a file that it replaces, and never replaces
-// what is not a file, such as a pipe or /dev/null.
-func writeFile(name string, write func(io.Writer) error) error {
-	var content bytes.Buffer // Little is left to go wrong while the file is written.
-	if err := write(&content); err != nil {
-		return err
-	}
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(name); err == nil {
-		if !info.Mode().IsRegular() {
-			return overwrite(name, content.Bytes())
-		}
-		mode = info.Mode().Perm()
-		if target, err := filepath.EvalSymlinks(name); err == nil {
-			name = target
-		}
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".waybill-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // It is gone if all went well.
-	_, err = f.Write(content.Bytes())
-	if err = errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-// overwrite writes content to what has the name.
-func overwrite(name string, content []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // The user names it.
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
 }

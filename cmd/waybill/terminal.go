@@ -58,6 +58,9 @@ func printable(text string) string {
 	}, text)
 }
 
+// line returns text as one line without what could control a terminal.
+func line(text string) string { return printable(strings.ReplaceAll(text, "\n", " ")) }
+
 // encodeJSON writes v as JSON. Characters that could control a terminal are escaped,
 // also those that JSON would not have escaped.
 func encodeJSON(out io.Writer, v any) error {
