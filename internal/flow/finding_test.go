@@ -295,6 +295,14 @@ func TestDiagnose(t *testing.T) {
 			},
 		},
 		{
+			name: "P17: a message is handled after it was received",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER receive orders", kafka("orders"), attr("messaging.operation.type", "receive")),
+				span(2, 90, 2, "job CONSUMER process orders", kafka("orders"), link(1, 1)),
+			},
+		},
+		{
 			name: "P18: clocks that differ",
 			spans: []flow.Span{
 				span(1, 50, 0, "api PRODUCER send orders", kafka("orders")),

@@ -185,8 +185,8 @@ func (s *search) findTimes(i, parent int) {
 	switch {
 	case elsewhere && span.instance() != p.instance() && s.startsBefore(i, parent):
 		s.add(hit{id: "P18", span: i, from: parent, to: i, level: Info, sure: Likely})
-	case !elsewhere && s.settles(i):
-		// A message is settled after it was handled.
+	case !elsewhere && (s.settles(i) || s.hands(parent, i)):
+		// A message is settled after it was handled, and handled after it was received.
 	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance && !slices.Contains(s.g.links[i], parent):
 		s.add(hit{id: "P17", span: i, from: parent, to: i, level: Warning, sure: Likely})
 	}
@@ -196,6 +196,12 @@ func (s *search) findTimes(i, parent int) {
 func (s *search) settles(i int) bool {
 	m := s.message(i)
 	return m != nil && m.operation == settleOperation
+}
+
+// hands reports whether span i handles what the span poll received.
+func (s *search) hands(poll, i int) bool {
+	received := s.message(poll)
+	return received != nil && received.operation == receiveOperation && s.receives(i)
 }
 
 func (s *search) startsBefore(i, other int) bool {
