@@ -2,13 +2,14 @@
 # Copyright The waybill Authors
 # SPDX-License-Identifier: Apache-2.0
 
-# Fetches and builds the servers that the tests with the tag e2e start.
+# Fetches and builds the servers that the tests with the tag e2e start, and the
+# libraries of the programs in other languages that they run.
 #
 #   deps.sh CACHE_DIR
 #
-# Each server gets a folder of CACHE_DIR, with its coordinates in the file
-# `from`. What is there in the wanted version is left alone, so a second run
-# takes no time; an interrupted run leaves nothing half done.
+# Each server and each language gets a folder of CACHE_DIR, with its coordinates
+# in the file `from`. What is there in the wanted version is left alone, so a
+# second run takes no time; an interrupted run leaves nothing half done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -17,7 +18,7 @@ if (($# != 1)); then
 	exit 2
 fi
 mkdir -p "$1"
-cache=$(cd "$1" && pwd)
+cache=$(cd "$1" && pwd -P) # npm refuses a folder behind a link.
 
 # need COMMAND PACKAGE: the command must be installed.
 need() {
@@ -62,9 +63,11 @@ fetch() {
 	mv "$work" "$cache/$name"
 }
 
-# compile NAME SOURCE: a main class for the server.
+# compile NAME SOURCE: a main class, with the jars of NAME.
 compile() {
-	if [[ $cache/$1/Main.class -nt $2 ]]; then
+	local class
+	class=$(basename "$2" .java).class
+	if [[ $cache/$1/$class -nt $2 ]]; then
 		return
 	fi
 	echo "$1: compiling $2"
@@ -106,11 +109,52 @@ patch_alertmanager() {
 	go -C "$1" mod edit -replace "$module=./source"
 }
 
+# install_python REQUIREMENTS: an environment with the packages in the file REQUIREMENTS.
+install_python() {
+	local version coordinates work
+	version=$(python3 --version)
+	coordinates="$version $(cksum <"$1")" # Some packages are compiled for one version.
+	if have python "$coordinates"; then
+		echo "python: the packages of $1 are there"
+		return
+	fi
+	echo "python: installing the packages of $1"
+	work=$(mktemp -d "$cache/.python.XXXXXX")
+	python3 -m venv "$work"
+	"$work/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$1"
+	echo "$coordinates" >"$work/from"
+	rm -rf "${cache:?}/python"
+	mv "$work" "$cache/python"
+}
+
+# install_node FOLDER: the packages that package-lock.json in FOLDER lists.
+install_node() {
+	local coordinates work
+	coordinates=$(cksum <"$1/package-lock.json")
+	if have node "$coordinates"; then
+		echo "node: the packages of $1 are there"
+		return
+	fi
+	echo "node: installing the packages of $1"
+	work=$(mktemp -d "$cache/.node.XXXXXX")
+	cp "$1"/package{,-lock}.json "$work"
+	npm --prefix "$work" ci --silent --ignore-scripts --no-audit --no-fund
+	echo "$coordinates" >"$work/from"
+	rm -rf "${cache:?}/node"
+	mv "$work" "$cache/node"
+}
+
 missing=
 need go golang-go
 need java default-jre-headless
 need javac default-jdk-headless
 need mvn maven
+need python3 python3
+need npm npm
+if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+	echo "Python's venv is missing; on Debian: apt-get install -y python3-venv" >&2
+	missing=1
+fi
 if [[ $missing ]]; then
 	exit 1
 fi
@@ -119,5 +163,11 @@ fi
 fetch kafka org.apache.kafka:kafka_2.13:4.3.0 org.slf4j:slf4j-simple:1.7.36
 fetch mongo-java-server de.bwaldvogel:mongo-java-server:1.47.0 org.slf4j:slf4j-simple:2.0.17
 compile mongo-java-server server/mongojava/Main.java
+
+fetch java org.apache.kafka:kafka-clients:4.3.0 org.slf4j:slf4j-simple:1.7.36 \
+	io.opentelemetry.javaagent:opentelemetry-javaagent:2.25.0
+compile java languages/peers/java/Peer.java
+install_python languages/peers/python/requirements.txt
+install_node languages/peers/node
 
 build monitoring github.com/prometheus/{prometheus,alertmanager,pushgateway}
