@@ -162,9 +162,20 @@ func large(n int) map[string][]flow.Span {
 		add("chain of links", span(at, at, 0, "a CONSUMER process", link(i, i)))
 		add("lost parents", span(1, at, n+at, "a INTERNAL step"))
 	}
+	shapes["one sender"] = oneSender(n)
 	shapes["batch"] = batch(n / 2)
 	shapes["fan-out"] = fanOut(n / 3)
 	return shapes
+}
+
+// oneSender is a sending span with many children in its process, and as many receivers
+// that do not continue it.
+func oneSender(n int) []flow.Span {
+	spans := []flow.Span{span(1, 1, 0, "a PRODUCER send orders", kafka("orders"))}
+	for i := 2; i < n; i += 2 {
+		spans = append(spans, span(1, i, 1, "a INTERNAL step"), span(i, i+1, 0, "b CONSUMER process orders", kafka("orders")))
+	}
+	return spans
 }
 
 func TestLargeFlows(t *testing.T) {

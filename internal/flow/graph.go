@@ -28,6 +28,7 @@ type Graph struct {
 	children [][]int // The spans that name each span as parent.
 	links    [][]int // The recorded targets of each span's links.
 	linkedBy [][]int // The spans that link to each span.
+	received []bool  // Reports of each span whether another says that it received what this one sent.
 	faults   map[int]fault
 	pieces   [][]int // The spans of each connected component, by start.
 	piece    []int   // The component of each span.
@@ -47,6 +48,7 @@ func New(spans []Span) *Graph {
 	g.join()
 	g.cutCycles()
 	g.children = listsOf(len(g.spans), g.eachChild)
+	g.noteReceived()
 	g.split()
 	return g
 }
@@ -122,6 +124,18 @@ func (g *Graph) eachLink(yield func(i, target int) bool) {
 			if target := g.find(id); target != none && target != i && !yield(i, target) {
 				return
 			}
+		}
+	}
+}
+
+// noteReceived finds the spans whose data was received. Spans have many children, and are
+// asked for often.
+func (g *Graph) noteReceived() {
+	g.received = make([]bool, len(g.spans))
+	for i, p := range g.parents {
+		g.received[i] = g.received[i] || len(g.linkedBy[i]) > 0
+		if p != none && g.spans[i].Remote {
+			g.received[p] = true
 		}
 	}
 }

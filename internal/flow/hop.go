@@ -107,9 +107,7 @@ func (g *Graph) sends(i int) bool {
 }
 
 // delivered reports whether a span says that it received what span i sent.
-func (g *Graph) delivered(i int) bool {
-	return len(g.linkedBy[i]) > 0 || g.first(g.children[i], func(c int) bool { return g.spans[c].Remote }) != none
-}
+func (g *Graph) delivered(i int) bool { return g.received[i] }
 
 // first returns the first of spans that matches, or none.
 func (g *Graph) first(spans []int, match func(i int) bool) int {
