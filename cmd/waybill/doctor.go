@@ -23,6 +23,9 @@ type diagnosis struct {
 	Summary  string
 	Graph    *flow.Graph
 	Findings []flow.Finding
+	Omitted  int    // How many more findings there are.
+	Allowed  bool   // Reports whether findings were left out as the user asked.
+	Source   string // The recording, or its first file.
 }
 
 // formats are the values of --format.
@@ -62,6 +65,7 @@ func newDoctor() *cobra.Command {
 				return err
 			}
 			d := diagnose(r.Spans, allow, boundary)
+			d.Source = expand(args)[0]
 			if err := unlessClosed(write(cmd.OutOrStdout(), d)); err != nil {
 				return err
 			}
@@ -83,9 +87,9 @@ func newDoctor() *cobra.Command {
 func diagnose(spans []flow.Span, allow, boundary []string) *diagnosis {
 	g := flow.New(spans)
 	found := g.Diagnose(flow.Expectation{Boundary: boundary})
+	left := slices.DeleteFunc(slices.Clone(found.Findings), func(f flow.Finding) bool { return slices.Contains(allow, f.ID) })
 	return &diagnosis{
-		Summary: found.Summary(g), Graph: g,
-		Findings: slices.DeleteFunc(found.Findings, func(f flow.Finding) bool { return slices.Contains(allow, f.ID) }),
+		Summary: found.Summary(g), Graph: g, Findings: left, Omitted: found.Omitted, Allowed: len(left) < len(found.Findings),
 	}
 }
 
@@ -100,18 +104,28 @@ func checkRules(ids []string) error {
 
 // writeText writes findings for a person.
 func writeText(out io.Writer, d *diagnosis) error {
+	width := columns(out)
 	var b strings.Builder
-	fmt.Fprintln(&b, paint(out, bold, d.Summary))
-	if len(d.Findings) == 0 {
+	fmt.Fprintln(&b, paint(out, bold, wrap(d.Summary, width, "")))
+	switch {
+	case len(d.Findings) > 0:
+	case d.Allowed:
+		b.WriteString("\nNothing is wrong beyond what is allowed.\n")
+	default:
 		b.WriteString("\nNothing is wrong.\n")
 	}
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		color := map[flow.Level]string{flow.Violation: red, flow.Warning: yellow, flow.Info: cyan}[f.Level]
-		fmt.Fprintf(&b, "\n%s  %s%s\n", paint(out, color, f.ID+" "+f.Level.String()), printable(f.What), times(f.Count))
-		fmt.Fprintf(&b, "    Why:  %s\n", printable(f.Why))
-		fmt.Fprintf(&b, "    Fix:  %s\n", printable(f.Fix))
+		head := f.ID + " " + f.Level.String()
+		what := wrap(head+"  "+printable(f.What)+times(f.Count), width, "    ")
+		fmt.Fprintf(&b, "\n%s\n", paint(out, color, head)+strings.TrimPrefix(what, head))
+		fmt.Fprintln(&b, wrap("    Why:  "+printable(f.Why), width, "          "))
+		fmt.Fprintln(&b, wrap("    Fix:  "+printable(f.Fix), width, "          "))
 		fmt.Fprintf(&b, "    %s\n", paint(out, dim, "This is "+f.Sure.String()+"."))
+	}
+	if d.Omitted > 0 {
+		fmt.Fprintf(&b, "\nThere are %s more findings.\n", flow.Count(d.Omitted))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -42,3 +42,24 @@ func BenchmarkDoctor(b *testing.B) {
 		})
 	}
 }
+
+// More findings than are kept are counted.
+func TestDoctor_ManyFindings(t *testing.T) {
+	t.Parallel()
+	name := func(i int) string { // Without digits, by which names would be folded.
+		return strings.Map(func(r rune) rune { return r - '0' + 'a' }, strconv.Itoa(i))
+	}
+	var text strings.Builder
+	for i := range 1_010 {
+		fmt.Fprintf(&text, `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","name":"%s","kind":2,"startTimeUnixNano":"1700000000000000000"}]}]}]}`+"\n", i+1, i+1, name(i))
+	}
+	for format, want := range map[string]string{"text": "There are 10 more findings.", "json": `"omitted": 10`} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), []string{"doctor", "--format", format}, strings.NewReader(text.String()), &stdout, &stderr); code != exitFindings {
+			t.Fatalf("exit code %d, want %d: %s", code, exitFindings, &stderr)
+		}
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("%s does not contain %q", format, want)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"net/url"
+	"path/filepath"
 	"strings"
 
 	"github.com/waybill-go/waybill/internal/flow"
@@ -47,7 +49,8 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 	document := struct {
 		Summary  string        `json:"summary"`
 		Findings []jsonFinding `json:"findings"`
-	}{d.Summary, []jsonFinding{}}
+		Omitted  int           `json:"omitted,omitempty"` // How many more findings there are.
+	}{d.Summary, []jsonFinding{}, d.Omitted}
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		j := jsonFinding{
@@ -133,10 +136,22 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 		ID               string `json:"id"`
 		ShortDescription text   `json:"shortDescription"`
 	}
+	type artifact struct {
+		URI string `json:"uri"`
+	}
+	type region struct {
+		StartLine int `json:"startLine"`
+	}
+	type physical struct {
+		ArtifactLocation artifact `json:"artifactLocation"`
+		Region           region   `json:"region"`
+	}
 	type logical struct {
 		FullyQualifiedName string `json:"fullyQualifiedName"`
 	}
 	type location struct {
+		// GitHub refuses a report if one location is without a file.
+		PhysicalLocation physical  `json:"physicalLocation"`
 		LogicalLocations []logical `json:"logicalLocations"`
 	}
 	type result struct {
@@ -151,12 +166,13 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 		rules = append(rules, rule{r.ID, text{r.Title}})
 	}
 	levels := map[flow.Level]string{flow.Violation: "error", flow.Warning: "warning", flow.Info: "note"}
+	place := physical{artifact{(&url.URL{Path: filepath.ToSlash(d.Source)}).String()}, region{1}}
 	results := []result{}
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		results = append(results, result{
 			RuleID: f.ID, Level: levels[f.Level], Message: text{f.What + " " + f.Why + " " + f.Fix}, OccurrenceCount: f.Count,
-			Locations: []location{{[]logical{{d.Graph.Spans()[f.Spans[0]].Label()}}}},
+			Locations: []location{{place, []logical{{d.Graph.Spans()[f.Spans[0]].Label()}}}},
 		})
 	}
 	return encodeJSON(out, map[string]any{

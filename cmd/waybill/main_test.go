@@ -33,7 +33,7 @@ func TestRun(t *testing.T) {
 	}{
 		{name: "whole", args: []string{"doctor"}, stdin: whole, stdout: []string{"CONNECTED: one flow of 1 span", "Nothing is wrong."}},
 		{name: "broken", args: []string{"doctor", "-"}, stdin: broken, code: 1, stdout: []string{"P01 violation", `"job process  [31morders"`, "Fix:"}},
-		{name: "allowed", args: []string{"doctor", "--allow", "P01,P21"}, stdin: broken, stdout: []string{"BROKEN"}},
+		{name: "allowed", args: []string{"doctor", "--allow", "P01,P21"}, stdin: broken, stdout: []string{"BROKEN", "Nothing is wrong beyond what is allowed."}},
 		{name: "of a lesser level", args: []string{"doctor", "--fail-on", "info", "--allow", "P01"}, stdin: whole},
 		{name: "github", args: []string{"doctor", "--format", "github"}, stdin: broken, code: 1, stdout: []string{"::error title=P01 a consumer starts a new trace::"}},
 		{name: "tree", args: []string{"tree"}, stdin: broken, stdout: []string{"send orders", "✗ P01 a consumer starts a new trace"}},
@@ -98,11 +98,23 @@ func TestDoctor_MachineFormats(t *testing.T) {
 	var sarif struct {
 		Version string
 		Runs    []struct {
-			Results []struct{ RuleID string }
+			Results []struct {
+				RuleID    string
+				Locations []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine int }
+					}
+				}
+			}
 		}
 	}
 	if err := json.Unmarshal(output("sarif"), &sarif); err != nil || sarif.Version != "2.1.0" || len(sarif.Runs) != 1 || sarif.Runs[0].Results[0].RuleID != "P01" {
-		t.Errorf("SARIF: %+v, %v", sarif, err)
+		t.Fatalf("SARIF: %+v, %v", sarif, err)
+	}
+	// GitHub refuses the whole report otherwise.
+	if at := sarif.Runs[0].Results[0].Locations[0].PhysicalLocation; at.ArtifactLocation.URI == "" || at.Region.StartLine != 1 {
+		t.Errorf("SARIF: location %+v, want a file and a line", at)
 	}
 }
 

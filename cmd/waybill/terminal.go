@@ -48,6 +48,35 @@ const (
 	dim    = "2"
 )
 
+// minColumns is the least width that text is folded to.
+const minColumns = 40
+
+// wrap folds text to a width at its spaces, and begins each further line with indent. A
+// width of 0 is no limit, and no word is cut.
+func wrap(text string, width int, indent string) string {
+	if width == 0 {
+		return text
+	}
+	width = max(width, minColumns)
+	var b strings.Builder
+	column := 0
+	for n, word := range strings.Split(text, " ") {
+		size := utf8.RuneCountInString(word)
+		switch {
+		case n == 0:
+		case column+1+size > width:
+			b.WriteString("\n" + indent)
+			column = utf8.RuneCountInString(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += size
+	}
+	return b.String()
+}
+
 // printable returns text without what could control a terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
