@@ -1,0 +1,80 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
+)
+
+// planted are the findings in recordings of code that makes a mistake, by the finding
+// that it is about. The code is in examples/diagnosis.
+var planted = map[string][]string{
+	"P01": {"P01 violation, likely: api send orders → worker process orders"},
+	"P02": {"P02 violation, certain: api orders publish → worker process orders"},
+	"P03": {"P03 violation, likely: job extract"},
+	"P04": {"P04 warning, likely: worker process orders"},
+	"P05": {"P05 violation, certain: api GET → worker GET /stock"},
+	"P11": {"P11 violation, likely: worker send orders.retry → worker process orders.retry"},
+	"P12": {"P12 warning, likely: worker process orders"},
+	"P13": {"P13 warning, certain: api send orders"},
+	"P14": {"P14 violation, certain ×2: api send orders → worker process orders"},
+	"P16": {"P16 warning, likely: api send invoices → worker process invoices"},
+	"P17": {"P17 warning, likely: api place order → api send orders"},
+	"P18": {"P18 info, likely: api send orders → worker process orders"},
+	"P19": {"P19 warning, likely: api POST /orders → api send orders"},
+	"P20": {"P20 violation, certain: api reserve"},
+	"P21": {"P21 info, a guess: api send orders.v2"},
+	"P22": {"P22 violation, certain ×2: api POST /orders"},
+	"P23": {"P23 warning, likely: api send orders → api orders publish"},
+	"P24": {"P24 violation, likely ×2: worker process orders → worker process orders"},
+}
+
+// plantedFile returns the recording of a mistake, or of its cure.
+func plantedFile(id, which string) string { return "testdata/planted/" + id + "-" + which + ".jsonl" }
+
+// Each mistake is found, with its level, how sure that is, and the spans between which
+// the flow broke. Nothing else is found, and nothing if the mistake is not made.
+func TestDoctor_Planted(t *testing.T) {
+	t.Parallel()
+	for id, want := range planted {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(want, findingsIn(t, plantedFile(id, "fault"))); diff != "" {
+				t.Errorf("findings of the fault (-want +got):\n%s", diff)
+			}
+			if got := findingsIn(t, plantedFile(id, "cure")); len(got) > 0 {
+				t.Errorf("findings of the cure: %q, want none", got)
+			}
+		})
+	}
+}
+
+// findingsIn describes the findings in a recording, such as
+// "P02 violation, certain: api send orders → worker process orders".
+func findingsIn(t *testing.T, file string) []string {
+	t.Helper()
+	r, err := (&recording.Reader{}).Read(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := diagnose(r.Spans, nil, nil)
+	var texts []string
+	for _, f := range d.Findings {
+		text := fmt.Sprintf("%s %s, %s", f.ID, f.Level, f.Sure)
+		if f.Count > 1 {
+			text += fmt.Sprintf(" ×%d", f.Count)
+		}
+		text += ": "
+		if f.From >= 0 && f.From != f.Spans[0] {
+			text += d.Graph.Spans()[f.From].Label() + " → "
+		}
+		texts = append(texts, text+d.Graph.Spans()[f.Spans[0]].Label())
+	}
+	return texts
+}
