@@ -4,6 +4,7 @@
 package recording_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -181,6 +183,28 @@ func TestRead(t *testing.T) {
 			for i, want := range tt.damaged {
 				if got := r.Damaged[i].String(); !strings.HasPrefix(got, file+want) {
 					t.Errorf("damaged %q, want prefix %q", got, file+want)
+				}
+			}
+		})
+	}
+}
+
+func TestReadLine_TooLong(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, text string
+		want       []error // Of each call until the end.
+	}{
+		{name: "in the middle", text: "a\n" + strings.Repeat("b", 50) + "\nc\n", want: []error{nil, recording.ErrTooLong, nil, io.EOF}},
+		{name: "the last, without an end", text: "a\n" + strings.Repeat("b", 50), want: []error{nil, recording.ErrTooLong, io.EOF}},
+		{name: "of that length", text: strings.Repeat("b", 39) + "\n", want: []error{nil, io.EOF}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text := bufio.NewReaderSize(strings.NewReader(tt.text), 16)
+			for n, want := range tt.want {
+				if line, err := recording.ReadLine(text, 40); !errors.Is(err, want) {
+					t.Errorf("line %d: %q, %v, want %v", n+1, line, err, want)
 				}
 			}
 		})

@@ -33,7 +33,7 @@ type splitter struct {
 func split(text *bufio.Reader, emit func(*piece)) {
 	s := &splitter{emit: emit}
 	for line := 1; ; line++ {
-		content, err := readLine(text)
+		content, err := readLine(text, maxLine)
 		switch {
 		case err == nil:
 			s.add(line, content)
@@ -52,20 +52,20 @@ func split(text *bufio.Reader, emit func(*piece)) {
 	}
 }
 
-// readLine returns the next line. A line that is too long is passed over.
-func readLine(text *bufio.Reader) ([]byte, error) {
+// readLine returns the next line. A line that is longer than limit is passed over.
+func readLine(text *bufio.Reader, limit int) ([]byte, error) {
 	var line []byte
 	tooLong := false
 	for {
 		part, err := text.ReadSlice('\n')
-		if tooLong = tooLong || len(line)+len(part) > maxLine; tooLong {
+		if tooLong = tooLong || len(line)+len(part) > limit; tooLong {
 			line = nil
 		} else {
 			line = append(line, part...)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-		case tooLong && err == nil:
+		case tooLong && (err == nil || errors.Is(err, io.EOF)):
 			return nil, errTooLong
 		default:
 			return line, err
