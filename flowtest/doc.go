@@ -50,7 +50,7 @@
 //	P01 violation  "etl-job process orders" starts a new trace: no context was extracted from kafka orders@815.
 //	    Why:  It has no parent and no link. "api send orders" sent to the same destination before. ...
 //	    Fix:  Extract the context of the message before the span is started, and inject it where the message is sent.
-//	    This is likely.
+//	    This is likely. See https://github.com/waybill-go/waybill/blob/main/docs/diagnosis/P01.md
 //
 // # Guarantees
 //

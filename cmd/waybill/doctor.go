@@ -122,7 +122,7 @@ func writeText(out io.Writer, d *diagnosis) error {
 		fmt.Fprintf(&b, "\n%s\n", paint(out, color, head)+strings.TrimPrefix(what, head))
 		fmt.Fprintln(&b, wrap("    Why:  "+printable(f.Why), width, "          "))
 		fmt.Fprintln(&b, wrap("    Fix:  "+printable(f.Fix), width, "          "))
-		fmt.Fprintf(&b, "    %s\n", paint(out, dim, "This is "+f.Sure.String()+"."))
+		fmt.Fprintf(&b, "    %s\n", paint(out, dim, "This is "+f.Sure.String()+". See "+flow.Page(f.ID)))
 	}
 	if d.Omitted > 0 {
 		fmt.Fprintf(&b, "\nThere are %s more findings.\n", flow.Count(d.Omitted))

@@ -24,6 +24,7 @@ type jsonFinding struct {
 	What     string   `json:"what"`
 	Why      string   `json:"why"`
 	Fix      string   `json:"fix"`
+	Page     string   `json:"page"`  // The address of a page that explains the finding.
 	Spans    []jsonID `json:"spans"` // At most 100.
 	From     *jsonID  `json:"from,omitempty"`
 	To       *jsonID  `json:"to,omitempty"`
@@ -55,7 +56,7 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 		f := &d.Findings[i]
 		j := jsonFinding{
 			ID: f.ID, Title: flow.Title(f.ID), Level: f.Level.String(), Sureness: f.Sure.String(), Count: f.Count,
-			What: f.What, Why: f.Why, Fix: f.Fix, From: d.id(f.From), To: d.id(f.To),
+			What: f.What, Why: f.Why, Fix: f.Fix, Page: flow.Page(f.ID), From: d.id(f.From), To: d.id(f.To),
 		}
 		for _, span := range f.Spans {
 			j.Spans = append(j.Spans, *d.id(span))
@@ -90,7 +91,7 @@ func writeJUnit(out io.Writer, d *diagnosis) error {
 		f := &d.Findings[i]
 		c := testcase{Name: f.ID + " " + flow.Title(f.ID) + ": " + printable(f.What), ClassName: "flow"}
 		if f.Level > flow.Info {
-			c.Failure = &failure{Message: printable(f.What), Type: f.Level.String(), Text: printable(f.Why + "\n" + f.Fix)}
+			c.Failure = &failure{Message: printable(f.What), Type: f.Level.String(), Text: printable(f.Why + "\n" + f.Fix + "\n" + flow.Page(f.ID))}
 			suite.Failures++
 		}
 		suite.Cases = append(suite.Cases, c)
@@ -118,7 +119,7 @@ func writeGitHub(out io.Writer, d *diagnosis) error {
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	for i := range d.Findings {
 		f := &d.Findings[i]
-		text := data.Replace(printable(f.What + " " + f.Why + "\n" + f.Fix))
+		text := data.Replace(printable(f.What + " " + f.Why + "\n" + f.Fix + "\n" + flow.Page(f.ID)))
 		if _, err := fmt.Fprintf(out, "::%s title=%s %s::%s\n", command[f.Level], f.ID, flow.Title(f.ID), text); err != nil {
 			return err
 		}
@@ -135,6 +136,7 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 	type rule struct {
 		ID               string `json:"id"`
 		ShortDescription text   `json:"shortDescription"`
+		HelpURI          string `json:"helpUri"`
 	}
 	type artifact struct {
 		URI string `json:"uri"`
@@ -163,7 +165,7 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 	}
 	var rules []rule
 	for _, r := range flow.Rules() {
-		rules = append(rules, rule{r.ID, text{r.Title}})
+		rules = append(rules, rule{r.ID, text{r.Title}, flow.Page(r.ID)})
 	}
 	levels := map[flow.Level]string{flow.Violation: "error", flow.Warning: "warning", flow.Info: "note"}
 	place := physical{artifact{(&url.URL{Path: filepath.ToSlash(d.Source)}).String()}, region{1}}

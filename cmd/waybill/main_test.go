@@ -7,10 +7,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // The recordings of a broken and of a whole flow, as OTLP JSON.
@@ -81,13 +85,18 @@ func TestDoctor_MachineFormats(t *testing.T) {
 		return stdout.Bytes()
 	}
 	var document struct {
-		Findings []struct{ ID, Level, Fix string }
+		Findings []struct{ ID, Level, Fix, Page string }
 	}
 	if err := json.Unmarshal(output("json"), &document); err != nil {
 		t.Fatal(err)
 	}
-	if len(document.Findings) != 1 || document.Findings[0].ID != "P01" || document.Findings[0].Level != "violation" || document.Findings[0].Fix == "" {
+	if len(document.Findings) != 1 || document.Findings[0].ID != "P01" || document.Findings[0].Level != "violation" || document.Findings[0].Fix == "" || document.Findings[0].Page != flow.Page("P01") {
 		t.Errorf("JSON: %+v", document)
+	}
+	for _, format := range slices.Sorted(maps.Keys(formats)) {
+		if !bytes.Contains(output(format), []byte(flow.Page("P01"))) {
+			t.Errorf("%s does not name %s", format, flow.Page("P01"))
+		}
 	}
 	var suite struct {
 		Failures int `xml:"failures,attr"`

@@ -39,6 +39,12 @@ func Rules() []Rule {
 	}
 }
 
+// Page returns the address of the page that explains the kind of findings with an ID:
+// the code that causes it, what is found, and the code that does not.
+func Page(id string) string {
+	return "https://github.com/waybill-go/waybill/blob/main/docs/diagnosis/" + id + ".md"
+}
+
 // Title returns the title of the kind of findings with an ID, or the empty string.
 func Title(id string) string {
 	for _, r := range Rules() {

@@ -58,14 +58,14 @@ type Finding struct {
 // maxSentence is the longest sentence of [Finding.String], in characters.
 const maxSentence = 1000
 
-// String describes f in four lines.
+// String describes f in some lines, of which the last is the address of its page.
 func (f *Finding) String() string {
 	count := ""
 	if f.Count > 1 {
 		count = " (" + Count(f.Count) + " times)"
 	}
-	return fmt.Sprintf("%s %s  %s%s\n    Why:  %s\n    Fix:  %s\n    This is %s.",
-		f.ID, f.Level, Clip(f.What, maxSentence), count, Clip(f.Why, maxSentence), Clip(f.Fix, maxSentence), f.Sure)
+	return fmt.Sprintf("%s %s  %s%s\n    Why:  %s\n    Fix:  %s\n    This is %s. See %s",
+		f.ID, f.Level, Clip(f.What, maxSentence), count, Clip(f.Why, maxSentence), Clip(f.Fix, maxSentence), f.Sure, Page(f.ID))
 }
 
 const (
