@@ -139,6 +139,11 @@ build: ## Build the command into .cache/bin/waybill
 	$(call in,cmd/waybill,CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(CACHE)/bin/waybill .)
 	@echo "== $@: $(CACHE)/bin/waybill"
 
+.PHONY: man
+man: build ## Make the manual page of the command, .cache/man/man1/waybill.1
+	@mkdir -p $(CACHE)/man/man1 && $(CACHE)/bin/waybill man >$(CACHE)/man/man1/waybill.1
+	@echo "== $@: man -M $(CACHE)/man waybill"
+
 .PHONY: demo
 demo: ## Run the demo on real data, with no server to install (ARGS="--workers 4")
 	@echo "== $@: compiling takes some minutes the first time"

@@ -54,9 +54,9 @@ func newBoards() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&namespace, "namespace", "", "the prefix of the metrics, as in metrics.WithNamespace")
-	cmd.Flags().StringSliceVar(&labels, "label", nil, "labels that become variables of the boards")
-	cmd.Flags().DurationVar(&freshness, "freshness", 0, "how old the last success of a pipeline may be")
+	cmd.Flags().StringVar(&namespace, "namespace", "", "the `PREFIX` of the metrics, as in metrics.WithNamespace")
+	cmd.Flags().StringSliceVar(&labels, "label", nil, "`LABELS` that become variables of the boards")
+	cmd.Flags().DurationVar(&freshness, "freshness", 0, "the `AGE` that the last success of a pipeline may have")
 	cmd.Flags().BoolVar(&withoutKubernetes, "without-kubernetes", false, "leave out what kube-state-metrics measures")
 	return cmd
 }

@@ -69,13 +69,13 @@ func newCatalog() *cobra.Command {
 		RunE: flags.run,
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.format, "format", "markdown", "the form of the catalog: "+names(catalogFormats)+"; with --diff: "+names(diffFormats))
-	f.StringVar(&flags.old, "diff", "", "print how the catalog differs from that of this file, a recording or a catalog in JSON")
-	f.StringSliceVar(&flags.failOn, "fail-on", nil, "the changes with which the exit code is 1: "+changeNames())
-	f.Float64Var(&flags.slower, "slower", 50, "by how many per cent a time must have grown to be a change")
-	f.Float64Var(&flags.failing, "failing", 1, "by how many percentage points a share of errors or of broken hops must have grown to be a change")
-	f.IntVar(&flags.minHops, "min-hops", 20, "the number of hops from which times and shares are compared")
-	f.StringSliceVar(&flags.boundary, "boundary", nil, "services that are recorded elsewhere")
+	f.StringVar(&flags.format, "format", "markdown", "the `FORM` of the catalog: "+names(catalogFormats)+"; with --diff: "+names(diffFormats))
+	f.StringVar(&flags.old, "diff", "", "print how the catalog differs from that of this `FILE`, a recording or a catalog in JSON")
+	f.StringSliceVar(&flags.failOn, "fail-on", nil, "the `CHANGES` with which the exit code is 1: "+changeNames())
+	f.Float64Var(&flags.slower, "slower", 50, "by how many `PERCENT` a time must have grown to be a change")
+	f.Float64Var(&flags.failing, "failing", 1, "by how many percentage `POINTS` a share of errors or of broken hops must have grown to be a change")
+	f.IntVar(&flags.minHops, "min-hops", 20, "the `NUMBER` of hops from which times and shares are compared")
+	f.StringSliceVar(&flags.boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	flags.selected.addFlags(cmd)
 	return cmd
 }

@@ -41,9 +41,7 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor [FILE...]",
 		Short: "Say what is wrong with a flow, and what to change",
 		Long: "Doctor reads recorded spans and prints what is wrong with their flows, the worst first:\n" +
-			"what happened, the evidence, what to change, and how sure it is.\n\n" +
-			"It exits with 1 if there are findings at or above --fail-on, and with 2 if it was used\n" +
-			"wrongly or could read nothing.",
+			"what happened, the evidence, what to change, and how sure it is.",
 		Example: "  waybill doctor spans.jsonl\n" +
 			"  waybill doctor --format github --fail-on warning spans/*.jsonl.gz\n" +
 			"  waybill doctor --allow P18,P21 --boundary billing - < spans.jsonl\n" +
@@ -75,10 +73,10 @@ func newDoctor() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "the form of the findings: "+names(formats))
-	cmd.Flags().StringVar(&failOn, "fail-on", "violation", "the least level with which the exit code is 1: violation, warning or info")
-	cmd.Flags().StringSliceVar(&allow, "allow", nil, "findings to leave out, as P18,P21")
-	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "services that are recorded elsewhere")
+	cmd.Flags().StringVar(&format, "format", "text", "the `FORM` of the findings: "+names(formats))
+	cmd.Flags().StringVar(&failOn, "fail-on", "violation", "the least `LEVEL` with which the exit code is 1: violation, warning or info")
+	cmd.Flags().StringSliceVar(&allow, "allow", nil, "the `IDS` of findings to leave out, as P18,P21")
+	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	live.addFlags(cmd)
 	return cmd
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,8 +18,12 @@ import (
 // read reads the recordings that args name: files, patterns, or - for standard input,
 // which is the default. It reports progress and damaged places on standard error.
 func read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
+	files := expand(args)
+	if slices.Contains(files, recording.Stdin) && isTerminal(cmd.InOrStdin()) {
+		cmd.PrintErrln("waybill: waiting for spans from the terminal, which end with Ctrl-D; " + cmd.CommandPath() + " FILE reads a file")
+	}
 	shown := newProgress(cmd.ErrOrStderr())
-	r, err := (&recording.Reader{Stdin: cmd.InOrStdin(), Progress: shown.update}).Read(cmd.Context(), expand(args)...)
+	r, err := (&recording.Reader{Stdin: cmd.InOrStdin(), Progress: shown.update}).Read(cmd.Context(), files...)
 	shown.end()
 	if !errors.Is(err, recording.ErrNoSpans) { // Which says what was damaged.
 		printDamages(cmd, r)

@@ -35,8 +35,8 @@ type intake struct {
 
 func (in *intake) addFlags(cmd *cobra.Command, addresses ...string) {
 	cmd.Flags().StringSliceVar(&in.addresses, "listen", addresses,
-		"take spans that SDKs export to this address, such as 127.0.0.1:4318, over OTLP/HTTP and OTLP/gRPC; may be given twice")
-	cmd.Flags().StringVar(&in.forward, "forward", "", "pass on all that is taken, metrics and logs too, to this OTLP/HTTP endpoint, such as http://collector:4318")
+		"take spans that SDKs export to this `ADDRESS`, such as 127.0.0.1:4318, over OTLP/HTTP and OTLP/gRPC; may be given twice")
+	cmd.Flags().StringVar(&in.forward, "forward", "", "pass on all that is taken, metrics and logs too, to this OTLP/HTTP `URL`, such as http://collector:4318")
 }
 
 // start begins to take exports. Those of traces go to add.
@@ -162,8 +162,8 @@ type listening struct {
 
 func (l *listening) addFlags(cmd *cobra.Command) {
 	l.intake.addFlags(cmd)
-	cmd.Flags().DurationVar(&l.duration, "for", 0, "with --listen: end after this time, such as 30s; the default is at Ctrl-C")
-	cmd.Flags().DurationVar(&l.quiet, "quiet", 0, "with --listen: end when no spans have come for this time, once there are any")
+	cmd.Flags().DurationVar(&l.duration, "for", 0, "with --listen: end after this `TIME`, such as 30s; the default is at Ctrl-C")
+	cmd.Flags().DurationVar(&l.quiet, "quiet", 0, "with --listen: end when no spans have come for this `TIME`, once there are any")
 }
 
 // read reads the recordings that args name, or takes spans if the command listens.

@@ -71,19 +71,60 @@ func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "waybill",
-		Short:         "See a flow, find the break, bring any job in",
-		Long:          "waybill shows a flow of OpenTelemetry spans as one picture, however many traces it has,\nand says where it broke, which side lost the context, and what to change.\nNothing is sent anywhere, but by exec and --forward, to the endpoint that you name.",
+		Use:   "waybill",
+		Short: "see a flow, find the break, bring any job in",
+		Long: "waybill shows a flow of OpenTelemetry spans as one picture, however many traces it has,\n" +
+			"and says where it broke, which side lost the context, and what to change. Nothing is sent\n" +
+			"anywhere, but by exec and --forward, to the endpoint that you name.",
+		Example: "  waybill doctor spans.jsonl                what is wrong, and what to change\n" +
+			"  waybill report spans.jsonl -o flow.html   the flow as a page to open or to mail\n" +
+			"  waybill exec -- ./nightly.sh              a job in any language, as part of its flow",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version(),
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if cmd.Name() != "exec" { // Which treats signals as its command does.
 				survivePipe()
 			}
 		},
-		Version: version(),
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetVersionTemplate("waybill {{.Version}}\n")
-	root.AddCommand(newBoards(), newCatalog(), newDoctor(), newExec(), newReport(), newRules(), newTree())
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	addGroup(root, "Look at a flow", newDoctor(), newTree(), newReport(), newCatalog())
+	addGroup(root, "Bring a job into a flow", newExec())
+	addGroup(root, "Watch flows in production", newBoards(), newRules())
+	root.AddCommand(newMan())
+	if err := complete(root); err != nil {
+		panic(err) // A flag was renamed.
+	}
 	return root
+}
+
+// addGroup adds commands under a title of the help text.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+		root.AddCommand(cmd)
+	}
+}
+
+// noSuchCommand returns the error of a word that is no command, with those that it may
+// be meant to be.
+func noSuchCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see waybill --help"
+	if similar := root.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = "did you mean " + strings.Join(similar, " or ") + "?"
+	}
+	return fmt.Errorf("unknown command %q; %s", args[0], hint)
 }

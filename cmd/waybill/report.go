@@ -41,9 +41,9 @@ func newReport() *cobra.Command {
 			return writeFile(output, func(w io.Writer) error { return page.Write(w, report) })
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "flow.html", "the file to write, or - for standard output")
-	cmd.Flags().StringVar(&title, "title", "", "the title of the page")
-	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "services that are recorded elsewhere")
+	cmd.Flags().StringVarP(&output, "output", "o", "flow.html", "the `FILE` to write, or - for standard output")
+	cmd.Flags().StringVar(&title, "title", "", "the `TITLE` of the page")
+	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	selected.addFlags(cmd)
 	live.addFlags(cmd)
 	return cmd

@@ -50,16 +50,16 @@ func newRules() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&flags.output, "output", "o", "-", "the file to write, or - for standard output")
-	f.StringVar(&flags.namespace, "namespace", "", "the prefix of the metrics, as in metrics.WithNamespace")
-	f.StringVar(&flags.runbooks, "runbooks", "", "the address of the runbooks")
-	f.StringVar(&flags.dashboards, "dashboards", "", "the address of Grafana")
-	f.StringSliceVar(&flags.freshness, "freshness", nil, "PIPELINE=EVERY: how often a pipeline must succeed")
-	f.StringSliceVar(&flags.objectives, "objective", nil, "PIPELINE=LATENCY:SHARE: which share of the data must be done in which time")
-	f.StringSliceVar(&flags.backlogs, "backlog", nil, "TOPIC=WITHIN: in which time a backlog must be read")
-	f.StringSliceVar(&flags.losses, "loss", nil, "TOPIC=WITHIN:SHARE: which share of the messages may be missing after which time")
-	f.StringSliceVar(&flags.gaps, "expected-gaps", nil, "topics whose offsets have gaps: compacted ones, and those that are written in transactions")
-	f.StringSliceVar(&flags.without, "without", nil, "alerts to leave out")
+	f.StringVarP(&flags.output, "output", "o", "-", "the `FILE` to write, or - for standard output")
+	f.StringVar(&flags.namespace, "namespace", "", "the `PREFIX` of the metrics, as in metrics.WithNamespace")
+	f.StringVar(&flags.runbooks, "runbooks", "", "the `URL` of the runbooks")
+	f.StringVar(&flags.dashboards, "dashboards", "", "the `URL` of Grafana")
+	f.StringSliceVar(&flags.freshness, "freshness", nil, "`PIPELINE=EVERY`: how often a pipeline must succeed")
+	f.StringSliceVar(&flags.objectives, "objective", nil, "`PIPELINE=LATENCY:SHARE`: which share of the data must be done in which time")
+	f.StringSliceVar(&flags.backlogs, "backlog", nil, "`TOPIC=WITHIN`: in which time a backlog must be read")
+	f.StringSliceVar(&flags.losses, "loss", nil, "`TOPIC=WITHIN:SHARE`: which share of the messages may be missing after which time")
+	f.StringSliceVar(&flags.gaps, "expected-gaps", nil, "`TOPICS` whose offsets have gaps: compacted ones, and those that are written in transactions")
+	f.StringSliceVar(&flags.without, "without", nil, "`ALERTS` to leave out")
 	return cmd
 }
 

@@ -22,9 +22,9 @@ type selection struct {
 }
 
 func (s *selection) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.flow, "flow", "", "show the flow with this trace id or span id, or one that begins so")
-	cmd.Flags().StringVar(&s.service, "service", "", "show the flows that pass this service")
-	cmd.Flags().StringVar(&s.since, "since", "", "show the flows that were active after this time (RFC 3339), or in this last part of the recording (as 10m)")
+	cmd.Flags().StringVar(&s.flow, "flow", "", "show the flow with this trace or span `ID`, or with one that begins so")
+	cmd.Flags().StringVar(&s.service, "service", "", "show the flows that pass this `SERVICE`")
+	cmd.Flags().StringVar(&s.since, "since", "", "show the flows that were active after this `TIME` (RFC 3339), or in this last part of the recording (as 10m)")
 }
 
 // diagnose returns the graph of the selected flows of spans, and what is wrong with it.

@@ -30,6 +30,12 @@ func columns(out io.Writer) int {
 	return width
 }
 
+// isTerminal reports whether in is a terminal.
+func isTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // A descriptor is small.
+}
+
 // paint writes text in color if out is a terminal and NO_COLOR is not set; see
 // https://no-color.org.
 func paint(out io.Writer, code, text string) string {

@@ -41,7 +41,7 @@ func newTree() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&lines, "lines", 0, "the number of lines after which the tree ends; 0 for all")
+	cmd.Flags().IntVar(&lines, "lines", 0, "the `NUMBER` of lines after which the tree ends; 0 for all")
 	selected.addFlags(cmd)
 	live.addFlags(cmd)
 	return cmd

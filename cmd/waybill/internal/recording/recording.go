@@ -237,15 +237,20 @@ func (in *intake) report() {
 	}
 }
 
-// counter counts what is read through it.
+// counter counts what is read through it, and reads no further after the end: a
+// terminal whose user has typed Ctrl-D would ask for more.
 type counter struct {
-	r io.Reader
-	n *atomic.Int64
+	r   io.Reader
+	n   *atomic.Int64
+	err error
 }
 
 // Read implements [io.Reader].
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
+func (c *counter) Read(p []byte) (n int, err error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, c.err = c.r.Read(p)
 	c.n.Add(int64(n))
-	return n, err
+	return n, c.err
 }
