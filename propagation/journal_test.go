@@ -94,7 +94,7 @@ func TestJournal_Inject(t *testing.T) {
 			if got := strings.Join(e.Keys, " "); got != tt.keys {
 				t.Errorf("got keys %q, want %q", got, tt.keys)
 			}
-			if e.InSpan != (tt.ctx.traceparent != "") || e.LeftBaggage != tt.lost || e.Stray || e.DefaultPropagator {
+			if e.Parent.IsValid() != (tt.ctx.traceparent != "") || e.LeftBaggage != tt.lost || e.Stray || e.DefaultPropagator {
 				t.Errorf("got %+v", e)
 			}
 			if want := tt.outcome == propagation.JournalOK; e.SpanContext.IsValid() != want || e.IsSampled() != want {
@@ -209,7 +209,7 @@ func TestJournal_Owner(t *testing.T) {
 	}
 	// Tests that run at the same time may leave entries too.
 	mine := slices.DeleteFunc(all.Entries(), func(e propagation.JournalEntry) bool { return !strings.Contains(e.Function, "TestJournal_Owner") })
-	if e := only(t, mine); !e.Stray || !e.InSpan {
+	if e := only(t, mine); !e.Stray || !e.Parent.IsValid() {
 		t.Errorf("got %+v, want a stray entry of the call without a journal", e)
 	}
 }
@@ -248,17 +248,22 @@ func TestJournal_Adoption(t *testing.T) {
 func TestJournal_Start(t *testing.T) {
 	t.Parallel()
 	recorded, _ := tracer(parentBased())
-	remote := propagation.Read(text{"traceparent": traceparentText}, textAccessor{}, defaults, propagation.WithoutJournal())
+	var remote propagation.Remote
 	var span trace.Span
-	e := only(t, journaled(t.Context(), func(ctx context.Context) {
+	entries := journaled(t.Context(), func(ctx context.Context) {
+		remote = propagation.Read(text{"traceparent": traceparentText}, textAccessor{}, defaults)
 		_, span = propagation.Start(ctx, recorded, "process", []propagation.Remote{remote})
 		span.End()
-	}))
+	})
+	if len(entries) != 2 {
+		t.Fatalf("got %v, want the reading and the start", entries)
+	}
+	read, e := entries[0], entries[1]
 	if e.Action != propagation.JournalStart || e.SpanContext.SpanID() != span.SpanContext().SpanID() || e.Call != "propagation.Start" {
 		t.Errorf("got %+v, want the start of %v", e, span.SpanContext())
 	}
-	if e.Parent.SpanID() != remote.SpanContext().SpanID() || len(e.Remotes) != 1 || e.Remotes[0].SpanID() != remote.SpanContext().SpanID() {
-		t.Errorf("got parent %v and remotes %v, want %v", e.Parent, e.Remotes, remote.SpanContext())
+	if e.Parent.SpanID() != remote.SpanContext().SpanID() || !slices.Equal(e.Extractions, []uint64{read.Number}) || read.Number == 0 {
+		t.Errorf("got parent %v and extractions %v, want %v and %d", e.Parent, e.Extractions, remote.SpanContext(), read.Number)
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 
 // JournalEntry is what a [Journal] has noted of one call.
 type JournalEntry struct {
+	Number  uint64 // Identifies the entry in the process; from 1.
 	Time    time.Time
 	Action  JournalAction
 	Outcome JournalOutcome
@@ -73,14 +74,12 @@ type JournalEntry struct {
 	// SpanContext is what was written or read, or the span that was started. It is
 	// not valid if there is none.
 	SpanContext trace.SpanContext
-	// Parent is the parent of a span that was started, and Remotes are the contexts
-	// that it handles, at most 128.
-	Parent  trace.SpanContext
-	Remotes []trace.SpanContext
+	// Parent is the parent of a span that was started, or the span in the context that
+	// an injection or an extraction was called with. [Read] has no context.
+	Parent trace.SpanContext
+	// Extractions are the numbers of the entries of what a started span handles.
+	Extractions []uint64
 
-	// InSpan reports whether the context of the caller had a valid span. It is false
-	// for [Read], which has no context.
-	InSpan bool
 	// LeftBaggage reports an injection of a context whose baggage the options allow
 	// and the propagator does not write.
 	LeftBaggage bool
@@ -114,6 +113,7 @@ func (e JournalEntry) String() string {
 // are hexadecimal.
 func (e JournalEntry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
+		Number            uint64         `json:"number,omitempty"`
 		Time              time.Time      `json:"time"`
 		Action            JournalAction  `json:"action"`
 		Outcome           JournalOutcome `json:"outcome"`
@@ -130,14 +130,13 @@ func (e JournalEntry) MarshalJSON() ([]byte, error) {
 		SpanID            string         `json:"span_id,omitempty"`
 		Sampled           bool           `json:"sampled,omitempty"`
 		ParentSpanID      string         `json:"parent_span_id,omitempty"`
-		Remotes           []string       `json:"remotes,omitempty"`
-		InSpan            bool           `json:"in_span,omitempty"`
+		Extractions       []uint64       `json:"extractions,omitempty"`
 		LeftBaggage       bool           `json:"left_baggage,omitempty"`
 		Ambiguous         bool           `json:"ambiguous,omitempty"`
 	}{
-		e.Time, e.Action, e.Outcome, e.Detail, e.Call, e.Function, e.File, e.Line, e.Carrier, e.Keys, e.Propagator, e.DefaultPropagator,
-		traceIDText(e.SpanContext), spanIDText(e.SpanContext), e.IsSampled(), spanIDText(e.Parent), remoteTexts(e.Remotes),
-		e.InSpan, e.LeftBaggage, e.IsAmbiguous,
+		e.Number, e.Time, e.Action, e.Outcome, e.Detail, e.Call, e.Function, e.File, e.Line, e.Carrier, e.Keys, e.Propagator, e.DefaultPropagator,
+		traceIDText(e.SpanContext), spanIDText(e.SpanContext), e.IsSampled(), spanIDText(e.Parent), e.Extractions,
+		e.LeftBaggage, e.IsAmbiguous,
 	})
 }
 
@@ -153,13 +152,4 @@ func spanIDText(sc trace.SpanContext) string {
 		return ""
 	}
 	return sc.SpanID().String()
-}
-
-// remoteTexts returns each span context as its trace id and span id with a dash
-// between them.
-func remoteTexts(remotes []trace.SpanContext) (texts []string) {
-	for _, sc := range remotes {
-		texts = append(texts, traceIDText(sc)+"-"+spanIDText(sc))
-	}
-	return texts
 }

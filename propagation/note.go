@@ -9,6 +9,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -29,16 +30,19 @@ const extractKey = attribute.Key("waybill.extract")
 
 // What is noted of a call is bounded.
 const (
-	maxNotedKeys    = 32
-	maxNotedRemotes = maxLinks
+	maxNotedKeys        = 32
+	maxNotedExtractions = maxNotes
 )
+
+// noted is how many entries were made.
+var noted atomic.Uint64
 
 // newNote returns a note of a call that ends now.
 func newNote(action JournalAction) *note {
 	site := callsite.Find()
 	n := new(note)
 	n.entry = JournalEntry{
-		Time: time.Now(), Action: action, Outcome: JournalOK,
+		Number: noted.Add(1), Time: time.Now(), Action: action, Outcome: JournalOK,
 		Call: site.Call, Function: site.Function, File: site.File, Line: site.Line, Carrier: site.Carrier,
 	}
 	return n
@@ -64,17 +68,17 @@ func noteInject(ctx context.Context, f *Fields, cfg *config, carrier any, kept b
 		return
 	}
 	n := newNote(JournalInject)
-	e, sc := &n.entry, spanContext(ctx)
+	e := &n.entry
+	e.Parent = spanContext(ctx)
 	e.setCarrier(carrier)
 	e.setCodec(cfg.codec)
-	e.InSpan = sc.IsValid()
 	e.LeftBaggage = !cfg.codec.writesBaggage() && cfg.baggage.filter(baggage.FromContext(ctx)).Len() > 0
 	switch {
 	case kept:
 		e.Outcome, e.Detail = JournalKept, "the carrier holds a trace context"
 	case f.traceContext:
-		e.SpanContext = sc
-	case !e.InSpan:
+		e.SpanContext = e.Parent
+	case !e.Parent.IsValid():
 		e.Outcome, e.Detail = JournalAbsent, "ctx has no span"
 	case f.reduced:
 		e.Outcome, e.Detail = JournalAbsent, "it is too long for the carrier"
@@ -98,7 +102,7 @@ func (c *codec) writesBaggage() bool {
 
 // noteExtract notes an extraction from carrier to ctx, which is nil for none. It
 // returns the note, or nil.
-func noteExtract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) (noted *note) {
+func noteExtract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) *note {
 	defer safe.Contain()
 	if !cfg.isAskedFor(ctx) {
 		return nil
@@ -107,7 +111,9 @@ func noteExtract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *c
 	e := &n.entry
 	e.setCarrier(carrier)
 	e.setCodec(cfg.codec)
-	e.InSpan = ctx != nil && spanContext(ctx).IsValid()
+	if ctx != nil {
+		e.Parent = spanContext(ctx)
+	}
 	e.Keys = contextKeys(carrier, getter, cfg.codec)
 	var r Remote
 	read(&r, carrier, getter, cfg)
@@ -192,12 +198,15 @@ func noteStart(ctx context.Context, remotes []Remote, parent trace.SpanContext, 
 	e.SpanContext, e.Parent = span.SpanContext(), parent
 	e.Outcome, e.Detail = outcomeOf(remotes)
 	for i := range remotes {
-		r := &remotes[i]
-		if owner != nil && r.noted != nil {
-			owner.adopt(r.noted)
+		r := remotes[i].noted
+		if r == nil {
+			continue
 		}
-		if r.spanContext.IsValid() && len(e.Remotes) < maxNotedRemotes {
-			e.Remotes = append(e.Remotes, r.spanContext)
+		if owner != nil {
+			owner.adopt(r)
+		}
+		if len(e.Extractions) < maxNotedExtractions {
+			e.Extractions = append(e.Extractions, r.entry.Number)
 		}
 	}
 	n.keep(owner)
