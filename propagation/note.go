@@ -14,6 +14,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/callsite"
@@ -50,7 +51,12 @@ func newNote(action JournalAction) *note {
 
 // setCarrier names the carrier by its type if it is not that of a carrier package.
 func (e *JournalEntry) setCarrier(carrier any) {
-	if t := reflect.TypeOf(carrier); e.Carrier == "" && t != nil {
+	t := reflect.TypeOf(carrier)
+	switch {
+	case e.Carrier != "" || t == nil:
+	case t == reflect.TypeFor[propagation.MapCarrier](): // [InjectTextMap] takes it for the map that it is.
+		e.Carrier = reflect.TypeFor[map[string]string]().String()
+	default:
 		e.Carrier = t.String()
 	}
 }

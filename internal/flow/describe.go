@@ -10,8 +10,16 @@ import (
 
 // describe writes the sentences of a finding.
 func (s *search) describe(f *Finding) {
-	d := description{s: s, f: f, span: &s.g.spans[f.Spans[0]], name: s.name(f.Spans[0]), sender: s.name(f.From), message: s.messageName(f)}
-	d.write()
+	d := description{s: s, f: f, sender: s.name(f.From)}
+	if len(f.Spans) > 0 {
+		d.span, d.name, d.message = &s.g.spans[f.Spans[0]], s.name(f.Spans[0]), s.messageName(f)
+	}
+	if !d.writeJournal() {
+		d.write()
+	}
+	if p := d.places(); p != "" {
+		f.Fix += " See " + p + "."
+	}
 }
 
 // name names span i, or is empty for none.
@@ -62,12 +70,6 @@ func (d *description) write() {
 		d.orphan()
 	case "P05":
 		d.changedTrace()
-	case "P08":
-		d.say(d.name+" starts a new trace, because the context of its message is malformed.", "The extraction recorded: "+d.s.extracted(d.f.Spans[0])+". "+id, "Look at the headers that "+or(d.sender, "the sender")+" writes: a value that was cut, changed in case, or stored as another type is ignored by every propagator.")
-	case "P09":
-		d.say(d.name+" starts a new trace, because its message carries a context in another format.", "The extraction recorded: "+d.s.extracted(d.f.Spans[0])+". "+id, "Add the propagator of that format to the receiver, or W3C Trace Context to the sender.")
-	case "P10":
-		d.say(d.name+" starts a new trace, though the context of its message was extracted.", "The extraction recorded a valid context, and the span neither continues nor links it. "+id, "Pass the context that Extract returned to the call that starts the span.")
 	case "P11":
 		d.say(d.name+" continues an earlier hop than the one that sent its message.", "Its parent is an ancestor of "+d.sender+", which sent to the same destination and has no receiver.", "Replace the context when a message is copied, retried or forwarded: Inject must remove the old headers and not append to them.")
 	case "P12":

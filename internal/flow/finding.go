@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // Level is how bad a finding is.
@@ -42,7 +44,8 @@ type Finding struct {
 	Sure  Sureness
 	// Spans are the spans that the finding is about, by start. Their names are the same
 	// but for numbers.
-	// At most 100 of them are kept; Count is how many there are.
+	// At most 100 of them are kept; Count is how many there are. A finding about a call
+	// that the journal has noted may have none.
 	Spans []int
 	Count int
 	// From and To are the spans between which the flow broke, or -1.
@@ -52,7 +55,12 @@ type Finding struct {
 	Why  string // The evidence.
 	Fix  string // What to change.
 
+	// Places are the lines of code to look at, such as "orders/worker.go:41", if a
+	// journal has noted them; at most 10.
+	Places []string
+
 	detail string
+	entry  *entry // What the journal has noted, or nil.
 }
 
 // maxSentence is the longest sentence of [Finding.String], in characters.
@@ -71,6 +79,7 @@ func (f *Finding) String() string {
 const (
 	maxFindings     = 1000 // Different ones of one recording.
 	maxFindingSpans = 100  // Of one finding.
+	maxPlaces       = 10   // Of one finding.
 )
 
 // Expectation is what a search for findings takes to be right.
@@ -81,6 +90,10 @@ type Expectation struct {
 	// Boundary are services whose spans end here: what they call is recorded
 	// elsewhere.
 	Boundary []string
+	// Journal is what package propagation has noted of the calls that made the spans, and
+	// perhaps of others in the same process. It makes findings certain that are
+	// guessed otherwise.
+	Journal []propagation.JournalEntry
 	// MaxConsumers is how many messages may continue the trace of one sending span.
 	// The default is 50.
 	MaxConsumers int
@@ -102,7 +115,7 @@ func (g *Graph) Diagnose(expect Expectation) *Diagnosis {
 	s := newSearch(g, expect)
 	s.run()
 	slices.SortStableFunc(s.findings, func(a, b *Finding) int {
-		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Sure, a.Sure), g.byStart(a.Spans[0], b.Spans[0]))
+		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Sure, a.Sure), g.byStartOf(a, b))
 	})
 	d := &Diagnosis{Findings: make([]Finding, len(s.findings)), Omitted: s.omitted, Flows: s.flows(), marks: s.marks}
 	for i, f := range s.findings {
@@ -112,29 +125,36 @@ func (g *Graph) Diagnose(expect Expectation) *Diagnosis {
 	return d
 }
 
+// byStartOf compares findings by the first of their spans. One without spans is last.
+func (g *Graph) byStartOf(a, b *Finding) int {
+	if len(a.Spans) == 0 || len(b.Spans) == 0 {
+		return cmp.Compare(len(b.Spans), len(a.Spans))
+	}
+	return g.byStart(a.Spans[0], b.Spans[0])
+}
+
 // hit is one place where a rule of a search matches.
 type hit struct {
 	id       string
-	span     int // The span that the finding is about,
+	span     int // The span that the finding is about, or none if it is a call,
 	from, to int // and those between which the flow broke, or none.
 	level    Level
 	sure     Sureness
 	detail   string // Tells findings of one rule apart; of a small set.
 	group    string // Tells them apart in place of the name of the span, if it is set.
+	entry    *entry // What the journal has noted, or nil.
 }
 
 // add folds h into the findings.
 func (s *search) add(h hit) {
-	s.found[h.span] = true
-	if h.level == Violation {
-		s.damaged[h.span] = true
-	}
-	if h.level > Info {
-		s.mark(h)
-	}
 	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: h.group}
-	if h.group == "" {
-		key.span = Mask(s.g.spans[h.span].Label())
+	if h.span == none {
+		key.span = place(h.entry)
+	} else {
+		s.addTo(h)
+		if h.group == "" {
+			key.span = Mask(s.g.spans[h.span].Label())
+		}
 	}
 	if h.from != none {
 		key.from = Mask(s.g.spans[h.from].Label())
@@ -148,11 +168,25 @@ func (s *search) add(h hit) {
 		f = &Finding{ID: h.id, Level: h.level, Sure: h.sure, From: h.from, To: h.to}
 		s.byKey[key] = f
 		s.findings = append(s.findings, f)
-		f.detail = h.detail
+		f.detail, f.entry = h.detail, h.entry
 	}
 	f.Count++
-	if len(f.Spans) < maxFindingSpans {
+	if h.span != none && len(f.Spans) < maxFindingSpans {
 		f.Spans = append(f.Spans, h.span)
+	}
+	if p := place(h.entry); p != "" && len(f.Places) < maxPlaces && !slices.Contains(f.Places, p) {
+		f.Places = append(f.Places, p)
+	}
+}
+
+// addTo notes h at the span that it is about.
+func (s *search) addTo(h hit) {
+	s.found[h.span] = true
+	if h.level == Violation {
+		s.damaged[h.span] = true
+	}
+	if h.level > Info {
+		s.mark(h)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 // findPair applies the rules on the two spans of one message: P02 and P14.
 func (s *search) findPair(i int) {
 	m := s.message(i)
-	if m == nil || !s.receives(i) {
+	if m == nil || !s.receives(i) || s.found[i] {
 		return
 	}
 	sender := none
@@ -46,7 +46,7 @@ func (s *search) findPair(i int) {
 			s.joined.union(s.g.piece[sender], s.g.piece[i])
 		}
 	case sender != none:
-		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: Certain, detail: s.extracted(i)})
+		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: Certain, detail: s.extracted(i), entry: s.journal.absent[i]})
 	}
 }
 
@@ -73,9 +73,6 @@ func (s *search) foreign(i int, m *message) int {
 	return none
 }
 
-// extracted returns how the extraction of span i ended, if its program records that.
-func (s *search) extracted(i int) string { return s.g.spans[i].attribute(extractKey) }
-
 // findRoot applies the rules on spans without a parent: P01 and P19.
 func (s *search) findRoot(i int) {
 	span := &s.g.spans[i]
@@ -92,7 +89,7 @@ func (s *search) findRoot(i int) {
 		if sender == none && !s.apart(i) {
 			level = Warning // Nobody is seen to send; the sender may trace nothing.
 		}
-		s.add(hit{id: "P01", span: i, from: sender, to: i, level: level, sure: sure, detail: s.extracted(i)})
+		s.add(hit{id: "P01", span: i, from: sender, to: i, level: level, sure: sure, detail: s.extracted(i), entry: s.journal.absent[i]})
 	case s.g.sends(i) && span.Kind != trace.SpanKindInternal:
 		if m := s.message(i); m != nil && m.operation != sendOperation {
 			return // A poll or a commit.
@@ -129,6 +126,9 @@ func (s *search) findParent(i int) {
 	default:
 		s.findTimes(i, parent)
 	}
+	if s.isPromoted(i) {
+		s.findPromoted(i)
+	}
 	for _, target := range s.g.links[i] {
 		if target != parent && s.receives(i) && s.g.spans[target].instance() != span.instance() && s.startsBefore(i, target) {
 			s.add(hit{id: "P18", span: i, from: target, to: i, level: Info, sure: Likely})
@@ -151,6 +151,7 @@ func (s *search) findOrphan(i int) {
 		return
 	}
 	switch {
+	case s.isPromoted(i): // The parent was not recorded because it was not sampled.
 	case s.apart(i) && (span.Remote || span.RemoteUnknown):
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.RemoteUnknown:
@@ -383,21 +384,5 @@ func (s *search) findIdentity(i int) {
 	}
 	if span.End.IsZero() && !span.Start.IsZero() {
 		s.add(hit{id: "P20", span: i, from: none, to: none, level: Violation, sure: Certain})
-	}
-}
-
-// findJournal applies the rules on what a program records of its extractions: P08,
-// P09 and P10.
-func (s *search) findJournal(i int) {
-	if s.found[i] {
-		return
-	}
-	switch outcome, format, _ := strings.Cut(s.extracted(i), " "); outcome {
-	case "malformed":
-		s.add(hit{id: "P08", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain, detail: format})
-	case "foreign":
-		s.add(hit{id: "P09", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain, detail: format})
-	case "unused":
-		s.add(hit{id: "P10", span: i, from: s.sender(i), to: i, level: Violation, sure: Certain})
 	}
 }

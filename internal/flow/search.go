@@ -33,6 +33,7 @@ type search struct {
 	damaged []bool // and whether one of them is a violation.
 	// Reports of each span whether a finding says what became of what it sent.
 	explained []bool
+	journal   *journal
 	marks     marks
 	joined    *sets // Joins the pieces that belong to one flow.
 	findings  []*Finding
@@ -53,6 +54,7 @@ func newSearch(g *Graph, expect Expectation) *search {
 	for _, service := range expect.Boundary {
 		s.boundary[service] = true
 	}
+	s.journal = newJournal(g, expect.Journal)
 	for i, fault := range g.faults {
 		if fault == sharedID {
 			s.shared[g.spans[i].ID] = true
@@ -108,11 +110,12 @@ func (s *search) receives(i int) bool {
 
 // run applies all rules.
 func (s *search) run() {
+	s.findEntries()
 	for _, i := range s.g.order {
+		s.findAttribute(i)
 		s.findPair(i)
 	}
 	for _, i := range s.g.order {
-		s.findJournal(i)
 		s.findRoot(i)
 		s.findCollapsed(i)
 	}

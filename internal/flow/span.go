@@ -37,7 +37,9 @@ type Span struct {
 	Remote bool // Reports whether the parent was in another process.
 	// RemoteUnknown reports that the recording does not say where the parent was.
 	RemoteUnknown bool
-	Links         []ID
+	// ParentUnsampled reports that the parent was not sampled, though the span was.
+	ParentUnsampled bool
+	Links           []ID
 
 	Service    string
 	Instance   string // Tells the processes of a service apart; may be empty.
