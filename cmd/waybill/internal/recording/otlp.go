@@ -87,9 +87,11 @@ func recovered(err *error) {
 	}
 }
 
-// The flags of a span that say where its parent is.
+// The flags of a span and of a link: whether that is sampled, and whether the parent, or
+// what is linked, is in another process.
 // https://opentelemetry.io/docs/specs/otel/protocol/ (SpanFlags)
 const (
+	sampledFlag   = 0x1
 	hasRemoteFlag = 0x100
 	remoteFlag    = 0x200
 )
@@ -144,13 +146,21 @@ func spanOf(span ptrace.Span) flow.Span {
 		s.Status = codes.Error
 	}
 	for _, link := range span.Links().All() {
-		s.Links = append(s.Links, idOf(link.TraceID(), link.SpanID()))
+		id := idOf(link.TraceID(), link.SpanID())
+		s.Links = append(s.Links, id)
+		s.ParentUnsampled = s.ParentUnsampled || id == s.Parent && isUnsampled(span, link)
 	}
 	s.Attributes = make([]attribute.KeyValue, 0, span.Attributes().Len())
 	for key, value := range span.Attributes().All() {
 		s.Attributes = append(s.Attributes, attributeOf(key, value))
 	}
 	return s
+}
+
+// isUnsampled reports whether link, of a span that is sampled, says that its own span is
+// not. Exporters that write no such flag on links write none on spans either.
+func isUnsampled(span ptrace.Span, link ptrace.SpanLink) bool {
+	return span.Flags()&sampledFlag != 0 && link.Flags()&(hasRemoteFlag|sampledFlag) == hasRemoteFlag
 }
 
 // attributeOf returns an attribute whose key shares its memory with equal ones, as

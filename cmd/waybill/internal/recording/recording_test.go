@@ -256,3 +256,35 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A link to the parent says whether that was sampled. An exporter that writes no such
+// flag says nothing.
+func TestConvert_UnsampledParent(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		span, link uint32
+		target     byte
+		want       bool
+	}{
+		"not sampled":            {span: 0x301, link: 0x300, target: 1, want: true},
+		"sampled":                {span: 0x301, link: 0x301, target: 1},
+		"no flags":               {span: 0x300, link: 0x300, target: 1},
+		"no flags of links":      {span: 0x301, link: 0, target: 1},
+		"a link to another span": {span: 0x301, link: 0x300, target: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			traces := orders()
+			span := traces.ResourceSpans().At(1).ScopeSpans().At(0).Spans().At(0)
+			span.SetFlags(tt.span)
+			link := span.Links().AppendEmpty()
+			link.SetTraceID(span.TraceID())
+			link.SetSpanID(pcommon.SpanID{7: tt.target})
+			link.SetFlags(tt.link)
+			spans := recording.Convert(traces)
+			if got := spans[len(spans)-1].ParentUnsampled; got != tt.want {
+				t.Errorf("got %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
