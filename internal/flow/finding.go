@@ -197,11 +197,15 @@ func (s *search) mark(h hit) {
 		return
 	}
 	s.explained[h.from] = true
-	if h.level == Violation || s.g.Apart(h.from, h.to) {
+	if s.g.Apart(h.from, h.to) || h.level == Violation && !h.misjoined() {
 		s.marks.addBreak(h)
 	}
 	s.joined.union(s.g.piece[h.from], s.g.piece[h.to])
 }
+
+// misjoined reports whether h is about a span that is joined to the span from, and
+// should not be.
+func (h *hit) misjoined() bool { return h.id == "P14" || h.id == "P24" }
 
 // findingKey is equal for hits that are one finding.
 type findingKey struct {

@@ -42,8 +42,7 @@ func (s *search) findPair(i int) {
 	case foreign != none:
 		s.add(hit{id: "P14", span: i, from: foreign, to: i, level: Violation, sure: Certain})
 		if sender != none {
-			s.explained[sender] = true
-			s.joined.union(s.g.piece[sender], s.g.piece[i])
+			s.mark(hit{id: "P14", span: i, from: sender, to: i, level: Violation})
 		}
 	case sender != none:
 		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: Certain, detail: s.extracted(i), entry: s.journal.absent[i]})
