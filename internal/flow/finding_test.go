@@ -118,6 +118,16 @@ func TestDiagnose(t *testing.T) {
 			want: []string{"P02 violation, certain: api orders publish → job orders process"},
 		},
 		{
+			name: "P02: by the offset, in the words of earlier conventions",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER orders publish", kafka("orders"), attr("messaging.kafka.destination.partition", "2", "messaging.kafka.message.offset", "815")),
+				span(2, 2, 0, "job INTERNAL poll"),
+				span(2, 3, 2, "job CONSUMER orders process", attr("messaging.system", "kafka", "messaging.source.name", "orders",
+					"messaging.kafka.source.partition", "2", "messaging.kafka.message.offset", "815")),
+			},
+			want: []string{"P02 violation, certain: api orders publish → job orders process"},
+		},
+		{
 			name: "P02: the receiver links",
 			spans: []flow.Span{
 				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
@@ -140,8 +150,13 @@ func TestDiagnose(t *testing.T) {
 		},
 		{
 			name:  "P04: a remote parent is missing",
-			spans: []flow.Span{span(1, 2, 98, "job CONSUMER process orders", remote)},
+			spans: []flow.Span{span(1, 1, 0, "api SERVER POST /orders"), span(1, 2, 98, "job CONSUMER process orders", remote)},
 			want:  []string{"P04 warning, likely: job process orders"},
+		},
+		{
+			name:  "P04: a job whose start is recorded elsewhere",
+			spans: []flow.Span{span(1, 2, 98, "job INTERNAL assess", remote), span(1, 3, 2, "job INTERNAL load")},
+			want:  []string{"P04 info, likely: job assess"},
 		},
 		{
 			name: "P04: a sender that lost one span",
@@ -156,6 +171,15 @@ func TestDiagnose(t *testing.T) {
 			name:  "P04: a topic whose senders are recorded elsewhere",
 			spans: []flow.Span{span(1, 2, 98, "job CONSUMER process orders", kafka("orders"), remote)},
 			want:  []string{"P04 info, likely: job process orders"},
+		},
+		{
+			name: "P04: a topic from which a service only receives",
+			spans: []flow.Span{
+				span(1, 2, 98, "job CONSUMER process orders", kafka("orders"), remote),
+				span(1, 3, 2, "job CLIENT commit orders", kafka("orders"), attr("messaging.operation.type", "settle")),
+				span(2, 4, 0, "job CLIENT poll orders", kafka("orders"), attr("messaging.operation.type", "receive")),
+			},
+			want: []string{"P04 info, likely: job process orders"},
 		},
 		{
 			name:  "P04: a caller that is recorded elsewhere",

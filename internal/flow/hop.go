@@ -44,13 +44,14 @@ func newHops(g *Graph) *hops {
 	h := &hops{g: g, senders: make(map[string]timeline), active: make(map[instance]timeline)}
 	for _, i := range g.order {
 		span := &g.spans[i]
-		if !g.sends(i) {
+		switch {
+		case !g.sends(i):
 			h.active[span.instance()] = append(h.active[span.instance()], i)
-			continue
-		}
-		h.sent = append(h.sent, i)
-		if channel := span.Channel(); channel != "" {
-			h.senders[channel] = append(h.senders[channel], i)
+		case !span.fetches():
+			h.sent = append(h.sent, i)
+			if channel := span.Channel(); channel != "" {
+				h.senders[channel] = append(h.senders[channel], i)
+			}
 		}
 	}
 	return h

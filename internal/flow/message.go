@@ -96,6 +96,15 @@ func messageOf(s *Span) (message, bool) {
 	return m, true
 }
 
+// fetches reports whether s asks for messages, or settles them, and sends none.
+func (s *Span) fetches() bool {
+	if s.Kind != trace.SpanKindClient {
+		return false
+	}
+	m, ok := messageOf(s)
+	return ok && (m.operation == receiveOperation || m.operation == settleOperation)
+}
+
 func operationOfKind(kind trace.SpanKind) operation {
 	switch kind {
 	case trace.SpanKindProducer:

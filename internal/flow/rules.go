@@ -158,17 +158,22 @@ func (s *search) findOrphan(i int) {
 	case !span.Remote:
 		s.torn[span.ID.Trace] = none
 		s.add(hit{id: "P03", span: i, from: none, to: i, level: Violation, sure: Likely})
-	case span.Kind == trace.SpanKindServer || s.boundary[span.Service] || s.unseen(span.Channel()):
+	case span.Kind == trace.SpanKindServer || s.boundary[span.Service] || s.unseen(i):
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Likely})
 	default:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Warning, sure: Likely})
 	}
 }
 
-// unseen reports whether no span of the recording sends to a channel, so that who does
-// is recorded elsewhere.
-func (s *search) unseen(channel string) bool {
-	return channel != "" && len(s.senders[channel]) == 0
+// unseen reports whether what span i continues seems to be recorded elsewhere: no span
+// of the recording sends to its channel. If it has none, no other service has an
+// earlier span in its trace.
+func (s *search) unseen(i int) bool {
+	span := &s.g.spans[i]
+	if channel := span.Channel(); channel != "" {
+		return len(s.senders[channel]) == 0
+	}
+	return s.g.spans[s.begins[span.ID.Trace]].Service == span.Service
 }
 
 // changed says how two trace ids of one trace differ.

@@ -28,6 +28,7 @@ type search struct {
 	orphans   map[ID][]int          // The children of each parent that is missing.
 	shared    map[ID]bool           // The ids that several spans have.
 	torn      map[trace.TraceID]int // A span of each trace that has lost one.
+	begins    map[trace.TraceID]int // The first span of each trace in which a parent is missing.
 
 	found   []bool // Reports of each span whether there is a finding about it,
 	damaged []bool // and whether one of them is a violation.
@@ -48,7 +49,8 @@ func newSearch(g *Graph, expect Expectation) *search {
 		messageOf: make([]int32, len(g.spans)), spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
 		collapsed: make(map[string]bool), orphans: make(map[ID][]int), shared: make(map[ID]bool), torn: make(map[trace.TraceID]int),
-		found: make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), marks: newMarks(),
+		begins: make(map[trace.TraceID]int),
+		found:  make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), marks: newMarks(),
 		joined: newSets(len(g.pieces)), byKey: make(map[findingKey]*Finding),
 	}
 	for _, service := range expect.Boundary {
@@ -60,17 +62,25 @@ func newSearch(g *Graph, expect Expectation) *search {
 			s.shared[g.spans[i].ID] = true
 		}
 	}
+	for i := range g.spans {
+		if span := &g.spans[i]; g.parents[i] == none && span.Parent != (ID{}) {
+			s.begins[span.ID.Trace] = none
+		}
+	}
 	for _, i := range g.order {
 		s.note(i)
 	}
 	return s
 }
 
-// note notes the id of span i, and what it says of messages.
+// note notes the ids of span i, and what it says of messages.
 func (s *search) note(i int) {
 	span := &s.g.spans[i]
 	if _, known := s.spansByID[span.ID.Span]; !known {
 		s.spansByID[span.ID.Span] = i
+	}
+	if first, known := s.begins[span.ID.Trace]; known && first == none {
+		s.begins[span.ID.Trace] = i
 	}
 	s.messageOf[i] = none
 	if span.shows(baggagePrefix) {
