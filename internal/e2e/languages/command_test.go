@@ -77,11 +77,13 @@ func doctor(t *testing.T, recording string) diagnosis {
 }
 
 // requireHealthy checks that doctor finds nothing above info in what was received,
-// and that its summary begins with want.
+// and that its summary begins with want. The name is that of the recording.
 func requireHealthy(t *testing.T, c *collector, name, want string) {
 	t.Helper()
+	traces := c.traces(t)
+	record(t, name, traces)
 	recording := filepath.Join(t.ArtifactDir(), "spans.json")
-	text, err := (&ptrace.JSONMarshaler{}).MarshalTraces(c.traces(t))
+	text, err := (&ptrace.JSONMarshaler{}).MarshalTraces(traces)
 	if err == nil {
 		err = os.WriteFile(recording, text, 0o600)
 	}

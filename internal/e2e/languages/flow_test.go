@@ -33,6 +33,7 @@ var flows = []struct {
 	{name: "kafkajs-batch", services: []string{"go", "node/batch", "go"}, want: "LINKED: one flow"},
 	{name: "java-agent", services: []string{"go", "java", "go"}, want: "CONNECTED: one flow"},
 	{name: "java-agent-receive", services: []string{"go", "java/receive", "go"}, want: "LINKED: one flow"},
+	{name: "kotel", services: []string{"go", "go/kotel", "go"}, want: "CONNECTED: one flow"},
 	{name: "java-to-python", services: []string{"java", "python/batch"}, want: "LINKED: one flow"},
 	{name: "python-to-node", services: []string{"python/kafka", "node/batch"}, want: "LINKED: one flow"},
 	{name: "node-to-java", services: []string{"node/each", "java"}, want: "UNKNOWN: 3 flows, each CONNECTED"},
@@ -81,7 +82,7 @@ func (s *site) runService(t *testing.T, service string, i int, last bool) {
 		next = topicTo(s.name, i+1)
 	}
 	if language == "go" {
-		s.runGo(t, name, i, next)
+		s.runGo(t, name, how, i, next)
 		return
 	}
 	peer(t, language).run(t, s.env(name, how), arguments(language, how, topicTo(s.name, i), next, i == 0)...)
@@ -116,16 +117,19 @@ func arguments(language, how, topic, next string, first bool) []string {
 	return slices.DeleteFunc(append(args, next), func(arg string) bool { return arg == "" })
 }
 
-func (s *site) runGo(t *testing.T, name string, i int, next string) {
+func (s *site) runGo(t *testing.T, name, how string, i int, next string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p := newGoPeer(t, s.collector.endpoint, s.broker, name)
 	defer p.close(ctx, t)
 	var err error
-	if i == 0 {
+	switch {
+	case i == 0:
 		err = p.produce(ctx, next, messages)
-	} else {
+	case how == "kotel":
+		err = p.consumeKotel(ctx, topicTo(s.name, i), messages, next)
+	default:
 		err = p.consume(ctx, topicTo(s.name, i), messages, next)
 	}
 	if err != nil {

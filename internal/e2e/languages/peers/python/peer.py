@@ -123,12 +123,10 @@ def insert(database, collection):
     from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 
     PymongoInstrumentor().instrument()
-    client = pymongo.MongoClient(os.environ["MONGODB_URI"])
-    with tracer.start_as_current_span("order"):
+    with tracer.start_as_current_span("order"), pymongo.MongoClient(os.environ["MONGODB_URI"]) as client:
         carrier = {}
         propagate.inject(carrier)
         client[database][collection].insert_one({"item": "tea", "_otel": carrier})
-    client.close()
 
 
 if __name__ == "__main__":
