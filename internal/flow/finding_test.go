@@ -49,6 +49,23 @@ func found(g *flow.Graph, findings []flow.Finding, least flow.Level) []string {
 }
 
 // Each finding is found where it is planted, and not where it is not.
+// reusedID is messages with one id, of which the first are joined to their senders.
+func reusedID(messages, joined int) []flow.Span {
+	var spans []flow.Span
+	for i := 1; i <= messages; i++ {
+		parent, trace, options := i, i, []change{kafka("orders"), attr("messaging.message.id", "1")}
+		if i > joined {
+			parent, trace = 0, messages+i
+		}
+		spans = append(spans, span(i, i, 0, "api PRODUCER send orders", options...))
+		if parent > 0 {
+			options = append(options, remote)
+		}
+		spans = append(spans, span(trace, messages+i, parent, "job CONSUMER process orders", options...))
+	}
+	return spans
+}
+
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -126,6 +143,23 @@ func TestDiagnose(t *testing.T) {
 					"messaging.kafka.source.partition", "2", "messaging.kafka.message.offset", "815")),
 			},
 			want: []string{"P02 violation, certain: api orders publish → job orders process"},
+		},
+		{
+			name:  "P02: an id that many messages have",
+			spans: reusedID(100, 100), least: flow.Warning,
+		},
+		{
+			name:  "P02: an id that was used twice",
+			spans: reusedID(2, 1), least: flow.Warning,
+			want: []string{"P02 violation, likely: api send orders → job process orders"},
+		},
+		{
+			name: "P02: the receiver continues a sender that was not recorded",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
+				span(2, 3, 9, "job CONSUMER process orders", kafka("orders"), at("2", "815"), remote),
+			},
+			want: []string{"P02 violation, likely: api send orders → job process orders"},
 		},
 		{
 			name: "P02: the receiver links",

@@ -29,13 +29,20 @@ func (s *search) findPair(i int) {
 	if m == nil || !s.receives(i) || s.found[i] {
 		return
 	}
-	sender := none
+	sender, sure := none, Certain
 	for key := range m.identities {
-		for _, p := range s.producers[key] {
+		senders := s.producers[key]
+		for _, p := range senders {
 			if s.g.piece[p] == s.g.piece[i] {
 				return
 			}
-			sender = p
+		}
+		switch n := len(senders); {
+		case n == 0 || n == lookBack: // An id that so many messages have says nothing.
+		case n > 1 || s.joinsOutside(i): // The id was used again, or in another system too.
+			sender, sure = senders[n-1], Likely
+		default:
+			sender = senders[0]
 		}
 	}
 	switch foreign := s.foreign(i, m); {
@@ -45,8 +52,14 @@ func (s *search) findPair(i int) {
 			s.mark(hit{id: "P14", span: i, from: sender, to: i, level: Violation})
 		}
 	case sender != none:
-		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: Certain, detail: s.extracted(i), entry: s.journal.absent[i]})
+		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: sure, detail: s.extracted(i), entry: s.journal.absent[i]})
 	}
+}
+
+// joinsOutside reports whether the parent of span i or what it links was not recorded.
+func (s *search) joinsOutside(i int) bool {
+	span := &s.g.spans[i]
+	return span.Parent != (ID{}) && s.g.parents[i] == none || len(span.Links) > len(s.g.links[i])
 }
 
 // foreign returns the parent or the link of span i that sent another message of the
@@ -138,6 +151,7 @@ func (s *search) findParent(i int) {
 
 func (s *search) findOrphan(i int) {
 	span := &s.g.spans[i]
+	local := !span.Remote && !span.RemoteUnknown
 	if other, ok := s.spansByID[span.Parent.Span]; ok && s.g.spans[other].ID.Trace != span.ID.Trace {
 		s.add(hit{id: "P05", span: i, from: other, to: i, level: Violation, sure: Certain, detail: changed(s.g.spans[other].ID.Trace, span.ID.Trace)})
 		return
@@ -151,11 +165,12 @@ func (s *search) findOrphan(i int) {
 	}
 	switch {
 	case s.isPromoted(i): // The parent was not recorded because it was not sampled.
-	case s.apart(i) && (span.Remote || span.RemoteUnknown):
+	case s.found[i] && !local: // It is known who sent its message.
+	case s.apart(i) && !local:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.RemoteUnknown:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess})
-	case !span.Remote:
+	case local:
 		s.torn[span.ID.Trace] = none
 		s.add(hit{id: "P03", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.Kind == trace.SpanKindServer || s.boundary[span.Service] || s.unseen(i):
