@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/observe"
@@ -348,5 +350,40 @@ func TestBatch_ConcurrentUse(t *testing.T) {
 	all.Wait()
 	if len(p.sizes) != 128 || p.inFlight.Load() != 0 {
 		t.Errorf("%d batches, %d in flight, want 128, 0", len(p.sizes), p.inFlight.Load())
+	}
+}
+
+// The span of a batch shows how the contexts of its rows were read, if a journal asks.
+func TestBatch_Journal(t *testing.T) {
+	t.Parallel()
+	var j propagation.Journal
+	asked := propagation.ContextWithJournal(t.Context(), &j)
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		want string
+	}{"asked": {asked, "malformed traceparent: shorter than 55 bytes"}, "not asked": {t.Context(), ""}} {
+		recorder := tracetest.NewSpanRecorder()
+		p, err := stages.NewPipeline("orders", stages.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		load, err := p.Stage("load")
+		if err != nil {
+			t.Fatal(err)
+		}
+		malformed := propagation.ReadTextMap(mapCarrier{"traceparent": "00-"}, propagation.WithPropagator(propagation.Default()))
+		remotes := []propagation.Remote{remoteOf(1, time.Time{}), malformed}
+		if err := stages.Batch(tt.ctx, load, remotes, func(context.Context) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, kv := range recorder.Ended()[0].Attributes() {
+			if kv.Key == "waybill.extract" {
+				got = kv.Value.String()
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: got waybill.extract %q, want %q", name, got, tt.want)
+		}
 	}
 }

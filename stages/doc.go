@@ -142,6 +142,7 @@
 //	etl.batch.rows       int     rows of a batch, at start
 //	waybill.link_count   int     distinct contexts of a batch of several rows, at start
 //	waybill.links_dropped  int   how many of them are not linked, at start; left out for none
+//	waybill.extract      string  how the contexts of a batch were read, at start, if a journal asks: see package propagation
 //	etl.attempt          int     number of the attempt, on the span of an attempt
 //	etl.input.names      string[]  names of the datasets that were read
 //	etl.input.formats    string[]  their formats

@@ -134,6 +134,7 @@
 //	error.type                          see below
 //	waybill.link_count                  how many contexts a span of several handles
 //	waybill.links_dropped               how many of these have no link, if there are more than 128
+//	waybill.extract                     how the context was read, if a journal asks: see package propagation
 //	waybill.queued                      true for a commit that kafka-go makes later
 //	waybill.redelivered                 true for a message that was fetched before
 //

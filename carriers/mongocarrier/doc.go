@@ -94,6 +94,7 @@
 //	waybill.document.context_source  of [WithContextSource]: written, creation, pre_image
 //	waybill.link_count               how many contexts a span of several handles
 //	waybill.links_dropped            how many of these have no link, if there are more than 128
+//	waybill.extract                  how the context was read, if a journal asks: see package propagation
 //	error.type                       as package observe says
 //
 // The text of an error is not recorded; to see it as the description of the span,

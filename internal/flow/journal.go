@@ -97,7 +97,9 @@ func (j *journal) add(e *entry) {
 			j.readers[callOf(e)] = true
 		}
 	case propagation.JournalStart:
-		j.starts[IDOf(e.SpanContext)] = e
+		if id := IDOf(e.SpanContext); j.starts[id] == nil { // A batch without a span has that around it.
+			j.starts[id] = e
+		}
 		j.use(IDOf(e.Parent))
 		for _, number := range e.Extractions {
 			j.handled[number] = e
