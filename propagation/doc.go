@@ -37,9 +37,10 @@
 //	WAYBILL_JOURNAL=spans              # the spans have the attribute waybill.extract
 //	WAYBILL_JOURNAL=/tmp/journal.jsonl # and each entry is appended to this file, as a line of JSON
 //
-// The variable is read once. The file must be a regular one, and gets at most 100,000
-// lines of a process. An entry holds ids, names of keys, and places in the code, and no
-// value of a carrier.
+// The variable is read once. The file must be a regular one. Several processes may append
+// to it: a line begins with the process id, and then has the members of [JournalEntry].
+// It gets at most 100,000 lines of a process. An entry holds ids, names of keys, and
+// places in the code, and no value of a carrier.
 //
 // The attribute waybill.extract is one of the spans that Start opens for remotes that
 // were read from carriers, and so of the spans of messages, documents and batches. It is

@@ -5,6 +5,7 @@ package propagation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -28,7 +29,7 @@ var journalOfProcess = sync.OnceValue(func() *journalFile {
 	case journalSpans:
 		return new(journalFile)
 	default:
-		f, err := openJournal(name)
+		f, err := openJournal(name, maxJournalLines)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "waybill: %s=%s: %v; only spans are marked\n", journalVariable, name, err)
 		}
@@ -43,7 +44,7 @@ type journalFile struct {
 	lines   chan []byte // What is to be written.
 	writing sync.Mutex
 	room    atomic.Int64 // How many entries may still be written.
-	lost    atomic.Int64 // How many were not.
+	lost    atomic.Int64 // How many were lost since the last one that was written.
 }
 
 const (
@@ -51,44 +52,56 @@ const (
 	maxQueuedJournal = 1_000   // While another goroutine writes.
 )
 
-// openJournal opens the file called name. It takes no other kind of file, because
-// writing to a pipe or a socket may block.
-func openJournal(name string) (*journalFile, error) {
+// openJournal opens the file called name, for so many lines. It takes no other kind of
+// file, because writing to a pipe or a socket may block.
+func openJournal(name string, room int64) (*journalFile, error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return new(journalFile), fmt.Errorf("not a regular file")
+		return new(journalFile), errors.New("not a regular file")
 	}
 	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return new(journalFile), err
 	}
 	f := &journalFile{file: file, lines: make(chan []byte, maxQueuedJournal)}
-	f.room.Store(maxJournalLines)
+	f.room.Store(room)
 	return f, nil
 }
 
 // write appends e to the file. While another goroutine writes, it leaves that to it,
-// so that a slow disk holds up one call and not all. What does not fit is counted.
+// so that a slow disk holds up one call and not all. What there is no room for in the
+// queue is counted in a line that is written later.
 func (f *journalFile) write(e *JournalEntry) {
 	if f == nil || f.file == nil {
 		return
 	}
-	if f.room.Add(-1) < 0 {
-		f.lost.Add(1)
+	switch room := f.room.Add(-1); {
+	case room < -1:
 		return
-	}
-	line, err := json.Marshal(e)
-	if err != nil {
-		return
-	}
-	select {
-	case f.lines <- append(line, '\n'):
+	case room == -1:
+		f.queue([]byte(`"full":true}`))
 	default:
-		f.lost.Add(1)
-		return
+		if object, err := json.Marshal(e); err == nil {
+			f.queue(object[len("{"):])
+		}
 	}
 	for len(f.lines) > 0 && f.writing.TryLock() {
 		f.drain()
 		f.writing.Unlock()
+	}
+}
+
+// queue queues a line: the members of an object, after the process that it is of, and
+// how many lines were lost before it.
+func (f *journalFile) queue(members []byte) {
+	line := fmt.Appendf(nil, `{"pid":%d,`, os.Getpid())
+	lost := f.lost.Swap(0)
+	if lost > 0 {
+		line = fmt.Appendf(line, `"lost":%d,`, lost)
+	}
+	select {
+	case f.lines <- append(append(line, members...), '\n'):
+	default:
+		f.lost.Add(lost + 1)
 	}
 }
 

@@ -136,3 +136,60 @@ func TestJournalOfProcess_NoFile(t *testing.T) {
 		})
 	}
 }
+
+// A journal of many goroutines has whole lines, up to its limit, and says that it is
+// full.
+func TestJournalOfProcess_Limit(t *testing.T) {
+	t.Parallel()
+	const goroutines, each, room = 8, 500, 900 // Fewer than are queued, so that none is lost.
+	file := filepath.Join(t.TempDir(), "journal.jsonl")
+	write, err := propagation.OpenJournal(file, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range each {
+				write(&propagation.JournalEntry{Action: propagation.JournalInject, Detail: strings.Repeat("x", 200)})
+			}
+		})
+	}
+	wg.Wait()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, lost, full := 0, 0, 0
+	for line := range strings.Lines(string(text)) {
+		var e struct {
+			PID, Lost int
+			Full      bool
+			Action    string
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.PID != os.Getpid() {
+			t.Fatalf("%q: %v", line, err)
+		}
+		lost += e.Lost
+		if e.Full {
+			full++
+		} else {
+			entries++
+		}
+	}
+	if entries+lost != room || full != 1 {
+		t.Errorf("got %d entries, %d lost and %d lines that say it is full, want %d and one", entries, lost, full, room)
+	}
+}
+
+// A pipe that nobody reads would block the program, so it is refused.
+func TestJournalOfProcess_NoRegularFile(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{os.DevNull, t.TempDir()} {
+		write, err := propagation.OpenJournal(name, 1)
+		if err == nil {
+			t.Errorf("%s is taken for a regular file", name)
+		}
+		write(&propagation.JournalEntry{})
+	}
+}
