@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 // collector receives spans by OTLP over HTTP, as http/protobuf.
@@ -56,6 +58,16 @@ func body(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(unzipped)
+}
+
+// exporter returns one that sends to c.
+func (c *collector) exporter(t *testing.T) sdktrace.SpanExporter {
+	t.Helper()
+	exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(c.endpoint+"/v1/traces"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exporter
 }
 
 // traces returns what was received so far.

@@ -39,16 +39,17 @@ var flows = []struct {
 	{name: "node-to-java", services: []string{"node/each", "java"}, want: "UNKNOWN: 3 flows, each CONNECTED"},
 }
 
-func TestFlow_Languages(t *testing.T) {
+func TestFlow_Kafka(t *testing.T) {
 	t.Parallel()
 	k := server.Kafka(t)
-	var topics []string
+	topics := []string{"listen.python", "listen.node", "listen.java"}
 	for _, tt := range flows {
 		for i := 1; i < len(tt.services); i++ {
 			topics = append(topics, topicTo(tt.name, i))
 		}
 	}
 	k.CreateTopics(1, topics...) // At once, because kafka-go asks a broker for its topics now and then.
+	t.Run("listen", func(t *testing.T) { t.Parallel(); testListen(t, k) })
 	for _, tt := range flows {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +122,7 @@ func (s *site) runGo(t *testing.T, name, how string, i int, next string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	p := newGoPeer(t, s.collector.endpoint, s.broker, name)
+	p := newGoPeer(s.collector.exporter(t), s.broker, name)
 	defer p.close(ctx, t)
 	var err error
 	switch {

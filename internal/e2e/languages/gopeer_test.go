@@ -11,7 +11,6 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -24,12 +23,7 @@ type goPeer struct {
 	broker   string
 }
 
-func newGoPeer(t *testing.T, endpoint, broker, service string) *goPeer {
-	t.Helper()
-	exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(endpoint+"/v1/traces"))
-	if err != nil {
-		t.Fatal(err)
-	}
+func newGoPeer(exporter sdktrace.SpanExporter, broker, service string) *goPeer {
 	return &goPeer{broker: broker, provider: sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service), attribute.String("service.instance.id", service))),

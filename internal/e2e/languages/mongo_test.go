@@ -25,7 +25,7 @@ func TestFlow_Document(t *testing.T) {
 	s := &site{collector: c}
 	peer(t, "python").run(t, append(s.env("python-1", ""), "MONGODB_URI="+m.URI()), "insert", "shop", "orders")
 
-	p := newGoPeer(t, c.endpoint, "", "go-2")
+	p := newGoPeer(c.exporter(t), "", "go-2")
 	if err := p.handleDocument(t.Context(), m.URI()); err != nil {
 		t.Fatal(err)
 	}
