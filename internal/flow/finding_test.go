@@ -392,6 +392,15 @@ func TestDiagnose(t *testing.T) {
 			want: []string{"P19 info, a guess: api POST /orders → api send orders"},
 		},
 		{
+			name: "P19: a timer that meets a request by chance",
+			spans: []flow.Span{
+				span(1, 1, 0, "api SERVER POST /orders", takes(time.Second)),
+				span(2, 5, 0, "api PRODUCER send orders", kafka("orders")),
+				span(3, 6, 0, "api PRODUCER send orders", kafka("orders"), later(time.Minute)), span(3, 7, 6, "job CONSUMER process orders", kafka("orders"), remote, later(time.Minute)), span(2, 8, 5, "job CONSUMER process orders", kafka("orders"), remote),
+			},
+			want: []string{"P19 info, a guess: api POST /orders → api send orders"},
+		},
+		{
 			name:  "P20: a span that never ended",
 			spans: scenarios["open"], least: flow.Warning,
 			want: []string{"P20 violation, certain: api one"},
@@ -428,6 +437,31 @@ func TestDiagnose(t *testing.T) {
 				span(1, 3, 2, "job CONSUMER process orders", kafka("orders"), remote),
 			},
 			want: []string{"P23 warning, likely: api orders publish → api send orders"},
+		},
+		{
+			name: "P23: both continue the message",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("0", "1")),
+				span(1, 2, 1, "job CONSUMER orders process", kafka("orders"), at("0", "1"), remote, scope("io.opentelemetry.kafka"), takes(time.Second)),
+				span(1, 3, 1, "job CONSUMER process orders", kafka("orders"), at("0", "1"), remote, scope("waybill")),
+			},
+			want: []string{"P23 warning, likely: job orders process → job process orders"},
+		},
+		{
+			name: "P23: two services receive one message",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("0", "1")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), at("0", "1"), remote, scope("a"), takes(time.Second)),
+				span(1, 3, 1, "mail CONSUMER process orders", kafka("orders"), at("0", "1"), remote, scope("b")),
+			},
+		},
+		{
+			name: "P23: a message is delivered again",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("0", "1")),
+				span(1, 2, 1, "job CONSUMER process orders", kafka("orders"), at("0", "1"), remote, scope("a")),
+				span(1, 3, 1, "job CONSUMER process orders", kafka("orders"), at("0", "1"), remote, scope("b"), later(time.Minute)),
+			},
 		},
 		{
 			name: "P24: the parent handles another message",

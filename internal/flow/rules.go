@@ -110,11 +110,23 @@ func (s *search) findRoot(i int) {
 		case parent == none:
 		case s.apart(i):
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Violation, sure: Guess})
-		case only && span.Kind == trace.SpanKindProducer:
+		case only && span.Kind == trace.SpanKindProducer && !s.alone[span.Label()]:
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Warning, sure: Likely})
-		default: // A client without a parent may be a timer's, such as the ping of a pool.
+		default: // It may be that of a timer, such as the ping of a pool.
 			s.add(hit{id: "P19", span: i, from: parent, to: i, level: Info, sure: Guess})
 		}
+	}
+}
+
+// findAlone notes the spans of producers that have no parent, and none that was active:
+// what a timer does, such as the relay of an outbox, also meets requests by chance.
+func (s *search) findAlone(i int) {
+	span := &s.g.spans[i]
+	if span.Kind != trace.SpanKindProducer || span.Parent != (ID{}) || s.alone[span.Label()] {
+		return
+	}
+	if parent, _ := s.enclosing(i, span.End); parent == none {
+		s.alone[span.Label()] = true
 	}
 }
 
@@ -207,6 +219,7 @@ func (s *search) findTimes(i, parent int) {
 		s.add(hit{id: "P18", span: i, from: parent, to: i, level: Info, sure: Likely})
 	case !elsewhere && (s.settles(i) || s.hands(parent, i)):
 		// A message is settled after it was handled, and handled after it was received.
+	case s.borrows(i): // There is a finding about that.
 	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance && !slices.Contains(s.g.links[i], parent):
 		s.add(hit{id: "P17", span: i, from: parent, to: i, level: Warning, sure: Likely})
 	}
@@ -240,7 +253,7 @@ func (s *search) findMessages(i int) {
 		s.findUndelivered(i, m)
 		s.findShared(i)
 	case s.receives(i):
-		s.findBorrowed(i, m)
+		s.findBorrowed(i)
 	}
 	s.findTwice(i, m)
 }
@@ -323,43 +336,75 @@ func (s *search) findCollapsed(i int) {
 		return
 	}
 	s.collapsed[span.Channel()] = true
-	s.add(hit{id: "P12", span: i, from: none, to: i, level: Warning, sure: Likely})
+	level, sure := Warning, Likely
+	if contexts > 1 {
+		level, sure = Info, Guess // The others may have had no context.
+	}
+	s.add(hit{id: "P12", span: i, from: none, to: i, level: level, sure: sure})
 }
 
 // findBorrowed finds a message whose parent is the span of another message.
-func (s *search) findBorrowed(i int, m *message) {
-	p := s.g.parents[i]
-	if p == none || s.g.spans[i].Remote || s.g.spans[p].instance() != s.g.spans[i].instance() {
-		return
-	}
-	other := s.message(p)
-	if other == nil || other.operation != processOperation || m.operation != processOperation || other.count > 1 || m.count > 1 {
-		return
-	}
-	if !m.differs(other) {
-		return
-	}
-	if end := s.g.spans[p].End; other.destination == m.destination || !end.IsZero() && end.Before(s.g.spans[i].Start) {
-		s.add(hit{id: "P24", span: i, from: p, to: i, level: Violation, sure: Likely})
+func (s *search) findBorrowed(i int) {
+	if s.borrows(i) {
+		s.add(hit{id: "P24", span: i, from: s.g.parents[i], to: i, level: Violation, sure: Likely})
 	}
 }
 
-// findTwice finds two spans of one operation, from two instrumentations.
+// borrows reports whether span i handles a message under the span of another one.
+func (s *search) borrows(i int) bool {
+	p, m := s.g.parents[i], s.message(i)
+	if p == none || m == nil || s.g.spans[i].Remote || s.g.spans[p].instance() != s.g.spans[i].instance() {
+		return false
+	}
+	other := s.message(p)
+	if other == nil || other.operation != processOperation || m.operation != processOperation || other.count > 1 || m.count > 1 || !m.differs(other) {
+		return false
+	}
+	end := s.g.spans[p].End
+	return other.destination == m.destination || !end.IsZero() && end.Before(s.g.spans[i].Start)
+}
+
+// findTwice finds two spans of one operation, from two instrumentations: one is the
+// parent of the other, or both have continued the message.
 func (s *search) findTwice(i int, m *message) {
-	span := &s.g.spans[i]
-	p := s.g.parents[i]
-	if p == none || m.operation == noOperation || span.Scope == "" {
+	if m.operation == noOperation || s.g.spans[i].Scope == "" {
 		return
 	}
-	other, parent := s.message(p), &s.g.spans[p]
-	if other == nil || other.operation != m.operation || other.destination != m.destination || parent.Scope == "" ||
-		parent.Scope == span.Scope || parent.instance() != span.instance() || span.Remote {
-		return
+	twin := s.g.parents[i]
+	if twin == none || s.g.spans[i].Remote || !s.isTwin(i, twin) {
+		twin = s.sibling(i, m)
 	}
-	if m.differs(other) {
-		return
+	if twin != none {
+		s.add(hit{id: "P23", span: i, from: twin, to: i, level: Warning, sure: Likely})
 	}
-	s.add(hit{id: "P23", span: i, from: p, to: i, level: Warning, sure: Likely})
+}
+
+// sibling returns the span before span i that handles the same message, if that is a
+// twin of it.
+func (s *search) sibling(i int, m *message) int {
+	key, ok := first(m.identities)
+	if !ok || !s.receives(i) {
+		return none
+	}
+	before, known := s.handled[key]
+	s.handled[key] = i
+	if !known || !s.isTwin(i, before) {
+		return none
+	}
+	// A message that is delivered again is handled after it was handled.
+	if end := s.g.spans[before].End; !end.IsZero() && s.g.spans[i].Start.Sub(end) > tolerance {
+		return none
+	}
+	return before
+}
+
+// isTwin reports whether spans i and other are of one operation of a process, and of
+// different instrumentations.
+func (s *search) isTwin(i, other int) bool {
+	m, theirs := s.message(i), s.message(other)
+	a, b := &s.g.spans[i], &s.g.spans[other]
+	return theirs != nil && theirs.operation == m.operation && theirs.destination == m.destination && !m.differs(theirs) &&
+		b.Scope != "" && a.Scope != b.Scope && a.instance() == b.instance()
 }
 
 const baggagePrefix = "baggage."

@@ -24,6 +24,8 @@ type search struct {
 	producers map[identity][]int    // The sending spans of each message; at most lookBack.
 	stamps    map[string]bool       // The services whose spans show baggage.
 	receivers map[string]int        // How many spans receive from each channel.
+	handled   map[identity]int      // The last span that handled each message.
+	alone     map[string]bool       // The producers that also send while nothing else is active.
 	collapsed map[string]bool       // The channels from which batches show fewer contexts than messages.
 	orphans   map[ID][]int          // The children of each parent that is missing.
 	shared    map[ID]bool           // The ids that several spans have.
@@ -48,6 +50,7 @@ func newSearch(g *Graph, expect Expectation) *search {
 		oneFlow: expect.OneFlow, start: g.start(), boundary: make(map[string]bool),
 		messageOf: make([]int32, len(g.spans)), spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
+		handled: make(map[identity]int), alone: make(map[string]bool),
 		collapsed: make(map[string]bool), orphans: make(map[ID][]int), shared: make(map[ID]bool), torn: make(map[trace.TraceID]int),
 		begins: make(map[trace.TraceID]int),
 		found:  make([]bool, len(g.spans)), damaged: make([]bool, len(g.spans)), explained: make([]bool, len(g.spans)), marks: newMarks(),
@@ -122,6 +125,7 @@ func (s *search) receives(i int) bool {
 func (s *search) run() {
 	s.findEntries()
 	for _, i := range s.g.order {
+		s.findAlone(i)
 		s.findAttribute(i)
 		s.findPair(i)
 	}
