@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,8 +25,8 @@ import (
 // printer stands in for the *testing.T of a test, which an example has not.
 type printer struct{ testing.TB }
 
-func (printer) Helper()                  {}
-func (printer) Cleanup(func())           {}
+func (printer) Helper() {}
+
 func (printer) Setenv(string, string)    {}
 func (printer) Context() context.Context { return context.Background() }
 func (printer) Logf(string, ...any)      {}
@@ -33,6 +34,11 @@ func (printer) Errorf(format string, args ...any) {
 	fmt.Println(withoutIDs(fmt.Sprintf(format, args...)))
 }
 func (p printer) Fatalf(format string, args ...any) { p.Errorf(format, args...) }
+
+// Cleanup runs fn after all examples.
+func (printer) Cleanup(fn func()) { cleanups = append(cleanups, fn) }
+
+var cleanups []func()
 
 // t stands for the test.
 var t printer
@@ -104,6 +110,65 @@ func ExampleFlow_Wait() {
 	// Output: 1 span
 }
 
+func ExampleFlow_Env() {
+	f := flowtest.New(t)
+	ctx, span := f.Service("api").Tracer("orders").Start(f.Context(), "start worker")
+
+	// The worker may be written in any language. This one is the test binary itself.
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), f.Env(ctx, "worker")...)
+	cmd.Env = append(cmd.Env, "FLOWTEST_CHILD=process orders")
+	err := cmd.Run()
+	span.End()
+
+	fl := f.Wait(30*time.Second, "worker process orders")
+	fl.RequirePath("api start worker", "worker process orders")
+	fmt.Println(err, len(fl.Spans()), "spans, one flow")
+	// Output: <nil> 2 spans, one flow
+}
+
+func ExampleFlow_EnvMap() {
+	f := flowtest.New(t)
+	variables := f.EnvMap(f.Context(), "worker")
+
+	// A container reaches the loopback interface of this machine under another name.
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		variables[name] = strings.Replace(variables[name], "127.0.0.1", "host.testcontainers.internal", 1)
+	}
+	fmt.Println(variables["OTEL_SERVICE_NAME"], variables["OTEL_EXPORTER_OTLP_PROTOCOL"])
+	// Output: worker http/protobuf
+}
+
+func ExampleRecording_RequireNoFindings() {
+	fl := recorded(t, asLink)
+	fl.RequireNoFindings()
+	fmt.Println("nothing is wrong")
+	// Output: nothing is wrong
+}
+
+func ExampleAllow() {
+	// The span of a job ends before its children start.
+	fl := late(t)
+	fl.RequireNoFindings(flowtest.Allow("P17"))
+	fmt.Println("nothing else is wrong")
+	// Output: nothing else is wrong
+}
+
+func ExampleWithBoundary() {
+	// The producer is recorded elsewhere.
+	fl := missed(t)
+	fl.RequireNoFindings(flowtest.WithBoundary("etl-job"))
+	fmt.Println("nothing else is wrong")
+	// Output: nothing else is wrong
+}
+
+func ExampleWithInfo() {
+	fl := recorded(t, asParent)
+	fl.RequireNoFindings(flowtest.WithInfo())
+	fmt.Println("nothing is wrong, and nothing is worth knowing")
+	// Output: nothing is wrong, and nothing is worth knowing
+}
+
 func ExampleFromSpans() {
 	elsewhere := recorded(t, asLink).Spans() // Such as those of an exporter.
 	fl := flowtest.FromSpans(t, elsewhere...)
@@ -140,6 +205,10 @@ func ExampleRecording_RequireConnected() {
 	//     Why:  It has no parent and no link. "api send orders" sent to the same destination before. Span <id> of trace <id>.
 	//     Fix:  Extract the context of the message before the span is started, and inject it where the message is sent.
 	//     This is likely. See https://github.com/waybill-go/waybill/blob/main/docs/diagnosis/P01.md
+	//     flowtest/help_test.go:<line> started "api send orders".
+	//     flowtest/help_test.go:<line> started "etl-job process orders".
+	//
+	// With go test -artifacts, the spans are kept in a file for waybill report.
 }
 
 func ExampleRecording_RequireOneTrace() {

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/waybill-go/waybill/internal/flow"
@@ -24,6 +23,7 @@ type Flow struct {
 	t        testing.TB
 	config   config
 	recorder *recorder
+	children *children
 
 	mu       sync.Mutex
 	services map[string]*Service
@@ -32,16 +32,20 @@ type Flow struct {
 // New returns an empty Flow. Its services are shut down when the test ends.
 func New(t testing.TB, opts ...Option) *Flow {
 	t.Helper()
-	f := &Flow{t: t, config: newConfig(opts), recorder: newRecorder(), services: make(map[string]*Service)}
+	c := newConfig(opts)
+	r := newRecorder(c.maxReceived)
+	f := &Flow{t: t, config: c, recorder: r, children: &children{recorder: r}, services: make(map[string]*Service)}
 	t.Cleanup(f.shutdown)
 	return f
 }
 
 func (f *Flow) shutdown() {
+	ctx := context.WithoutCancel(f.t.Context())
+	f.children.close(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, s := range f.services {
-		if err := s.provider.Shutdown(context.WithoutCancel(f.t.Context())); err != nil {
+		if err := s.provider.Shutdown(ctx); err != nil {
 			f.t.Errorf("flowtest: shut down a service: %v", err)
 		}
 	}
@@ -63,17 +67,18 @@ func (f *Flow) Service(name string) *Service {
 // Context returns the context of the test, which has no span.
 func (f *Flow) Context() context.Context { return f.t.Context() }
 
-// Wait returns a recording when every started span has ended and each of names
-// was recorded: the name of a span, or its service and name. A name that is given
-// twice needs two spans. After timeout, Wait stops the test and lists the spans
+// Wait returns a recording when every started span of this process has ended, and each
+// of names was recorded: the name of a span, or its service and name. A name that is
+// given twice needs two spans. After timeout, Wait stops the test and lists the spans
 // that are missing.
 //
 // Between the end of a producer span and the start of its consumer span, no span
-// is open. If a flow continues in another goroutine, pass the names of its last
-// spans.
+// is open, and of another process only the spans that have ended are known. If a flow
+// continues in another goroutine or process, pass the names of its last spans. Wait also
+// waits for a span of each service that was given to [Flow.Env].
 //
-// Wait does not sleep: it checks again whenever a span ends, and works inside a
-// [testing/synctest] bubble.
+// Wait does not sleep: it checks again whenever a span ends or is received, and works
+// inside a [testing/synctest] bubble.
 func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
 	f.t.Helper()
 	changed, stop := f.recorder.watch()
@@ -81,23 +86,43 @@ func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	for {
-		ended, open := f.recorder.spans()
-		missing := missing(names, ended)
-		if len(open) == 0 && len(missing) == 0 {
-			return FromSpans(f.t, tracetest.SpanStubsFromReadOnlySpans(ended)...)
+		if f.isComplete(names) {
+			ended, _ := f.recorder.spans()
+			return f.recording(ended)
 		}
 		select {
 		case <-changed:
 		case <-timer.C:
-			recording := FromSpans(f.t, tracetest.SpanStubsFromReadOnlySpans(append(ended, open...))...)
-			recording.fatalf("%s", timedOut(timeout, open, missing))
+			ended, open := f.recorder.spans()
+			recording := f.recording(append(ended, open...))
+			recording.fatalf("%s", f.timedOut(timeout, open, missing(names, ended)))
 			return recording
 		}
 	}
 }
 
+// isComplete reports whether there is nothing left to wait for.
+func (f *Flow) isComplete(names []string) bool {
+	if !f.recorder.idle() || len(f.children.silent()) > 0 {
+		return false
+	}
+	if len(names) == 0 {
+		return true
+	}
+	ended, open := f.recorder.spans()
+	return len(open) == 0 && len(missing(names, ended)) == 0
+}
+
+// recording returns a recording of spans.
+func (f *Flow) recording(spans tracetest.SpanStubs) *Recording {
+	f.t.Helper()
+	r := FromSpans(f.t, spans...)
+	r.started, r.notes = f.recorder.calls(), f.children.notes()
+	return r
+}
+
 // missing returns the names for which no span is left.
-func missing(names []string, spans []sdktrace.ReadOnlySpan) []string {
+func missing(names []string, spans tracetest.SpanStubs) []string {
 	taken := make([]bool, len(spans))
 	var missing []string
 	for _, name := range names {
@@ -110,10 +135,9 @@ func missing(names []string, spans []sdktrace.ReadOnlySpan) []string {
 
 // take marks the first span called name that is not taken, and reports whether
 // there is one.
-func take(name string, spans []sdktrace.ReadOnlySpan, taken []bool) bool {
-	for i, s := range spans {
-		span := flow.Span{Service: service(s.Resource()), Name: s.Name()}
-		if !taken[i] && span.Is(name) {
+func take(name string, spans tracetest.SpanStubs, taken []bool) bool {
+	for i := range spans {
+		if !taken[i] && spanOf(&spans[i]).Is(name) {
 			taken[i] = true
 			return true
 		}
@@ -121,15 +145,22 @@ func take(name string, spans []sdktrace.ReadOnlySpan, taken []bool) bool {
 	return false
 }
 
-// timedOut describes the spans that Wait waited for.
-func timedOut(timeout time.Duration, open []sdktrace.ReadOnlySpan, missing []string) string {
+// spanOf returns the names of a span.
+func spanOf(s *tracetest.SpanStub) *flow.Span {
+	return &flow.Span{Service: serviceOf(s.Resource), Name: s.Name}
+}
+
+// timedOut describes what Wait waited for.
+func (f *Flow) timedOut(timeout time.Duration, open tracetest.SpanStubs, missing []string) string {
 	lines := []string{fmt.Sprintf("Wait: after %v", timeout)}
-	for _, s := range open {
-		span := flow.Span{Service: service(s.Resource()), Name: s.Name()}
-		lines = append(lines, fmt.Sprintf("%q has not ended", span.Label()))
+	for i := range open {
+		lines = append(lines, fmt.Sprintf("%q has not ended", spanOf(&open[i]).Label()))
 	}
 	for _, name := range missing {
 		lines = append(lines, fmt.Sprintf("%q was not recorded", name))
+	}
+	for _, service := range f.children.silent() {
+		lines = append(lines, fmt.Sprintf("no span of %q was received", service))
 	}
 	return strings.Join(lines, "\n  ")
 }

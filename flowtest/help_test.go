@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
+	"go.uber.org/goleak"
 
 	"github.com/waybill-go/waybill/flowtest"
 	"github.com/waybill-go/waybill/internal/golden"
@@ -32,8 +33,22 @@ func (hostile) Tracer(name string, _ ...trace.TracerOption) trace.Tracer {
 }
 
 func TestMain(m *testing.M) {
+	if mode := os.Getenv(childKey); mode != "" {
+		os.Exit(child(mode))
+	}
 	otel.SetTracerProvider(hostile{})
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(program{m})
+}
+
+// program runs the tests, and the cleanups of the examples, which have no test.
+type program struct{ *testing.M }
+
+func (p program) Run() int {
+	code := p.M.Run()
+	for _, cleanup := range cleanups {
+		cleanup()
+	}
+	return code
 }
 
 // fake is a test that keeps what it is told.
@@ -85,10 +100,15 @@ func fails(t *testing.T, name string, test func(tb testing.TB)) {
 	golden.Compare(t, "failures/"+name+".txt", withoutIDs(f.text.String()))
 }
 
-var ids = regexp.MustCompile(`\b([0-9a-f]{32}|[0-9a-f]{16})\b`)
+var (
+	ids   = regexp.MustCompile(`\b([0-9a-f]{32}|[0-9a-f]{16})\b`)
+	lines = regexp.MustCompile(`_test\.go:\d+`)
+)
 
-// withoutIDs returns text with the ids of spans and traces masked.
-func withoutIDs(text string) string { return ids.ReplaceAllString(text, "<id>") }
+// withoutIDs returns text with the ids of spans and traces, and numbers of lines, masked.
+func withoutIDs(text string) string {
+	return lines.ReplaceAllString(ids.ReplaceAllString(text, "<id>"), "_test.go:<line>")
+}
 
 // passes runs a test that must not fail.
 func passes(t *testing.T, test func(tb testing.TB)) {

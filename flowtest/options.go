@@ -5,10 +5,13 @@ package flowtest
 
 import sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-type config struct{ sampler sdktrace.Sampler }
+type config struct {
+	sampler     sdktrace.Sampler
+	maxReceived int
+}
 
 func newConfig(opts []Option) config {
-	c := config{sampler: sdktrace.AlwaysSample()}
+	c := config{sampler: sdktrace.AlwaysSample(), maxReceived: maxReceived}
 	for _, opt := range opts {
 		if opt != nil {
 			c = opt.apply(c)

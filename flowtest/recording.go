@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -25,7 +26,9 @@ type Recording struct {
 	t       testing.TB
 	stubs   []tracetest.SpanStub
 	graph   *flow.Graph
-	printed bool // Reports whether the flow has been printed.
+	started map[flow.ID][]uintptr // The calls that led to the start of a span; may be nil.
+	notes   []string              // What a failure also prints.
+	printed bool                  // Reports whether the flow has been printed.
 }
 
 // FromSpans returns a recording of spans that were recorded elsewhere, such as by
@@ -50,7 +53,9 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 			ID:         flow.IDOf(s.SpanContext),
 			Parent:     flow.IDOf(s.Parent),
 			Remote:     s.Parent.IsRemote(),
-			Service:    service(s.Resource),
+			Service:    serviceOf(s.Resource),
+			Instance:   instanceOf(s.Resource),
+			Scope:      s.InstrumentationScope.Name,
 			Name:       s.Name,
 			Kind:       s.SpanKind,
 			Start:      s.StartTime,
@@ -66,10 +71,20 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 	return spans
 }
 
-// service returns the service.name of r, or "" if it has none.
-func service(r *resource.Resource) string {
-	name, _ := r.Set().Value("service.name")
-	return name.AsString()
+// serviceOf returns the service.name of r, or "" if it has none.
+func serviceOf(r *resource.Resource) string { return textOf(r, "service.name") }
+
+// instanceOf returns what tells the processes of a service apart, or "".
+func instanceOf(r *resource.Resource) string {
+	if id := textOf(r, "service.instance.id"); id != "" {
+		return id
+	}
+	return textOf(r, "host.name") + textOf(r, "k8s.pod.name") + textOf(r, "process.pid")
+}
+
+func textOf(r *resource.Resource, key attribute.Key) string {
+	value, _ := r.Set().Value(key)
+	return value.String()
 }
 
 // Spans returns the recorded spans.
@@ -86,7 +101,14 @@ func (r *Recording) Tree() string { return r.oneFlow().Tree(r.graph, 0) }
 
 // oneFlow returns what is wrong with the flow, of which all spans are meant to be part.
 func (r *Recording) oneFlow() *flow.Diagnosis {
-	return r.graph.Diagnose(flow.Expectation{OneFlow: true})
+	return r.diagnose(flow.Expectation{OneFlow: true}, flow.Warning)
+}
+
+// diagnose returns what is wrong with the recording, from a level on.
+func (r *Recording) diagnose(expect flow.Expectation, least flow.Level) *flow.Diagnosis {
+	d := r.graph.Diagnose(expect)
+	d.Findings = slices.DeleteFunc(d.Findings, func(f flow.Finding) bool { return f.Level < least })
+	return d
 }
 
 // RequireConnected stops the test unless all spans form one flow: they are joined

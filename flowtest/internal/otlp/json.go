@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -19,16 +20,21 @@ import (
 // enumerations as numbers.
 // https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
-// unmarshalJSON reads OTLP/JSON.
-func unmarshalJSON(message []byte, data *tracepb.TracesData) error {
+// ReadJSON returns the spans of an ExportTraceServiceRequest in OTLP/JSON, as
+// [ReadProtobuf] does.
+func ReadJSON(message []byte) ([]Span, error) {
 	text, err := convertIDs(message, func(id string) (string, error) {
 		decoded, err := hex.DecodeString(id)
 		return base64.StdEncoding.EncodeToString(decoded), err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(text, data)
+	data := &tracepb.TracesData{}
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(text, data); err != nil {
+		return nil, err
+	}
+	return spansOf(data)
 }
 
 // marshalJSON returns data as one line of OTLP/JSON.
@@ -51,8 +57,8 @@ func convertIDs(text []byte, convert func(id string) (string, error)) ([]byte, e
 	if err := decoder.Decode(&document); err != nil {
 		return nil, err
 	}
-	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // The decoder returns io.EOF itself.
-		return nil, fmt.Errorf("there is something after the JSON document")
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("there is something after the JSON document")
 	}
 	if err := convertIn(document, convert); err != nil {
 		return nil, err
@@ -68,7 +74,7 @@ func convertIn(value any, convert func(id string) (string, error)) (err error) {
 	switch value := value.(type) {
 	case []any:
 		for _, element := range value {
-			if err := convertIn(element, convert); err != nil {
+			if err = convertIn(element, convert); err != nil {
 				return err
 			}
 		}

@@ -63,11 +63,18 @@ func written(tb testing.TB, spans ...tracetest.SpanStub) string {
 	return b.String()
 }
 
+func read(message []byte, isJSON bool) ([]otlp.Span, error) {
+	if isJSON {
+		return otlp.ReadJSON(message)
+	}
+	return otlp.ReadProtobuf(message)
+}
+
 func TestRead_WhatWriteWrote(t *testing.T) {
 	t.Parallel()
 	root := tracetest.SpanStub{Name: "root", SpanContext: contextOf(9, false), SpanKind: trace.SpanKindServer, StartTime: time.Unix(1, 0), EndTime: time.Unix(2, 0)}
 	for name, want := range map[string]tracetest.SpanStub{"full": full(), "root": root} {
-		spans, err := otlp.Read([]byte(written(t, want)), true)
+		spans, err := otlp.ReadJSON([]byte(written(t, want)))
 		if err != nil || len(spans) != 1 {
 			t.Fatalf("%s: %d spans, error %v; want 1, nil", name, len(spans), err)
 		}
@@ -121,7 +128,7 @@ func TestRead_JSON(t *testing.T) {
 		"older":   {fields: `"name":"a","kind":1,"parentSpanId":"00f067aa0ba902b7","later":{"traceId":[1]}`, kind: trace.SpanKindInternal, remoteUnknown: true},
 		"root":    {fields: `"name":"a","kind":1,"parentSpanId":""`, kind: trace.SpanKindInternal, remoteUnknown: true},
 	} {
-		spans, err := otlp.Read([]byte(start+tt.fields+end), true)
+		spans, err := otlp.ReadJSON([]byte(start + tt.fields + end))
 		if err != nil || len(spans) != 1 {
 			t.Fatalf("%s: %d spans, error %v; want 1, nil", name, len(spans), err)
 		}
@@ -164,7 +171,7 @@ func TestRead_Damaged(t *testing.T) {
 		"a wrong link":    {message: document(span(`"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","links":[{}]`)), isJSON: true, want: "a link of span"},
 		"deep attributes": {message: strings.Repeat(`{"resourceSpans":`, 20_000), isJSON: true, want: "exceeded max depth"},
 	} {
-		spans, err := otlp.Read([]byte(tt.message), tt.isJSON)
+		spans, err := read([]byte(tt.message), tt.isJSON)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 500 || len(spans) != tt.spans {
 			t.Errorf("%s: %d spans, error %v; want %d, %q", name, len(spans), err, tt.spans, tt.want)
 		}
@@ -180,12 +187,12 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","attributes":[{"key":"a","value":{"arrayValue":{"values":[{}]}}}]}]}]}]}`), true)
 	f.Add(binary.AppendUvarint([]byte{10}, 0), false)
 	f.Fuzz(func(t *testing.T, message []byte, isJSON bool) {
-		spans, err := otlp.Read(message, isJSON)
+		spans, err := read(message, isJSON)
 		if err != nil {
 			return
 		}
 		for _, s := range spans {
-			again, err := otlp.Read([]byte(written(t, s.SpanStub)), true)
+			again, err := otlp.ReadJSON([]byte(written(t, s.SpanStub)))
 			if err != nil || len(again) != 1 {
 				t.Errorf("what was written is not read: %d spans, error %v", len(again), err)
 			}

@@ -28,18 +28,17 @@ type Span struct {
 	RemoteUnknown bool
 }
 
-// Read returns the spans of an ExportTraceServiceRequest, which is protobuf or OTLP/JSON.
-// If some of its spans have wrong ids, it returns the others and an error.
-func Read(message []byte, isJSON bool) (spans []Span, err error) {
+// ReadProtobuf returns the spans of an ExportTraceServiceRequest. If some of them have
+// wrong ids, it returns the others and an error.
+func ReadProtobuf(message []byte) ([]Span, error) {
 	data := &tracepb.TracesData{} // The request is the same under another name.
-	if isJSON {
-		err = unmarshalJSON(message, data)
-	} else {
-		err = proto.Unmarshal(message, data)
-	}
-	if err != nil {
+	if err := proto.Unmarshal(message, data); err != nil {
 		return nil, err
 	}
+	return spansOf(data)
+}
+
+func spansOf(data *tracepb.TracesData) (spans []Span, err error) {
 	for _, ofResource := range data.GetResourceSpans() {
 		res := resourceOf(ofResource.GetResource(), ofResource.GetSchemaUrl())
 		for _, ofScope := range ofResource.GetScopeSpans() {

@@ -54,7 +54,7 @@ func span(s *tracetest.SpanStub) *tracepb.Span {
 	traceID, spanID := ids(s.SpanContext)
 	made := &tracepb.Span{
 		TraceId: traceID, SpanId: spanID, TraceState: s.SpanContext.TraceState().String(),
-		Flags: flags(s.SpanContext.TraceFlags(), s.Parent.IsRemote()),
+		Flags: flags(s.SpanContext, s.Parent),
 		Name:  text(s.Name), Kind: tracepb.Span_SpanKind(s.SpanKind), //nolint:gosec // The numbers are the same.
 		StartTimeUnixNano: nanoseconds(s.StartTime), EndTimeUnixNano: nanoseconds(s.EndTime),
 		Attributes: keyValues(s.Attributes), Status: status(s.Status),
@@ -72,7 +72,7 @@ func span(s *tracetest.SpanStub) *tracepb.Span {
 		target, of := ids(l.SpanContext)
 		made.Links = append(made.Links, &tracepb.Span_Link{
 			TraceId: target, SpanId: of, TraceState: l.SpanContext.TraceState().String(),
-			Flags:      flags(l.SpanContext.TraceFlags(), l.SpanContext.IsRemote()),
+			Flags:      flags(l.SpanContext, l.SpanContext),
 			Attributes: keyValues(l.Attributes), DroppedAttributesCount: count(l.DroppedAttributeCount),
 		})
 	}
@@ -87,9 +87,10 @@ func ids(sc trace.SpanContext) (traceID, spanID []byte) {
 	return t[:], s[:]
 }
 
-func flags(of trace.TraceFlags, remote bool) uint32 {
-	f := uint32(of) | hasRemoteFlag
-	if remote {
+// flags returns the trace flags of one context, and whether another one is remote.
+func flags(own, other trace.SpanContext) uint32 {
+	f := uint32(own.TraceFlags()) | hasRemoteFlag
+	if other.IsRemote() {
 		f |= remoteFlag
 	}
 	return f
