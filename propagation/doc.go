@@ -39,7 +39,7 @@
 //
 // The variable is read once. The file must be a regular one. Several processes may append
 // to it: a line begins with the process id, and then has the members of [JournalEntry].
-// It gets at most 100,000 lines of a process. An entry holds ids, names of keys, and
+// It gets at most 100,000 lines of a process, of which the last has the member "full". An entry holds ids, names of keys, and
 // places in the code, and no value of a carrier.
 //
 // The attribute waybill.extract is one of the spans that Start opens for remotes that

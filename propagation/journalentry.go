@@ -45,7 +45,7 @@ const (
 
 // JournalEntry is what a [Journal] has noted of one call.
 type JournalEntry struct {
-	Number  uint64 // Identifies the entry in the process; from 1.
+	Number  uint64 // Identifies the entry among those of this machine.
 	Time    time.Time
 	Action  JournalAction
 	Outcome JournalOutcome

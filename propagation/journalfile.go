@@ -69,20 +69,17 @@ func openJournal(name string, room int64) (*journalFile, error) {
 
 // write appends e to the file. While another goroutine writes, it leaves that to it,
 // so that a slow disk holds up one call and not all. What there is no room for in the
-// queue is counted in a line that is written later.
+// queue is counted in a line that is written later. The last line says that it is.
 func (f *journalFile) write(e *JournalEntry) {
 	if f == nil || f.file == nil {
 		return
 	}
-	switch room := f.room.Add(-1); {
-	case room < -1:
+	room := f.room.Add(-1)
+	if room < 0 {
 		return
-	case room == -1:
-		f.queue([]byte(`"full":true}`))
-	default:
-		if object, err := json.Marshal(e); err == nil {
-			f.queue(object[len("{"):])
-		}
+	}
+	if object, err := json.Marshal(e); err == nil {
+		f.queue(object[len("{"):], room == 0)
 	}
 	for len(f.lines) > 0 && f.writing.TryLock() {
 		f.drain()
@@ -90,13 +87,16 @@ func (f *journalFile) write(e *JournalEntry) {
 	}
 }
 
-// queue queues a line: the members of an object, after the process that it is of, and
-// how many lines were lost before it.
-func (f *journalFile) queue(members []byte) {
+// queue queues a line: the members of an object, after the process that it is of, how
+// many lines were lost before it, and whether it is the last one.
+func (f *journalFile) queue(members []byte, isLast bool) { //nolint:revive // a fact about the line.
 	line := fmt.Appendf(nil, `{"pid":%d,`, os.Getpid())
 	lost := f.lost.Swap(0)
 	if lost > 0 {
 		line = fmt.Appendf(line, `"lost":%d,`, lost)
+	}
+	if isLast {
+		line = append(line, `"full":true,`...)
 	}
 	select {
 	case f.lines <- append(append(line, members...), '\n'):

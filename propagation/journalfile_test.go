@@ -171,10 +171,9 @@ func TestJournalOfProcess_Limit(t *testing.T) {
 			t.Fatalf("%q: %v", line, err)
 		}
 		lost += e.Lost
+		entries++
 		if e.Full {
 			full++
-		} else {
-			entries++
 		}
 	}
 	if entries+lost != room || full != 1 {

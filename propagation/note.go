@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"sync/atomic"
@@ -38,12 +39,19 @@ const (
 // noted is how many entries were made.
 var noted atomic.Uint64
 
+// nextNumber returns the number of an entry, which no other process on this machine
+// uses, as several may write to one file. It is exact in any reader of JSON.
+func nextNumber() uint64 {
+	const pidShift = 30
+	return uint64(os.Getpid())<<pidShift + noted.Add(1) //nolint:gosec // it is not negative.
+}
+
 // newNote returns a note of a call that ends now.
 func newNote(action JournalAction) *note {
 	site := callsite.Find()
 	n := new(note)
 	n.entry = JournalEntry{
-		Number: noted.Add(1), Time: time.Now(), Action: action, Outcome: JournalOK,
+		Number: nextNumber(), Time: time.Now(), Action: action, Outcome: JournalOK,
 		Call: site.Call, Function: site.Function, File: site.File, Line: site.Line, Carrier: site.Carrier,
 	}
 	return n
