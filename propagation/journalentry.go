@@ -109,47 +109,81 @@ func (e JournalEntry) String() string {
 	return b.String()
 }
 
-// MarshalJSON returns the entry as an object without the members that are empty. Ids
-// are hexadecimal.
+// journalJSON is an entry in JSON.
+type journalJSON struct {
+	Number            uint64         `json:"number,omitempty"`
+	Time              time.Time      `json:"time"`
+	Action            JournalAction  `json:"action"`
+	Outcome           JournalOutcome `json:"outcome"`
+	Detail            string         `json:"detail,omitempty"`
+	Call              string         `json:"call,omitempty"`
+	Function          string         `json:"function,omitempty"`
+	File              string         `json:"file,omitempty"`
+	Line              int            `json:"line,omitempty"`
+	Carrier           string         `json:"carrier,omitempty"`
+	Keys              []string       `json:"keys,omitempty"`
+	Propagator        []string       `json:"propagator,omitempty"`
+	DefaultPropagator bool           `json:"default_propagator,omitempty"`
+	TraceID           string         `json:"trace_id,omitempty"`
+	SpanID            string         `json:"span_id,omitempty"`
+	Sampled           bool           `json:"sampled,omitempty"`
+	Remote            bool           `json:"remote,omitempty"`
+	ParentTraceID     string         `json:"parent_trace_id,omitempty"`
+	ParentSpanID      string         `json:"parent_span_id,omitempty"`
+	ParentSampled     bool           `json:"parent_sampled,omitempty"`
+	ParentRemote      bool           `json:"parent_remote,omitempty"`
+	Extractions       []uint64       `json:"extractions,omitempty"`
+	LeftBaggage       bool           `json:"left_baggage,omitempty"`
+	Ambiguous         bool           `json:"ambiguous,omitempty"`
+}
+
+// MarshalJSON returns the entry as an object without the members that are empty, and
+// without Stray. Ids are hexadecimal.
 func (e JournalEntry) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Number            uint64         `json:"number,omitempty"`
-		Time              time.Time      `json:"time"`
-		Action            JournalAction  `json:"action"`
-		Outcome           JournalOutcome `json:"outcome"`
-		Detail            string         `json:"detail,omitempty"`
-		Call              string         `json:"call,omitempty"`
-		Function          string         `json:"function,omitempty"`
-		File              string         `json:"file,omitempty"`
-		Line              int            `json:"line,omitempty"`
-		Carrier           string         `json:"carrier,omitempty"`
-		Keys              []string       `json:"keys,omitempty"`
-		Propagator        []string       `json:"propagator,omitempty"`
-		DefaultPropagator bool           `json:"default_propagator,omitempty"`
-		TraceID           string         `json:"trace_id,omitempty"`
-		SpanID            string         `json:"span_id,omitempty"`
-		Sampled           bool           `json:"sampled,omitempty"`
-		ParentSpanID      string         `json:"parent_span_id,omitempty"`
-		Extractions       []uint64       `json:"extractions,omitempty"`
-		LeftBaggage       bool           `json:"left_baggage,omitempty"`
-		Ambiguous         bool           `json:"ambiguous,omitempty"`
-	}{
-		e.Number, e.Time, e.Action, e.Outcome, e.Detail, e.Call, e.Function, e.File, e.Line, e.Carrier, e.Keys, e.Propagator, e.DefaultPropagator,
-		traceIDText(e.SpanContext), spanIDText(e.SpanContext), e.IsSampled(), spanIDText(e.Parent), e.Extractions,
-		e.LeftBaggage, e.IsAmbiguous,
-	})
+	j := journalJSON{
+		Number: e.Number, Time: e.Time, Action: e.Action, Outcome: e.Outcome, Detail: e.Detail,
+		Call: e.Call, Function: e.Function, File: e.File, Line: e.Line,
+		Carrier: e.Carrier, Keys: e.Keys, Propagator: e.Propagator, DefaultPropagator: e.DefaultPropagator,
+		Sampled: e.IsSampled(), Remote: e.SpanContext.IsRemote(), ParentSampled: e.Parent.IsSampled(), ParentRemote: e.Parent.IsRemote(),
+		Extractions: e.Extractions, LeftBaggage: e.LeftBaggage, Ambiguous: e.IsAmbiguous,
+	}
+	j.TraceID, j.SpanID = idTexts(e.SpanContext)
+	j.ParentTraceID, j.ParentSpanID = idTexts(e.Parent)
+	return json.Marshal(j)
 }
 
-func traceIDText(sc trace.SpanContext) string {
-	if !sc.IsValid() {
-		return ""
+// UnmarshalJSON reads what [JournalEntry.MarshalJSON] has returned. A span context whose
+// ids are malformed is not valid.
+func (e *JournalEntry) UnmarshalJSON(text []byte) error {
+	var j journalJSON
+	if err := json.Unmarshal(text, &j); err != nil {
+		return err
 	}
-	return sc.TraceID().String()
+	*e = JournalEntry{
+		Number: j.Number, Time: j.Time, Action: j.Action, Outcome: j.Outcome, Detail: j.Detail,
+		Call: j.Call, Function: j.Function, File: j.File, Line: j.Line,
+		Carrier: j.Carrier, Keys: j.Keys, Propagator: j.Propagator, DefaultPropagator: j.DefaultPropagator,
+		SpanContext: spanContextOf(j.TraceID, j.SpanID, j.Sampled, j.Remote),
+		Parent:      spanContextOf(j.ParentTraceID, j.ParentSpanID, j.ParentSampled, j.ParentRemote),
+		Extractions: j.Extractions, LeftBaggage: j.LeftBaggage, IsAmbiguous: j.Ambiguous,
+	}
+	return nil
 }
 
-func spanIDText(sc trace.SpanContext) string {
+// idTexts returns the ids of sc, or empty texts if it is not valid.
+func idTexts(sc trace.SpanContext) (traceID, spanID string) {
 	if !sc.IsValid() {
-		return ""
+		return "", ""
 	}
-	return sc.SpanID().String()
+	return sc.TraceID().String(), sc.SpanID().String()
+}
+
+// spanContextOf returns the span context with the ids, or one that is not valid.
+func spanContextOf(traceID, spanID string, isSampled, isRemote bool) trace.SpanContext {
+	t, traceErr := trace.TraceIDFromHex(traceID)
+	s, spanErr := trace.SpanIDFromHex(spanID)
+	if traceErr != nil || spanErr != nil {
+		return trace.SpanContext{}
+	}
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: t, SpanID: s, TraceFlags: trace.TraceFlags(0).WithSampled(isSampled), Remote: isRemote})
 }
