@@ -35,16 +35,20 @@ var formats = map[string]func(io.Writer, *diagnosis) error{
 
 func newDoctor() *cobra.Command {
 	var format, failOn string
-	var allow, boundary []string
+	var allow, boundary, journal []string
 	var live listening
 	cmd := &cobra.Command{
 		Use:   "doctor [FILE...]",
 		Short: "Say what is wrong with a flow, and what to change",
 		Long: "Doctor reads recorded spans and prints what is wrong with their flows, the worst first:\n" +
-			"what happened, the evidence, what to change, and how sure it is.",
+			"what happened, the evidence, what to change, and how sure it is.\n\n" +
+			"A program that runs with WAYBILL_JOURNAL=FILE notes in that file each call that writes or\n" +
+			"reads a context. Given with --journal, it tells which call lost a context, and where it is\n" +
+			"in the code.",
 		Example: "  waybill doctor spans.jsonl\n" +
 			"  waybill doctor --format github --fail-on warning spans/*.jsonl.gz\n" +
 			"  waybill doctor --allow P18,P21 --boundary billing - < spans.jsonl\n" +
+			"  waybill doctor --journal journal.jsonl spans.jsonl\n" +
 			"  waybill doctor --listen 127.0.0.1:4318 --for 1m",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write, ok := formats[format]
@@ -62,7 +66,11 @@ func newDoctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := diagnose(r.Spans, allow, boundary)
+			entries, err := readJournals(cmd, journal)
+			if err != nil {
+				return err
+			}
+			d := diagnose(r.Spans, flow.Expectation{Boundary: boundary, Journal: entries}, allow)
 			d.Source = expand(args)[0]
 			if err := unlessClosed(write(cmd.OutOrStdout(), d)); err != nil {
 				return err
@@ -77,14 +85,15 @@ func newDoctor() *cobra.Command {
 	cmd.Flags().StringVar(&failOn, "fail-on", "violation", "the least `LEVEL` with which the exit code is 1: violation, warning or info")
 	cmd.Flags().StringSliceVar(&allow, "allow", nil, "the `IDS` of findings to leave out, as P18,P21")
 	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
+	addJournalFlag(cmd, &journal)
 	live.addFlags(cmd)
 	return cmd
 }
 
 // diagnose finds what is wrong with spans.
-func diagnose(spans []flow.Span, allow, boundary []string) *diagnosis {
+func diagnose(spans []flow.Span, expect flow.Expectation, allow []string) *diagnosis {
 	g := flow.New(spans)
-	found := g.Diagnose(flow.Expectation{Boundary: boundary})
+	found := g.Diagnose(expect)
 	left := slices.DeleteFunc(slices.Clone(found.Findings), func(f flow.Finding) bool { return slices.Contains(allow, f.ID) })
 	return &diagnosis{
 		Summary: found.Summary(g), Graph: g, Findings: left, Omitted: found.Omitted, Allowed: len(left) < len(found.Findings),

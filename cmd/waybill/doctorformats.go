@@ -24,8 +24,9 @@ type jsonFinding struct {
 	What     string   `json:"what"`
 	Why      string   `json:"why"`
 	Fix      string   `json:"fix"`
-	Page     string   `json:"page"`  // The address of a page that explains the finding.
-	Spans    []jsonID `json:"spans"` // At most 100.
+	Page     string   `json:"page"`             // The address of a page that explains the finding.
+	Spans    []jsonID `json:"spans"`            // At most 100; none if only a journal has noted it.
+	Places   []string `json:"places,omitempty"` // Lines of code, from a journal; at most 10.
 	From     *jsonID  `json:"from,omitempty"`
 	To       *jsonID  `json:"to,omitempty"`
 }
@@ -56,7 +57,7 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 		f := &d.Findings[i]
 		j := jsonFinding{
 			ID: f.ID, Title: flow.Title(f.ID), Level: f.Level.String(), Sureness: f.Sure.String(), Count: f.Count,
-			What: f.What, Why: f.Why, Fix: f.Fix, Page: flow.Page(f.ID), From: d.id(f.From), To: d.id(f.To),
+			What: f.What, Why: f.Why, Fix: f.Fix, Page: flow.Page(f.ID), Spans: []jsonID{}, Places: f.Places, From: d.id(f.From), To: d.id(f.To),
 		}
 		for _, span := range f.Spans {
 			j.Spans = append(j.Spans, *d.id(span))
@@ -172,9 +173,13 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 	results := []result{}
 	for i := range d.Findings {
 		f := &d.Findings[i]
+		names := []logical{}
+		if len(f.Spans) > 0 {
+			names = append(names, logical{d.Graph.Spans()[f.Spans[0]].Label()})
+		}
 		results = append(results, result{
 			RuleID: f.ID, Level: levels[f.Level], Message: text{f.What + " " + f.Why + " " + f.Fix}, OccurrenceCount: f.Count,
-			Locations: []location{{place, []logical{{d.Graph.Spans()[f.Spans[0]].Label()}}}},
+			Locations: []location{{place, names}},
 		})
 	}
 	return encodeJSON(out, map[string]any{

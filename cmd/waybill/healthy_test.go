@@ -48,7 +48,7 @@ func readHealthy(t *testing.T, name string) []flow.Span {
 // requireNoAlarm checks that nothing above info is found in spans.
 func requireNoAlarm(t *testing.T, what string, spans []flow.Span) *diagnosis {
 	t.Helper()
-	d := diagnose(spans, nil, nil)
+	d := diagnose(spans, flow.Expectation{}, nil)
 	for _, f := range d.Findings {
 		if f.Level > flow.Info {
 			t.Errorf("%s: %s %s: %s %s", what, f.ID, f.Level, f.What, f.Why)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // planted are the findings in recordings of code that makes a mistake, by the finding
@@ -63,7 +64,7 @@ func findingsIn(t *testing.T, file string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := diagnose(r.Spans, nil, nil)
+	d := diagnose(r.Spans, flow.Expectation{}, nil)
 	var texts []string
 	for _, f := range d.Findings {
 		text := fmt.Sprintf("%s %s, %s", f.ID, f.Level, f.Sure)
