@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/propagation"
@@ -125,6 +126,14 @@ func ExampleJobInfo_Attributes() {
 	// Output:
 	// k8s.namespace.name etl
 	// k8s.job.name nightly
+}
+
+func ExampleReadCreator() {
+	creator := envcarrier.ReadCreator() // In a run of a CronJob, what created the CronJob.
+	_, span := noop.NewTracerProvider().Tracer("report").Start(context.Background(), "report", trace.WithLinks(creator.Link()))
+	span.End()
+	fmt.Println(creator.Err())
+	// Output: the carrier holds no trace context
 }
 
 func ExampleWithPassThrough() {
