@@ -36,6 +36,9 @@
 //	arguments      --traceparent=VALUE and so on; see carriers/jobcarrier
 //	annotations    of the pod, in a file that the downward API mounts; see [WithAnnotations]
 //
+// A run of a CronJob is a flow of its own, with a link to who created the CronJob, if
+// k8scarrier.InjectCronJob has prepared it.
+//
 // Arguments are read, not taken off: a program with a strict parser calls
 // jobcarrier.TakeArgs before it. Say in which Job a process runs with the resource:
 //

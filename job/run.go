@@ -59,6 +59,9 @@ func (c config) runOptions(remote propagation.Remote) []stages.RunOption {
 	start := slices.Concat(c.start, []propagation.StartOption{
 		propagation.WithSpanOptions(trace.WithAttributes(startAttributes(remote)...)),
 	})
+	if creator := envcarrier.ReadCreator(); creator.SpanContext().IsValid() {
+		start = append(start, propagation.WithSpanOptions(trace.WithLinks(creator.Link())))
+	}
 	return slices.Concat([]stages.RunOption{
 		stages.WithRemotes([]propagation.Remote{remote}, start...),
 		stages.WithFlush(flushGlobals), // Before those of the user, which may shut the providers down.

@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/job"
 	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
@@ -362,6 +363,24 @@ func TestRun_Attempt(t *testing.T) {
 	}
 	if got := attributesOf(t, spans)["etl.attempt"]; got != "3" {
 		t.Errorf("etl.attempt = %q, want 3", got)
+	}
+}
+
+// A run of a CronJob is a root that links who created the CronJob.
+func TestRun_Creator(t *testing.T) {
+	t.Setenv(envcarrier.CreatorVariable, otherParent)
+	p, spans := newJob(t)
+	for _, environ := range [][]string{{}, {"TRACEPARENT=" + traceParent}} {
+		if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron(environ)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone, child := spans.GetSpans()[0], spans.GetSpans()[1]
+	if alone.Parent.IsValid() || len(alone.Links) != 1 || alone.Links[0].SpanContext.SpanID().String() != otherParent[36:52] {
+		t.Errorf("parent %v, links %v; want a root with a link to its creator", alone.Parent, alone.Links)
+	}
+	if !child.Parent.IsValid() || len(child.Links) != 2 {
+		t.Errorf("parent %v, links %v; want a child with a link more", child.Parent, child.Links)
 	}
 }
 

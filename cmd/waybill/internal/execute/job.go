@@ -62,9 +62,12 @@ func startJob(ctx context.Context, cfg *Config, remote propagation.Remote) (cont
 	if cfg.Args {
 		attributes = append(attributes, semconv.ProcessCommandArgs(redact(cfg.Command)...))
 	}
+	options := []trace.SpanStartOption{trace.WithAttributes(attributes...)}
+	if creator := envcarrier.ReadCreator(); creator.SpanContext().IsValid() {
+		options = append(options, trace.WithLinks(creator.Link())) // Of the CronJob, whose run this is.
+	}
 	ctx, span := propagation.Start(ctx, provider.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)), cfg.Name,
-		[]propagation.Remote{remote}, propagation.WithMaxAge(cfg.MaxAge),
-		propagation.WithSpanOptions(trace.WithAttributes(attributes...)))
+		[]propagation.Remote{remote}, propagation.WithMaxAge(cfg.MaxAge), propagation.WithSpanOptions(options...))
 	return ctx, &jobSpan{span: span, recorded: recorded}
 }
 
