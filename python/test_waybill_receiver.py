@@ -203,6 +203,17 @@ def test_start_job_in_a_traced_task(spans: Spans) -> None:
     assert link.parent is None
 
 
+def test_start_job_links_the_creator_of_a_cron_job(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["program"])
+    monkeypatch.delenv("TRACEPARENT", raising=False)
+    monkeypatch.setenv("WAYBILL_CREATOR", OTHER)
+    with receiver.start_job(spans.tracer, "run"):
+        pass
+    span = spans.one()
+    assert span.parent is None
+    assert [link.context.span_id for link in span.links] == [0x1111222233334444]
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "kind", "code"),
     [

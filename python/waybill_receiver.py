@@ -79,6 +79,7 @@ DEFAULT_MAX_AGE = timedelta(minutes=20)
 _KEYS = ("traceparent", "tracestate", "baggage", "waybill")
 _AIRFLOW_PARENT = "airflow/dagrun_parent_trace_context"
 _SPARK_PREFIX = "spark.waybill."
+_CREATOR = "WAYBILL_CREATOR"
 _MAX_HOPS = 0xFFFF
 _MAX_TRACEPARENT = 512
 _WAYBILL = re.compile(r"([0-9a-f]{2})-([0-9a-f]{14})-([0-9a-f]{14})-([0-9a-f]{4})(-.*)?", re.ASCII | re.DOTALL)
@@ -277,12 +278,15 @@ def start_job(
     are queued for long; max_age None is no limit. If there is a current span, as in a task of
     Airflow that traces itself, that span stays the parent, and the context is linked.
 
+    A run of a CronJob links what created the CronJob, if its environment says so.
+
     How the body ends is on the span as etl.outcome, error.type and process.exit.code, and the
     exception goes on. Afterwards the global tracer provider is flushed if it can be.
     """
     remote = read(source, baggage=baggage)
     _warn(remote)
     parent, links = _relation(remote, max_age, link)
+    links += _links(_creator(source))
     start = {"waybill.extract": remote.outcome, **(attributes or {})}
     span = tracer.start_span(name, parent, kind, start, links, record_exception=False, set_status_on_exception=False)
     try:
@@ -314,6 +318,13 @@ def _relation(remote: Remote, max_age: Optional[timedelta], link: bool) -> tuple
     if max_age is not None and remote.waybill is not None and remote.waybill.age() > max_age:
         return Context(), _links(theirs)
     return remote.context(current), _links(theirs)
+
+
+def _creator(source: Source) -> trace.SpanContext:
+    """Return the span that created the CronJob of which this process is a run."""
+    if source is not None:
+        return trace.INVALID_SPAN_CONTEXT
+    return _parse({"traceparent": os.environ.get(_CREATOR, "")}, frozenset()).span_context
 
 
 def _links(*contexts: trace.SpanContext) -> list[trace.Link]:
