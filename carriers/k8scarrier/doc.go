@@ -54,7 +54,8 @@
 // All pods of a Job, all retries, and all restarts of a container get the same
 // context. Each process starts a span of its own, so these are siblings. Objects
 // that start many runs, such as a CronJob or a Deployment, are refused by
-// [InjectObject]; start a new trace in each run. InjectPodTemplate does not
+// [InjectObject]: each run is a flow of its own. [InjectCronJob] makes the runs of a
+// CronJob link to who created it. InjectPodTemplate does not
 // recognize the template of such an object. Containers that are added to a
 // running pod cannot be reached. Objects are stored, and read by whoever may see
 // pods, so no baggage is written unless selected.
@@ -67,6 +68,7 @@
 //	                        another class of the error, such as "canceled", "timeout", "conflict" or "panic";
 //	                        waybill.context_kept, true if a context that was there was kept;
 //	                        waybill.context_dropped, true if the Job was created without the context
+//	apply job    producer   the same, the first time that a Job is applied
 //
 // The text of an error is recorded with [WithErrorDescription] only.
 package k8scarrier

@@ -6,13 +6,17 @@ package k8scarrier_test
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
@@ -199,6 +203,48 @@ func ExampleWithErrorOnConflict() {
 	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "TRACEPARENT", Value: "of an earlier run"}}
 	fmt.Println(k8scarrier.InjectJob(exampleContext(), job, k8scarrier.WithErrorOnConflict()))
 	// Output: k8scarrier: the object holds another trace context: container "etl"
+}
+
+func ExampleWithResource() {
+	job := &batchv1.Job{Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main"}}}}}}
+	err := k8scarrier.InjectJob(exampleContext(), job, traceContext, k8scarrier.WithResource(attribute.String("service.version", "1.2")))
+	env := job.Spec.Template.Spec.Containers[0].Env
+	for member := range strings.SplitSeq(env[len(env)-1].Value, ",") {
+		fmt.Println(member)
+	}
+	fmt.Println(err)
+	// Output:
+	// service.version=1.2
+	// k8s.namespace.name=$(WAYBILL_POD_NAMESPACE)
+	// k8s.pod.name=$(WAYBILL_POD_NAME)
+	// k8s.pod.uid=$(WAYBILL_POD_UID)
+	// k8s.node.name=$(WAYBILL_NODE_NAME)
+	// k8s.container.name=main
+	// k8s.job.name=$(WAYBILL_JOB_NAME)
+	// k8s.job.uid=$(WAYBILL_JOB_UID)
+	// <nil>
+}
+
+func ExampleInjectCronJob() {
+	hourly := &batchv1.CronJob{}
+	hourly.Spec.JobTemplate.Spec.Template.Spec.Containers = []corev1.Container{{Name: "main"}}
+	err := k8scarrier.InjectCronJob(exampleContext(), hourly)
+	fmt.Println(hourly.Spec.JobTemplate.Spec.Template.Spec.Containers[0].Env[0].Name, err)
+	// Output: WAYBILL_CREATOR <nil>
+}
+
+func ExampleJobs_Apply() {
+	jobs := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("default"), k8scarrier.WithResource())
+	nightly := applybatch.Job("nightly", "default").WithSpec(applybatch.JobSpec().WithTemplate(applycore.PodTemplateSpec().
+		WithSpec(applycore.PodSpec().WithContainers(applycore.Container().WithName("main").WithImage("report:1")))))
+
+	for range 2 { // As a controller does, whenever something has changed.
+		job, err := jobs.Apply(exampleContext(), nightly, metav1.ApplyOptions{FieldManager: "reports"})
+		fmt.Println(job.Name, err)
+	}
+	// Output:
+	// nightly <nil>
+	// nightly <nil>
 }
 
 func ExampleWithJobInfo() {

@@ -38,6 +38,10 @@ func TestJobs_Telemetry(t *testing.T) {
 	create(true, k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)))
 	create(true, k8scarrier.WithAnnotations(""))
 	create(false, k8scarrier.WithErrorOnConflict())
+	applied := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"), k8scarrier.WithTracerProvider(provider))
+	if _, err := applied.Apply(t.Context(), jobToApply(), applyOptions); err != nil {
+		t.Fatal(err)
+	}
 
 	lines := map[string]bool{}
 	for _, span := range spans.Ended() {

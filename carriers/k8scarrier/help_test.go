@@ -26,6 +26,14 @@ func spanContext(t testing.TB) context.Context {
 	}))
 }
 
+// otherSpan returns a ctx with another span.
+func otherSpan(t testing.TB) context.Context {
+	t.Helper()
+	return trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{9}, SpanID: trace.SpanID{9}, TraceFlags: trace.FlagsSampled,
+	}))
+}
+
 func withTracestate(t testing.TB, ctx context.Context, text string) context.Context { //nolint:revive // t first, as in all helpers.
 	t.Helper()
 	state, err := trace.ParseTraceState(text)

@@ -109,7 +109,7 @@ func inject(ctx context.Context, o object, cfg config) (kept bool, err error) {
 	}
 	in := newInjection(ctx, &cfg)
 	switch {
-	case in.fields.IsEmpty() && !cfg.jobInfo:
+	case in.fields.IsEmpty() && !cfg.jobInfo && !cfg.hasResource:
 		return false, ErrNoContext
 	case cfg.annotations && !cfg.hasValidPrefix():
 		return false, fmt.Errorf("%w: %q", errPrefix, cfg.prefix)

@@ -41,7 +41,7 @@ const (
 	attrDropped   = attribute.Key("waybill.context_dropped")
 )
 
-// Jobs is a client of Kubernetes Jobs. Its Create starts a span and injects the
+// Jobs is a client of Kubernetes Jobs. Its Create and Apply start a span and inject the
 // context of it, so that the process in the Job continues the trace. All other
 // methods are the underlying client's. Jobs is safe for concurrent use if
 // that client is.
@@ -72,7 +72,7 @@ func NewJobs(c batchv1client.JobInterface, opts ...JobsOption) *Jobs {
 // The span's status is Error, and error.type is set, if the client returns an
 // error, unless ctx was canceled.
 func (j *Jobs) Create(ctx context.Context, job *batchv1.Job, opts metav1.CreateOptions) (created *batchv1.Job, err error) {
-	ctx, span := j.start(ctx)
+	ctx, span := j.start(ctx, "create job")
 	outcome := observe.OutcomePanic // Until the client has returned.
 	defer func() { j.end(span, created, err, outcome) }()
 	job = job.DeepCopy()
@@ -87,6 +87,12 @@ func (j *Jobs) Create(ctx context.Context, job *batchv1.Job, opts metav1.CreateO
 // context was kept, or this one dropped.
 func (j *Jobs) inject(ctx context.Context, span trace.Span, job *batchv1.Job) error {
 	kept, err := injectJob(ctx, job, j.cfg.config)
+	return j.note(span, kept, err)
+}
+
+// note records on span how an injection ended. The error is [ErrConflict], for which
+// nothing is created.
+func (j *Jobs) note(span trace.Span, kept bool, err error) error {
 	switch {
 	case errors.Is(err, ErrConflict):
 		return err
@@ -98,10 +104,9 @@ func (j *Jobs) inject(ctx context.Context, span trace.Span, job *batchv1.Job) er
 	return nil
 }
 
-// start starts the span of a Create, or one that does nothing if the tracer
-// provider, the tracer or the span panics.
-func (j *Jobs) start(ctx context.Context) (started context.Context, span trace.Span) {
-	const name = "create job"
+// start starts the span of a call, or one that does nothing if the tracer provider, the
+// tracer or the span panics.
+func (j *Jobs) start(ctx context.Context, name string) (started context.Context, span trace.Span) {
 	defer func() {
 		if recover() != nil {
 			started, span = propagation.Start(ctx, noop.Tracer{}, name, nil) //nolint:fatcontext // set once, in place of the result.
@@ -117,7 +122,7 @@ func (j *Jobs) start(ctx context.Context) (started context.Context, span trace.S
 	return started, span
 }
 
-// end ends the span of a Create.
+// end ends the span of a call.
 func (j *Jobs) end(span trace.Span, created *batchv1.Job, err error, outcome observe.Outcome) {
 	defer contain()
 	defer span.End()

@@ -15,6 +15,7 @@ import (
 // object is the part of a Kubernetes object that can hold a context.
 type object struct {
 	owner      metadata // Of the object around the pod template, or nil.
+	isJob      bool     // Reports whether that object is a Job.
 	pod        metadata // Of the pod, whose containers can refer to it; or nil.
 	containers []container
 }
@@ -117,7 +118,7 @@ func isLongLived(kind schema.GroupKind) bool {
 func objectOfTemplate(template *corev1.PodTemplateSpec, job *batchv1.Job) object {
 	o := objectOfPod(template, &template.Spec)
 	if job != nil {
-		o.owner = job
+		o.owner, o.isJob = job, true
 	}
 	return o
 }
@@ -151,7 +152,9 @@ func objectOfUnstructured(u *unstructured.Unstructured, cfg *config) (object, er
 	case kind == schema.GroupKind{Kind: "Pod"}:
 		return objectOfPodFields(u.Object, u), nil
 	case kind == schema.GroupKind{Group: "batch", Kind: "Job"}:
-		return objectAround(u, "spec", "template"), nil
+		o := objectAround(u, "spec", "template")
+		o.isJob = true
+		return o, nil
 	case len(cfg.templatePath) > 0:
 		return objectAround(u, cfg.templatePath...), nil
 	default:

@@ -6,6 +6,7 @@ package k8scarrier
 import (
 	"slices"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 
@@ -49,6 +50,8 @@ type config struct {
 	prefix        string   // of annotations.
 	templatePath  []string // of an object of a kind that is not known.
 	jobInfo       bool
+	hasResource   bool
+	resource      []attribute.KeyValue // Of the options of [WithResource].
 }
 
 type jobsConfig struct {

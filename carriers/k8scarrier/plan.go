@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -67,10 +69,11 @@ func (in *injection) into(t target) (kept bool, err error) {
 	}
 	for i, c := range t.containers {
 		var info variables
-		if in.cfg.jobInfo && t.isSelected[i] {
-			info = jobInfo()
+		var last *corev1.EnvVar
+		if t.isSelected[i] {
+			info, last = in.cfg.description(t.object, c)
 		}
-		setEnv(c, p.variables[i], info)
+		setEnv(c, p.variables[i], info, last)
 	}
 	for _, a := range p.annotations {
 		if !maps.Equal(a.of.GetAnnotations(), a.set) {
@@ -109,8 +112,8 @@ func (in *injection) plan(t target) (plan, error) {
 	return p, nil
 }
 
-// setEnv writes set, and then info, to the environment of c.
-func setEnv(c container, set, info variables) {
+// setEnv writes set, then info, and then last, if it is not nil, to the environment of c.
+func setEnv(c container, set, info variables, last *corev1.EnvVar) {
 	if len(set)+len(info) == 0 {
 		return
 	}
@@ -119,6 +122,10 @@ func setEnv(c container, set, info variables) {
 		merged = merge(merged, info)
 		maps.Copy(info, set)
 		set = info
+	}
+	if last != nil {
+		merged = append(merge(merged, variables{last.Name: nil}), *last)
+		set[last.Name] = last
 	}
 	c.setEnv(merged, set)
 }

@@ -1,0 +1,76 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package k8scarrier
+
+import (
+	"context"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/propagation"
+)
+
+// InjectCronJob prepares the runs of cronJob, of which each is a flow of its own: a
+// trace context in the variables of the selected containers is removed, and with
+// [WithJobInfo] and [WithResource] they are told who they are, by the second also with
+// k8s.cronjob.name, which no pod knows of itself. A Job that is made from the template by
+// hand is one run, too: see [InjectJob].
+//
+// The trace context of ctx, if it has a valid span, goes into the variable
+// envcarrier.CreatorVariable, to which package job and the command waybill exec link each
+// run. One that is there stays, so that a controller that writes the object again and
+// again does not change it.
+//
+// InjectCronJob modifies cronJob, but not if it returns an error: [ErrNil],
+// [ErrNoContainers], or [ErrNoContext] if there is nothing to write.
+func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option) error {
+	if cronJob == nil {
+		return ErrNil
+	}
+	cfg := newConfig(opts)
+	if cfg.hasResource {
+		cfg.resource = append(slices.Clip(cfg.resource), cronJobNameKey.String(cronJob.Name))
+	}
+	o := objectOfTemplate(&cronJob.Spec.JobTemplate.Spec.Template, nil)
+	o.isJob = true
+	if len(o.containers) == 0 {
+		return ErrNoContainers
+	}
+	creator := creatorOf(ctx)
+	if creator == "" && !cfg.jobInfo && !cfg.hasResource {
+		return ErrNoContext
+	}
+	for _, c := range o.containers {
+		if cfg.isSelected(c) {
+			info, last := cfg.description(o, c)
+			setEnv(c, cfg.eachRun(c, creator), info, last)
+		}
+	}
+	return nil
+}
+
+// cronJobNameKey is the attribute with the name of a CronJob.
+// https://opentelemetry.io/docs/specs/semconv/resource/k8s/
+const cronJobNameKey = attribute.Key("k8s.cronjob.name")
+
+// eachRun returns the variables for a container that is started again and again: none
+// of a context that all runs would continue, and the creator, which each links.
+func (cfg *config) eachRun(c container, creator string) variables {
+	set := variables{}
+	for _, key := range cfg.keys() {
+		set[envcarrier.Normalize(key)] = nil
+	}
+	if creator != "" && valueOf(c.env, envcarrier.CreatorVariable) == "" {
+		set[envcarrier.CreatorVariable] = literal(envcarrier.CreatorVariable, creator)
+	}
+	return set
+}
+
+// creatorOf returns the traceparent of ctx, or the empty string.
+func creatorOf(ctx context.Context) string {
+	return propagation.Map(ctx, propagation.WithPropagator(propagation.TraceContext{}))["traceparent"]
+}
