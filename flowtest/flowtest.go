@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/waybill-go/waybill/internal/flow"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // Flow records the spans of the services of one test in memory.
@@ -24,6 +26,8 @@ type Flow struct {
 	config   config
 	recorder *recorder
 	children *children
+	journal  *propagation.Journal
+	alone    atomic.Bool // Reports whether no other test runs at the same time.
 
 	mu       sync.Mutex
 	services map[string]*Service
@@ -34,7 +38,8 @@ func New(t testing.TB, opts ...Option) *Flow {
 	t.Helper()
 	c := newConfig(opts)
 	r := newRecorder(c.maxReceived)
-	f := &Flow{t: t, config: c, recorder: r, children: &children{recorder: r}, services: make(map[string]*Service)}
+	f := &Flow{t: t, config: c, recorder: r, children: &children{recorder: r}, journal: &propagation.Journal{}, services: make(map[string]*Service)}
+	t.Cleanup(f.journal.RecordAll())
 	t.Cleanup(f.shutdown)
 	return f
 }
@@ -64,8 +69,12 @@ func (f *Flow) Service(name string) *Service {
 	return s
 }
 
-// Context returns the context of the test, which has no span.
-func (f *Flow) Context() context.Context { return f.t.Context() }
+// Context returns the context of the test, which has no span. What is injected and
+// extracted with it, or with a context derived from it, is noted in the journal of the
+// flow; see [propagation.Journal].
+func (f *Flow) Context() context.Context {
+	return propagation.ContextWithJournal(f.t.Context(), f.journal)
+}
 
 // Wait returns a recording when every started span of this process has ended, and each
 // of names was recorded: the name of a span, or its service and name. A name that is
@@ -117,8 +126,18 @@ func (f *Flow) isComplete(names []string) bool {
 func (f *Flow) recording(spans tracetest.SpanStubs) *Recording {
 	f.t.Helper()
 	r := FromSpans(f.t, spans...)
-	r.started, r.notes = f.recorder.calls(), f.children.notes()
+	r.started, r.notes, r.entries = f.recorder.calls(), f.children.notes(), f.entries()
 	return r
+}
+
+// entries returns what was injected and extracted. While no other test runs, all of it
+// belongs to the flow.
+func (f *Flow) entries() []propagation.JournalEntry {
+	entries := f.journal.Entries()
+	for i := range entries {
+		entries[i].Stray = entries[i].Stray && !f.alone.Load()
+	}
+	return entries
 }
 
 // missing returns the names for which no span is left.

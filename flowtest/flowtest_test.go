@@ -22,7 +22,7 @@ func TestServicesRecordIntoOneFlow(t *testing.T) {
 	if api := f.Service("api"); f.Service("api") != api {
 		t.Error("one name, two services")
 	}
-	if f.Context() != t.Context() {
+	if f.Context().Done() != t.Context().Done() {
 		t.Error("the context is not the test's")
 	}
 	order(f, asParent)

@@ -39,6 +39,7 @@ func (f *Flow) Global(name string) *Service {
 	if reason := f.exclude(); reason != nil {
 		f.t.Fatalf("flowtest: Global: the test, or a parent of it, is parallel, but the global provider belongs to all tests: %v", reason)
 	}
+	f.alone.Store(true)
 	s := f.Service(name)
 	f.t.Cleanup(install(s))
 	return s

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/waybill-go/waybill/internal/flow"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // Recording holds the spans of a flow. Its methods check them.
@@ -26,9 +27,10 @@ type Recording struct {
 	t       testing.TB
 	stubs   []tracetest.SpanStub
 	graph   *flow.Graph
-	started map[flow.ID][]uintptr // The calls that led to the start of a span; may be nil.
-	notes   []string              // What a failure also prints.
-	printed bool                  // Reports whether the flow has been printed.
+	started map[flow.ID][]uintptr      // The calls that led to the start of a span; may be nil.
+	entries []propagation.JournalEntry // What was injected and extracted.
+	notes   []string                   // What a failure also prints.
+	printed bool                       // Reports whether the flow has been printed.
 }
 
 // FromSpans returns a recording of spans that were recorded elsewhere, such as by
@@ -106,6 +108,7 @@ func (r *Recording) oneFlow() *flow.Diagnosis {
 
 // diagnose returns what is wrong with the recording, from a level on.
 func (r *Recording) diagnose(expect flow.Expectation, least flow.Level) *flow.Diagnosis {
+	expect.Journal = r.entries
 	d := r.graph.Diagnose(expect)
 	d.Findings = slices.DeleteFunc(d.Findings, func(f flow.Finding) bool { return f.Level < least })
 	return d
