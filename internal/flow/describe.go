@@ -63,6 +63,12 @@ func (d *description) write() {
 		d.say(d.name+" does not continue the flow of its message, "+d.message+".",
 			d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+", without a link.", d.side())
 	case "P03":
+		if d.f.detail == atEnd {
+			d.say("The parent of "+d.orphans()+" is missing, and was in the same process.",
+				"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording, which ends soon after.",
+				"Nothing is wrong if the parent was still open then: spans are exported when they end. Record until the work is done.")
+			return
+		}
 		d.say("The parent of "+d.orphans()+" is missing, and was in the same process.",
 			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", was started in this process and never exported.",
 			"End every span (defer span.End()), and call Shutdown of the tracer provider before the process exits: os.Exit and log.Fatal run no deferred call. If spans are lost under load, enlarge the queue (OTEL_BSP_MAX_QUEUE_SIZE), which drops them silently.")
@@ -184,6 +190,12 @@ func (d *description) orphans() string {
 }
 
 func (d *description) orphan() {
+	if d.f.detail == atBegin {
+		d.say("The parent of "+d.orphans()+" is in another process and was not recorded here.",
+			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording, which begins shortly before.",
+			"Nothing is wrong if the parent had ended by then. Record from before the work starts.")
+		return
+	}
 	d.say("The parent of "+d.orphans()+" is in another process and was not recorded here.",
 		"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording.",
 		"If the caller should be here, look whether it exports to the same place, was sampled, and its exporter works. If not, it is a boundary.")

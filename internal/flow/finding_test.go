@@ -66,6 +66,46 @@ func reusedID(messages, joined int) []flow.Span {
 	return spans
 }
 
+// requests is n requests, of which each lasts longer than the time between two, as their
+// process and another one that it sends messages to record them.
+func requests(n int) []flow.Span {
+	var spans []flow.Span
+	for i := range n {
+		tr, id, at := i+1, 10*i, later(time.Duration(i)*time.Second)
+		spans = append(spans,
+			span(tr, id+1, 0, "api SERVER POST /orders", at, takes(5*time.Second)),
+			span(tr, id+2, id+1, "api INTERNAL validate", at),
+			span(tr, id+3, id+1, "api PRODUCER send orders", kafka("orders"), at),
+			span(tr, id+4, id+3, "job CONSUMER process orders", kafka("orders"), remote, later(time.Duration(i+3)*time.Second)))
+	}
+	return spans
+}
+
+// TestDiagnose_Borders finds nothing above info in a part of a recording in which nothing
+// is wrong, and what is lost in its middle.
+func TestDiagnose_Borders(t *testing.T) {
+	t.Parallel()
+	whole := requests(60)
+	begin, end := whole[0].Start.Add(20*time.Second), whole[0].Start.Add(40*time.Second)
+	part := slices.Clone(whole)
+	part = slices.DeleteFunc(part, func(s flow.Span) bool { return s.End.Before(begin) || s.End.After(end) })
+	d := flow.New(slices.Clone(part)).Diagnose(flow.Expectation{})
+	for _, f := range d.Findings {
+		if f.Level > flow.Info {
+			t.Errorf("%s %s: %s", f.ID, f.Level, f.What)
+		}
+	}
+	if verdict := d.Verdict(); verdict != flow.Unknown {
+		t.Errorf("verdict %s, want %s", verdict, flow.Unknown)
+	}
+	middle := whole[4*25].ID
+	lost := slices.DeleteFunc(part, func(s flow.Span) bool { return s.ID == middle })
+	findings := flow.New(lost).Diagnose(flow.Expectation{}).Findings
+	if len(findings) == 0 || findings[0].ID != "P03" || findings[0].Level != flow.Violation {
+		t.Errorf("a parent that is missing in the middle: %+v, want a violation P03", findings)
+	}
+}
+
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -36,5 +36,8 @@ func (s *search) flows() []Flow {
 }
 
 func (s *search) isDamaged(piece []int) bool {
-	return s.g.first(piece, func(i int) bool { return s.damaged[i] || s.g.faults[i] != 0 }) != none
+	return s.g.first(piece, func(i int) bool {
+		fault := s.g.faults[i]
+		return s.damaged[i] || fault != 0 && fault != lostParent // Which is not always wrong.
+	}) != none
 }

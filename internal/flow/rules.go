@@ -172,7 +172,9 @@ func (s *search) findOrphan(i int) {
 	s.orphans[span.Parent] = append(siblings, i)
 	if len(siblings) > 0 {
 		s.found[i] = true // One span is missing, and there is a finding about it.
-		s.joined.union(s.g.piece[siblings[0]], s.g.piece[i])
+		if s.damaged[siblings[0]] || !local {
+			s.joined.union(s.g.piece[siblings[0]], s.g.piece[i])
+		}
 		return
 	}
 	switch {
@@ -182,11 +184,15 @@ func (s *search) findOrphan(i int) {
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.RemoteUnknown:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess})
+	case local && s.border(i) != "":
+		s.add(hit{id: "P03", span: i, from: none, to: i, level: Info, sure: Guess, detail: atEnd})
 	case local:
 		s.torn[span.ID.Trace] = none
 		s.add(hit{id: "P03", span: i, from: none, to: i, level: Violation, sure: Likely})
 	case span.Kind == trace.SpanKindServer || s.boundary[span.Service] || s.unseen(i):
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Likely})
+	case s.border(i) != "":
+		s.add(hit{id: "P04", span: i, from: none, to: i, level: Info, sure: Guess, detail: atBegin})
 	default:
 		s.add(hit{id: "P04", span: i, from: none, to: i, level: Warning, sure: Likely})
 	}

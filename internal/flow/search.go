@@ -36,6 +36,7 @@ type search struct {
 	damaged []bool // and whether one of them is a violation.
 	// Reports of each span whether a finding says what became of what it sent.
 	explained []bool
+	borders   *borders // Set when they are asked for.
 	journal   *journal
 	marks     marks
 	joined    *sets // Joins the pieces that belong to one flow.
