@@ -91,6 +91,26 @@ func TestDoctor_HealthyParts(t *testing.T) {
 	}
 }
 
+// A trace that was not sampled is missed by those that link it.
+func TestDoctor_HealthySampled(t *testing.T) {
+	t.Parallel()
+	for name := range healthy {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spans := readHealthy(t, name)
+			traces := make(map[string]bool)
+			for i := range spans {
+				traces[spans[i].ID.Trace.String()] = true
+			}
+			for id := range traces {
+				of := func(s flow.Span) bool { return s.ID.Trace.String() == id }
+				requireNoAlarm(t, "without trace "+id, slices.DeleteFunc(slices.Clone(spans), of))
+				requireNoAlarm(t, "only trace "+id, slices.DeleteFunc(slices.Clone(spans), func(s flow.Span) bool { return !of(s) }))
+			}
+		})
+	}
+}
+
 func TestDoctor_HealthyAreAllTested(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/healthy/*")
