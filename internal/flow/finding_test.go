@@ -393,6 +393,21 @@ func TestDiagnose(t *testing.T) {
 			},
 		},
 		{
+			name: "P17: a clock of whole milliseconds, and a pause",
+			spans: []flow.Span{
+				span(1, 1, 0, "api INTERNAL handle"),
+				span(1, 10, 1, "api INTERNAL load"),
+			},
+		},
+		{
+			name: "P17: a clock of nanoseconds",
+			spans: []flow.Span{
+				span(1, 1, 0, "api INTERNAL handle", later(time.Nanosecond)),
+				span(1, 10, 1, "api INTERNAL load", later(time.Nanosecond)),
+			},
+			want: []string{"P17 warning, likely: api handle → api load"},
+		},
+		{
 			name: "P17: a message is handled after it was received",
 			spans: []flow.Span{
 				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),

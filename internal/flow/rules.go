@@ -15,6 +15,11 @@ import (
 // which a process reads its clock explain less.
 const tolerance = time.Millisecond
 
+// coarseTolerance is the tolerance for spans whose start is a whole millisecond. The SDK
+// for JavaScript reads the time in milliseconds when a span starts, and then another
+// clock, by which it reckons the end. The process may have paused between the two.
+const coarseTolerance = 20 * time.Millisecond
+
 // The attributes by which a program marks its spans. The values of extractKey are
 // those of the journal of package propagation.
 const (
@@ -226,9 +231,18 @@ func (s *search) findTimes(i, parent int) {
 	case !elsewhere && (s.settles(i) || s.hands(parent, i)):
 		// A message is settled after it was handled, and handled after it was received.
 	case s.borrows(i): // There is a finding about that.
-	case !elsewhere && !p.End.IsZero() && span.Start.Sub(p.End) > tolerance && !slices.Contains(s.g.links[i], parent):
+	case !elsewhere && span.startsAfter(p) && !slices.Contains(s.g.links[i], parent):
 		s.add(hit{id: "P17", span: i, from: parent, to: i, level: Warning, sure: Likely})
 	}
+}
+
+// startsAfter reports whether s starts after the end of p, a span of the same process.
+func (s *Span) startsAfter(p *Span) bool {
+	least := tolerance
+	if s.Start.Nanosecond()%int(time.Millisecond) == 0 && p.Start.Nanosecond()%int(time.Millisecond) == 0 {
+		least = coarseTolerance
+	}
+	return !p.End.IsZero() && s.Start.Sub(p.End) > least
 }
 
 // settles reports whether span i commits or acknowledges messages.
