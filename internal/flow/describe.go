@@ -106,7 +106,7 @@ func (d *description) writeOthers(id string) {
 		d.say(d.name+" never ended.", "The recording has its start and no end. "+id, "End the span on every path, best with defer.")
 	case "P21":
 		why := "No span of this recording continues or links it, and none receives from this destination. "
-		if d.f.detail != "" {
+		if d.f.key.detail != "" {
 			why = "No span of this recording continues or links it, though others that were sent there were received. "
 		}
 		d.say("Nobody is seen to receive what "+d.name+" sent.", why+id, "If its receiver traces, record it too; it may still be in the queue.")
@@ -131,7 +131,7 @@ func (d *description) joints() string {
 func (d *description) root(id string) {
 	what := d.name + " starts a new trace: no context was extracted from " + or(d.message, "its message") + "."
 	fix := "Extract the context of the message before the span is started, and inject it where the message is sent."
-	switch d.f.detail {
+	switch d.f.key.detail {
 	case "absent":
 		fix = "The message carried no context: inject it where the message is sent."
 	case "ok":
@@ -162,7 +162,7 @@ func (d *description) apart(id string) {
 
 // side says which side of a message lost the context.
 func (d *description) side() string {
-	switch d.f.detail {
+	switch d.f.key.detail {
 	case "absent":
 		return "The message carried no context: inject it in " + d.sender + "."
 	case "ok", "unused":
@@ -203,18 +203,18 @@ func (d *description) orphan() {
 
 func (d *description) changedTrace() {
 	fix := "Look for something between the two that writes trace ids of its own."
-	if d.f.detail == "half" {
+	if d.f.key.detail == "half" {
 		fix = "The last 64 bits are the same: something between the two keeps only half of a trace id. Let it pass on all 128 bits."
 	}
 	d.say("The trace id was changed between "+d.sender+" and "+d.name+".", "The parent of "+d.name+" has the trace id "+d.trace(d.f.From)+", and the span itself has "+d.trace(d.f.To)+".", fix)
 }
 
 func (d *description) identity(id string) {
-	if d.f.detail == "service" {
+	if d.f.key.detail == "service" {
 		d.say(d.name+" belongs to a service without a name.", "The resource has no service.name. "+id, "Set OTEL_SERVICE_NAME, or service.name in the resource.")
 		return
 	}
-	d.say(d.name+" has an id that cannot be right: "+d.f.detail+".", id, "Look for two processes with one seed of their id generator, or for a recording that was put together twice.")
+	d.say(d.name+" has an id that cannot be right: "+d.f.key.detail+".", id, "Look for two processes with one seed of their id generator, or for a recording that was put together twice.")
 }
 
 // ids names span i by its ids.

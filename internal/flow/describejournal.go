@@ -54,7 +54,7 @@ func (d *description) lost(id string) {
 func (d *description) propagator(id string) {
 	const set = "otel.SetTextMapPropagator(propagation.Default())"
 	subject := or(d.name, "the caller's span")
-	switch d.f.detail {
+	switch d.f.key.detail {
 	case notSet:
 		d.say(d.name+" starts a new trace, and no global propagator is set.", d.sender+" was calling another service at that time. The propagator of OpenTelemetry's default writes and reads nothing, so instrumentation that uses it passes no context on."+id,
 			"Call "+set+" at the start of each service.")
@@ -88,8 +88,8 @@ func (d *description) unread(how, id, fix string) {
 
 // recorded is how an extraction ended.
 func (d *description) recorded() string {
-	if d.f.detail != "" {
-		return Clip(d.f.detail, maxText)
+	if d.f.key.detail != "" {
+		return Clip(d.f.key.detail, maxText)
 	}
 	return "a context that it did not accept"
 }
@@ -121,7 +121,7 @@ func (d *description) stale(id string) {
 // decision describes a span that is not sampled as its parent is.
 func (d *description) decision(id string) {
 	const fix = "Use a sampler that follows the parent: sdktrace.ParentBased(sampler), or OTEL_TRACES_SAMPLER=parentbased_always_on. Package flowsampler also follows links."
-	if d.f.detail == "dropped" {
+	if d.f.key.detail == "dropped" {
 		d.say("The flow is not sampled any more after "+or(d.name, "a span of another process")+".", d.called()+" started a span that is not sampled, below a parent that is."+id, fix)
 		return
 	}

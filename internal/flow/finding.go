@@ -5,6 +5,7 @@ package flow
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -59,8 +60,14 @@ type Finding struct {
 	// journal has noted them; at most 10.
 	Places []string
 
-	detail string
-	entry  *entry // What the journal has noted, or nil.
+	key   findingKey
+	entry *entry // What the journal has noted, or nil.
+}
+
+// Key is equal for findings of one cause, also of different recordings.
+func (f *Finding) Key() [sha256.Size]byte {
+	k := &f.key
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %d %d", k.id, k.detail, k.span, k.from, k.level, k.sure))
 }
 
 // maxSentence is the longest sentence of [Finding.String], in characters.
@@ -97,7 +104,19 @@ type Expectation struct {
 	// MaxConsumers is how many messages may continue the trace of one sending span.
 	// The default is 50.
 	MaxConsumers int
+	// Extents returns how much of each flow is recorded. If it is nil, all are whole.
+	Extents func(flows []Flow) []Extent
 }
+
+// Extent is how much of a flow is recorded.
+type Extent uint8
+
+// The extents.
+const (
+	Whole Extent = iota // All of it.
+	Part                // Spans may be missing, and findings that they would refute are left out.
+	Open                // Spans are still to come, and all findings are left out.
+)
 
 const defaultMaxConsumers = 50
 
@@ -114,10 +133,12 @@ type Diagnosis struct {
 func (g *Graph) Diagnose(expect Expectation) *Diagnosis {
 	s := newSearch(g, expect)
 	s.run()
+	flows := s.flows()
+	s.foldHits(flows)
 	slices.SortStableFunc(s.findings, func(a, b *Finding) int {
 		return cmp.Or(cmp.Compare(b.Level, a.Level), cmp.Compare(b.Sure, a.Sure), g.byStartOf(a, b))
 	})
-	d := &Diagnosis{Findings: make([]Finding, len(s.findings)), Omitted: s.omitted, Flows: s.flows(), marks: s.marks}
+	d := &Diagnosis{Findings: make([]Finding, len(s.findings)), Omitted: s.omitted, Flows: flows, marks: s.marks}
 	for i, f := range s.findings {
 		s.describe(f)
 		d.Findings[i] = *f
@@ -145,16 +166,53 @@ type hit struct {
 	entry    *entry // What the journal has noted, or nil.
 }
 
-// add folds h into the findings.
+// add notes h.
 func (s *search) add(h hit) {
-	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: h.group}
-	if h.span == none {
-		key.span = place(h.entry)
-	} else {
+	if h.span != none {
 		s.addTo(h)
-		if h.group == "" {
-			key.span = Mask(s.g.spans[h.span].Label())
+	}
+	if s.expect.Extents == nil {
+		s.foldHit(&h)
+	} else { // The flows are not known yet.
+		s.hits = append(s.hits, h)
+	}
+}
+
+// refutable are the findings that say that a span is missing, which may be so because
+// the recording is not whole.
+var refutable = []string{"P03", "P04", "P11", "P21"}
+
+// foldHits makes findings of what was noted, as far as the flows are recorded.
+func (s *search) foldHits(flows []Flow) {
+	if s.expect.Extents == nil {
+		return
+	}
+	extents := make([]Extent, len(s.g.spans))
+	for n, extent := range s.expect.Extents(flows) {
+		for _, i := range flows[n].Spans {
+			extents[i] = extent
 		}
+	}
+	for n := range s.hits {
+		h := &s.hits[n]
+		extent := Whole
+		if h.span != none {
+			extent = extents[h.span]
+		}
+		if extent == Whole || extent == Part && !slices.Contains(refutable, h.id) {
+			s.foldHit(h)
+		}
+	}
+}
+
+// foldHit adds h to the finding of its kind.
+func (s *search) foldHit(h *hit) {
+	key := findingKey{id: h.id, level: h.level, sure: h.sure, detail: h.detail, span: h.group}
+	switch {
+	case h.span == none:
+		key.span = place(h.entry)
+	case h.group == "":
+		key.span = Mask(s.g.spans[h.span].Label())
 	}
 	if h.from != none {
 		key.from = Mask(s.g.spans[h.from].Label())
@@ -165,10 +223,9 @@ func (s *search) add(h hit) {
 			s.omitted++
 			return
 		}
-		f = &Finding{ID: h.id, Level: h.level, Sure: h.sure, From: h.from, To: h.to}
+		f = &Finding{ID: h.id, Level: h.level, Sure: h.sure, From: h.from, To: h.to, key: key, entry: h.entry}
 		s.byKey[key] = f
 		s.findings = append(s.findings, f)
-		f.detail, f.entry = h.detail, h.entry
 	}
 	f.Count++
 	if h.span != none && len(f.Spans) < maxFindingSpans {

@@ -13,6 +13,7 @@ import (
 // at most lookBack steps.
 type search struct {
 	*hops
+	expect       Expectation
 	oneFlow      bool
 	start        int // The piece in which the flow starts, if it is one.
 	boundary     map[string]bool
@@ -40,6 +41,7 @@ type search struct {
 	journal   *journal
 	marks     marks
 	joined    *sets // Joins the pieces that belong to one flow.
+	hits      []hit
 	findings  []*Finding
 	byKey     map[findingKey]*Finding
 	omitted   int // Different findings beyond the limit.
@@ -47,7 +49,7 @@ type search struct {
 
 func newSearch(g *Graph, expect Expectation) *search {
 	s := &search{
-		hops: newHops(g), maxConsumers: cmp.Or(expect.MaxConsumers, defaultMaxConsumers),
+		hops: newHops(g), expect: expect, maxConsumers: cmp.Or(expect.MaxConsumers, defaultMaxConsumers),
 		oneFlow: expect.OneFlow, start: g.start(), boundary: make(map[string]bool),
 		messageOf: make([]int32, len(g.spans)), spansByID: make(map[trace.SpanID]int, len(g.spans)),
 		producers: make(map[identity][]int), receivers: make(map[string]int), stamps: make(map[string]bool),
