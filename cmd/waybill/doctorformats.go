@@ -16,35 +16,19 @@ import (
 
 // jsonFinding is a finding in JSON.
 type jsonFinding struct {
-	ID       string   `json:"id"`
-	Title    string   `json:"title"`
-	Level    string   `json:"level"`
-	Sureness string   `json:"sureness"`
-	Count    int      `json:"count"`
-	What     string   `json:"what"`
-	Why      string   `json:"why"`
-	Fix      string   `json:"fix"`
-	Page     string   `json:"page"`             // The address of a page that explains the finding.
-	Spans    []jsonID `json:"spans"`            // At most 100; none if only a journal has noted it.
-	Places   []string `json:"places,omitempty"` // Lines of code, from a journal; at most 10.
-	From     *jsonID  `json:"from,omitempty"`
-	To       *jsonID  `json:"to,omitempty"`
-}
-
-// jsonID names a span.
-type jsonID struct {
-	Service string `json:"service"`
-	Name    string `json:"name"`
-	TraceID string `json:"trace_id"`
-	SpanID  string `json:"span_id"`
-}
-
-func (d *diagnosis) id(i int) *jsonID {
-	if i < 0 {
-		return nil
-	}
-	s := &d.Graph.Spans()[i]
-	return &jsonID{s.Service, s.Name, s.ID.Trace.String(), s.ID.Span.String()}
+	ID       string     `json:"id"`
+	Title    string     `json:"title"`
+	Level    string     `json:"level"`
+	Sureness string     `json:"sureness"`
+	Count    int        `json:"count"`
+	What     string     `json:"what"`
+	Why      string     `json:"why"`
+	Fix      string     `json:"fix"`
+	Page     string     `json:"page"`             // The address of a page that explains the finding.
+	Spans    []spanName `json:"spans"`            // At most 100; none if only a journal has noted it.
+	Places   []string   `json:"places,omitempty"` // Lines of code, from a journal; at most 10.
+	From     *spanName  `json:"from,omitempty"`
+	To       *spanName  `json:"to,omitempty"`
 }
 
 func writeJSON(out io.Writer, d *diagnosis) error {
@@ -53,16 +37,11 @@ func writeJSON(out io.Writer, d *diagnosis) error {
 		Findings []jsonFinding `json:"findings"`
 		Omitted  int           `json:"omitted,omitempty"` // How many more findings there are.
 	}{d.Summary, []jsonFinding{}, d.Omitted}
-	for i := range d.Findings {
-		f := &d.Findings[i]
-		j := jsonFinding{
+	for _, f := range d.Findings {
+		document.Findings = append(document.Findings, jsonFinding{
 			ID: f.ID, Title: flow.Title(f.ID), Level: f.Level.String(), Sureness: f.Sure.String(), Count: f.Count,
-			What: f.What, Why: f.Why, Fix: f.Fix, Page: flow.Page(f.ID), Spans: []jsonID{}, Places: f.Places, From: d.id(f.From), To: d.id(f.To),
-		}
-		for _, span := range f.Spans {
-			j.Spans = append(j.Spans, *d.id(span))
-		}
-		document.Findings = append(document.Findings, j)
+			What: f.What, Why: f.Why, Fix: f.Fix, Page: flow.Page(f.ID), Spans: f.Spans, Places: f.Places, From: f.From, To: f.To,
+		})
 	}
 	return encodeJSON(out, document)
 }
@@ -88,8 +67,7 @@ func writeJUnit(out io.Writer, d *diagnosis) error {
 		Cases    []testcase `xml:"testcase"`
 	}
 	suite := testsuite{Name: "waybill doctor"}
-	for i := range d.Findings {
-		f := &d.Findings[i]
+	for _, f := range d.Findings {
 		c := testcase{Name: f.ID + " " + flow.Title(f.ID) + ": " + printable(f.What), ClassName: "flow"}
 		if f.Level > flow.Info {
 			c.Failure = &failure{Message: printable(f.What), Type: f.Level.String(), Text: printable(f.Why + "\n" + f.Fix + "\n" + flow.Page(f.ID))}
@@ -118,8 +96,7 @@ func writeJUnit(out io.Writer, d *diagnosis) error {
 func writeGitHub(out io.Writer, d *diagnosis) error {
 	command := map[flow.Level]string{flow.Violation: "error", flow.Warning: "warning", flow.Info: "notice"}
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	for i := range d.Findings {
-		f := &d.Findings[i]
+	for _, f := range d.Findings {
 		text := data.Replace(printable(f.What + " " + f.Why + "\n" + f.Fix + "\n" + flow.Page(f.ID)))
 		if _, err := fmt.Fprintf(out, "::%s title=%s %s::%s\n", command[f.Level], f.ID, flow.Title(f.ID), text); err != nil {
 			return err
@@ -171,11 +148,10 @@ func writeSARIF(out io.Writer, d *diagnosis) error {
 	levels := map[flow.Level]string{flow.Violation: "error", flow.Warning: "warning", flow.Info: "note"}
 	place := physical{artifact{(&url.URL{Path: filepath.ToSlash(d.Source)}).String()}, region{1}}
 	results := []result{}
-	for i := range d.Findings {
-		f := &d.Findings[i]
+	for _, f := range d.Findings {
 		names := []logical{}
 		if len(f.Spans) > 0 {
-			names = append(names, logical{d.Graph.Spans()[f.Spans[0]].Label()})
+			names = append(names, logical{f.Spans[0].label()})
 		}
 		results = append(results, result{
 			RuleID: f.ID, Level: levels[f.Level], Message: text{f.What + " " + f.Why + " " + f.Fix}, OccurrenceCount: f.Count,

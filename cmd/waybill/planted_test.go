@@ -72,10 +72,10 @@ func findingsIn(t *testing.T, file string) []string {
 			text += fmt.Sprintf(" ×%d", f.Count)
 		}
 		text += ": "
-		if f.From >= 0 && f.From != f.Spans[0] {
-			text += d.Graph.Spans()[f.From].Label() + " → "
+		if f.From != nil && *f.From != f.Spans[0] {
+			text += f.From.label() + " → "
 		}
-		texts = append(texts, text+d.Graph.Spans()[f.Spans[0]].Label())
+		texts = append(texts, text+f.Spans[0].label())
 	}
 	return texts
 }
