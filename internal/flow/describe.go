@@ -63,7 +63,7 @@ func (d *description) write() {
 		d.say(d.name+" does not continue the flow of its message, "+d.message+".",
 			d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+", without a link.", d.side())
 	case "P03":
-		if d.f.detail == atEnd {
+		if d.f.key.detail == atEnd {
 			d.say("The parent of "+d.orphans()+" is missing, and was in the same process.",
 				"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording, which ends soon after.",
 				"Nothing is wrong if the parent was still open then: spans are exported when they end. Record until the work is done.")
@@ -190,7 +190,7 @@ func (d *description) orphans() string {
 }
 
 func (d *description) orphan() {
-	if d.f.detail == atBegin {
+	if d.f.key.detail == atBegin {
 		d.say("The parent of "+d.orphans()+" is in another process and was not recorded here.",
 			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording, which begins shortly before.",
 			"Nothing is wrong if the parent had ended by then. Record from before the work starts.")
