@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/waybill-go/waybill/internal/envname"
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -89,7 +91,11 @@ func exportVariables(endpoint, service string) map[string]string {
 // contextVariables returns the variables that hold the context of ctx. Those that an
 // older context may have set are empty.
 func contextVariables(ctx context.Context) map[string]string {
-	fields := propagation.Encode(ctx, propagation.WithPolicy(propagation.Replace))
+	opts := []propagation.Option{propagation.WithPolicy(propagation.Replace)}
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		opts = append(opts, propagation.WithoutJournal()) // As meant: the process starts a trace.
+	}
+	fields := propagation.Encode(ctx, opts...)
 	variables := make(map[string]string, fields.Len())
 	for _, key := range fields.Cleared() {
 		variables[envname.Normalize(key)] = ""

@@ -123,6 +123,19 @@ func TestFlow_Env_Child(t *testing.T) {
 	fl.Golden("testdata/child.flow")
 }
 
+// A process that gets its contexts from messages starts without one.
+func TestFlow_Env_WithoutSpan(t *testing.T) {
+	t.Parallel()
+	f := flowtest.New(t)
+	url := f.EnvMap(f.Context(), "worker")["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+	load := spanOf("load", []byte("0123456789abcdef"), nil)
+	load.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+	if code, err := post(t.Context(), url, protobufType, "", export("worker", load)); err != nil || code != http.StatusOK {
+		t.Fatalf("status %d, error %v; want 200", code, err)
+	}
+	f.Wait(time.Minute, "worker load").RequireNoFindings()
+}
+
 func TestFlow_Env_Variables(t *testing.T) {
 	t.Parallel()
 	f := flowtest.New(t)
