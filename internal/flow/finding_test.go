@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/internal/flow"
 )
@@ -719,5 +721,43 @@ func BenchmarkDiagnose(b *testing.B) {
 				flow.New(spans).Diagnose(flow.Expectation{})
 			}
 		})
+	}
+}
+
+// Exchange says what joins the two spans of one message.
+func TestSpan_Exchange(t *testing.T) {
+	t.Parallel()
+	message := func(kind trace.SpanKind, more ...attribute.KeyValue) *flow.Span {
+		return &flow.Span{Kind: kind, Attributes: append([]attribute.KeyValue{
+			attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", "orders"),
+		}, more...)}
+	}
+	place := []attribute.KeyValue{attribute.String("messaging.destination.partition.id", "2"), attribute.Int("messaging.kafka.offset", 815)}
+	id := attribute.String("messaging.message.id", "o-17")
+	for _, tt := range []struct {
+		name            string
+		span            *flow.Span
+		sends, receives bool
+		messages        int
+	}{
+		{name: "a sender", span: message(trace.SpanKindProducer, id), sends: true, messages: 1},
+		{name: "a receiver", span: message(trace.SpanKindConsumer, append(place, id)...), receives: true, messages: 2},
+		{name: "a batch", span: message(trace.SpanKindConsumer, append(place, attribute.Int("messaging.batch.message_count", 7))...), receives: true},
+		{name: "a poll that brought nothing", span: message(trace.SpanKindConsumer, attribute.Int("messaging.batch.message_count", 0))},
+		{name: "a settlement", span: message(trace.SpanKindClient, append(place, attribute.String("messaging.operation.type", "settle"))...), messages: 1},
+		{name: "a sender that says nothing of messages", span: &flow.Span{Kind: trace.SpanKindProducer}, sends: true},
+		{name: "a call", span: &flow.Span{Kind: trace.SpanKindClient}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := tt.span.Exchange()
+			if got.Sends != tt.sends || got.Receives != tt.receives || len(got.Messages) != tt.messages {
+				t.Errorf("Exchange() = %+v, want sends %v, receives %v and %d messages", got, tt.sends, tt.receives, tt.messages)
+			}
+		})
+	}
+	sent, received := message(trace.SpanKindProducer, id).Exchange().Messages, message(trace.SpanKindConsumer, append(place, id)...).Exchange().Messages
+	if sent[0] != received[1] {
+		t.Errorf("the spans of one message have %q and %q in common", sent, received)
 	}
 }

@@ -6,6 +6,7 @@ package flow
 import (
 	"iter"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -133,6 +134,29 @@ func (m *message) identities(yield func(identity) bool) {
 	if m.id != "" {
 		yield(identity{system: m.system, destination: m.destination, id: m.id})
 	}
+}
+
+// Exchange is what a span does with messages.
+type Exchange struct {
+	Sends, Receives bool
+	// Messages are texts that the spans of one message have in common.
+	Messages []string
+}
+
+// Exchange returns what s does with messages.
+func (s *Span) Exchange() Exchange {
+	m, ok := messageOf(s)
+	if !ok {
+		return Exchange{Sends: s.Kind == trace.SpanKindProducer, Receives: s.Kind == trace.SpanKindConsumer}
+	}
+	e := Exchange{
+		Sends:    m.operation == sendOperation,
+		Receives: m.count != 0 && (m.operation == processOperation || m.operation == receiveOperation && s.Kind == trace.SpanKindConsumer),
+	}
+	for id := range m.identities {
+		e.Messages = append(e.Messages, strings.Join([]string{id.system, id.destination, id.partition, id.id}, "\x00"))
+	}
+	return e
 }
 
 // differs reports whether m and other are known to be different messages.
