@@ -30,6 +30,7 @@ var page = template.Must(template.New("page").Parse(pageTemplate))
 // Report is what a page shows.
 type Report struct {
 	Title     string // Of the page; the default is "waybill".
+	Note      string // What a reader must know of the recording; may be empty.
 	Graph     *flow.Graph
 	Diagnosis *flow.Diagnosis
 }

@@ -1,18 +1,25 @@
 "use strict";
 // The page works without this script: it adds zoom, details, search, and a fragment
-// that keeps the view.
-(() => {
-	const details = JSON.parse(document.getElementById("data").textContent);
-	const panel = document.getElementById("details");
-	const search = document.getElementById("search");
-	const state = { chosen: "", query: "", views: {} };
+// that keeps the view. The live page calls show again for each flow that it shows.
+const waybill = (() => {
+	let details = {}, pictures = [], bars = new Map();
+	const state = { chosen: "", query: "", views: {}, extra: "" };
 
-	for (const element of document.querySelectorAll(".search, #picture-hint")) element.hidden = false;
-	document.getElementById("text").open = false;
-	// Tab reaches one row of each picture; the arrow keys reach the others.
-	for (const svg of document.querySelectorAll("svg.time")) {
-		svg.querySelectorAll(".row").forEach((row, n) => row.setAttribute("tabindex", n === 0 ? 0 : -1));
-	}
+	const show = () => {
+		details = JSON.parse(document.getElementById("data").textContent);
+		for (const element of document.querySelectorAll(".search, #picture-hint")) element.hidden = false;
+		document.getElementById("text").open = false;
+		// Tab reaches one row of each picture; the arrow keys reach the others.
+		for (const svg of document.querySelectorAll("svg.time")) {
+			svg.querySelectorAll(".row").forEach((row, n) => row.setAttribute("tabindex", n === 0 ? 0 : -1));
+		}
+		pictures = [...document.querySelectorAll("svg.time")].map(pictureOf);
+		bars = new Map([...document.querySelectorAll(".span")].map((bar) => [bar.dataset.row, bar]));
+		const search = document.getElementById("search");
+		search.addEventListener("input", () => { state.query = search.value; filter(); remember(); });
+		document.getElementById("close").addEventListener("click", () => choose(""));
+		recall();
+	};
 
 	// duration formats nanoseconds.
 	const duration = (ns) => {
@@ -22,8 +29,8 @@
 		return Math.round(ns) + "ns";
 	};
 
-	// The pictures: each shows the part of its time from a to b, as shares of the whole.
-	const pictures = [...document.querySelectorAll("svg.time")].map((svg) => {
+	// A picture shows the part of its time from a to b, as shares of the whole.
+	const pictureOf = (svg) => {
 		const left = Number(svg.dataset.left), right = Number(svg.dataset.right), total = Number(svg.dataset.ns);
 		const plot = svg.querySelector(".plot"), axis = svg.querySelector(".axis");
 		const height = svg.viewBox.baseVal.height;
@@ -85,7 +92,7 @@
 			if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
 		});
 		return { svg, set };
-	});
+	};
 
 	const cell = (row, name, text) => {
 		const element = document.createElement(name);
@@ -97,7 +104,7 @@
 		for (const row of document.querySelectorAll(".row.chosen")) row.classList.remove("chosen");
 		const d = details[id], row = document.getElementById(id);
 		state.chosen = d && row ? id : "";
-		panel.hidden = !state.chosen;
+		document.getElementById("details").hidden = !state.chosen;
 		if (state.chosen) {
 			row.classList.add("chosen");
 			document.getElementById("details-title").textContent = d.service + " " + d.name + (d.count > 1 ? " ×" + d.count : "");
@@ -118,7 +125,7 @@
 	document.addEventListener("click", (event) => { const row = event.target.closest(".row"); if (row) choose(row.id); });
 	document.addEventListener("keydown", (event) => {
 		const row = event.target.closest && event.target.closest(".row");
-		if (event.key === "Escape") choose("");
+		if (event.key === "Escape" && state.chosen) choose("");
 		if (!row) return;
 		if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(row.id); }
 		const rows = [...document.querySelectorAll(".row")], at = rows.indexOf(row);
@@ -130,9 +137,7 @@
 			next.focus();
 		}
 	});
-	document.getElementById("close").addEventListener("click", () => choose(""));
 
-	const bars = new Map([...document.querySelectorAll(".span")].map((bar) => [bar.dataset.row, bar]));
 	const filter = () => {
 		const query = state.query.toLowerCase();
 		for (const row of document.querySelectorAll(".row")) {
@@ -144,7 +149,6 @@
 			if (bar) bar.classList.toggle("dim", dim);
 		}
 	};
-	search.addEventListener("input", () => { state.query = search.value; filter(); remember(); });
 
 	// The fragment of the address keeps the view. Browsers limit how often it may change.
 	let pending = 0;
@@ -154,13 +158,13 @@
 	};
 	const writeFragment = () => {
 		const views = Object.entries(state.views).filter(([, v]) => v).map(([id, [a, b]]) => `${id}:${a.toFixed(6)}-${b.toFixed(6)}`);
-		const parts = [state.chosen && "span=" + state.chosen, state.query && "q=" + encodeURIComponent(state.query), views.length && "time=" + views.join(",")].filter(Boolean);
+		const parts = [state.extra, state.chosen && "span=" + state.chosen, state.query && "q=" + encodeURIComponent(state.query), views.length && "time=" + views.join(",")].filter(Boolean);
 		history.replaceState(null, "", parts.length ? "#" + parts.join("&") : "#");
 	};
 	const recall = () => {
 		const parts = new URLSearchParams(location.hash.slice(1));
 		state.query = parts.get("q") || "";
-		search.value = state.query;
+		document.getElementById("search").value = state.query;
 		filter();
 		for (const view of (parts.get("time") || "").split(",")) {
 			const match = /^([a-z]+):([0-9.]+)-([0-9.]+)$/.exec(view);
@@ -169,6 +173,24 @@
 		}
 		if (parts.get("span")) choose(parts.get("span"), true);
 	};
-	recall();
-	addEventListener("hashchange", recall);
+	if (document.getElementById("data")) show();
+	addEventListener("hashchange", () => { if (document.getElementById("data")) recall(); });
+
+	// again shows what has replaced the flow that was shown, in the same view.
+	const again = () => {
+		const chosen = details[state.chosen]?.spanId;
+		clearTimeout(pending);
+		writeFragment();
+		show();
+		const row = chosen && Object.keys(details).find((id) => details[id].spanId === chosen);
+		choose(row || "", true);
+	};
+	// other shows another flow, and extra in the fragment.
+	const other = (extra) => {
+		clearTimeout(pending);
+		Object.assign(state, { chosen: "", query: "", views: {}, extra });
+		writeFragment();
+		show();
+	};
+	return { again, other };
 })();

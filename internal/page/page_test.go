@@ -5,6 +5,8 @@ package page_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"slices"
@@ -209,4 +211,43 @@ func FuzzWrite_Shapes(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The policy of the live page allows its own style and script and nothing else.
+func TestWriteLive_Policy(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := page.WriteLive(&b, page.Live{Endpoints: []string{hostile}, States: []string{"broken"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, element := range []string{"style", "script"} {
+		found := regexp.MustCompile(`(?s)<` + element + `>(.*)</` + element + `>`).FindStringSubmatch(b.String())
+		if found == nil {
+			t.Fatalf("the page has no %s", element)
+		}
+		sum := sha256.Sum256([]byte(found[1]))
+		if want := element + "-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(page.LivePolicy(), want) {
+			t.Errorf("policy %q, want %q", page.LivePolicy(), want)
+		}
+	}
+	if strings.Contains(b.String(), "<img") {
+		t.Error("an endpoint is not escaped")
+	}
+}
+
+func TestWriteFlow(t *testing.T) {
+	t.Parallel()
+	g := flow.New([]flow.Span{span(1, 1, 0, hostile, hostile, trace.SpanKindProducer)})
+	var b bytes.Buffer
+	if err := page.WriteFlow(&b, page.Report{Note: "A note.", Graph: g, Diagnosis: g.Diagnose(flow.Expectation{})}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CONNECTED", "A note.", `id="data"`, `class="time`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the flow has no %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "<img") || strings.Contains(b.String(), "<html") {
+		t.Error("the flow is not escaped, or a whole page")
+	}
 }

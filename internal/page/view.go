@@ -16,6 +16,7 @@ import (
 // view is what the template shows.
 type view struct {
 	Title        string
+	Note         string
 	Policy       string
 	Style        template.CSS
 	Script       template.JS
@@ -63,7 +64,7 @@ func newView(r Report) *view {
 	g, d := r.Graph, r.Diagnosis
 	verdict := d.Verdict()
 	v := &view{
-		Title: cmp.Or(r.Title, "waybill"), Policy: policy(),
+		Title: cmp.Or(r.Title, "waybill"), Note: r.Note, Policy: policy(),
 		Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // They are part of the program.
 		Verdict: string(verdict), Summary: strings.TrimPrefix(strings.TrimPrefix(d.Summary(g), string(verdict)), ": "),
 		Nothing: verdict != flow.Broken && verdict != flow.Unknown && !slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level > flow.Info }),
