@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ type intake struct {
 	addresses []string
 	forward   string
 
+	say       func(text string) // Prints each text once.
 	receiver  *receiver.Receiver
 	forwarder *forward.Forwarder
 }
@@ -41,13 +43,13 @@ func (in *intake) addFlags(cmd *cobra.Command, addresses ...string) {
 
 // start begins to take exports. Those of traces go to add.
 func (in *intake) start(cmd *cobra.Command, add func(*receiver.Request) error) error {
-	say := newOnce(cmd)
+	in.say = newOnce(cmd)
 	if in.forward != "" {
 		if err := in.checkForward(); err != nil {
 			return err
 		}
 		var err error
-		if in.forwarder, err = forward.New(cmd.Context(), in.forward, say); err != nil {
+		if in.forwarder, err = forward.New(cmd.Context(), in.forward, in.say); err != nil {
 			return err
 		}
 	}
@@ -63,9 +65,9 @@ func (in *intake) start(cmd *cobra.Command, add func(*receiver.Request) error) e
 		return nil
 	}
 	var err error
-	if in.receiver, err = receiver.Listen(cmd.Context(), receiver.Config{Consume: consume, Refused: say}, in.addresses...); err != nil {
+	if in.receiver, err = receiver.Listen(cmd.Context(), receiver.Config{Consume: consume, Refused: in.say}, in.addresses...); err != nil {
 		in.stop(cmd)
-		return portInUse(err)
+		return portInUse(err, "--listen")
 	}
 	for _, address := range in.receiver.Addresses() {
 		if !receiver.IsLoopback(address.String()) {
@@ -107,10 +109,12 @@ func (in *intake) checkForward() error {
 	return nil
 }
 
-// endpoints describes how an SDK is told to export to in.
-func (in *intake) endpoints() string {
-	return "  OTEL_EXPORTER_OTLP_ENDPOINT=" + endpointOf(in.receiver.Addresses()[0]) + "\n" +
-		"  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf    (or grpc, or http/json)\n"
+// variables are the variables by which an SDK exports to in.
+func (in *intake) variables() []string {
+	return []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpointOf(in.receiver.Addresses()[0]),
+		"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf    (or grpc, or http/json)",
+	}
 }
 
 // endpointOf returns the endpoint of an address, as a program on this machine needs it.
@@ -125,15 +129,15 @@ func endpointOf(address net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// portInUse says what to do if err is that a port is in use.
-func portInUse(err error) error {
+// portInUse says what to do if err is that a port, which flag names, is in use.
+func portInUse(err error, flag string) error {
 	const windows = syscall.Errno(10048) // WSAEADDRINUSE
 	if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, windows) {
 		return err
 	}
 	var listening *net.OpError
 	if errors.As(err, &listening) && listening.Addr != nil {
-		return fmt.Errorf("%s is in use, perhaps by a collector or another waybill; stop that, or use --listen with another port", listening.Addr)
+		return fmt.Errorf("%s is in use, perhaps by a collector or another waybill; stop that, or use %s with another port", listening.Addr, flag)
 	}
 	return err
 }
@@ -195,7 +199,7 @@ func (l *listening) collect(cmd *cobra.Command) (*recording.Recording, error) {
 	if err := l.start(cmd, c.add); err != nil {
 		return nil, err
 	}
-	cmd.PrintErrf("waybill: taking spans until %s. An SDK needs:\n%s", l.end(), l.endpoints())
+	cmd.PrintErrf("waybill: taking spans until %s. An SDK needs:\n  %s\n", l.end(), strings.Join(l.variables(), "\n  "))
 	c.wait(ctx, l.quiet)
 	l.stop(cmd)
 	stop() // From here on, Ctrl-C ends the program.

@@ -8,6 +8,7 @@
 //	waybill doctor spans.jsonl      what is wrong, and what to change
 //	waybill tree spans.jsonl        the flow as text
 //	waybill report spans.jsonl      the flow as one HTML page
+//	waybill view                    flows live, while their spans arrive
 //	waybill exec -- COMMAND         a job in any language, as a span of its flow
 //
 // Run waybill help for all commands.
@@ -97,7 +98,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	addGroup(root, "Look at a flow", newDoctor(), newTree(), newReport(), newCatalog())
+	addGroup(root, "Look at a flow", newDoctor(), newTree(), newReport(), newView(), newCatalog())
 	addGroup(root, "Bring a job into a flow", newExec())
 	addGroup(root, "Watch flows in production", newBoards(), newRules())
 	root.AddCommand(newMan())
