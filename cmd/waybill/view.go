@@ -51,10 +51,10 @@ func newView() *cobra.Command {
 		RunE: v.run,
 	}
 	v.addFlags(cmd, httpAddress, grpcAddress)
-	cmd.Flags().StringVar(&v.page, "page", "127.0.0.1:0", "serve the page on this address; port 0 is a free one")
-	cmd.Flags().StringVar(&v.file, "file", "", "show what is written to this file of OTLP JSON lines, too; it need not exist yet")
+	cmd.Flags().StringVar(&v.page, "page", "127.0.0.1:0", "the `ADDRESS` of the page; port 0 is a free one")
+	cmd.Flags().StringVar(&v.file, "file", "", "a `FILE` of spans to show while it grows; it need not exist yet")
 	cmd.Flags().BoolVar(&v.noOpen, "no-open", false, "do not open a browser")
-	cmd.Flags().StringSliceVar(&v.boundary, "boundary", nil, "services that are recorded elsewhere")
+	cmd.Flags().StringSliceVar(&v.boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	return cmd
 }
 
@@ -82,7 +82,7 @@ func (v *viewing) run(cmd *cobra.Command, args []string) error {
 	}
 	defer closeServer(cmd, server)
 	if v.file != "" {
-		go store.Follow(ctx, v.file, func(err error) { v.say(v.file + ": " + err.Error()) })
+		go v.follow(ctx, store)
 	}
 	go store.ExamineQuiet(ctx, expect)
 	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "waybill view is at %s\nAn SDK needs:\n  %s\nCtrl-C ends it.\n", server.Address(), strings.Join(v.variables(), "\n  ")); err != nil {
@@ -96,6 +96,13 @@ func (v *viewing) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// follow shows what is written to the file, and says why if that cannot be read.
+func (v *viewing) follow(ctx context.Context, store *live.Store) {
+	if _, err := store.Follow(ctx, v.file); err != nil && ctx.Err() == nil {
+		v.say(err.Error())
+	}
+}
+
 // load loads recordings.
 func load(cmd *cobra.Command, store *live.Store, files []string) error {
 	if len(files) == 0 {
@@ -106,7 +113,7 @@ func load(cmd *cobra.Command, store *live.Store, files []string) error {
 		if err != nil {
 			return err
 		}
-		loaded, err := store.Load(f)
+		loaded, err := store.Load(cmd.Context(), f)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

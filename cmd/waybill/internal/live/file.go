@@ -5,13 +5,13 @@ package live
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
-	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -77,114 +77,56 @@ type Loaded struct {
 func (l Loaded) String() string {
 	text := "Loaded " + flow.Plural(l.Spans, "span") + "."
 	if l.Damaged > 0 {
-		text += fmt.Sprintf(" %s could not be read: %v", flow.Plural(l.Damaged, "line"), l.First)
+		text += fmt.Sprintf(" %s could not be read: %v", flow.Plural(l.Damaged, "place"), l.First)
 	}
 	return text
 }
 
-// Load adds the spans of a recording in any format that package recording reads.
-func (s *Store) Load(r io.Reader) (Loaded, error) {
-	text := bufio.NewReaderSize(r, 1<<20)
-	if magic, _ := text.Peek(2); string(magic) == "\x1f\x8b" { // RFC 1952.
-		unzipped, err := gzip.NewReader(text)
-		if err != nil {
-			return Loaded{}, err
-		}
-		text = bufio.NewReaderSize(unzipped, 1<<20)
-	}
-	before := s.Totals().Received
-	var loaded Loaded
-	first, err := readLine(text)
-	if err == nil && isExport(first) && s.AddJSON(first) == nil { // Lines, each by itself.
-		s.addLines(text, &loaded)
-	} else {
-		err = s.addOther(io.MultiReader(bytes.NewReader(first), text), &loaded)
-	}
-	loaded.Spans = s.Totals().Received - before
-	return loaded, err
+// Load adds the spans of a recording in any format that package recording reads. What
+// no flow is drawn from, such as the events of spans, is left out.
+func (s *Store) Load(ctx context.Context, r io.Reader) (Loaded, error) {
+	return s.load(ctx, &recording.Reader{Stdin: r}, recording.Stdin)
 }
 
-// maxLine is the longest line that is read.
-const maxLine = 64 << 20
-
-var errLine = errors.New("it is no line of OTLP/JSON")
-
-// readLine returns the next line, as far as it is not too long: it then returns
-// [bufio.ErrTooLong] with its beginning.
-func readLine(text *bufio.Reader) ([]byte, error) {
-	var line []byte
+// Follow adds the spans of a file, and those that are written to it later, until ctx is
+// done. The file need not exist yet.
+func (s *Store) Follow(ctx context.Context, name string) (Loaded, error) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
 	for {
-		part, err := text.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return line, err
-		case len(line) > maxLine:
-			return line, bufio.ErrTooLong
+		if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+			loaded, err := s.load(ctx, &recording.Reader{Follow: true}, name)
+			if ctx.Err() != nil {
+				return loaded, nil //nolint:nilerr // It is what ends the reading.
+			}
+			return loaded, err
+		}
+		select {
+		case <-ctx.Done():
+			return Loaded{}, nil
+		case <-tick.C:
 		}
 	}
 }
 
-// isExport reports whether a line may be an ExportTraceServiceRequest.
-func isExport(line []byte) bool { return bytes.Contains(line, []byte(`"resourceSpans"`)) }
+// followEvery is how often a file is looked for that does not exist yet.
+const followEvery = 200 * time.Millisecond
 
-// addLines adds the spans of lines of OTLP/JSON.
-func (s *Store) addLines(text *bufio.Reader, loaded *Loaded) {
-	for {
-		line, err := readLine(text)
-		if failed := s.addLine(line); failed != nil {
-			loaded.damage(failed)
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return
-		case err != nil && !errors.Is(err, bufio.ErrTooLong):
-			loaded.damage(err)
-			return // What came before is there.
-		}
-	}
-}
-
-func (l *Loaded) damage(err error) {
-	l.Damaged++
-	l.First = cmp.Or(l.First, err)
-}
-
-// addLine adds the spans of a line of OTLP/JSON.
-func (s *Store) addLine(line []byte) error {
-	line = bytes.TrimSpace(line)
-	switch {
-	case isExport(line):
-		return s.AddJSON(line)
-	case len(line) == 0, bytes.Contains(line, []byte(`"resourceMetrics"`)), bytes.Contains(line, []byte(`"resourceLogs"`)):
-		return nil // The file exporter of a collector writes all signals to one file.
-	default:
-		return errLine
-	}
-}
-
-// addOther adds the spans of a recording in another format.
-func (s *Store) addOther(text io.Reader, loaded *Loaded) error {
-	r, err := recording.Read(text, recording.Stdin)
-	if err != nil {
-		return err
-	}
-	loaded.Damaged = r.DamagedCount
+func (s *Store) load(ctx context.Context, reader *recording.Reader, name string) (Loaded, error) {
+	r, err := reader.Each(ctx, s.addSpans, name)
+	loaded := Loaded{Spans: r.Count, Damaged: r.DamagedCount}
 	if len(r.Damaged) > 0 {
 		loaded.First = r.Damaged[0].Err
 	}
-	for len(r.Spans) > 0 {
-		n := min(len(r.Spans), savedSpans)
-		message, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(encode(r.Spans[:n]))
-		if err != nil {
-			return err
-		}
-		if err := s.AddProtobuf(message); err != nil {
-			return err
-		}
-		r.Spans = r.Spans[n:]
+	return loaded, err
+}
+
+func (s *Store) addSpans(spans []flow.Span) error {
+	message, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(encode(spans))
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.AddProtobuf(message)
 }
 
 // encode returns spans as OTLP.
@@ -198,7 +140,9 @@ func encode(spans []flow.Span) ptrace.Traces {
 		if !ok {
 			resource := traces.ResourceSpans().AppendEmpty()
 			resource.Resource().Attributes().PutStr("service.name", s.Service)
-			resource.Resource().Attributes().PutStr("service.instance.id", s.Instance)
+			if s.Instance != "/" { // Which package recording makes of a resource that does not say.
+				resource.Resource().Attributes().PutStr("service.instance.id", s.Instance)
+			}
 			scope := resource.ScopeSpans().AppendEmpty()
 			scope.Scope().SetName(s.Scope)
 			list = scope.Spans()

@@ -356,7 +356,7 @@ func TestStore_List(t *testing.T) {
 	}
 }
 
-// What is saved is what came, to the last attribute, and can be loaded and read again.
+// What is saved can be read by the other commands, and loaded again.
 func TestStore_Save(t *testing.T) {
 	t.Parallel()
 	s := live.NewStore(live.Limits{})
@@ -372,12 +372,12 @@ func TestStore_Save(t *testing.T) {
 	if lines := strings.Count(saved.String(), "\n"); lines != 2 {
 		t.Errorf("%d lines, want one for each flow", lines)
 	}
-	r, err := recording.Read(bytes.NewReader(saved.Bytes()), recording.Stdin)
+	r, err := (&recording.Reader{Stdin: bytes.NewReader(saved.Bytes())}).Read(t.Context(), recording.Stdin)
 	if err != nil || len(r.Spans) != 3 {
 		t.Errorf("recording.Read: %d spans, %v", len(r.Spans), err)
 	}
 	again := live.NewStore(live.Limits{})
-	loaded, err := again.Load(bytes.NewReader(saved.Bytes()))
+	loaded, err := again.Load(t.Context(), bytes.NewReader(saved.Bytes()))
 	if err != nil || loaded.Spans != 3 || loaded.Damaged != 0 {
 		t.Errorf("Load: %v, %v", loaded, err)
 	}

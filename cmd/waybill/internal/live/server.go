@@ -300,7 +300,7 @@ func (s *Server) serveLoad(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	loaded, err := s.store.Load(http.MaxBytesReader(w, r.Body, maxLoaded))
+	loaded, err := s.store.Load(r.Context(), http.MaxBytesReader(w, r.Body, maxLoaded))
 	if err != nil {
 		http.Error(w, "It cannot be loaded: "+err.Error(), http.StatusBadRequest)
 		return
