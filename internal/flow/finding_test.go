@@ -143,6 +143,14 @@ func TestDiagnose(t *testing.T) {
 			least: flow.Warning,
 		},
 		{
+			name: "P01: a poll that brought nothing, and says nothing",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(2, 2, 0, "job CONSUMER recv"),
+			},
+			least: flow.Warning,
+		},
+		{
 			name: "P01: what a poll brought is linked by those who handle it",
 			spans: []flow.Span{
 				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),

@@ -98,7 +98,7 @@ func (s *search) findRoot(i int) {
 	}
 	switch {
 	case s.receives(i):
-		if m := s.message(i); m != nil && (m.count == 0 || m.operation == settleOperation) || s.handsOn(i) {
+		if s.isIdle(i) || s.handsOn(i) {
 			return // A poll that brought nothing, or what others continue.
 		}
 		level, sure := Violation, Likely
@@ -133,6 +133,15 @@ func (s *search) findAlone(i int) {
 	if parent, _ := s.enclosing(i, span.End); parent == none {
 		s.alone[span.Label()] = true
 	}
+}
+
+// isIdle reports whether a receiving span handled no message. Some instrumentations start
+// a span for each poll, and describe the message only if there is one.
+func (s *search) isIdle(i int) bool {
+	if m := s.message(i); m != nil {
+		return m.count == 0 || m.operation == settleOperation
+	}
+	return len(s.g.children[i]) == 0
 }
 
 // handsOn reports whether a child of span i continues what it received: some
