@@ -45,6 +45,7 @@ type catalogFlags struct {
 	minHops  int
 	boundary []string
 	selected selection
+	live     listening
 }
 
 func newCatalog() *cobra.Command {
@@ -77,6 +78,7 @@ func newCatalog() *cobra.Command {
 	f.IntVar(&flags.minHops, "min-hops", 20, "the `NUMBER` of hops from which times and shares are compared")
 	f.StringSliceVar(&flags.boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	flags.selected.addFlags(cmd)
+	flags.live.addFlags(cmd)
 	return cmd
 }
 
@@ -100,7 +102,7 @@ func (f *catalogFlags) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	r, err := read(cmd, args)
+	r, err := f.live.read(cmd, args)
 	if err != nil {
 		return err
 	}
