@@ -95,9 +95,9 @@ func (j *Journal) add(n *note) {
 	j.notes = append(j.notes, n)
 }
 
-// adopt makes j the owner of a note that has none.
+// adopt makes j the owner of a note that has none. A nil j does nothing.
 func (j *Journal) adopt(n *note) {
-	if n.owner.CompareAndSwap(nil, j) && !j.holds(n) {
+	if j != nil && n.owner.CompareAndSwap(nil, j) && !j.holds(n) {
 		j.add(n)
 	}
 }
@@ -159,7 +159,8 @@ type journalKey struct{}
 // ctx is done. A nil j leaves ctx as it is.
 //
 // [Read] has no context. Its entry goes to the journal of the context with which
-// [Start] opens the span that handles what was read.
+// [Start] opens the span that handles what was read, or that is given to
+// [Remote.Context].
 func ContextWithJournal(ctx context.Context, j *Journal) context.Context {
 	ctx = orBackground(ctx)
 	if j == nil {
@@ -196,7 +197,7 @@ func (o journalOption) apply(cfg *config) { cfg.journal = o.journal }
 
 // askers is how many contexts and journals ask for entries of calls that name no
 // journal, less one if the environment was read and does not ask.
-var askers atomic.Int32
+var askers atomic.Int64
 
 const nobody = -1
 

@@ -132,8 +132,10 @@ func TestJournal_Extract(t *testing.T) {
 		{name: "B3", carrier: text{"b3": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"}, outcome: propagation.JournalForeign, detail: "B3", keys: "b3"},
 		{name: "B3 in several keys", carrier: text{"X-B3-TraceId": "0af7651916cd43dd8448eb211c80319c"}, outcome: propagation.JournalForeign, detail: "B3", keys: "X-B3-TraceId"},
 		{name: "Jaeger", carrier: text{"uber-trace-id": "1:2:0:1"}, outcome: propagation.JournalForeign, detail: "Jaeger", keys: "uber-trace-id"},
-		{name: "Datadog", carrier: text{"x-datadog-trace-id": "1"}, outcome: propagation.JournalForeign, detail: "Datadog", keys: "x-datadog-trace-id"},
-		{name: "X-Ray", carrier: text{"X-Amzn-Trace-Id": "Root=1"}, outcome: propagation.JournalForeign, detail: "X-Ray", keys: "X-Amzn-Trace-Id"},
+		{name: "Datadog", carrier: text{"x-datadog-trace-id": "10"}, outcome: propagation.JournalForeign, detail: "Datadog", keys: "x-datadog-trace-id"},
+		{name: "X-Ray of a load balancer", carrier: text{"X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678"}, outcome: propagation.JournalAbsent, keys: "X-Amzn-Trace-Id"},
+		{name: "B3 with a decision alone", carrier: text{"b3": "0"}, outcome: propagation.JournalAbsent, keys: "b3"},
+		{name: "X-Ray", carrier: text{"X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1"}, outcome: propagation.JournalForeign, detail: "X-Ray", keys: "X-Amzn-Trace-Id"},
 		{
 			name: "the W3C's for a propagator of nothing else", carrier: text{"traceparent": traceparentText},
 			opts:    []propagation.Option{propagation.WithPropagator(propagation.Baggage{})},
@@ -241,6 +243,17 @@ func TestJournal_Adoption(t *testing.T) {
 	}
 	if slices.ContainsFunc(other.Entries(), isMine) {
 		t.Error("another journal kept what belongs to this one")
+	}
+}
+
+// A Remote that becomes a context takes its entry along.
+func TestJournal_AdoptionByContext(t *testing.T) {
+	t.Parallel()
+	e := only(t, journaled(t.Context(), func(ctx context.Context) {
+		propagation.Read(text{"traceparent": traceparentText}, textAccessor{}, defaults).Context(ctx)
+	}))
+	if e.Call != "propagation.Read" || e.Stray {
+		t.Errorf("got %+v, want the reading", e)
 	}
 }
 

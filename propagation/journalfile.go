@@ -69,7 +69,7 @@ func openJournal(name string, room int64) (*journalFile, error) {
 
 // write appends e to the file. While another goroutine writes, it leaves that to it,
 // so that a slow disk holds up one call and not all. What there is no room for in the
-// queue is counted in a line that is written later. The last line says that it is.
+// queue is counted in a line that is written later.
 func (f *journalFile) write(e *JournalEntry) {
 	if f == nil || f.file == nil {
 		return

@@ -111,37 +111,35 @@ var commonKeys = [...]string{
 	openTracingField, "x-instana-t", "X-INSTANA-T", "x_instana_t",
 }
 
-// formatOf returns the name of the format that keeps the ids of a span under key, or
-// the empty string.
-func formatOf(key string) string {
-	if kindOf(key) != kindTraceContext {
-		return ""
-	}
+// formatOf returns the name of the format in which value, under key, has the id of a
+// span, or the empty string. Load balancers add a header of X-Ray that has none, and B3
+// has a sampling decision alone: 0, 1 or d.
+func formatOf(key, value string) string {
 	for i := range knownFormats {
-		if f := &knownFormats[i]; sameKey(key, f.key) || hasPrefixFold(key, f.key) {
+		if f := &knownFormats[i]; len(value) > 1 && sameKey(key, f.key) && strings.Contains(value, f.contains) {
 			return f.name
 		}
 	}
 	return ""
 }
 
-// knownFormats are formats by a key, or by what their keys begin with.
-var knownFormats = [...]struct{ key, name string }{
-	{keyTraceparent, "W3C Trace Context"},
-	{"b3", "B3"},
-	{"x-b3-", "B3"},
-	{"uber-trace-id", "Jaeger"},
-	{"x-amzn-trace-id", "X-Ray"},
-	{"x-cloud-trace-context", "Google Cloud Trace"},
-	{"elasticapmtraceparent", "Elastic APM"},
-	{"elastic-apm-traceparent", "Elastic APM"},
-	{"sentry-trace", "Sentry"},
-	{"sw8", "SkyWalking"},
-	{"newrelic", "New Relic"},
-	{"ot-tracer-", "OpenTracing"},
-	{"x-datadog-", "Datadog"},
-	{"x_instana_", "Instana"},
-	{"x-instana-", "Instana"},
+// knownFormats are formats by the key of the ids, and by what is in its value.
+var knownFormats = [...]struct{ key, name, contains string }{
+	{key: keyTraceparent, name: "W3C Trace Context"},
+	{key: "b3", name: "B3", contains: "-"},
+	{key: "x-b3-traceid", name: "B3"},
+	{key: "uber-trace-id", name: "Jaeger"},
+	{key: "x-amzn-trace-id", name: "X-Ray", contains: "Parent="},
+	{key: "x-cloud-trace-context", name: "Google Cloud Trace"},
+	{key: "elasticapmtraceparent", name: "Elastic APM"},
+	{key: "elastic-apm-traceparent", name: "Elastic APM"},
+	{key: "sentry-trace", name: "Sentry"},
+	{key: "sw8", name: "SkyWalking"},
+	{key: "newrelic", name: "New Relic"},
+	{key: openTracingField, name: "OpenTracing"},
+	{key: "x-datadog-trace-id", name: "Datadog"},
+	{key: "x_instana_t", name: "Instana"},
+	{key: "x-instana-t", name: "Instana"},
 }
 
 // hasPrefixFold reports whether key begins with prefix, in any case, and is

@@ -134,21 +134,22 @@ func noteExtract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *c
 	e.SpanContext = r.spanContext
 	e.IsAmbiguous = r.Conflict() || isRepeated(carrier, getter)
 	if !r.spanContext.IsValid() {
-		e.setFailure(r.err, cfg.codec)
+		e.setFailure(r.err, cfg.codec, func(key string) string { return getter.Get(carrier, key) })
 	}
 	n.keep(cmp.Or(cfg.journal, journalOf(ctx)))
 	return n
 }
 
-// setFailure notes why nothing was extracted from a carrier with the keys of e.
-func (e *JournalEntry) setFailure(err error, c *codec) {
+// setFailure notes why nothing was extracted from a carrier with the keys of e, whose
+// values get returns.
+func (e *JournalEntry) setFailure(err error, c *codec, get func(key string) string) {
 	e.Outcome = JournalAbsent
 	if malformed, ok := errors.AsType[*MalformedError](err); ok {
 		e.Outcome, e.Detail = JournalMalformed, malformed.Key+": "+malformed.Reason
 		return
 	}
 	for _, key := range e.Keys {
-		switch format := formatOf(key); {
+		switch format := formatOf(key, get(key)); {
 		case format == "":
 		case c.owns(key):
 			e.Outcome, e.Detail = JournalMalformed, key+": the key is spelled in another case"
@@ -216,9 +217,7 @@ func noteStart(ctx context.Context, remotes []Remote, parent trace.SpanContext, 
 		if r == nil {
 			continue
 		}
-		if owner != nil {
-			owner.adopt(r)
-		}
+		owner.adopt(r)
 		if len(e.Extractions) < maxNotedExtractions {
 			e.Extractions = append(e.Extractions, r.entry.Number)
 		}

@@ -89,7 +89,12 @@ func (r Remote) Conflict() bool { return r.extracted != nil && r.extracted.confl
 // values of other propagators. It returns ctx itself if the carrier held
 // nothing, or a malformed trace context. Cancellation, deadline and other values
 // of ctx are kept.
-func (r Remote) Context(ctx context.Context) context.Context { return r.in(orBackground(ctx)) }
+func (r Remote) Context(ctx context.Context) context.Context {
+	if r.noted != nil {
+		journalOf(ctx).adopt(r.noted)
+	}
+	return r.in(orBackground(ctx))
+}
 
 // in is Context with a ctx that is not nil.
 func (r *Remote) in(ctx context.Context) context.Context {
