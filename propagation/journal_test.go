@@ -6,6 +6,7 @@ package propagation_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -81,9 +82,7 @@ func TestJournal_Inject(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			carrier := text{}
-			for key, value := range tt.carrier {
-				carrier[key] = value
-			}
+			maps.Copy(carrier, tt.carrier)
 			opts := append([]propagation.Option{defaults}, tt.opts...)
 			e := only(t, journaled(tt.ctx.context(t), func(ctx context.Context) {
 				propagation.Inject(ctx, carrier, textAccessor{}, opts...)
@@ -290,7 +289,7 @@ func TestJournal_Attribute(t *testing.T) {
 	var lines []string
 	for _, tt := range []struct {
 		name    string
-		ctx     context.Context
+		ctx     context.Context //nolint:containedctx // of a case.
 		opts    []propagation.Option
 		remotes []text
 	}{
@@ -312,11 +311,11 @@ func TestJournal_Attribute(t *testing.T) {
 		}
 		_, span := propagation.Start(tt.ctx, tracer, "process", remotes)
 		span.End()
-		line := tt.name + ":"
+		line := []string{tt.name + ":"}
 		for _, kv := range recorder.Ended()[0].Attributes() {
-			line += fmt.Sprintf(" %s=%q", kv.Key, kv.Value.String())
+			line = append(line, fmt.Sprintf("%s=%q", kv.Key, kv.Value.String()))
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Join(line, " "))
 	}
 	golden.Compare(t, "journal.golden", strings.Join(lines, "\n")+"\n")
 }

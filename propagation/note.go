@@ -114,6 +114,12 @@ func (c *codec) writesBaggage() bool {
 	return c.baggagePrefix != "" || slices.ContainsFunc(c.fields, func(key string) bool { return kindOf(key) == kindBaggage })
 }
 
+// noteRead is noteExtract without a context.
+func noteRead[C any](carrier C, getter Getter[C], cfg *config) *note {
+	var none context.Context
+	return noteExtract(none, carrier, getter, cfg)
+}
+
 // noteExtract notes an extraction from carrier to ctx, which is nil for none. It
 // returns the note, or nil.
 func noteExtract[C any](ctx context.Context, carrier C, getter Getter[C], cfg *config) *note {

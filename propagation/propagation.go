@@ -62,7 +62,7 @@ func Read[C any](carrier C, getter Getter[C], opts ...Option) (r Remote) {
 		cfg := newConfig(opts)
 		read(&r, carrier, getter, &cfg)
 		if cfg.isAsked() {
-			r.noted = noteExtract(nil, carrier, getter, &cfg)
+			r.noted = noteRead(carrier, getter, &cfg)
 		}
 	}
 	return r

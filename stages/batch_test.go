@@ -359,7 +359,7 @@ func TestBatch_Journal(t *testing.T) {
 	var j propagation.Journal
 	asked := propagation.ContextWithJournal(t.Context(), &j)
 	for name, tt := range map[string]struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // of a case.
 		want string
 	}{"asked": {asked, "malformed traceparent: shorter than 55 bytes"}, "not asked": {t.Context(), ""}} {
 		recorder := tracetest.NewSpanRecorder()

@@ -58,6 +58,8 @@ func TestGoldenSpans(t *testing.T) {
 			}
 			_ = stages.Batch(ctx, load, remotesOf(3), func(context.Context) error { return nil },
 				stages.WithRows(500), stages.WithStartOptions(propagation.WithMaxLinks(2)))
+			journaled := propagation.ReadTextMap(mapCarrier{}, propagation.WithJournal(new(propagation.Journal)))
+			_ = stages.Batch(ctx, load, []propagation.Remote{journaled}, func(context.Context) error { return nil })
 			_ = transform.Run(itemContext(t, ctx), func(context.Context) error { return nil })
 			_ = transform.Run(cancelled, func(context.Context) error { return context.Canceled })
 			_ = load.Run(expired, func(ctx context.Context) error { return ctx.Err() })

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,11 +58,10 @@ func (p *program) start(ctx context.Context, service, name string, kind trace.Sp
 var topic = []attribute.KeyValue{attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", "orders")}
 
 // send starts and ends the span that sends, and injects its context.
-func (p *program) send(opts ...propagation.Option) trace.SpanContext {
+func (p *program) send(opts ...propagation.Option) {
 	ctx, span := p.start(p.context(), "api", "send orders", trace.SpanKindProducer)
 	propagation.InjectTextMap(ctx, otelpropagation.MapCarrier(p.carrier), append([]propagation.Option{w3c}, opts...)...)
 	span.End()
-	return span.SpanContext()
 }
 
 // process handles what the carrier holds in a span of propagation.Start.
@@ -418,11 +418,13 @@ func TestDiagnose_JournalAttributes(t *testing.T) {
 		{"ok", received("ok", link(1, 1)), nil},
 		{"nonsense", received("\x00 \x1b[2J", link(1, 1)), nil},
 		{
-			"P15: the first half is missing", []flow.Span{span(1, 2, 9, "job CONSUMER process orders", remote, unsampled)},
+			"P15: the first half is missing",
+			[]flow.Span{span(1, 2, 9, "job CONSUMER process orders", remote, unsampled)},
 			[]string{"P15 violation, certain: job process orders"},
 		},
 		{
-			"P15: the parent was recorded all the same", []flow.Span{sent, span(1, 2, 1, "job CONSUMER process orders", remote, unsampled)},
+			"P15: the parent was recorded all the same",
+			[]flow.Span{sent, span(1, 2, 1, "job CONSUMER process orders", remote, unsampled)},
 			[]string{"P15 warning, certain: api send orders → job process orders"},
 		},
 		{"P15 is silent", []flow.Span{sent, span(1, 2, 1, "job CONSUMER process orders", remote)}, nil},
@@ -442,7 +444,7 @@ func TestDiagnose_JournalAttributes(t *testing.T) {
 func TestDiagnose_JournalOfParallelPrograms(t *testing.T) {
 	t.Parallel()
 	for n := range 8 {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
 			p := newProgram(t)
 			for range 50 {
@@ -486,7 +488,7 @@ func FuzzJournal(f *testing.F) {
 // decodeEntries reads an entry from each three bytes: the action with the outcome, the
 // span context, and the parent with flags.
 func decodeEntries(data []byte) (entries []propagation.JournalEntry) {
-	context := func(b byte) trace.SpanContext {
+	spanContext := func(b byte) trace.SpanContext {
 		made := id(1+int(b>>6), int(b&31))
 		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: made.Trace, SpanID: made.Span, TraceFlags: trace.TraceFlags(b >> 5 & 1), Remote: b&8 != 0})
 	}
@@ -497,7 +499,7 @@ func decodeEntries(data []byte) (entries []propagation.JournalEntry) {
 	for n := 0; n+2 < len(data); n += 3 {
 		e := propagation.JournalEntry{
 			Number: uint64(n/3 + 1), Time: time.Unix(int64(n), 0), Action: actions[data[n]&3], Outcome: outcomes[int(data[n]>>2&7)%len(outcomes)],
-			Call: "a.B", File: "a/b.go", Line: 1 + int(data[n]>>6), SpanContext: context(data[n+1]), Parent: context(data[n+2]),
+			Call: "a.B", File: "a/b.go", Line: 1 + int(data[n]>>6), SpanContext: spanContext(data[n+1]), Parent: spanContext(data[n+2]),
 			DefaultPropagator: data[n]&32 != 0, LeftBaggage: data[n+1]&16 != 0, IsAmbiguous: data[n+2]&16 != 0, Stray: data[n]&16 != 0,
 			Extractions: []uint64{uint64(data[n+2] & 7)},
 		}
