@@ -136,6 +136,9 @@ func (d *description) root(id string) {
 		fix = "The message carried no context: inject it where the message is sent."
 	case "ok":
 		fix = "The message carried a context: start the span with the context that Extract returned."
+	case jobDetail:
+		d.job(id)
+		return
 	case apartDetail:
 		d.apart(id)
 		return

@@ -37,7 +37,7 @@ func (m marks) of(i int) string {
 }
 
 func (h *hit) title() string {
-	if h.detail == apartDetail {
+	if h.detail == apartDetail || h.detail == jobDetail {
 		return "starts a new trace"
 	}
 	return Title(h.id)

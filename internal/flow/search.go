@@ -132,6 +132,7 @@ func (s *search) run() {
 		s.findAttribute(i)
 		s.findPair(i)
 	}
+	s.findJobs()
 	for _, i := range s.g.order {
 		s.findRoot(i)
 		s.findCollapsed(i)

@@ -43,6 +43,7 @@ type Span struct {
 
 	Service    string
 	Instance   string // Tells the processes of a service apart; may be empty.
+	Job        string // The Kubernetes Job that its process runs in; may be empty.
 	Scope      string // The instrumentation scope; may be empty.
 	Name       string
 	Kind       trace.SpanKind

@@ -103,6 +103,9 @@ func (t *jaegerTrace) convert(span *jaegerSpan) flow.Span {
 		if tag.Key == "service.instance.id" || tag.Key == "hostname" || tag.Key == "host.name" || tag.Key == "process.pid" {
 			s.Instance += "/" + fmt.Sprint(tag.Value)
 		}
+		if tag.Key == "k8s.job.name" {
+			s.Job = fmt.Sprint(tag.Value)
+		}
 	}
 	return s
 }

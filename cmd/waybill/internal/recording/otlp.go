@@ -101,10 +101,11 @@ func Convert(traces ptrace.Traces) []flow.Span {
 	spans := make([]flow.Span, 0, traces.SpanCount())
 	for _, resource := range traces.ResourceSpans().All() {
 		service, instance := identify(resource.Resource().Attributes())
+		job, _ := resource.Resource().Attributes().Get("k8s.job.name")
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {
 				s := spanOf(span)
-				s.Service, s.Instance, s.Scope = service, instance, scope.Scope().Name()
+				s.Service, s.Instance, s.Scope, s.Job = service, instance, scope.Scope().Name(), job.Str()
 				spans = append(spans, s)
 			}
 		}
