@@ -293,19 +293,9 @@ func (s *search) findUndelivered(i int, m *message) {
 	if s.g.delivered(i) || s.found[i] || s.explained[i] || m.destination == "" || len(s.g.links[i]) > 0 || s.hasSent(i) {
 		return // A span that sends a batch links the spans of its messages.
 	}
-	ancestor := s.g.parents[i]
-	for range 16 {
-		if ancestor == none {
-			break
-		}
-		children := s.g.children[ancestor]
-		for _, c := range children[:min(len(children), lookBack)] {
-			if received := s.message(c); received != nil && s.receives(c) && received.destination == m.destination && s.g.spans[c].Remote {
-				s.add(hit{id: "P11", span: c, from: i, to: c, level: Violation, sure: Likely})
-				return
-			}
-		}
-		ancestor = s.g.parents[ancestor]
+	if c := s.staleReceiver(i, m); c != none {
+		s.add(hit{id: "P11", span: c, from: i, to: c, level: Violation, sure: Likely})
+		return
 	}
 	channel, detail := s.g.spans[i].Channel(), ""
 	if s.collapsed[channel] {

@@ -131,6 +131,7 @@ func (s *search) run() {
 		s.findAlone(i)
 		s.findAttribute(i)
 		s.findPair(i)
+		s.findStale(i)
 	}
 	s.findJobs()
 	for _, i := range s.g.order {
