@@ -30,7 +30,7 @@ func Rules() []Rule {
 		{"P16", "baggage was lost"},
 		{"P17", "a child of a span that had ended"},
 		{"P18", "clocks that differ"},
-		{"P19", "a sending span without a parent"},
+		{"P19", "a context was lost inside of a process"},
 		{"P20", "a span that never ended"},
 		{"P21", "a message that nobody was seen to receive"},
 		{"P22", "ids or names that are not unique"},

@@ -138,6 +138,7 @@ func (s *search) run() {
 		s.findRoot(i)
 		s.findCollapsed(i)
 	}
+	s.findBackground()
 	for _, i := range s.g.order {
 		s.findParent(i)
 		s.findIdentity(i)
