@@ -150,8 +150,8 @@ demo: ## Run the demo on real data, with no server to install (ARGS="--workers 4
 	$(call in,examples,go run ./quakes $(ARGS))
 
 .PHONY: demo-check
-demo-check: ## Run the demo and check its result
-	$(call in,examples,go test ./quakes -run '^TestDemo$$' -count=1 -v)
+demo-check: ## Run the demo, whole and with each fault that it can plant, and check its result
+	$(call in,examples,go test ./quakes -run '^TestDemo(_Break)?$$' -count=1 -v)
 
 .PHONY: picture
 picture: ## Make docs/flow.png, the page of a run of the demo (needs Chromium)

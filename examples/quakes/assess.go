@@ -13,6 +13,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.opentelemetry.io/otel"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
@@ -58,6 +59,9 @@ func assess(ctx context.Context, s *service, args []string) error {
 
 	ctx = envcarrier.Extract(ctx)
 	return pipeline.Run(ctx, func(ctx context.Context) error {
+		if faulty(faultEnd) {
+			ctx, _ = otel.Tracer("quakes").Start(ctx, "assess batch") //nolint:spancheck // That is the fault.
+		}
 		found, err := stages.Wrap(summarise, s.summariseBatch)(ctx, args[0])
 		if err != nil {
 			return err

@@ -29,6 +29,7 @@ type cleaner struct {
 	*service
 	reader   *kafkacarrier.Reader
 	rejected *kafkacarrier.Writer
+	bare     *kafkacarrier.Writer // Writes messages as they are; for a fault.
 
 	validate  func(context.Context, event) error
 	transform func(context.Context, []byte) (quake, error)
@@ -55,6 +56,7 @@ func clean(ctx context.Context, s *service, _ []string) error {
 	}
 	defer s.handOver(ctx)
 	defer c.rejected.Close()
+	defer c.bare.Close()
 	defer c.reader.Close()
 
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -75,7 +77,7 @@ func newCleaner(s *service) (*cleaner, error) {
 	if err = errors.Join(errTransform, errValidate, errLoad); err != nil {
 		return nil, err
 	}
-	c := &cleaner{service: s, rejected: s.newWriter()}
+	c := &cleaner{service: s, rejected: s.newWriter(), bare: s.newWriter(kafkacarrier.WithoutInject())}
 	checks, err := stages.NewValidator(validate, eventChecks)
 	if err != nil {
 		return nil, err
@@ -113,7 +115,12 @@ func (c *cleaner) clean(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = c.reader.Process(context.WithoutCancel(ctx), msg, func(work context.Context) error { return c.handle(work, msg) })
+		err = c.reader.Process(context.WithoutCancel(ctx), msg, func(work context.Context) error {
+			if faulty(faultBackground) {
+				work = context.Background()
+			}
+			return c.handle(work, msg)
+		})
 		if err != nil {
 			return err
 		}
@@ -122,6 +129,9 @@ func (c *cleaner) clean(ctx context.Context) error {
 
 // handle cleans one event.
 func (c *cleaner) handle(ctx context.Context, msg kafka.Message) error {
+	if faulty(faultStale) && fails(msg) {
+		return errors.Join(c.retry(ctx, msg), c.queue.Put(ctx, cleaned{msg: msg, rejected: true}))
+	}
 	q, err := c.transform(ctx, msg.Value)
 	why, rejected := errors.AsType[rejection](err)
 	if rejected {

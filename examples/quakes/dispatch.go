@@ -15,6 +15,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	batchclient "k8s.io/client-go/kubernetes/typed/batch/v1"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
@@ -40,7 +41,7 @@ type dispatcher struct {
 	quakes   *mongo.Collection
 	consumer *mongocarrier.Consumer
 	stage    *stages.Stage
-	jobs     *k8scarrier.Jobs
+	jobs     batchclient.JobInterface
 	made     int
 }
 
@@ -87,12 +88,16 @@ func newDispatcher(s *service) (*dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	jobs := batchclient.JobInterface(k8scarrier.NewJobs(client, k8scarrier.WithJobInfo()))
+	if faulty(faultJob) {
+		jobs = bareJobs{client}
+	}
 	return &dispatcher{
 		service:  s,
 		quakes:   s.db.Collection(collectionQuakes),
 		consumer: mongocarrier.NewConsumer(collectionQuakes, mongocarrier.WithObserver(s.metrics)),
 		stage:    stage,
-		jobs:     k8scarrier.NewJobs(client, k8scarrier.WithJobInfo()),
+		jobs:     jobs,
 	}, nil
 }
 
@@ -154,7 +159,7 @@ func (d *dispatcher) release(ctx context.Context, job string) error {
 // of its pod has the addresses of the servers, and the context when the Job is
 // created.
 func newJob(name string) *batchv1.Job {
-	env := []corev1.EnvVar{{Name: envBatch, Value: name}}
+	env := []corev1.EnvVar{{Name: envBatch, Value: name}, {Name: envResource, Value: "k8s.job.name=" + name}}
 	for _, name := range podSettings {
 		env = append(env, corev1.EnvVar{Name: name, Value: setting(name)})
 	}

@@ -30,7 +30,11 @@ func ingest(ctx context.Context, s *service, _ []string) error {
 	if err != nil {
 		return err
 	}
-	writer := s.newWriter()
+	var opts []kafkacarrier.WriterOption
+	if faulty(faultInject) {
+		opts = append(opts, kafkacarrier.WithoutInject())
+	}
+	writer := s.newWriter(opts...)
 	defer writer.Close()
 
 	return pipeline.Run(ctx, func(ctx context.Context) error {
@@ -74,11 +78,11 @@ func (s *service) readCatalog(ctx context.Context) ([]kafka.Message, error) {
 
 // newWriter returns a Writer whose messages carry the context of the call that writes
 // them.
-func (s *service) newWriter() *kafkacarrier.Writer {
+func (s *service) newWriter(opts ...kafkacarrier.WriterOption) *kafkacarrier.Writer {
 	return kafkacarrier.NewWriter(&kafka.Writer{
 		Addr:         kafka.TCP(setting(envKafka)),
 		Balancer:     &kafka.Hash{},
 		RequiredAcks: kafka.RequireAll,
 		BatchTimeout: 5 * time.Millisecond,
-	}, kafkacarrier.WithObserver(s.metrics))
+	}, append(opts, kafkacarrier.WithObserver(s.metrics))...)
 }

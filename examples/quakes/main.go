@@ -23,6 +23,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,6 +41,17 @@ Usage: go -C examples run ./quakes [flags]
                        temporary files)
   --metrics ADDR       serve the metrics of all processes at ADDR, such as :8000,
                        until Ctrl-C
+  --events N           take the first N events only, and at least 15, the first of
+                       which is strong (default all)
+  --break NAME         plant a fault and show what waybill doctor says of it:
+                         inject      ingest publishes messages without a context
+                         background  clean handles messages with
+                                     context.Background()
+                         stale       clean retries messages with the headers they
+                                     came with
+                         job         dispatch creates Jobs without a context in
+                                     their environment
+                         end         assess starts a span and never ends it
   --timeout D          end if a process is silent for D, or if nothing happens for
                        ten times as long (default 1m)
 
@@ -56,8 +68,8 @@ Servers of your own:
   --otlp URL           a trace backend that takes OTLP over HTTP, such as
                        http://localhost:4318
 
-Ctrl-C ends every process. The exit status is 0 if all went well, 1 if not, 2 for
-a wrong flag, 130 after Ctrl-C, and 141 if the reader of its output has gone. On
+Ctrl-C ends every process. The exit status is 0 if all went well, or the fault that
+was planted was found, 1 if not, 2 for a wrong flag, 130 after Ctrl-C, and 141 if the reader of its output has gone. On
 a terminal it prints in color, unless NO_COLOR is set.
 `
 
@@ -74,6 +86,8 @@ type flags struct {
 	databricksJob string
 	otlp          string
 	timeout       time.Duration
+	limit         int   // The number of events that are taken at most.
+	fault         fault // The fault that is planted; the zero fault is none.
 }
 
 func main() {
@@ -129,6 +143,9 @@ func runInteractive(f flags) error {
 	return runDemo(ctx, f, newConsole(os.Stdout, func() { cancel(errNoReader) }))
 }
 
+// minEvents is the number of events of which one is a strong quake.
+const minEvents = 15
+
 func parse(args []string) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("quakes", flag.ContinueOnError)
@@ -144,6 +161,9 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.databricksJob, "databricks-job", "1", "")
 	set.StringVar(&f.otlp, "otlp", "", "")
 	set.DurationVar(&f.timeout, "timeout", time.Minute, "")
+	set.IntVar(&f.limit, "events", math.MaxInt, "")
+	planted := ""
+	set.StringVar(&planted, "break", "", "")
 	err := set.Parse(args)
 	empty := ""
 	set.Visit(func(given *flag.Flag) {
@@ -160,8 +180,12 @@ func parse(args []string) (flags, error) {
 		return f, fmt.Errorf("there is no argument %q", set.Arg(0))
 	case f.workers < 1 || f.workers > partitions:
 		return f, fmt.Errorf("--workers %d is not from 1 to %d, the number of partitions", f.workers, partitions)
+	case f.limit < minEvents:
+		return f, fmt.Errorf("--events %d is not at least %d", f.limit, minEvents)
 	case f.timeout <= 0:
 		return f, fmt.Errorf("--timeout %v is not more than 0", f.timeout)
+	case planted != "":
+		f.fault, err = faultNamed(planted)
 	}
-	return f, nil
+	return f, err
 }

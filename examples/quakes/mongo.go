@@ -25,14 +25,14 @@ func connect(uri string) (*mongo.Client, error) {
 	return mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(patience))
 }
 
-// seed fills the catalog and returns how many events are in it.
-func seed(ctx context.Context, catalog *mongo.Collection) (events int, err error) {
+// seed fills the catalog with at most limit events and returns how many are in it.
+func seed(ctx context.Context, catalog *mongo.Collection, limit int) (events int, err error) {
 	zipped, err := gzip.NewReader(bytes.NewReader(earthquakes))
 	if err != nil {
 		return 0, err
 	}
 	var documents []bson.D
-	for lines := bufio.NewScanner(zipped); lines.Scan(); {
+	for lines := bufio.NewScanner(zipped); len(documents) < limit && lines.Scan(); {
 		var event bson.D
 		if err = bson.UnmarshalExtJSON(lines.Bytes(), false, &event); err != nil {
 			return 0, err

@@ -38,6 +38,10 @@ func (d *demo) startServers(ctx context.Context) (stop func(), err error) {
 	d.supervisor = newSupervisor(program, d.logsDir())
 	d.tell("PATH", os.Getenv("PATH"))
 	d.tell(envRun, d.id)
+	if d.fault.name != "" {
+		d.tell(envBreak, d.fault.name)
+		d.tell(envJournal, "spans") // A program that is searched for a fault records what it extracts.
+	}
 	for _, start := range []func(context.Context) (func(), error){
 		d.startTraces, d.startMetrics, d.startKafka, d.startMongo, d.startDatabricks, d.startKubernetes,
 	} {
@@ -134,7 +138,7 @@ func (d *demo) startMongo(ctx context.Context) (stop func(), err error) {
 	d.db = client.Database(database)
 	d.tell(envMongo, uri)
 	d.tell(envDatabase, database)
-	d.events, err = seed(ctx, d.db.Collection(collectionCatalog))
+	d.events, err = seed(ctx, d.db.Collection(collectionCatalog), d.limit)
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("fill the catalog in MongoDB: %w", err)

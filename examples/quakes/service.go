@@ -132,13 +132,17 @@ func newTracerProvider(name string) (*sdktrace.TracerProvider, error) {
 	if err != nil {
 		return nil, err
 	}
+	described, err := resource.New(context.Background(), resource.WithFromEnv(), resource.WithAttributes(
+		attribute.String("service.name", name),
+		attribute.String("service.instance.id", instance()),
+	))
+	if err != nil {
+		return nil, err
+	}
 	return sdktrace.NewTracerProvider(
 		// Without WithBlocking, a full queue drops spans without an error.
 		sdktrace.WithBatcher(exporter, sdktrace.WithBlocking()),
-		sdktrace.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", name),
-			attribute.String("service.instance.id", instance()),
-		)),
+		sdktrace.WithResource(described),
 	), nil
 }
 

@@ -18,6 +18,7 @@ const (
 	envBatch         = "QUAKES_BATCH" // What a Job assesses.
 	envPushgateway   = "QUAKES_PUSHGATEWAY"
 	envInstance      = "QUAKES_INSTANCE"
+	envBreak         = "QUAKES_BREAK"      // The fault that --break plants.
 	envSupervised    = "QUAKES_SUPERVISED" // Standard input closes when the supervisor ends.
 
 	// These are read by the clients themselves.
@@ -25,12 +26,14 @@ const (
 	envDatabricksHost  = "DATABRICKS_HOST"
 	envDatabricksToken = "DATABRICKS_TOKEN"
 	envOTLP            = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	envResource        = "OTEL_RESOURCE_ATTRIBUTES"
+	envJournal         = "WAYBILL_JOURNAL"
 )
 
 // podSettings are the settings that the pod of a Job needs.
 var podSettings = []string{
 	envMongo, envDatabase, envReports, envDatabricksJob, envPushgateway,
-	envDatabricksHost, envDatabricksToken, envOTLP,
+	envDatabricksHost, envDatabricksToken, envOTLP, envBreak, envJournal,
 }
 
 // The topics, the number of their partitions, and the collections.

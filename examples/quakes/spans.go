@@ -35,10 +35,11 @@ func flowOf(received []ptrace.Traces) recorded {
 		for _, resource := range traces.ResourceSpans().All() {
 			service, _ := resource.Resource().Attributes().Get("service.name")
 			instance, _ := resource.Resource().Attributes().Get("service.instance.id")
+			job, _ := resource.Resource().Attributes().Get("k8s.job.name")
 			for _, scope := range resource.ScopeSpans().All() {
 				for _, span := range scope.Spans().All() {
 					s := spanOf(span)
-					s.Service, s.Instance, s.Scope = service.Str(), instance.Str(), scope.Scope().Name()
+					s.Service, s.Instance, s.Job, s.Scope = service.Str(), instance.Str(), job.Str(), scope.Scope().Name()
 					spans = append(spans, s)
 				}
 			}

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -34,7 +35,6 @@ var stageNames = []struct{ service, stage string }{
 
 // tellResult writes the flow as a page, prints it and the figures, and checks both.
 func (d *demo) tellResult(ctx context.Context) error {
-	t := newTally(d.pushes)
 	r := flowOf(d.traces.Received())
 	page := filepath.Join(d.out, pageFile)
 	if err := r.writePage(page); err != nil {
@@ -43,16 +43,45 @@ func (d *demo) tellResult(ctx context.Context) error {
 	d.printf("\nThe flow as a page: open %s in a browser.\n", d.paint(bold, page))
 	d.printf("\nThe flow: %s\n\n", d.paint(bold, r.summary()))
 	d.print(d.paintTree(r.diagnosis.TreeIn(r.graph, d.width)) + "\n")
-	d.tellTraces(r.graph)
-	d.print(d.table(t) + "\n")
-	d.tellRejected(t)
-	checks := errors.Join(d.tellState(ctx, t), d.check(ctx, t, r))
+	checks := d.tellFound
+	if d.fault.name == "" {
+		checks = d.tellFigures
+	}
+	checked := checks(ctx, r)
 	written := os.WriteFile(filepath.Join(d.out, flowFile), []byte(r.diagnosis.Tree(r.graph, 0)), 0o644)
 	if err := errors.Join(d.writeMetrics(), written, d.traces.Err()); err != nil {
 		return err
 	}
 	d.tellFiles()
-	return checks
+	return checked
+}
+
+// tellFigures prints the figures of the run, and checks them and the flow.
+func (d *demo) tellFigures(ctx context.Context, r recorded) error {
+	t := newTally(d.pushes)
+	d.tellTraces(r.graph)
+	d.print(d.table(t) + "\n")
+	d.tellRejected(t)
+	return errors.Join(d.tellState(ctx, t), d.check(ctx, t, r))
+}
+
+// maxFindings is the number of findings that are printed.
+const maxFindings = 5
+
+// tellFound prints what is wrong with the flow, and checks that it is the fault that was
+// planted.
+func (d *demo) tellFound(_ context.Context, r recorded) error {
+	d.printf("What waybill doctor says of that:\n\n")
+	found := r.findings()
+	d.printf("%s", describe(found[:min(len(found), maxFindings)]))
+	if left := len(found) - maxFindings; left > 0 {
+		d.printf("and %s\n", plural(left, "more finding"))
+	}
+	if !slices.ContainsFunc(found, func(f flow.Finding) bool { return d.fault.is(f, r.graph) }) {
+		return fmt.Errorf("waybill doctor does not find the fault %s: want %s of %q", d.fault.name, d.fault.id, d.fault.to)
+	}
+	d.printf("\nFound: %s is the fault that was planted, %s. See %s.\n", d.fault.id, d.fault.mistake, d.fault.place)
+	return nil
 }
 
 // maxTraces is the number of traces that are listed.

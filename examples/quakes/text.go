@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -91,9 +90,7 @@ func plural(n int, thing string) string {
 func describe(findings []flow.Finding) string {
 	var b strings.Builder
 	for i := range findings {
-		f := &findings[i]
-		fmt.Fprintf(&b, "%s %s  %s (%s)\n    Why:  %s\n    Fix:  %s\n    This is %s.\n",
-			f.ID, f.Level, f.What, plural(f.Count, "time"), f.Why, f.Fix, f.Sure)
+		b.WriteString(findings[i].String() + "\n")
 	}
 	return b.String()
 }
