@@ -57,6 +57,7 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 			Remote:     s.Parent.IsRemote(),
 			Service:    serviceOf(s.Resource),
 			Instance:   instanceOf(s.Resource),
+			Job:        textOf(s.Resource, "k8s.job.name"),
 			Scope:      s.InstrumentationScope.Name,
 			Name:       s.Name,
 			Kind:       s.SpanKind,
