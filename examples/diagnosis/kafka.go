@@ -11,10 +11,12 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kotel"
+	"go.opentelemetry.io/contrib/propagators/b3"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/kafkacarrier"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // The kinds of spans.
@@ -86,6 +88,24 @@ func (s *system) sendOrders(ctx context.Context, from *service, orders ...string
 		}
 	}
 	return nil
+}
+
+// sendB3 lets api send an order with a context in the format B3.
+func (s *system) sendB3(ctx context.Context) error {
+	ctx, span := s.api.Start(ctx, "send orders", producer, sends("orders"))
+	defer span.End()
+	msg := order("orders", "book")
+	kafkacarrier.Inject(ctx, &msg, propagation.WithPropagator(b3.New()))
+	return s.write(ctx, msg)
+}
+
+// relay sends what is in an outbox.
+func (s *system) relay(ctx context.Context, table outbox) error {
+	msg := order("orders", table.order)
+	for key, value := range table.context {
+		msg.Headers = append(msg.Headers, kafka.Header{Key: key, Value: []byte(value)})
+	}
+	return s.write(ctx, msg)
 }
 
 // sendAndWork lets api send an order, and worker handle it.

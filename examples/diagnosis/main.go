@@ -9,6 +9,11 @@
 //	go run ./diagnosis -cure P02 > spans.jsonl
 //	waybill doctor spans.jsonl
 //
+// Some mistakes show in the journal of the program:
+//
+//	WAYBILL_JOURNAL=$PWD/journal.jsonl go run ./diagnosis P06 > spans.jsonl
+//	waybill doctor --journal journal.jsonl spans.jsonl
+//
 // The pages in docs/diagnosis show this code, and the tests of the command read the
 // spans that it has recorded.
 package main

@@ -19,10 +19,16 @@ var mistakes = map[string]struct{ fault, cure code }{
 	"P03": {startingJob("fault"), startingJob("cure")},
 	"P04": {p04Fault, p04Cure},
 	"P05": {p05Fault, p05Cure},
+	"P06": {sending(p06Fault), sending(p06Cure)},
+	"P07": {p07Fault, p07Cure},
+	"P08": {sending(p08Fault), sending(p08Cure)},
+	"P09": {handlingB3(p09Fault), handlingB3(p09Cure)},
+	"P10": {handling(p10Fault), handling(p10Cure)},
 	"P11": {retrying(p11Fault), retrying(p11Cure)},
 	"P12": {handlingAll(p12Fault), handlingAll(p12Cure)},
 	"P13": {sendingAll(p13Fault, imported), sendingAll(p13Cure, imported)},
 	"P14": {handlingAll(p14Fault), handlingAll(p14Cure)},
+	"P15": {p15Fault, p15Cure},
 	"P16": {p16Fault, p16Cure},
 	"P17": {sendingAll(p17Fault, 2), sendingAll(p17Cure, 2)},
 	"P18": {p18Fault, p18Cure},
@@ -56,6 +62,21 @@ func handlingOrders(what []string, code func(context.Context, *system, []kafka.M
 			return err
 		}
 		return code(ctx, s, msgs)
+	}
+}
+
+// handlingB3 lets worker handle an order with code, which api has sent with a context in
+// the format B3.
+func handlingB3(code func(context.Context, *system, kafka.Message) error) code {
+	return func(ctx context.Context, s *system) error {
+		if err := s.sendB3(ctx); err != nil {
+			return err
+		}
+		msgs, err := s.fetch(ctx, "orders", 1)
+		if err != nil {
+			return err
+		}
+		return code(ctx, s, msgs[0])
 	}
 }
 
