@@ -4,13 +4,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
-	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // planted are the findings in recordings of code that makes a mistake, by the finding
@@ -21,10 +20,16 @@ var planted = map[string][]string{
 	"P03": {"P03 violation, likely: job extract"},
 	"P04": {"P04 warning, likely: worker process orders"},
 	"P05": {"P05 violation, certain: api GET → worker GET /stock"},
+	"P06": {"P06 violation, certain: api send orders → worker process orders"},
+	"P07": {"P07 violation, likely: api HTTP GET → worker GET"},
+	"P08": {"P08 violation, certain: api send orders → worker process orders"},
+	"P09": {"P09 violation, certain: api send orders → worker process orders"},
+	"P10": {"P10 violation, certain: api send orders → worker process orders"},
 	"P11": {"P11 violation, likely: worker send orders.retry → worker process orders.retry"},
 	"P12": {"P12 warning, likely: worker process orders"},
 	"P13": {"P13 warning, certain: api send orders"},
 	"P14": {"P14 violation, certain ×2: api send orders → worker process orders"},
+	"P15": {"P15 violation, certain: api send orders"},
 	"P16": {"P16 warning, likely: api send invoices → worker process invoices"},
 	"P17": {"P17 warning, likely: api place order → api send orders"},
 	"P18": {"P18 info, likely: api send orders → worker process orders"},
@@ -36,8 +41,20 @@ var planted = map[string][]string{
 	"P24": {"P24 violation, likely ×2: worker process orders → worker process orders"},
 }
 
-// plantedFile returns the recording of a mistake, or of its cure.
-func plantedFile(id, which string) string { return "testdata/planted/" + id + "-" + which + ".jsonl" }
+// plantedFiles returns the arguments with which doctor reads what a mistake has
+// recorded, or its cure: spans, and the journal of the program if it shows there.
+func plantedFiles(id, which string) []string {
+	prefix := "testdata/planted/" + id + "-" + which
+	if journal := prefix + ".journal.jsonl"; exists(journal) {
+		return []string{prefix + ".jsonl", "--journal", journal}
+	}
+	return []string{prefix + ".jsonl"}
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
 
 // Each mistake is found, with its level, how sure that is, and the spans between which
 // the flow broke. Nothing else is found, and nothing if the mistake is not made.
@@ -46,36 +63,47 @@ func TestDoctor_Planted(t *testing.T) {
 	for id, want := range planted {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(want, findingsIn(t, plantedFile(id, "fault"))); diff != "" {
+			if diff := cmp.Diff(want, findingsIn(t, id, "fault")); diff != "" {
 				t.Errorf("findings of the fault (-want +got):\n%s", diff)
 			}
-			if got := findingsIn(t, plantedFile(id, "cure")); len(got) > 0 {
+			if got := findingsIn(t, id, "cure"); len(got) > 0 {
 				t.Errorf("findings of the cure: %q, want none", got)
 			}
 		})
 	}
 }
 
-// findingsIn describes the findings in a recording, such as
+// findingsIn describes the findings in what a mistake has recorded, such as
 // "P02 violation, certain: api send orders → worker process orders".
-func findingsIn(t *testing.T, file string) []string {
+func findingsIn(t *testing.T, id, which string) []string {
 	t.Helper()
-	r, err := (&recording.Reader{}).Read(t.Context(), file)
-	if err != nil {
+	type span struct {
+		Service, Name string
+		SpanID        string `json:"span_id"`
+	}
+	var document struct {
+		Findings []struct {
+			ID, Level, Sureness string
+			Count               int
+			Spans               []span
+			From                *span
+		}
+	}
+	args := append([]string{"doctor", "--format", "json"}, plantedFiles(id, which)...)
+	if err := json.Unmarshal([]byte(pageOutput(t, args...)), &document); err != nil {
 		t.Fatal(err)
 	}
-	d := diagnose(r.Spans, flow.Expectation{}, nil)
 	var texts []string
-	for _, f := range d.Findings {
-		text := fmt.Sprintf("%s %s, %s", f.ID, f.Level, f.Sure)
+	for _, f := range document.Findings {
+		text := f.ID + " " + f.Level + ", " + f.Sureness
 		if f.Count > 1 {
 			text += fmt.Sprintf(" ×%d", f.Count)
 		}
 		text += ": "
 		if f.From != nil && *f.From != f.Spans[0] {
-			text += f.From.label() + " → "
+			text += f.From.Service + " " + f.From.Name + " → "
 		}
-		texts = append(texts, text+f.Spans[0].label())
+		texts = append(texts, text+f.Spans[0].Service+" "+f.Spans[0].Name)
 	}
 	return texts
 }

@@ -14,7 +14,7 @@ import (
 
 func newReport() *cobra.Command {
 	var output, title string
-	var boundary []string
+	var boundary, journal []string
 	var selected selection
 	var live listening
 	cmd := &cobra.Command{
@@ -30,7 +30,11 @@ func newReport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, d, err := selected.diagnose(r.Spans, flow.Expectation{Boundary: boundary})
+			entries, err := readJournals(cmd, journal)
+			if err != nil {
+				return err
+			}
+			g, d, err := selected.diagnose(r.Spans, flow.Expectation{Boundary: boundary, Journal: entries})
 			if err != nil {
 				return err
 			}
@@ -45,6 +49,7 @@ func newReport() *cobra.Command {
 	cmd.Flags().StringVar(&title, "title", "", "the `TITLE` of the page")
 	cmd.Flags().StringSliceVar(&boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	selected.addFlags(cmd)
+	addJournalFlag(cmd, &journal)
 	live.addFlags(cmd)
 	return cmd
 }

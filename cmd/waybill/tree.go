@@ -14,6 +14,7 @@ import (
 func newTree() *cobra.Command {
 	var lines int
 	var selected selection
+	var journal []string
 	var live listening
 	cmd := &cobra.Command{
 		Use:   "tree [FILE...]",
@@ -28,7 +29,11 @@ func newTree() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g, d, err := selected.diagnose(r.Spans, flow.Expectation{})
+			entries, err := readJournals(cmd, journal)
+			if err != nil {
+				return err
+			}
+			g, d, err := selected.diagnose(r.Spans, flow.Expectation{Journal: entries})
 			if err != nil {
 				return err
 			}
@@ -43,6 +48,7 @@ func newTree() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&lines, "lines", 0, "the `NUMBER` of lines after which the tree ends; 0 for all")
 	selected.addFlags(cmd)
+	addJournalFlag(cmd, &journal)
 	live.addFlags(cmd)
 	return cmd
 }
