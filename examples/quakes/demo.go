@@ -33,6 +33,7 @@ type demo struct {
 	traces *local.Traces
 	pushes *local.Pushes
 	served *metrics.Server // Nil without --metrics.
+	shown  *view           // Nil without --view.
 
 	temporary bool // Reports whether out is a new directory for temporary files.
 

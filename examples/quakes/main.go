@@ -39,6 +39,9 @@ Usage: go -C examples run ./quakes [flags]
   --out DIR            keep spans, metrics, reports and logs in DIR, in place of
                        those of an earlier run (default: a new directory for
                        temporary files)
+  --view[=ADDR]        show the flow live, with the command waybill view, until
+                       Ctrl-C; it takes spans at ADDR (default 127.0.0.1:4318),
+                       and is started if nothing listens there
   --metrics ADDR       serve the metrics of all processes at ADDR, such as :8000,
                        until Ctrl-C
   --events N           take the first N events only, and at least 15, the first of
@@ -85,6 +88,7 @@ type flags struct {
 	databricks    string
 	databricksJob string
 	otlp          string
+	view          viewAddress
 	timeout       time.Duration
 	limit         int   // The number of events that are taken at most.
 	fault         fault // The fault that is planted; the zero fault is none.
@@ -160,6 +164,7 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.databricks, "databricks", "", "")
 	set.StringVar(&f.databricksJob, "databricks-job", "1", "")
 	set.StringVar(&f.otlp, "otlp", "", "")
+	set.Var(&f.view, "view", "")
 	set.DurationVar(&f.timeout, "timeout", time.Minute, "")
 	set.IntVar(&f.limit, "events", math.MaxInt, "")
 	planted := ""

@@ -43,7 +43,7 @@ func (d *demo) startServers(ctx context.Context) (stop func(), err error) {
 		d.tell(envJournal, "spans") // A program that is searched for a fault records what it extracts.
 	}
 	for _, start := range []func(context.Context) (func(), error){
-		d.startTraces, d.startMetrics, d.startKafka, d.startMongo, d.startDatabricks, d.startKubernetes,
+		d.startView, d.startTraces, d.startMetrics, d.startKafka, d.startMongo, d.startDatabricks, d.startKubernetes,
 	} {
 		stopOne, err := start(ctx)
 		if err != nil {

@@ -26,6 +26,7 @@ const (
 	envDatabricksHost  = "DATABRICKS_HOST"
 	envDatabricksToken = "DATABRICKS_TOKEN"
 	envOTLP            = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	envDelay           = "OTEL_BSP_SCHEDULE_DELAY" // In milliseconds.
 	envResource        = "OTEL_RESOURCE_ATTRIBUTES"
 	envJournal         = "WAYBILL_JOURNAL"
 )

@@ -133,11 +133,23 @@ func (d *demo) tellRejected(t tally) {
 	d.printf("Rejected and forwarded to %s: %s.\n\n", topicRejected, strings.Join(reasons, ", "))
 }
 
-// serveOn continues to serve the metrics until Ctrl-C, if --metrics was given.
+// serveOn continues to serve the metrics, if --metrics was given, and the page of --view,
+// until Ctrl-C.
 func (d *demo) serveOn(ctx context.Context) {
+	var served []string
+	if d.shown != nil && d.shown.page != "" {
+		served = append(served, "The flow is still shown at "+d.shown.page)
+	}
 	if d.served != nil {
-		d.printf("The metrics are still served at http://%s/metrics. Ctrl-C ends that.\n", reachable(d.served.Addr()))
-		<-ctx.Done()
+		served = append(served, "The metrics are still served at http://"+reachable(d.served.Addr())+"/metrics")
+	}
+	if len(served) == 0 {
+		return
+	}
+	d.printf("%s. Ctrl-C ends that.\n", strings.Join(served, ". "))
+	select {
+	case <-ctx.Done():
+	case <-d.shown.gone():
 	}
 }
 
