@@ -345,7 +345,7 @@ func TestFlow_Env_ChildOutlivesTheTest(t *testing.T) {
 				_ = response.Body.Close()
 			}
 		})
-		_, _ = unsent.Write([]byte{10}) // The connection is there.
+		_, _ = unsent.Write(make([]byte, 12<<20)) // More than the system buffers, so it is being received.
 	})
 	_ = unsent.Close()
 	sending.Wait()

@@ -20,13 +20,13 @@ import (
 func TestFailure_Journal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		send   func(f *flowtest.Flow, ctx context.Context) map[string]string
+		send   func(ctx context.Context, f *flowtest.Flow) map[string]string
 		handle func(f *flowtest.Flow, message map[string]string) context.Context
 		want   string // Of the failure; "" if there is none.
 	}{
 		"whole": {send: sendIn, handle: handleIn},
 		"without a span": {
-			send:   func(f *flowtest.Flow, _ context.Context) map[string]string { return inject(f.Context()) },
+			send:   func(_ context.Context, f *flowtest.Flow) map[string]string { return inject(f.Context()) },
 			handle: handleIn,
 			want:   `P06 violation(?s:.*)flowtest/journal_test\.go:\d+`,
 		},
@@ -44,7 +44,7 @@ func TestFailure_Journal(t *testing.T) {
 			failed := run(t, func(tb testing.TB) {
 				f := flowtest.New(tb)
 				ctx, send := f.Service("api").Tracer("test").Start(f.Context(), "send orders", trace.WithSpanKind(trace.SpanKindProducer), kafka)
-				message := tt.send(f, ctx)
+				message := tt.send(ctx, f)
 				send.End()
 				_, process := f.Service("job").Tracer("test").Start(tt.handle(f, message), "process orders", trace.WithSpanKind(trace.SpanKindConsumer), kafka)
 				process.End()
@@ -66,7 +66,7 @@ func inject(ctx context.Context) map[string]string {
 	return message
 }
 
-func sendIn(_ *flowtest.Flow, ctx context.Context) map[string]string { return inject(ctx) }
+func sendIn(ctx context.Context, _ *flowtest.Flow) map[string]string { return inject(ctx) }
 
 func handleIn(f *flowtest.Flow, message map[string]string) context.Context {
 	return propagation.ExtractTextMap(f.Context(), otelpropagation.MapCarrier(message))

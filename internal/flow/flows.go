@@ -37,7 +37,7 @@ func (s *search) flows() []Flow {
 
 func (s *search) isDamaged(piece []int) bool {
 	return s.g.first(piece, func(i int) bool {
-		fault := s.g.faults[i]
-		return s.damaged[i] || fault != 0 && fault != lostParent // Which is not always wrong.
+		found := s.g.faults[i]
+		return s.damaged[i] || found != 0 && found != lostParent // Which is not always wrong.
 	}) != none
 }

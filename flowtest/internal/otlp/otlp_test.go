@@ -63,11 +63,12 @@ func written(tb testing.TB, spans ...tracetest.SpanStub) string {
 	return b.String()
 }
 
-func read(message []byte, isJSON bool) ([]otlp.Span, error) {
-	if isJSON {
-		return otlp.ReadJSON(message)
+// reader returns the function that reads a form of OTLP.
+func reader(form string) func([]byte) ([]otlp.Span, error) {
+	if form == "JSON" {
+		return otlp.ReadJSON
 	}
-	return otlp.ReadProtobuf(message)
+	return otlp.ReadProtobuf
 }
 
 func TestRead_WhatWriteWrote(t *testing.T) {
@@ -154,24 +155,24 @@ func TestRead_Damaged(t *testing.T) {
 	good := span(`"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"`)
 	for name, tt := range map[string]struct {
 		message string
-		isJSON  bool
+		form    string
 		spans   int
 		want    string
 	}{
-		"no JSON":         {message: "garbage", isJSON: true, want: "invalid character"},
+		"no JSON":         {message: "garbage", form: "JSON", want: "invalid character"},
 		"no protobuf":     {message: "garbage", want: "proto:"},
-		"two documents":   {message: "{}{}", isJSON: true, want: "after the JSON document"},
-		"another type":    {message: `{"resourceSpans":7}`, isJSON: true, want: "unexpected token 7"},
-		"no hexadecimal":  {message: document(good, span(`"traceId":"xx"`)), isJSON: true, want: "traceId: encoding/hex"},
-		"no ids":          {message: document(span(`"kind":1`)), isJSON: true, want: `span "a": the ids`},
-		"ids of zero":     {message: document(span(`"traceId":"00000000000000000000000000000000","spanId":"b7ad6b7169203331"`)), isJSON: true, want: "the ids"},
-		"ids of 64 bits":  {message: document(good, span(`"traceId":"8448eb211c80319c","spanId":"b7ad6b7169203331"`)), isJSON: true, spans: 1, want: "the ids 8448eb211c80319c and"},
-		"a long id":       {message: document(span(`"traceId":"` + strings.Repeat("ab", 1<<20) + `","spanId":"b7ad6b7169203331"`)), isJSON: true, want: "the ids abababababababababababababababab and"},
-		"a wrong parent":  {message: document(span(`"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","parentSpanId":"ab"`)), isJSON: true, want: "the parent of span"},
-		"a wrong link":    {message: document(span(`"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","links":[{}]`)), isJSON: true, want: "a link of span"},
-		"deep attributes": {message: strings.Repeat(`{"resourceSpans":`, 20_000), isJSON: true, want: "exceeded max depth"},
+		"two documents":   {message: "{}{}", form: "JSON", want: "after the JSON document"},
+		"another type":    {message: `{"resourceSpans":7}`, form: "JSON", want: "unexpected token 7"},
+		"no hexadecimal":  {message: document(good, span(`"traceId":"xx"`)), form: "JSON", want: "traceId: encoding/hex"},
+		"no ids":          {message: document(span(`"kind":1`)), form: "JSON", want: `span "a": the ids`},
+		"ids of zero":     {message: document(span(`"traceId":"00000000000000000000000000000000","spanId":"b7ad6b7169203331"`)), form: "JSON", want: "the ids"},
+		"ids of 64 bits":  {message: document(good, span(`"traceId":"8448eb211c80319c","spanId":"b7ad6b7169203331"`)), form: "JSON", spans: 1, want: "the ids 8448eb211c80319c and"},
+		"a long id":       {message: document(span(`"traceId":"` + strings.Repeat("ab", 1<<20) + `","spanId":"b7ad6b7169203331"`)), form: "JSON", want: "the ids abababababababababababababababab and"},
+		"a wrong parent":  {message: document(span(`"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","parentSpanId":"ab"`)), form: "JSON", want: "the parent of span"},
+		"a wrong link":    {message: document(span(`"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","links":[{}]`)), form: "JSON", want: "a link of span"},
+		"deep attributes": {message: strings.Repeat(`{"resourceSpans":`, 20_000), form: "JSON", want: "exceeded max depth"},
 	} {
-		spans, err := read([]byte(tt.message), tt.isJSON)
+		spans, err := reader(tt.form)([]byte(tt.message))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 500 || len(spans) != tt.spans {
 			t.Errorf("%s: %d spans, error %v; want %d, %q", name, len(spans), err, tt.spans, tt.want)
 		}
@@ -183,11 +184,11 @@ func FuzzRead(f *testing.F) {
 	if err := otlp.Write(&stub, []tracetest.SpanStub{full()}); err != nil {
 		f.Fatal(err)
 	}
-	f.Add(stub.Bytes(), true)
-	f.Add([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","attributes":[{"key":"a","value":{"arrayValue":{"values":[{}]}}}]}]}]}]}`), true)
-	f.Add(binary.AppendUvarint([]byte{10}, 0), false)
-	f.Fuzz(func(t *testing.T, message []byte, isJSON bool) {
-		spans, err := read(message, isJSON)
+	f.Add(stub.Bytes(), "JSON")
+	f.Add([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","attributes":[{"key":"a","value":{"arrayValue":{"values":[{}]}}}]}]}]}]}`), "JSON")
+	f.Add(binary.AppendUvarint([]byte{10}, 0), "protobuf")
+	f.Fuzz(func(t *testing.T, message []byte, form string) {
+		spans, err := reader(form)(message)
 		if err != nil {
 			return
 		}
