@@ -366,6 +366,19 @@ func TestFlow_Wait_SilentChild(t *testing.T) {
 	})
 }
 
+// A child that has not sent a span has not been forgotten.
+func TestFlow_Wait_ChildWithoutSpans(t *testing.T) {
+	t.Parallel()
+	f := run(t, func(tb testing.TB) {
+		f := flowtest.New(tb)
+		f.Env(f.Context(), "worker")
+		f.Wait(time.Millisecond)
+	})
+	if want := `no span of "worker" was received`; !f.failed || !strings.Contains(f.text.String(), want) {
+		t.Errorf("failed %t, and printed %q, want %q", f.failed, f.text.String(), want)
+	}
+}
+
 func TestFlow_Env_WithoutName(t *testing.T) {
 	t.Parallel()
 	if f := run(t, func(tb testing.TB) { flowtest.New(tb).Env(t.Context(), "") }); !f.failed {

@@ -6,6 +6,7 @@ package flowtest_test
 import (
 	"context"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,4 +71,48 @@ func sendIn(ctx context.Context, _ *flowtest.Flow) map[string]string { return in
 
 func handleIn(f *flowtest.Flow, message map[string]string) context.Context {
 	return propagation.ExtractTextMap(f.Context(), otelpropagation.MapCarrier(message))
+}
+
+// An injection with a context that is not derived from the one of the flow explains
+// what it broke. It belongs to the flow for certain if no other test runs.
+func TestFailure_JournalOfAForeignContext(t *testing.T) {
+	order := func(ctx context.Context, f *flowtest.Flow, worker trace.TracerProvider) {
+		_, send := f.Service("api").Tracer("test").Start(f.Context(), "send orders", trace.WithSpanKind(trace.SpanKindProducer), kafka)
+		message := inject(ctx)
+		send.End()
+		_, process := worker.Tracer("test").Start(handleIn(f, message), "process orders", trace.WithSpanKind(trace.SpanKindConsumer), kafka)
+		process.End()
+		f.Wait(time.Second).RequireConnected()
+	}
+	for name, tt := range map[string]struct {
+		test func(tb testing.TB)
+		want string
+	}{
+		"among other tests": {want: "This is likely.", test: func(tb testing.TB) {
+			f := flowtest.New(tb)
+			order(context.Background(), f, f.Service("job"))
+		}},
+		"alone": {want: "This is certain.", test: func(tb testing.TB) {
+			f := flowtest.New(tb)
+			f.Global("job")
+			order(context.Background(), f, f.Service("job"))
+		}},
+	} {
+		failed := run(t, tt.test)
+		if text := failed.text.String(); !failed.failed || !strings.Contains(text, "P06 violation") || !strings.Contains(text, tt.want) {
+			t.Errorf("%s: failed %t, and printed:\n%s\nwant P06, and %q", name, failed.failed, text, tt.want)
+		}
+	}
+}
+
+// A span says how its extraction ended, and a golden file does not, as only tests ask.
+func TestRecording_Golden_WithoutExtractions(t *testing.T) {
+	t.Parallel()
+	f := flowtest.New(t)
+	remote := propagation.ReadTextMap(otelpropagation.MapCarrier{"traceparent": "garbage"})
+	_, span := propagation.Start(f.Context(), f.Service("job").Tracer("test"), "process", []propagation.Remote{remote})
+	span.End()
+	fl := f.Wait(time.Second)
+	fl.Span("process").Attr("waybill.extract", "malformed traceparent: shorter than 55 bytes")
+	fl.Golden("testdata/malformed.flow")
 }

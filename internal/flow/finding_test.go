@@ -644,6 +644,27 @@ func TestGraph_Groups_Numbers(t *testing.T) {
 	}
 }
 
+// Names that differ in few numbers are not masked, however many others there are.
+func TestGraph_Groups_FewNumbers(t *testing.T) {
+	t.Parallel()
+	spans := []flow.Span{span(1, 1, 0, "api INTERNAL run", takes(time.Second))}
+	for n := range 20 {
+		spans = append(spans, span(1, 2+n, 1, "api CLIENT step "+string(rune('a'+n/2))+strconv.Itoa(n%2)))
+	}
+	if below := flow.New(spans).Groups()[0].Below; len(below) != 20 || below[0].Name != "step a0" {
+		t.Errorf("%d groups, the first %q; want 20, \"step a0\"", len(below), below[0].Name)
+	}
+}
+
+// A line shows the worst finding.
+func TestDiagnosis_Tree_WorstFinding(t *testing.T) {
+	t.Parallel()
+	got := tree([]flow.Span{span(1, 1, 0, "api INTERNAL run"), span(1, 90, 1, "api INTERNAL load", open)}, 0)
+	if !strings.Contains(got, "✗ P20") || strings.Contains(got, "✗ P17") {
+		t.Errorf("the tree shows another finding than P20:\n%s", got)
+	}
+}
+
 func TestDiagnose_Flows(t *testing.T) {
 	t.Parallel()
 	spans := slices.Concat(batch(2), []flow.Span{
