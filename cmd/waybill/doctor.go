@@ -180,7 +180,7 @@ func describe(out io.Writer, f *finding) string {
 	return paint(out, colors[f.Level], head) + strings.TrimPrefix(what, head) + "\n" +
 		wrap("    Why:  "+printable(f.Why), width, "          ") + "\n" +
 		wrap("    Fix:  "+printable(f.Fix), width, "          ") + "\n" +
-		"    " + paint(out, dim, "This is "+f.Sure.String()+". See "+flow.Page(f.ID)) + "\n"
+		paint(out, dim, wrap("    This is "+f.Sure.String()+". See "+flow.Page(f.ID), width, "    ")) + "\n"
 }
 
 // head returns the id and the level of f.

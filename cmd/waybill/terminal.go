@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // columns returns the width of the terminal that out is, or 0 if it is none.
@@ -67,12 +69,12 @@ func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
 	for n, word := range strings.Split(text, " ") {
-		size := utf8.RuneCountInString(word)
+		size := flow.Columns(word)
 		switch {
 		case n == 0:
 		case column+1+size > width:
 			b.WriteString("\n" + indent)
-			column = utf8.RuneCountInString(indent)
+			column = flow.Columns(indent)
 		default:
 			b.WriteByte(' ')
 			column++

@@ -6,12 +6,15 @@ package main
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // openTerminal returns both ends of a pseudo-terminal: what a program has, and the
@@ -64,5 +67,36 @@ func TestRead_TerminalIsToldWhatIsAwaited(t *testing.T) {
 				t.Errorf("exit code %d and standard error %q, want %d and %q", code, &stderr, exitUsage, tt.want)
 			}
 		})
+	}
+}
+
+// Text on a terminal has colors, and folds to its width.
+func TestRun_OnTerminal(t *testing.T) {
+	t.Setenv("NO_COLOR", "")
+	t.Setenv("TERM", "xterm")
+	const columns = 60
+	for _, command := range []string{"doctor", "tree"} {
+		tty, keyboard := openTerminal(t)
+		if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: columns}); err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		if code := run(t.Context(), []string{command}, strings.NewReader(strings.ReplaceAll(broken, "orders", "注文サービス")), tty, &stderr); code == exitUsage {
+			t.Fatalf("%s: %s", command, &stderr)
+		}
+		text := make([]byte, 1<<16)
+		n, err := keyboard.Read(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text[:n], []byte("\x1b["+bold+"m")) || !bytes.Contains(text[:n], []byte("\x1b["+red+"m")) {
+			t.Errorf("%s: no colors in\n%q", command, text[:n])
+		}
+		plain := regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(string(text[:n]), "")
+		for line := range strings.SplitSeq(plain, "\r\n") {
+			if got := flow.Columns(line); got > columns && strings.Contains(strings.TrimSpace(line), " ") { // An address is not cut.
+				t.Errorf("%s: a line takes %d columns of %d: %s", command, got, columns, line)
+			}
+		}
 	}
 }

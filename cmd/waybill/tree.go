@@ -5,6 +5,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,11 +40,11 @@ func newTree() *cobra.Command {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			tree := d.Tree(g, lines)
-			if width := columns(out); width > 0 && lines == 0 {
+			tree, width := d.Tree(g, lines), columns(out)
+			if width > 0 && lines == 0 {
 				tree = d.TreeIn(g, width)
 			}
-			_, err = fmt.Fprintf(out, "%s\n\n%s", d.Summary(g), tree)
+			_, err = fmt.Fprintf(out, "%s\n\n%s", paint(out, bold, wrap(d.Summary(g), width, "")), paintBreaks(out, tree))
 			return err
 		},
 	}
@@ -51,4 +53,20 @@ func newTree() *cobra.Command {
 	addJournalFlag(cmd, &journal)
 	live.addFlags(cmd)
 	return cmd
+}
+
+// paintBreaks paints the notes of tree that say where a flow broke.
+func paintBreaks(out io.Writer, tree string) string {
+	const mark = "✗ "
+	if paint(out, red, mark) == mark {
+		return tree
+	}
+	var b strings.Builder
+	for line := range strings.Lines(tree) {
+		if at := strings.LastIndex(line, mark); at >= 0 {
+			line = line[:at] + paint(out, red, strings.TrimSuffix(line[at:], "\n")) + "\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }

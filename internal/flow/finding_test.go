@@ -50,20 +50,19 @@ func found(g *flow.Graph, findings []flow.Finding, least flow.Level) []string {
 	return texts
 }
 
-// Each finding is found where it is planted, and not where it is not.
 // reusedID is messages with one id, of which the first are joined to their senders.
 func reusedID(messages, joined int) []flow.Span {
 	var spans []flow.Span
 	for i := 1; i <= messages; i++ {
-		parent, trace, options := i, i, []change{kafka("orders"), attr("messaging.message.id", "1")}
+		parent, tr, options := i, i, []change{kafka("orders"), attr("messaging.message.id", "1")}
 		if i > joined {
-			parent, trace = 0, messages+i
+			parent, tr = 0, messages+i
 		}
 		spans = append(spans, span(i, i, 0, "api PRODUCER send orders", options...))
 		if parent > 0 {
 			options = append(options, remote)
 		}
-		spans = append(spans, span(trace, messages+i, parent, "job CONSUMER process orders", options...))
+		spans = append(spans, span(tr, messages+i, parent, "job CONSUMER process orders", options...))
 	}
 	return spans
 }
@@ -108,6 +107,7 @@ func TestDiagnose_Borders(t *testing.T) {
 	}
 }
 
+// Each finding is found where it is planted, and not where it is not.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

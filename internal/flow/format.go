@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Count formats n with thousands separators.
@@ -29,18 +28,18 @@ func Plural(n int, what string) string {
 }
 
 func longer(a, b string) string {
-	if utf8.RuneCountInString(b) > utf8.RuneCountInString(a) {
+	if Columns(b) > Columns(a) {
 		return b
 	}
 	return a
 }
 
 func pad(s, width string) string {
-	return s + strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s))
+	return s + strings.Repeat(" ", Columns(width)-Columns(s))
 }
 
 func padLeft(s, width string) string {
-	return strings.Repeat(" ", utf8.RuneCountInString(width)-utf8.RuneCountInString(s)) + s
+	return strings.Repeat(" ", Columns(width)-Columns(s)) + s
 }
 
 // Clip makes s one line of at most limit characters. It looks at no more of them.
@@ -99,17 +98,17 @@ func Mask(s string) string {
 func widest(text string) int {
 	width := 0
 	for line := range strings.Lines(text) {
-		width = max(width, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+		width = max(width, Columns(strings.TrimSuffix(line, "\n")))
 	}
 	return width
 }
 
-// cut cuts the lines of text to width characters. A note of which nothing is left is
+// cut cuts the lines of text to width columns. A note of which nothing is left is
 // removed.
 func cut(text string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		b.WriteString(strings.TrimSuffix(Clip(strings.TrimSuffix(line, "\n"), width), "  …") + "\n")
+		b.WriteString(strings.TrimSuffix(clipColumns(strings.TrimSuffix(line, "\n"), width), "  …") + "\n")
 	}
 	return b.String()
 }
