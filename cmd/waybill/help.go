@@ -80,10 +80,13 @@ func inputOf(cmd *cobra.Command) string {
 	if !strings.Contains(cmd.Use, "[FILE...]") {
 		return ""
 	}
+	stdin := "- is standard input, which is\n  read if no file is named. A damaged place is named, and the rest is used."
+	if cmd.Name() == "view" {
+		stdin = "A damaged place is counted,\n  and the rest is used."
+	}
 	return `  Files with spans, also compressed with gzip or zstd. Each is recognized by its content:
   OTLP as JSON lines, as one JSON document or as protobuf, and the exports of Jaeger UI and
-  of Tempo. Patterns such as 'spans/*.jsonl' are expanded. - is standard input, which is
-  read if no file is named. A damaged place is named, and the rest is used.`
+  of Tempo. Patterns such as 'spans/*.jsonl' are expanded. ` + stdin
 }
 
 // exitCodesOf returns the exit codes of a command.
@@ -120,6 +123,7 @@ var environments = map[string]string{
 	"doctor":  colorEnvironment,
 	"tree":    colorEnvironment,
 	"catalog": colorEnvironment,
+	"view":    `  GOMEMLIMIT  the memory from which on it collects garbage more often (default 600MiB)`,
 	"exec": `  TRACEPARENT, TRACESTATE,  the context that the span continues; COMMAND gets its own
   BAGGAGE, WAYBILL
   OTEL_EXPORTER_OTLP_*      where and how the span is sent, such as ..._ENDPOINT, ..._PROTOCOL
