@@ -56,7 +56,11 @@ func TestFlow_Kafka(t *testing.T) {
 			c := newCollector(t)
 			s := &site{collector: c, broker: k.Addr(), name: tt.name}
 			for i, service := range tt.services {
-				s.runService(t, service, i, i == len(tt.services)-1)
+				next := ""
+				if i < len(tt.services)-1 {
+					next = topicTo(tt.name, i+1)
+				}
+				s.runService(t, service, i, next)
 			}
 			requireHealthy(t, c, tt.name, tt.want)
 		})
@@ -73,15 +77,12 @@ type site struct {
 // topicTo returns the topic that the service at index i of a flow reads.
 func topicTo(name string, i int) string { return name + "." + strconv.Itoa(i) }
 
-// runService runs the service at index i, which is called after its language.
-func (s *site) runService(t *testing.T, service string, i int, last bool) {
+// runService runs the service at index i, which is called after its language. It
+// sends on to the topic next, if that is not empty.
+func (s *site) runService(t *testing.T, service string, i int, next string) {
 	t.Helper()
 	language, how, _ := strings.Cut(service, "/")
 	name := fmt.Sprintf("%s-%d", language, i+1)
-	next := ""
-	if !last {
-		next = topicTo(s.name, i+1)
-	}
 	if language == "go" {
 		s.runGo(t, name, how, i, next)
 		return

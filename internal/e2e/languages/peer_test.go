@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,9 +60,8 @@ func (p program) run(t *testing.T, env []string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	line := append(p.command[1:len(p.command):len(p.command)], args...)
-	cmd := exec.CommandContext(ctx, p.command[0], line...)
-	cmd.Env = append(append(cmd.Environ(), p.env...), env...)
+	cmd := exec.CommandContext(ctx, p.command[0], slices.Concat(p.command[1:], args)...)
+	cmd.Env = slices.Concat(cmd.Environ(), p.env, env)
 	cmd.WaitDelay = time.Second // A child may hold its output.
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v\n%s", filepath.Base(p.command[0]), strings.Join(args, " "), err, out)

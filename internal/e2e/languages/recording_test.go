@@ -8,6 +8,7 @@ package languages_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,16 +48,13 @@ func jsonLines(traces ptrace.Traces) ([]byte, error) {
 	for _, resource := range traces.ResourceSpans().All() {
 		one := ptrace.NewTraces()
 		resource.CopyTo(one.ResourceSpans().AppendEmpty())
-		line, err := (&ptrace.JSONMarshaler{}).MarshalTraces(one)
-		if err != nil {
-			return nil, err
+		line, failed := (&ptrace.JSONMarshaler{}).MarshalTraces(one)
+		if failed == nil {
+			_, failed = zipped.Write(append(line, '\n'))
 		}
-		if _, err := zipped.Write(append(line, '\n')); err != nil {
-			return nil, err
-		}
+		err = errors.Join(err, failed)
 	}
-	err = zipped.Close()
-	return text.Bytes(), err
+	return text.Bytes(), errors.Join(err, zipped.Close())
 }
 
 // kept are the attributes that a recording keeps, by what their keys begin with.
