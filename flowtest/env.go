@@ -34,9 +34,10 @@ import (
 // ends. A container reaches it under another name than 127.0.0.1; see
 // [Flow.EnvMap].
 //
-// After Env, [Flow.Wait] also waits for a span of the service. The spans have the order
-// in which they arrive; one that is sent twice is recorded once. Env stops the test if
-// the port cannot be opened or service is empty.
+// After Env, [Flow.Wait] also waits for a span of the service. A span that is sent twice
+// is recorded once. Env stops the test if the port cannot be opened or service is empty.
+// It must not be called in a [testing/synctest] bubble, whose time stands still while a
+// port is open.
 func (f *Flow) Env(ctx context.Context, service string) []string {
 	f.t.Helper()
 	variables := f.EnvMap(ctx, service)

@@ -234,7 +234,7 @@ func TestFlow_Env_UnknownParents(t *testing.T) {
 	if code, err := post(t.Context(), url, protobufType, "", export("worker", process, load, lost)); err != nil || code != http.StatusOK {
 		t.Fatalf("status %d, error %v", code, err)
 	}
-	fl := f.Wait(time.Minute)
+	fl := f.Wait(time.Millisecond) // The parent of the last one does not come.
 	fl.Span("process").Remote()
 	fl.Span("lost").Remote()
 	if fl.Span("load").Stub().Parent.IsRemote() {
@@ -366,15 +366,62 @@ func TestFlow_Wait_SilentChild(t *testing.T) {
 	})
 }
 
+// A process exports a parent after its children.
+func TestFlow_Wait_ParentsOfOthers(t *testing.T) {
+	t.Parallel()
+	traceID, outside := []byte("0123456789abcdef"), []byte("fedcba9876543210")
+	root, process, load := spanOf("root", traceID, nil), spanOf("process", traceID, []byte("root....")), spanOf("load", traceID, []byte("process."))
+	root.SpanId, process.SpanId, load.SpanId = []byte("root...."), []byte("process."), []byte("load....")
+	local, called := proto.CloneOf(load), spanOf("called", outside, []byte("caller.."))
+	local.Flags = 0x101
+	for name, tt := range map[string]struct {
+		first, then []*tracepb.Span
+		timeout     time.Duration
+		want        int
+		log         string
+	}{
+		"a local parent":           {first: []*tracepb.Span{local}, then: []*tracepb.Span{process, root}, timeout: time.Minute, want: 3},
+		"a remote parent":          {first: []*tracepb.Span{load, root}, then: []*tracepb.Span{process}, timeout: time.Minute, want: 3},
+		"a caller outside":         {first: []*tracepb.Span{called}, timeout: time.Hour, want: 1},
+		"a parent that never came": {first: []*tracepb.Span{local}, timeout: time.Millisecond, want: 1, log: `flowtest: Wait: after 1ms, the parent of "worker load" was not recorded`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failed := run(t, func(tb testing.TB) {
+				f := flowtest.New(tb)
+				send := func(spans []*tracepb.Span) {
+					url := f.EnvMap(f.Context(), "worker")["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+					if code, err := post(f.Context(), url, protobufType, "", export("worker", spans...)); err != nil || code != http.StatusOK {
+						t.Errorf("status %d, error %v", code, err)
+					}
+				}
+				send(tt.first)
+				var later sync.WaitGroup
+				later.Go(func() { send(tt.then) })
+				defer later.Wait()
+				if got := len(f.Wait(tt.timeout, "worker "+tt.first[0].GetName()).Spans()); got != tt.want {
+					t.Errorf("%d spans, want %d", got, tt.want)
+				}
+			})
+			if text := strings.TrimSpace(failed.text.String()); failed.failed || text != tt.log {
+				t.Errorf("failed %t, and printed %q, want %q", failed.failed, text, tt.log)
+			}
+		})
+	}
+}
+
 // A child that has not sent a span has not been forgotten.
 func TestFlow_Wait_ChildWithoutSpans(t *testing.T) {
 	t.Parallel()
 	f := run(t, func(tb testing.TB) {
 		f := flowtest.New(tb)
-		f.Env(f.Context(), "worker")
+		url := f.EnvMap(f.Context(), "worker")["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+		if code, err := post(f.Context(), url, protobufType, "", export("other", spanOf("process", []byte("0123456789abcdef"), nil))); err != nil || code != http.StatusOK {
+			t.Errorf("status %d, error %v", code, err)
+		}
 		f.Wait(time.Millisecond)
 	})
-	if want := `no span of "worker" was received`; !f.failed || !strings.Contains(f.text.String(), want) {
+	if want := `no span of "worker" was received, but of ["other"]`; !f.failed || !strings.Contains(f.text.String(), want) {
 		t.Errorf("failed %t, and printed %q, want %q", f.failed, f.text.String(), want)
 	}
 }

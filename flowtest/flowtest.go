@@ -84,7 +84,9 @@ func (f *Flow) Context() context.Context {
 // Between the end of a producer span and the start of its consumer span, no span
 // is open, and of another process only the spans that have ended are known. If a flow
 // continues in another goroutine or process, pass the names of its last spans. Wait also
-// waits for a span of each service that was given to [Flow.Env].
+// waits for a span of each service that was given to [Flow.Env], and for the parents of
+// the spans of other processes, which are sent after their children. If only such a
+// parent is missing after timeout, Wait logs that and returns.
 //
 // Wait does not sleep: it checks again whenever a span ends or is received, and works
 // inside a [testing/synctest] bubble.
@@ -94,23 +96,18 @@ func (f *Flow) Wait(timeout time.Duration, names ...string) *Recording {
 	defer stop()
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	for {
-		if f.isComplete(names) {
-			ended, _ := f.recorder.spans()
-			return f.recording(ended)
-		}
+	for !f.isComplete(names) || len(f.recorder.orphans()) > 0 {
 		select {
 		case <-changed:
 		case <-timer.C:
-			ended, open := f.recorder.spans()
-			recording := f.recording(append(ended, open...))
-			recording.fatalf("%s", f.timedOut(timeout, open, missing(names, ended)))
-			return recording
+			return f.timedOut(timeout, names)
 		}
 	}
+	ended, _ := f.recorder.spans()
+	return f.recording(ended)
 }
 
-// isComplete reports whether there is nothing left to wait for.
+// isComplete reports whether all spans have ended and all names were recorded.
 func (f *Flow) isComplete(names []string) bool {
 	if !f.recorder.idle() || len(f.children.silent()) > 0 {
 		return false
@@ -120,6 +117,19 @@ func (f *Flow) isComplete(names []string) bool {
 	}
 	ended, open := f.recorder.spans()
 	return len(open) == 0 && len(missing(names, ended)) == 0
+}
+
+// timedOut stops the test unless nothing but a parent is missing.
+func (f *Flow) timedOut(timeout time.Duration, names []string) *Recording {
+	f.t.Helper()
+	ended, open := f.recorder.spans()
+	recording := f.recording(append(ended, open...))
+	if reasons := f.awaited(open, missing(names, ended)); len(reasons) > 0 {
+		recording.fatalf("Wait: after %v\n  %s", timeout, strings.Join(reasons, "\n  "))
+	} else if orphans := f.recorder.orphans(); len(orphans) > 0 {
+		f.t.Logf("flowtest: Wait: after %v, the parent of %q was not recorded", timeout, orphans[0])
+	}
+	return recording
 }
 
 // recording returns a recording of spans.
@@ -169,17 +179,21 @@ func spanOf(s *tracetest.SpanStub) *flow.Span {
 	return &flow.Span{Service: serviceOf(s.Resource), Name: s.Name}
 }
 
-// timedOut describes what Wait waited for.
-func (f *Flow) timedOut(timeout time.Duration, open tracetest.SpanStubs, missing []string) string {
-	lines := []string{fmt.Sprintf("Wait: after %v", timeout)}
+// awaited describes what Wait waited for.
+func (f *Flow) awaited(open tracetest.SpanStubs, missing []string) []string {
+	var reasons []string
 	for i := range open {
-		lines = append(lines, fmt.Sprintf("%q has not ended", spanOf(&open[i]).Label()))
+		reasons = append(reasons, fmt.Sprintf("%q has not ended", spanOf(&open[i]).Label()))
 	}
 	for _, name := range missing {
-		lines = append(lines, fmt.Sprintf("%q was not recorded", name))
+		reasons = append(reasons, fmt.Sprintf("%q was not recorded", name))
 	}
 	for _, service := range f.children.silent() {
-		lines = append(lines, fmt.Sprintf("no span of %q was received", service))
+		reason := fmt.Sprintf("no span of %q was received", service)
+		if others := f.recorder.receivedServices(); len(others) > 0 {
+			reason += fmt.Sprintf(", but of %q", others)
+		}
+		reasons = append(reasons, reason)
 	}
-	return strings.Join(lines, "\n  ")
+	return reasons
 }

@@ -29,7 +29,8 @@ type recorder struct {
 	received []otlp.Span
 	known    map[delivery]bool // What was received,
 	services map[string]bool   // and from which services.
-	waiting  []chan struct{}   // Each receives a value when a span has ended or was received.
+	parents  parents
+	waiting  []chan struct{} // Each receives a value when a span has ended or was received.
 }
 
 // delivery is equal for spans that were sent twice, as an exporter does when it tries
@@ -47,7 +48,7 @@ func newRecorder(maxReceived int) *recorder {
 	return &recorder{
 		maxReceived: maxReceived,
 		open:        make(map[flow.ID]sdktrace.ReadOnlySpan), started: make(map[flow.ID][]uintptr),
-		known: make(map[delivery]bool), services: make(map[string]bool),
+		known: make(map[delivery]bool), services: make(map[string]bool), parents: newParents(),
 	}
 }
 
@@ -64,6 +65,7 @@ func (r *recorder) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
 	defer r.mu.Unlock()
 	r.open[id] = s
 	r.started[id] = calls
+	r.parents.found(id, flow.IDOf(s.Parent()))
 }
 
 // OnEnd moves s from the open to the ended spans.
@@ -89,6 +91,7 @@ func (r *recorder) receive(spans []otlp.Span) (left int) {
 		default:
 			r.known[d] = true
 			r.services[serviceOf(s.Resource)] = true
+			r.parents.received(&s)
 			r.received = append(r.received, s)
 		}
 	}
@@ -131,6 +134,20 @@ func (r *recorder) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.open) == 0
+}
+
+// orphans returns the spans of other processes of which a parent is yet to come.
+func (r *recorder) orphans() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.parents.orphans()
+}
+
+// receivedServices returns the services of which a span was received.
+func (r *recorder) receivedServices() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.services))
 }
 
 // hasReceived reports whether a span of a service was received.
