@@ -6,6 +6,8 @@ package flow
 import (
 	"fmt"
 	"time"
+
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // describe writes the sentences of a finding.
@@ -17,7 +19,11 @@ func (s *search) describe(f *Finding) {
 	if !d.writeJournal() {
 		d.write()
 	}
-	if p := d.places(); p != "" {
+	switch p := d.places(); {
+	case p == "":
+	case f.entry.Outcome == propagation.JournalAbsent && f.entry.Action == propagation.JournalExtract:
+		f.Why += " " + d.called() + " found no context." // It is the other side that has to change.
+	default:
 		f.Fix += " See " + p + "."
 	}
 }

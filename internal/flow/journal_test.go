@@ -146,6 +146,15 @@ func TestDiagnose_Journal(t *testing.T) {
 			},
 		},
 		{
+			name: "P01: nothing was injected",
+			run: func(p *program) {
+				_, span := p.start(p.context(), "api", "send orders", trace.SpanKindProducer)
+				span.End()
+				p.process()
+			},
+			want: []string{"P01 violation, likely: send orders → process orders"},
+		},
+		{
 			name: "P06: injected with a context that has no span",
 			run: func(p *program) {
 				_, span := p.start(p.context(), "api", "send orders", trace.SpanKindProducer)
@@ -344,8 +353,8 @@ func TestDiagnose_Journal(t *testing.T) {
 			var got []string
 			for _, f := range findings {
 				got = append(got, describe(g, &f))
-				if !lineNumber.MatchString(strings.Join(f.Places, " ")) || !lineNumber.MatchString(f.Fix) {
-					t.Errorf("%s names the places %q and says %q, want a line of this test", f.ID, f.Places, f.Fix)
+				if !lineNumber.MatchString(strings.Join(f.Places, " ")) || !lineNumber.MatchString(f.Why+f.Fix) {
+					t.Errorf("%s names the places %q and says %q and %q, want a line of this test", f.ID, f.Places, f.Why, f.Fix)
 				}
 				for _, text := range []string{f.What, f.Why, f.Fix} {
 					if text == "" || strings.Contains(text, "  ") || strings.Contains(text, `""`) || !strings.HasSuffix(text, ".") {
