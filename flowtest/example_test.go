@@ -203,7 +203,7 @@ func ExampleRecording_RequireConnected() {
 	//
 	// P01 violation  "etl-job process orders" starts a new trace: no context was extracted from kafka orders@815.
 	//     Why:  It has no parent and no link. "api send orders" sent to the same destination before. Span <id> of trace <id>.
-	//     Fix:  Extract the context of the message before the span is started, and inject it where the message is sent.
+	//     Fix:  Look at what the message carries. If there is a context, such as a traceparent, read it before the span is started: in Go, ctx = kafkacarrier.Extract(ctx, msg). If not, write it in "api send orders": kafkacarrier.Inject(ctx, &msg).
 	//     This is likely. See https://github.com/waybill-go/waybill/blob/main/docs/diagnosis/P01.md
 	//     flowtest/help_test.go:<line> started "api send orders".
 	//     flowtest/help_test.go:<line> started "etl-job process orders".

@@ -5,6 +5,7 @@ package flow
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waybill-go/waybill/propagation"
@@ -60,69 +61,57 @@ type description struct {
 
 func (d *description) say(what, why, fix string) { d.f.What, d.f.Why, d.f.Fix = what, why, fix }
 
-func (d *description) write() {
-	id := d.ids(d.f.Spans[0])
-	switch d.f.ID {
-	case "P01":
-		d.root(id)
-	case "P02":
-		d.say(d.name+" does not continue the flow of its message, "+d.message+".",
-			d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+", without a link.", d.side())
-	case "P03":
-		if d.f.key.detail == atEnd {
-			d.say("The parent of "+d.orphans()+" is missing, and was in the same process.",
-				"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording, which ends soon after.",
-				"Nothing is wrong if the parent was still open then: spans are exported when they end. Record until the work is done.")
-			return
-		}
-		d.say("The parent of "+d.orphans()+" is missing, and was in the same process.",
-			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", was started in this process and never exported.",
-			"End every span (defer span.End()), and call Shutdown of the tracer provider before the process exits: os.Exit and log.Fatal run no deferred call. If spans are lost under load, enlarge the queue (OTEL_BSP_MAX_QUEUE_SIZE), which drops them silently.")
-	case "P04":
-		d.orphan()
-	case "P05":
-		d.changedTrace()
-	case "P11":
-		d.say(d.name+" continues an earlier hop than the one that sent its message.", "Its parent is an ancestor of "+d.sender+", which sent to the same destination and has no receiver.", "Replace the context when a message is copied, retried or forwarded: Inject must remove the old headers and not append to them.")
-	case "P12":
-		m := d.s.message(d.f.Spans[0])
-		d.say(d.name+" handles a batch of "+Plural(m.count, "message")+" and shows the context of "+Count(d.s.contexts(d.f.Spans[0]))+".", fmt.Sprintf("It has %s. %s", d.joints(), id), "Add a link for each message: in Go, kafkacarrier.ProcessBatch(ctx, msgs, fn), or trace.WithLinks when the span starts.")
-	case "P13":
-		d.say("Many messages continue the trace of one span, "+d.name+".", fmt.Sprintf("It has %s children that handle different messages. %s", Count(len(d.s.g.children[d.f.Spans[0]])), id), "Inject the context of each message's own span, or let the receivers link instead.")
-	case "P14":
-		d.say(d.name+" is joined to another message than the one it handles.", "It handles "+d.message+"; the span that it is joined to, "+d.sender+", sent another message. "+id, "Look for a context variable or a carrier that is used for several messages.")
-	case "P16":
-		d.say("The baggage of "+d.sender+" does not reach "+d.name+".", "The parent shows baggage as attributes, and its remote child shows none. "+id, "Add W3C Baggage to the propagators of both sides, and allow the keys where carriers store data.")
-	default:
-		d.writeOthers(id)
-	}
+// sentences are what findings say that spans alone make, by their ID.
+var sentences = map[string]func(d *description, id string){
+	"P01": (*description).root,
+	"P02": (*description).split,
+	"P03": (*description).lostParent,
+	"P04": (*description).orphan,
+	"P05": (*description).changedTrace,
+	"P11": (*description).earlierHop,
+	"P12": (*description).collapsed,
+	"P13": (*description).shared,
+	"P14": (*description).foreign,
+	"P16": (*description).baggage,
+	"P17": (*description).late,
+	"P18": (*description).skewed,
+	"P19": (*description).inside,
+	"P20": (*description).open,
+	"P21": (*description).undelivered,
+	"P22": (*description).identity,
+	"P23": (*description).twice,
+	"P24": (*description).borrowed,
 }
 
-func (d *description) writeOthers(id string) {
-	switch d.f.ID {
-	case "P17":
-		late := d.span.Start.Sub(d.s.g.spans[d.f.From].End)
-		d.say(d.name+" starts after its parent has ended.", "It starts "+Duration(late)+" after the end of "+d.sender+". "+id, "Keep the span of the parent open while work is done under it, or start the work with a link.")
-	case "P18":
-		skew := d.s.g.spans[d.f.From].Start.Sub(d.span.Start)
-		d.say("The clocks of "+d.processes()+" differ by at least "+Duration(skew.Round(100*time.Microsecond))+".", d.name+" starts before "+d.sender+", which it continues. "+id, "Nothing is wrong with the flow. Durations between these processes cannot be trusted.")
-	case "P19":
-		d.say(d.name+" starts a new trace inside of a process that was working on another one.", d.sender+" was active in the same process at that time. "+id, "Pass the context of "+d.sender+" to the call that makes this span.")
-	case "P20":
-		d.say(d.name+" never ended.", "The recording has its start and no end. "+id, "End the span on every path, best with defer.")
-	case "P21":
-		why := "No span of this recording continues or links it, and none receives from this destination. "
-		if d.f.key.detail != "" {
-			why = "No span of this recording continues or links it, though others that were sent there were received. "
-		}
-		d.say("Nobody is seen to receive what "+d.name+" sent.", why+id, "If its receiver traces, record it too; it may still be in the queue.")
-	case "P22":
-		d.identity(id)
-	case "P23":
-		d.say("One operation has two spans, "+d.sender+" and "+d.name+".", fmt.Sprintf("They come from the scopes %q and %q. %s", d.s.g.spans[d.f.From].Scope, d.span.Scope, id), "Switch one of the two instrumentations off.")
-	case "P24":
-		d.say(d.name+" is a child of the span of another message.", "Its parent, "+d.sender+", handles another message in the same process. "+id, "Start the span of each message from the context of that message, and not from one that a pooled goroutine or a loop keeps.")
+func (d *description) write() { sentences[d.f.ID](d, d.ids(d.f.Spans[0])) }
+
+// calls are the calls of this module that write a context to what carries data, and read
+// it again, by the system that messages are of.
+var calls = map[string]struct{ inject, extract string }{
+	"":        {"propagation.Inject(ctx, carrier, setter)", "propagation.Extract(ctx, carrier, getter)"},
+	"kafka":   {"kafkacarrier.Inject(ctx, &msg)", "kafkacarrier.Extract(ctx, msg)"},
+	"mongodb": {"mongocarrier.InjectD(ctx, doc)", "mongocarrier.ExtractD(ctx, doc)"},
+}
+
+// inject names the call that writes the context of the message.
+func (d *description) inject() string {
+	if c, ok := calls[d.system()]; ok {
+		return c.inject
 	}
+	return calls[""].inject
+}
+
+// extract names the call that reads the context of the message.
+func (d *description) extract() string {
+	if c, ok := calls[d.system()]; ok {
+		return c.extract
+	}
+	return calls[""].extract
+}
+
+func (d *description) system() string {
+	system, _ := d.span.medium()
+	return system
 }
 
 // joints says what joins a span to what it received.
@@ -136,12 +125,7 @@ func (d *description) joints() string {
 // root describes a receiver without a context.
 func (d *description) root(id string) {
 	what := d.name + " starts a new trace: no context was extracted from " + or(d.message, "its message") + "."
-	fix := "Extract the context of the message before the span is started, and inject it where the message is sent."
 	switch d.f.key.detail {
-	case "absent":
-		fix = "The message carried no context: inject it where the message is sent."
-	case "ok":
-		fix = "The message carried a context: start the span with the context that Extract returned."
 	case jobDetail:
 		d.job(id)
 		return
@@ -150,10 +134,15 @@ func (d *description) root(id string) {
 		return
 	}
 	if d.sender == "" {
-		d.say(what, "It has no parent and no link, and nobody is seen to send there. "+id, fix)
+		d.say(what, "It has no parent and no link, and nobody is seen to send there. "+id, d.side())
 		return
 	}
-	d.say(what, "It has no parent and no link. "+d.sender+" sent to the same destination before. "+id, fix)
+	d.say(what, "It has no parent and no link. "+d.sender+" sent to the same destination before. "+id, d.side())
+}
+
+func (d *description) split(string) {
+	d.say(d.name+" does not continue the flow of its message, "+d.message+".",
+		d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+", without a link.", d.side())
 }
 
 // apart describes a span that is expected to go on with the flow.
@@ -169,16 +158,48 @@ func (d *description) apart(id string) {
 		"Inject the context into what starts this span, such as a message, a document, or the environment of a job, and extract it before the span is started.")
 }
 
-// side says which side of a message lost the context.
+// side says what to change on the side of a message that lost the context.
 func (d *description) side() string {
+	place := "where the message is sent"
+	if d.sender != "" {
+		place = "in " + d.sender
+	}
 	switch d.f.key.detail {
 	case "absent":
-		return "The message carried no context: inject it in " + d.sender + "."
+		return "The message carried no context. Write it " + place + ": in Go, " + d.inject() + "."
 	case "ok", "unused":
-		return "The message carried a context: start " + d.name + " with the context that Extract returned."
+		return "The message carried a context, and it was read. Start the span with the context that this returned: in Go, ctx = " + d.extract() + "."
 	default:
-		return "Look at the headers of the message. If they hold a context, extract it before " + d.name + " is started; otherwise inject it in " + d.sender + "."
+		return "Look at what the message carries. If there is a context, such as a traceparent, read it before the span is started: in Go, ctx = " + d.extract() +
+			". If not, write it " + place + ": " + d.inject() + "." + d.instrumentation()
 	}
+}
+
+// instrumentation says what to change if the sending span is made by a library, which may
+// be meant to write contexts.
+func (d *description) instrumentation() string {
+	if d.f.From == none {
+		return ""
+	}
+	scope := d.s.g.spans[d.f.From].Scope
+	if !strings.Contains(scope, ".") || strings.HasPrefix(scope, "github.com/waybill-go/waybill") {
+		return ""
+	}
+	return " If " + d.scope(d.f.From) + " is meant to do that, set its propagator: otel.SetTextMapPropagator(propagation.Default())."
+}
+
+// lostParent describes spans whose parent was not exported.
+func (d *description) lostParent(string) {
+	what := "The parent of " + d.orphans() + " is missing, and was in the same process."
+	why := "Span " + d.span.Parent.Span.String() + ", the parent of span " + d.span.ID.Span.String()
+	if d.f.key.detail == atEnd {
+		d.say(what, why+", is not in the recording, which ends soon after.",
+			"Nothing is wrong if the parent was still open then: spans are exported when they end. Record until the work is done.")
+		return
+	}
+	d.say(what, why+", was started in this process and never exported.",
+		"End every span (defer span.End()), and call Shutdown of the tracer provider before the process exits: os.Exit and log.Fatal run no deferred call. "+
+			"If spans are lost under load, enlarge the queue (OTEL_BSP_MAX_QUEUE_SIZE), which drops them silently.")
 }
 
 // processes names the processes of the two spans of a finding.
@@ -198,24 +219,90 @@ func (d *description) orphans() string {
 	return d.name
 }
 
-func (d *description) orphan() {
+func (d *description) orphan(string) {
+	what := "The parent of " + d.orphans() + " is in another process and was not recorded here."
+	why := "Span " + d.span.Parent.Span.String() + ", the parent of span " + d.span.ID.Span.String() + ", is not in the recording"
 	if d.f.key.detail == atBegin {
-		d.say("The parent of "+d.orphans()+" is in another process and was not recorded here.",
-			"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording, which begins shortly before.",
-			"Nothing is wrong if the parent had ended by then. Record from before the work starts.")
+		d.say(what, why+", which begins shortly before.", "Nothing is wrong if the parent had ended by then. Record from before the work starts.")
 		return
 	}
-	d.say("The parent of "+d.orphans()+" is in another process and was not recorded here.",
-		"Span "+d.span.Parent.Span.String()+", the parent of span "+d.span.ID.Span.String()+", is not in the recording.",
-		"If the caller should be here, look whether it exports to the same place, was sampled, and its exporter works. If not, it is a boundary.")
+	if senders := d.s.senders[d.span.Channel()]; len(senders) > 0 {
+		why += ". Others that sent to " + Clip(d.span.Channel(), maxText) + " are, such as " + d.s.name(senders[0])
+	}
+	d.say(what, why+".", "Look at the process that sent it: whether it exports to the same place (OTEL_EXPORTER_OTLP_ENDPOINT), samples as its callers do, and logs errors of its exporter. "+
+		"If it is recorded elsewhere, that is a boundary, and nothing is wrong.")
 }
 
-func (d *description) changedTrace() {
-	fix := "Look for something between the two that writes trace ids of its own."
+func (d *description) changedTrace(string) {
+	fix := "Look for a proxy, a gateway or a library between the two that writes trace ids of its own."
 	if d.f.key.detail == "half" {
-		fix = "The last 64 bits are the same: something between the two keeps only half of a trace id. Let it pass on all 128 bits."
+		fix = "The last 64 bits are the same: a proxy, a gateway or a library between the two keeps only half of a trace id, as B3 with 64 bits does. Let it pass on all 128 bits."
 	}
 	d.say("The trace id was changed between "+d.sender+" and "+d.name+".", "The parent of "+d.name+" has the trace id "+d.trace(d.f.From)+", and the span itself has "+d.trace(d.f.To)+".", fix)
+}
+
+func (d *description) earlierHop(id string) {
+	d.say(d.name+" continues an earlier hop than the one that sent its message.", "Its parent is an ancestor of "+d.sender+", which sent to the same destination and has no receiver. "+id,
+		"Write the context again where a message is copied, retried or forwarded: in Go, "+d.inject()+" replaces the old one. Headers that are appended leave both.")
+}
+
+func (d *description) collapsed(id string) {
+	m := d.s.message(d.f.Spans[0])
+	d.say(d.name+" handles a batch of "+Plural(m.count, "message")+" and shows the context of "+Count(d.s.contexts(d.f.Spans[0]))+".", "It has "+d.joints()+". "+id,
+		"Add a link for each message: in Go, kafkacarrier.ProcessBatch(ctx, msgs, fn), or trace.WithLinks when the span starts.")
+}
+
+func (d *description) shared(id string) {
+	d.say("Many messages continue the trace of one span, "+d.name+".", "It has "+Count(len(d.s.g.children[d.f.Spans[0]]))+" children that handle different messages. "+id,
+		"Send each message in a span of its own, as kafkacarrier.Writer does, or let the receivers link: propagation.AsLink().")
+}
+
+func (d *description) foreign(id string) {
+	other := Clip(d.s.message(d.f.From).String(), maxText)
+	d.say(d.name+" is joined to another message than the one it handles.", "It handles "+d.message+"; the span that it is joined to, "+d.sender+", sent "+other+". "+id,
+		"Look for a context variable or headers that are used for several messages. In Go, set a new variable in the loop: msgCtx := "+d.extract()+".")
+}
+
+func (d *description) baggage(id string) {
+	var keys []string
+	for _, kv := range d.s.g.spans[d.f.From].Attributes {
+		if key, ok := strings.CutPrefix(string(kv.Key), baggagePrefix); ok {
+			keys = append(keys, key)
+		}
+	}
+	names := Clip(strings.Join(keys, ", "), maxText)
+	d.say("The baggage of "+d.sender+" does not reach "+d.name+": "+names+".", "The parent shows it as attributes whose keys begin with "+baggagePrefix+", and its remote child shows none. "+id,
+		"Add propagation.Baggage{} to the propagators of both sides. What stores data, such as a topic, gets baggage only if its keys are named: propagation.WithBaggage(\""+names+"\").")
+}
+
+func (d *description) late(id string) {
+	late := d.span.Start.Sub(d.s.g.spans[d.f.From].End)
+	d.say(d.name+" starts after its parent has ended.", "It starts "+Duration(late)+" after the end of "+d.sender+". "+id,
+		"End "+d.sender+" when the work under it is done. For work that goes on longer, start a new root with a link: trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(ctx)).")
+}
+
+func (d *description) skewed(id string) {
+	skew := d.s.g.spans[d.f.From].Start.Sub(d.span.Start)
+	d.say("The clocks of "+d.processes()+" differ by at least "+Duration(skew.Round(100*time.Microsecond))+".", d.name+" starts before "+d.sender+", which it continues. "+id,
+		"Nothing is wrong with the flow. Synchronize the clocks; until then, durations between these processes cannot be trusted.")
+}
+
+func (d *description) inside(id string) {
+	d.say(d.name+" starts a new trace inside of a process that was working on another one.", d.sender+" was active in the same process at that time. "+id,
+		"Pass the context of "+d.sender+" to the call that makes this span, and not context.Background(). For work that outlives the request, in Go: context.WithoutCancel(ctx).")
+}
+
+func (d *description) open(id string) {
+	d.say(d.name+" never ended.", "The recording has its start and no end. "+id, "End the span on every path, in Go with defer span.End() where it starts.")
+}
+
+func (d *description) undelivered(id string) {
+	why := "No span of this recording continues or links it, and none receives from this destination. "
+	if d.f.key.detail != "" {
+		why = "No span of this recording continues or links it, though others that were sent there were received. "
+	}
+	d.say("Nobody is seen to receive what "+d.name+" sent to "+or(d.message, "its destination")+".", why+id,
+		"If its receiver traces, record it too; look whether both use the same destination. The message may also still be in the queue.")
 }
 
 func (d *description) identity(id string) {
@@ -224,6 +311,27 @@ func (d *description) identity(id string) {
 		return
 	}
 	d.say(d.name+" has an id that cannot be right: "+d.f.key.detail+".", id, "Look for two processes with one seed of their id generator, or for a recording that was put together twice.")
+}
+
+func (d *description) twice(id string) {
+	outer, inner := d.f.From, d.f.Spans[0]
+	// The one that names the message knows more of it.
+	remove, keep := outer, inner
+	if _, ok := first(d.s.message(outer).identities); ok {
+		remove, keep = inner, outer
+	}
+	d.say("One operation has two spans, "+d.sender+" and "+d.name+".", fmt.Sprintf("They come from the scopes %s and %s. %s", d.scope(outer), d.scope(inner), id),
+		"Switch off "+d.scope(remove)+" for this client, and keep "+d.scope(keep)+".")
+}
+
+// scope names the instrumentation scope of span i.
+func (d *description) scope(i int) string {
+	return fmt.Sprintf("%q", Clip(d.s.g.spans[i].Scope, maxText))
+}
+
+func (d *description) borrowed(id string) {
+	d.say(d.name+" is a child of the span of another message.", "Its parent, "+d.sender+", handles another message in the same process. "+id,
+		"Start the span of each message from the context of that message, and not from one that a loop or a pooled goroutine keeps. In Go, set a new variable in the loop: msgCtx := "+d.extract()+".")
 }
 
 // ids names span i by its ids.
