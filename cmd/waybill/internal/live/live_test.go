@@ -471,3 +471,13 @@ func FuzzStore_AddProtobuf(f *testing.F) {
 		}
 	})
 }
+
+func TestStore_DeepJSON(t *testing.T) {
+	t.Parallel()
+	const deep = 1_000
+	message := `{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":` +
+		strings.Repeat(`{"arrayValue":{"values":[`, deep) + `{"stringValue":"x"}` + strings.Repeat(`]}}`, deep) + `}]}]}]}]}`
+	if err := live.NewStore(live.Limits{}).AddJSON([]byte(message)); err == nil || !strings.Contains(err.Error(), "nested too deeply") {
+		t.Errorf("error = %v, want that the document is nested too deeply", err)
+	}
+}

@@ -325,7 +325,7 @@ func TestStore_Load(t *testing.T) {
 		{name: "truncated gzip", text: zipped.String()[:zipped.Len()-8], spans: 2, damaged: 1},
 		{name: "protobuf", text: string(export(t, span{trace: 1, id: 1})), spans: 1},
 		{name: "Jaeger", text: jaeger, spans: 2},
-		{name: "something else", text: "hello\nworld\n", fails: true},
+		{name: "something else", text: "hello\nworld\n", damaged: 2, fails: true},
 		{name: "nothing", fails: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

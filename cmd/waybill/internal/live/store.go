@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
@@ -106,7 +107,7 @@ func (s *Store) AddProtobuf(message []byte) error {
 
 // AddJSON adds the spans of an ExportTraceServiceRequest of OTLP/JSON.
 func (s *Store) AddJSON(message []byte) error {
-	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(message)
+	traces, err := recording.Unmarshal(message)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,6 @@ import (
 	"regexp"
 	"sync"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
@@ -47,18 +45,10 @@ var formats = []struct {
 
 var (
 	errFormat = errors.New("this is no recording of spans that is known: OTLP, Jaeger or Tempo")
-	errDeep   = errors.New("the document is nested too deeply")
 )
-
-// maxDepth is how many values may be within each other. The parser of OTLP has no limit,
-// and a program that runs out of stack cannot go on.
-const maxDepth = 10_000
 
 // spansOf returns the spans of one JSON document.
 func spansOf(text []byte) ([]flow.Span, error) {
-	if isDeep(text) {
-		return nil, errDeep
-	}
 	for key := range keys(text) {
 		for i := range formats {
 			if formats[i].key == key {
@@ -67,32 +57,6 @@ func spansOf(text []byte) ([]flow.Span, error) {
 		}
 	}
 	return nil, errFormat
-}
-
-// isDeep reports whether the values of text are nested too deeply. Whatever nests in
-// OTLP is in an array.
-func isDeep(text []byte) bool {
-	if bytes.Count(text, []byte{'['}) < maxDepth {
-		return false
-	}
-	depth, inText, escaped := 0, false, false
-	for _, b := range text {
-		switch {
-		case escaped:
-			escaped = false
-		case inText:
-			escaped, inText = b == '\\', b != '"'
-		case b == '"':
-			inText = true
-		case b == '{' || b == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case b == '}' || b == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // keys yields the keys of the object that text is.
@@ -146,10 +110,9 @@ func readOTLP(text []byte) ([]flow.Span, error) {
 }
 
 func parseOTLP(text []byte) (spans []flow.Span, err error) {
-	defer recovered(&err)
-	traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(text)
+	traces, err := Unmarshal(text)
 	if err != nil {
-		return nil, plain(err)
+		return nil, err
 	}
 	return Convert(traces), nil
 }

@@ -149,6 +149,8 @@ func TestRead(t *testing.T) {
 		{name: "an array of documents", text: fmt.Appendf(nil, "[%s,\n%[1]s]\n", line), spans: 4},
 		{name: "one document cut off between others", text: fmt.Appendf(nil, "%s\n%s\n%[1]s\n", &indented, indented.Bytes()[:indented.Len()/2]), spans: 4, damaged: []string{":4"}},
 		{name: "values in values", text: nested(100_000), damaged: []string{":1: the document is nested too deeply"}, err: recording.ErrNoSpans},
+		{name: "values in values, with an escaped key", text: bytes.ReplaceAll(nested(1_000), []byte("values"), []byte(`v\u0061lues`)), damaged: []string{":1: the document is nested too deeply"}, err: recording.ErrNoSpans},
+		{name: "values in a few values", text: nested(20), spans: 1},
 		{name: "Jaeger, with a tag named as a key of Tempo", text: []byte(strings.ReplaceAll(jaeger, "messaging.batch.message_count", "batches")), spans: 2},
 		{name: "Tempo, version 2", text: fmt.Appendf(nil, `{"trace":%s,"metrics":{}}`, line), spans: 2},
 		{name: "Tempo, ids in base64", text: []byte(base64IDs(string(line))), spans: 2},
@@ -286,5 +288,13 @@ func TestConvert_UnsampledParent(t *testing.T) {
 				t.Errorf("got %t, want %t", got, tt.want)
 			}
 		})
+	}
+}
+
+// What comes over the network is no better than what is in a file.
+func TestDecodeJSON_Deep(t *testing.T) {
+	t.Parallel()
+	if _, err := recording.DecodeJSON(nested(1_000)); err == nil || !strings.Contains(err.Error(), "nested too deeply") {
+		t.Errorf("error = %v, want that the document is nested too deeply", err)
 	}
 }
