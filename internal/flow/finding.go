@@ -228,7 +228,7 @@ func (s *search) foldHit(h *hit) {
 		s.findings = append(s.findings, f)
 	}
 	f.Count++
-	if h.span != none && len(f.Spans) < maxFindingSpans {
+	if n := len(f.Spans); h.span != none && n < maxFindingSpans && (n == 0 || f.Spans[n-1] != h.span) {
 		f.Spans = append(f.Spans, h.span)
 	}
 	if p := place(h.entry); p != "" && len(f.Places) < maxPlaces && !slices.Contains(f.Places, p) {

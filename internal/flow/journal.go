@@ -23,21 +23,15 @@ type entry = propagation.JournalEntry
 // journal is the entries that concern the spans of a search.
 type journal struct {
 	entries []*entry          // Those that belong to the flow, by time.
-	strays  []*entry          // Injections without a span, of which nobody knows where they belong.
+	lost    []*entry          // The injections without a span, by time; also those of which nobody knows where they belong.
 	starts  map[ID]*entry     // How each span was started.
 	handled map[uint64]*entry // The start of the span that handles what each extraction found.
 	used    map[ID]int        // A span that continues or links each span, or none if it was only passed on.
 	writers map[call]bool     // The calls that inject. What they read, they only look at.
 	readers map[call]bool     // The calls that found a valid context.
-	starved []starvation      // The extractions that found nothing, by time.
-	absent  map[int]*entry    // The same by the span that handles it.
+	absent  map[int]*entry    // The extraction that found nothing, by the span that handles that.
+	starved map[string][]int  // The same spans by the kind of carrier, each by time.
 	unset   *entry            // A call that found no global propagator, or nil.
-}
-
-// starvation is an extraction that found nothing, and the span that handles that.
-type starvation struct {
-	span int
-	read *entry
 }
 
 // call is a call of this module in the code of a user.
@@ -54,7 +48,7 @@ func newJournal(g *Graph, entries []entry) *journal {
 	j := &journal{
 		starts: make(map[ID]*entry), handled: make(map[uint64]*entry), used: make(map[ID]int),
 		writers: make(map[call]bool), readers: make(map[call]bool),
-		absent: make(map[int]*entry),
+		absent: make(map[int]*entry), starved: make(map[string][]int),
 	}
 	if len(entries) == 0 {
 		return j
@@ -68,16 +62,17 @@ func newJournal(g *Graph, entries []entry) *journal {
 		}
 	}
 	for n := range entries {
-		switch e := &entries[n]; {
-		case !e.Stray || traces[e.SpanContext.TraceID()] || traces[e.Parent.TraceID()]:
+		e := &entries[n]
+		if !e.Stray || traces[e.SpanContext.TraceID()] || traces[e.Parent.TraceID()] {
 			j.add(e)
-		case isLost(e):
-			j.strays = append(j.strays, e)
+		}
+		if isLost(e) {
+			j.lost = append(j.lost, e)
 		}
 	}
 	byTime := func(a, b *entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Number, b.Number)) }
 	slices.SortStableFunc(j.entries, byTime)
-	slices.SortStableFunc(j.strays, byTime)
+	slices.SortStableFunc(j.lost, byTime)
 	return j
 }
 
@@ -123,18 +118,17 @@ func isLost(e *entry) bool {
 func (s *search) findEntries() {
 	for _, e := range s.journal.entries {
 		switch e.Action {
+		case propagation.JournalInject:
+			s.findInjection(e)
 		case propagation.JournalExtract:
 			s.findExtraction(e)
 		case propagation.JournalStart:
 			s.findDropped(e)
 		}
 	}
-	for _, e := range s.journal.entries {
-		if e.Action == propagation.JournalInject {
-			s.findInjection(e)
-		}
+	for _, e := range s.journal.lost {
+		s.findLost(e)
 	}
-	s.findStrays()
 	s.findUnset()
 }
 
@@ -144,10 +138,11 @@ func (s *search) findExtraction(e *entry) {
 	if j.writers[callOf(e)] {
 		return
 	}
-	start := j.handled[e.Number]
-	span := s.next(e)
+	start, span := j.handled[e.Number], none
 	if start != nil {
 		span = s.g.find(IDOf(start.SpanContext))
+	} else {
+		span = s.next(e)
 	}
 	h := hit{span: span, from: s.origin(span), to: span, level: Violation, sure: Certain, entry: e}
 	if s.isJoined(span) {
@@ -165,8 +160,8 @@ func (s *search) findExtraction(e *entry) {
 		s.add(h)
 	case propagation.JournalAbsent:
 		if span != none && !s.isJoined(span) && !s.settles(span) && s.g.spans[span].attribute(startKey) != "true" {
-			j.starved = append(j.starved, starvation{span, e})
 			j.absent[span] = e
+			j.starved[e.Carrier] = append(j.starved[e.Carrier], span)
 		}
 	case propagation.JournalOK:
 		s.findValid(e, start, span)
@@ -225,6 +220,10 @@ func (s *search) identified(i int) int {
 	return none
 }
 
+// handover is how long after an extraction its handler may start a span. What starts later
+// belongs to something else.
+const handover = time.Second
+
 // next guesses which span handles what e extracted: the one in which it was called, or
 // else the first one after it that starts a trace and should not.
 func (s *search) next(e *entry) int {
@@ -234,7 +233,7 @@ func (s *search) next(e *entry) int {
 	from := s.firstAfter(e.Time)
 	return s.g.first(s.g.order[from:min(from+lookBack, len(s.g.order))], func(i int) bool {
 		span := &s.g.spans[i]
-		return span.Parent == ID{} && len(span.Links) == 0 && s.journal.starts[span.ID] == nil && span.attribute(startKey) != "true" &&
+		return span.Start.Sub(e.Time) < handover && span.Parent == ID{} && len(span.Links) == 0 && s.journal.starts[span.ID] == nil && span.attribute(startKey) != "true" &&
 			(s.receives(i) || s.apart(i))
 	})
 }
@@ -252,15 +251,11 @@ const (
 	notSet         = "not set"
 )
 
-// findInjection applies the rules on an injection: P06 and P07.
+// findInjection applies the rules on an injection in a span: P07.
 func (s *search) findInjection(e *entry) {
 	caller := s.g.find(IDOf(e.Parent))
 	h := hit{id: "P07", span: caller, from: caller, to: none, level: Violation, sure: Certain, entry: e}
 	switch {
-	case isLost(e):
-		if !s.journal.readers[callOf(e)] { // It found a trace context on the carrier, and left it there.
-			s.findLost(e, Certain)
-		}
 	case e.Outcome == propagation.JournalAbsent && e.Parent.IsValid() && len(e.Propagator) == 0:
 		h.detail = noKeys
 		s.add(h)
@@ -287,45 +282,71 @@ func writesTraceContext(keys []string) bool {
 }
 
 // findLost finds the receiver that found nothing because e wrote nothing: P06. An
-// injection that nobody is seen to have received is one by itself.
-func (s *search) findLost(e *entry, sure Sureness) {
-	receiver := none
-	if n := s.starvedBy(e); n != none {
-		receiver = s.journal.starved[n].span
-		s.journal.starved = slices.Delete(s.journal.starved, n, n+1)
+// injection that nobody is seen to have received is a finding by itself, unless it may
+// belong to other work of the process.
+func (s *search) findLost(e *entry) {
+	if s.journal.readers[callOf(e)] {
+		return // It found a trace context on the carrier, and left it there.
 	}
-	h := hit{id: "P06", span: receiver, from: s.origin(receiver), to: receiver, level: Violation, sure: sure, entry: e}
-	if sure != Certain && h.from == none && !s.apart(receiver) {
+	receiver := s.takeStarved(e.Carrier, e.Time)
+	h := hit{id: "P06", level: Violation, sure: Certain, entry: e}
+	switch {
+	case !e.Stray && receiver == none:
+		receiver = s.takeAnyStarved(e.Time)
+	case !e.Stray:
+	case receiver == none || s.g.spans[receiver].Parent != (ID{}):
+		return
+	default:
+		h.sure = Likely
+	}
+	h.span, h.from, h.to = receiver, s.origin(receiver), receiver
+	if e.Stray && h.from == none && !s.apart(receiver) {
 		h.level = Warning // As P01, which this explains.
 	}
 	s.add(h)
 }
 
-// starvedBy returns the index of the first extraction after e that found nothing, or
-// none: one from a carrier of the same kind, or else any, if e certainly belongs to the
-// flow.
-func (s *search) starvedBy(e *entry) int {
-	other := none
-	for n, v := range s.journal.starved {
-		switch {
-		case v.read.Time.Before(e.Time) || s.found[v.span]:
-		case v.read.Carrier == e.Carrier:
-			return n
-		case other == none && !e.Stray:
-			other = n
+// takeStarved returns the first span that found nothing on a carrier of a kind after a
+// time, or none. It is not returned again, nor are those before it.
+func (s *search) takeStarved(carrier string, after time.Time) int {
+	for {
+		receiver := s.firstStarved(carrier, after)
+		if receiver == none {
+			return none
+		}
+		s.journal.starved[carrier] = s.journal.starved[carrier][1:]
+		if !s.found[receiver] {
+			return receiver
 		}
 	}
-	return other
 }
 
-// findStrays explains the receivers that found nothing by injections that may belong to
-// other work of the process: P06. Such an injection alone is no finding.
-func (s *search) findStrays() {
-	for _, e := range slices.Backward(s.journal.strays) {
-		if n := s.starvedBy(e); n != none && s.g.spans[s.journal.starved[n].span].Parent == (ID{}) {
-			s.findLost(e, Likely)
+// takeAnyStarved is takeStarved for carriers of all kinds.
+func (s *search) takeAnyStarved(after time.Time) int {
+	receiver, kind := none, ""
+	for carrier := range s.journal.starved {
+		if i := s.firstStarved(carrier, after); i != none && (receiver == none || cmp.Or(s.g.byStart(i, receiver), cmp.Compare(i, receiver)) < 0) {
+			receiver, kind = i, carrier
 		}
 	}
+	if receiver == none {
+		return none
+	}
+	return s.takeStarved(kind, after)
+}
+
+// firstStarved drops the spans that found nothing before a time, and returns the first
+// of the others, or none. The injections are asked for in the order of time.
+func (s *search) firstStarved(carrier string, after time.Time) int {
+	starved := s.journal.starved[carrier]
+	for len(starved) > 0 && s.journal.absent[starved[0]].Time.Before(after) {
+		starved = starved[1:]
+	}
+	if s.journal.starved[carrier] = starved; len(starved) == 0 {
+		delete(s.journal.starved, carrier)
+		return none
+	}
+	return starved[0]
 }
 
 // findDropped finds a span that is not sampled though its parent is: P15.

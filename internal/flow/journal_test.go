@@ -473,6 +473,52 @@ func TestDiagnose_JournalOfParallelPrograms(t *testing.T) {
 	}
 }
 
+// lostMessages are n messages that were injected without a span, and what the journal has
+// noted of them.
+func lostMessages(n int) (spans []flow.Span, entries []propagation.JournalEntry) {
+	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range n {
+		s := span(1+i, 1+i, 0, "job CONSUMER process orders", kafka("orders"))
+		s.Start = start.Add(time.Duration(i) * time.Millisecond)
+		s.End = s.Start
+		spans = append(spans, s)
+		sc := trace.NewSpanContext(trace.SpanContextConfig{TraceID: s.ID.Trace, SpanID: s.ID.Span})
+		number := 3 * uint64(i+1)
+		entries = append(entries,
+			propagation.JournalEntry{Number: number, Time: s.Start.Add(-time.Second), Action: propagation.JournalInject, Outcome: propagation.JournalAbsent, File: "a.go", Call: "a", Carrier: "kafka"},
+			propagation.JournalEntry{Number: number + 1, Time: s.Start, Action: propagation.JournalExtract, Outcome: propagation.JournalAbsent, File: "b.go", Call: "b", Carrier: "kafka"},
+			propagation.JournalEntry{Number: number + 2, Time: s.Start, Action: propagation.JournalStart, SpanContext: sc, Extractions: []uint64{number + 1}},
+		)
+	}
+	return spans, entries
+}
+
+// Each of many injections without a span is joined with the receiver that missed it.
+func TestDiagnose_JournalOfManyMessages(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	spans, entries := lostMessages(n)
+	findings := flow.New(spans).Diagnose(flow.Expectation{Journal: entries}).Findings
+	if len(findings) != 1 || findings[0].ID != "P06" || findings[0].Count != n {
+		t.Errorf("got %d findings, first %+v, want P06 of %d messages", len(findings), findings[0], n)
+	}
+}
+
+// BenchmarkDiagnose_Journal shows that the time is linear.
+func BenchmarkDiagnose_Journal(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		spans, entries := lostMessages(n)
+		g := flow.New(spans)
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				g.Diagnose(flow.Expectation{Journal: entries})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/message")
+		})
+	}
+}
+
 // FuzzJournal judges entries of any kind, which may contradict the spans and each other.
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 2, 1, 0}, []byte{0, 1, 2, 1, 3, 3, 2, 2, 1})
