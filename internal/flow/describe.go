@@ -141,8 +141,12 @@ func (d *description) root(id string) {
 }
 
 func (d *description) split(string) {
+	how := ", without a link."
+	if d.f.Sure == Guess {
+		how = ". It links a span that was not recorded, which may link the sender."
+	}
 	d.say(d.name+" does not continue the flow of its message, "+d.message+".",
-		d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+", without a link.", d.side())
+		d.sender+" sent this message in trace "+d.trace(d.f.From)+", and it was handled in trace "+d.trace(d.f.To)+how, d.side())
 }
 
 // apart describes a span that is expected to go on with the flow.

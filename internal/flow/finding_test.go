@@ -185,6 +185,14 @@ func TestDiagnose(t *testing.T) {
 			want: []string{"P02 violation, certain: api orders publish → job orders process"},
 		},
 		{
+			name: "P02: the receiver links a poll that was not sampled",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders"), at("2", "815")),
+				span(2, 3, 0, "job CONSUMER process orders", kafka("orders"), at("2", "815"), link(7, 7)),
+			},
+			want: []string{"P21 info, a guess: api send orders", "P02 info, a guess: api send orders → job process orders"},
+		},
+		{
 			name: "P02: by the offset, in the words of earlier conventions",
 			spans: []flow.Span{
 				span(1, 1, 0, "api PRODUCER orders publish", kafka("orders"), attr("messaging.kafka.destination.partition", "2", "messaging.kafka.message.offset", "815")),

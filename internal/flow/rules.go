@@ -34,7 +34,7 @@ func (s *search) findPair(i int) {
 	if m == nil || !s.receives(i) || s.found[i] {
 		return
 	}
-	sender, sure := none, Certain
+	sender, level, sure := none, Violation, Certain
 	for key := range m.identities {
 		senders := s.producers[key]
 		for _, p := range senders {
@@ -50,6 +50,9 @@ func (s *search) findPair(i int) {
 			sender = senders[0]
 		}
 	}
+	if s.linksOutside(i) { // What it links may link the sender, as a poll that was not sampled does.
+		level, sure = Info, Guess
+	}
 	switch foreign := s.foreign(i, m); {
 	case foreign != none:
 		s.add(hit{id: "P14", span: i, from: foreign, to: i, level: Violation, sure: Certain})
@@ -57,15 +60,18 @@ func (s *search) findPair(i int) {
 			s.mark(hit{id: "P14", span: i, from: sender, to: i, level: Violation})
 		}
 	case sender != none:
-		s.add(hit{id: "P02", span: i, from: sender, to: i, level: Violation, sure: sure, detail: s.extracted(i), entry: s.journal.absent[i]})
+		s.add(hit{id: "P02", span: i, from: sender, to: i, level: level, sure: sure, detail: s.extracted(i), entry: s.journal.absent[i]})
 	}
 }
 
 // joinsOutside reports whether the parent of span i or what it links was not recorded.
 func (s *search) joinsOutside(i int) bool {
 	span := &s.g.spans[i]
-	return span.Parent != (ID{}) && s.g.parents[i] == none || len(span.Links) > len(s.g.links[i])
+	return span.Parent != (ID{}) && s.g.parents[i] == none || s.linksOutside(i)
 }
+
+// linksOutside reports whether span i links one that was not recorded.
+func (s *search) linksOutside(i int) bool { return len(s.g.spans[i].Links) > len(s.g.links[i]) }
 
 // foreign returns the parent or the link of span i that sent another message of the
 // same destination, or none.
