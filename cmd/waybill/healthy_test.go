@@ -29,6 +29,7 @@ var healthy = map[string]string{
 	"kafkajs":               "CONNECTED: one flow",
 	"kafkajs-batch":         "LINKED: one flow",
 	"kotel":                 "CONNECTED: one flow",
+	"kotel-links":           "LINKED: one flow",
 	"node-to-java":          "UNKNOWN: 3 flows, each CONNECTED",
 	"pymongo":               "CONNECTED: one flow",
 	"python-to-node":        "LINKED: one flow",

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/plugin/kotel"
+
 	"github.com/waybill-go/waybill/internal/e2e/server"
 )
 
@@ -34,6 +36,7 @@ var flows = []struct {
 	{name: "java-agent", services: []string{"go", "java", "go"}, want: "CONNECTED: one flow"},
 	{name: "java-agent-receive", services: []string{"go", "java/receive", "go"}, want: "LINKED: one flow"},
 	{name: "kotel", services: []string{"go", "go/kotel", "go"}, want: "CONNECTED: one flow"},
+	{name: "kotel-links", services: []string{"go", "go/kotel-links", "go"}, want: "LINKED: one flow"},
 	{name: "java-to-python", services: []string{"java", "python/batch"}, want: "LINKED: one flow"},
 	{name: "python-to-node", services: []string{"python/kafka", "node/batch"}, want: "LINKED: one flow"},
 	{name: "node-to-java", services: []string{"node/each", "java"}, want: "UNKNOWN: 3 flows, each CONNECTED"},
@@ -131,6 +134,8 @@ func (s *site) runGo(t *testing.T, name, how string, i int, next string) {
 		err = p.produce(ctx, next, messages)
 	case how == "kotel":
 		err = p.consumeKotel(ctx, topicTo(s.name, i), messages, next)
+	case how == "kotel-links":
+		err = p.consumeKotel(ctx, topicTo(s.name, i), messages, next, kotel.LinkSpans())
 	default:
 		err = p.consume(ctx, topicTo(s.name, i), messages, next)
 	}

@@ -16,8 +16,9 @@ import (
 
 // consumeKotel handles count messages with franz-go and its own instrumentation, and
 // sends each on to the topic next.
-func (p *goPeer) consumeKotel(ctx context.Context, topic string, count int, next string) error {
-	tracer := kotel.NewTracer(kotel.TracerProvider(p.provider), kotel.TracerPropagator(propagation.TraceContext{}))
+func (p *goPeer) consumeKotel(ctx context.Context, topic string, count int, next string, opts ...kotel.TracerOpt) error {
+	opts = append(opts, kotel.TracerProvider(p.provider), kotel.TracerPropagator(propagation.TraceContext{}))
+	tracer := kotel.NewTracer(opts...)
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(p.broker), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -54,7 +54,8 @@ func jsonLines(traces ptrace.Traces) ([]byte, error) {
 		}
 		err = errors.Join(err, failed)
 	}
-	return text.Bytes(), errors.Join(err, zipped.Close())
+	err = errors.Join(err, zipped.Close())
+	return text.Bytes(), err
 }
 
 // kept are the attributes that a recording keeps, by what their keys begin with.
