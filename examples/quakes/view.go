@@ -62,7 +62,7 @@ func (d *demo) startView(ctx context.Context) (stop func(), err error) {
 		d.shown, d.otlp = &view{endpoint: endpoint}, endpoint
 		return func() {}, nil
 	}
-	program, remove, err := d.buildWaybill(ctx)
+	program, remove, err := d.findWaybill(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -77,31 +77,35 @@ func (d *demo) startView(ctx context.Context) (stop func(), err error) {
 	return func() { d.shown.stop(); remove() }, nil
 }
 
-// buildWaybill returns a file with the command waybill: of the repository that the demo
+// findWaybill returns a file with the command waybill: of the repository that the demo
 // is run in, or else the one that is installed.
-func (d *demo) buildWaybill(ctx context.Context) (program string, remove func(), err error) {
+func (d *demo) findWaybill(ctx context.Context) (program string, remove func(), err error) {
 	for _, source := range []string{"../cmd/waybill", "cmd/waybill", "../../cmd/waybill"} {
-		if _, err := os.Stat(filepath.Join(source, "view.go")); err != nil {
-			continue
+		if _, missing := os.Stat(filepath.Join(source, "view.go")); missing == nil {
+			d.printf("Compiling waybill takes a minute the first time.\n")
+			return compile(ctx, source)
 		}
-		d.printf("Compiling waybill takes a minute the first time.\n")
-		dir, err := os.MkdirTemp("", "quakes-waybill-")
-		if err != nil {
-			return "", nil, err
-		}
-		remove = func() { _ = os.RemoveAll(dir) } // Nothing depends on it.
-		program = filepath.Join(dir, "waybill")
-		out, err := exec.CommandContext(ctx, "go", "-C", source, "build", "-o", program, ".").CombinedOutput()
-		if err != nil {
-			remove()
-			return "", nil, cmp.Or(context.Cause(ctx), fmt.Errorf("compile waybill: %w\n%s", err, out))
-		}
-		return program, remove, nil
 	}
 	if program, err = exec.LookPath("waybill"); err != nil {
 		return "", nil, errors.New("there is no waybill to view the flow with: run the demo in its repository, or install it (go install github.com/waybill-go/waybill/cmd/waybill@latest)")
 	}
 	return program, func() {}, nil
+}
+
+// compile compiles the command in the directory source.
+func compile(ctx context.Context, source string) (program string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "quakes-waybill-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) } // Nothing depends on it.
+	program = filepath.Join(dir, "waybill")
+	out, err := exec.CommandContext(ctx, "go", "-C", source, "build", "-o", program, ".").CombinedOutput()
+	if err != nil {
+		remove()
+		return "", nil, cmp.Or(context.Cause(ctx), fmt.Errorf("compile waybill: %w\n%s", err, out))
+	}
+	return program, remove, nil
 }
 
 // runView starts waybill view, which also passes all spans on to forward, if that is set.
