@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // planted are the findings in recordings of code that makes a mistake, by the finding
@@ -106,4 +109,43 @@ func findingsIn(t *testing.T, id, which string) []string {
 		texts = append(texts, text+f.Spans[0].Service+" "+f.Spans[0].Name)
 	}
 	return texts
+}
+
+// Each kind of findings has a recording of its fault and of its cure, and a page to which
+// SARIF links.
+func TestRules_ArePlantedAndExplained(t *testing.T) {
+	t.Parallel()
+	var sarif struct {
+		Runs []struct {
+			Tool struct {
+				Driver struct {
+					Rules []struct{ ID, HelpURI string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(pageOutput(t, "doctor", "--format", "sarif", plantedFiles("P01", "fault")[0])), &sarif); err != nil {
+		t.Fatal(err)
+	}
+	help := make(map[string]string)
+	for _, rule := range sarif.Runs[0].Tool.Driver.Rules {
+		help[rule.ID] = rule.HelpURI
+	}
+	for _, rule := range flow.Rules() {
+		if want := planted[rule.ID]; len(want) != 1 || !strings.HasPrefix(want[0], rule.ID+" ") {
+			t.Errorf("%s: the fault has the findings %q, want one", rule.ID, want)
+		}
+		for _, which := range []string{"fault", "cure"} {
+			if file := plantedFiles(rule.ID, which)[0]; !exists(file) {
+				t.Errorf("%s: no recording %s", rule.ID, file)
+			}
+		}
+		page, ok := strings.CutPrefix(help[rule.ID], "https://github.com/waybill-go/waybill/blob/main/")
+		if !ok || !exists("../../"+page) {
+			t.Errorf("%s: helpUri %q, want the address of a page of the repository", rule.ID, help[rule.ID])
+		}
+	}
+	if len(planted) != len(flow.Rules()) || len(help) != len(flow.Rules()) {
+		t.Errorf("%d mistakes and %d rules in SARIF, want %d", len(planted), len(help), len(flow.Rules()))
+	}
 }
