@@ -97,7 +97,7 @@ func (s *Store) Follow(ctx context.Context, name string) (Loaded, error) {
 		if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
 			loaded, err := s.load(ctx, &recording.Reader{Follow: true}, name)
 			if ctx.Err() != nil {
-				return loaded, nil //nolint:nilerr // It is what ends the reading.
+				return loaded, nil // That is what has ended the reading.
 			}
 			return loaded, err
 		}

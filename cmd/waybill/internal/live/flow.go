@@ -55,7 +55,8 @@ type Flow struct {
 	services set
 	channels set
 	names    set
-	wants    set // The channels of what it received without a context.
+	sends    set // The channels that it sent to,
+	wants    set // and those of what it received without a context.
 	head     head
 	suspect  bool // A span says that its context was lost.
 
@@ -152,6 +153,7 @@ func (f *Flow) take(other *Flow) {
 	f.services.addAll(other.services)
 	f.channels.addAll(other.channels)
 	f.names.addAll(other.names)
+	f.sends.addAll(other.sends)
 	f.wants.addAll(other.wants)
 	if f.from.IsZero() || !other.from.IsZero() && other.from.Before(f.from) {
 		f.from = other.from

@@ -93,8 +93,15 @@ func (s *Store) List(q Query) (List, uint64) {
 	for _, r := range matching[:min(len(matching), maxRows)] {
 		l.Rows = append(l.Rows, r.flow.row())
 	}
-	l.Services, l.Destinations = slices.Sorted(maps.Keys(services)), slices.Sorted(maps.Keys(destinations))
+	l.Services, l.Destinations = sorted(services), sorted(destinations)
 	return l, s.version
+}
+
+// sorted returns the keys of choices in order, and never nil, which is no list in JSON.
+func sorted(choices map[string]bool) []string {
+	texts := slices.AppendSeq(make([]string, 0, len(choices)), maps.Keys(choices))
+	slices.Sort(texts)
+	return texts
 }
 
 type ranked struct {

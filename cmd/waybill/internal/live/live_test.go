@@ -268,6 +268,24 @@ func TestStore_States(t *testing.T) {
 	}
 }
 
+// Another run that sent to the same place does not hide which message it was.
+func TestStore_ExamineBesideAnotherRun(t *testing.T) {
+	t.Parallel()
+	s := live.NewStore(live.Limits{})
+	add(t, s, span{trace: 9, id: 1, service: "other", name: "send", kind: ptrace.SpanKindProducer, attributes: message("7")})
+	add(t, s,
+		span{trace: 1, id: 1, service: "api", name: "send", kind: ptrace.SpanKindProducer, attributes: message("7")},
+		span{trace: 2, id: 1, service: "etl", name: "process", kind: ptrace.SpanKindConsumer, start: time.Second, attributes: message("7")},
+	)
+	e, ok := s.Examine(2, flow.Expectation{})
+	if !ok {
+		t.Fatal("there is no flow 2")
+	}
+	if got := e.Diagnosis.Summary(e.Graph); !strings.HasPrefix(got, "BROKEN between api and etl") {
+		t.Errorf("%s, want BROKEN between api and etl", got)
+	}
+}
+
 // state returns the state of the only flow.
 func state(t *testing.T, s *live.Store) live.State {
 	t.Helper()

@@ -24,6 +24,7 @@ const (
 // noteSender notes that f sent to a channel: a receiver that has lost the context is
 // shown with flows that may have been its own.
 func (s *Store) noteSender(f *Flow, channel string) {
+	f.sends.add(channel)
 	r := s.senders[channel]
 	if r == nil {
 		if channel == "" || len(s.senders) == maxChannels {
@@ -46,13 +47,13 @@ func (s *Store) noteSender(f *Flow, channel string) {
 const maxRelated = 20_000
 
 // related returns the spans of flows that may have sent what f received without a
-// context.
+// context, and did not send itself.
 func (s *Store) related(f *Flow) []kept {
 	var spans []kept
 	seen := map[*Flow]bool{f: true}
 	for _, channel := range f.wants {
 		r := s.senders[channel.Value()]
-		if r == nil {
+		if r == nil || slices.Contains(f.sends, channel) {
 			continue
 		}
 		for _, sender := range r.flows {

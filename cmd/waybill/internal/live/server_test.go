@@ -350,8 +350,8 @@ func TestStore_Follow(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	var loaded live.Loaded
-	var err error
-	go func() { defer close(ended); loaded, err = s.Follow(ctx, name) }()
+	var failed error
+	go func() { defer close(ended); loaded, failed = s.Follow(ctx, name) }()
 	received := 0
 	write := func(what string, flags int, text string, spans int) {
 		t.Helper()
@@ -385,7 +385,7 @@ func TestStore_Follow(t *testing.T) {
 	write("appended to", os.O_APPEND, line(8)+line(9), 2)
 	stop()
 	<-ended
-	if got := s.Totals(); err != nil || loaded.Spans != 9 || loaded.Damaged != 1 || got.Flows != 9 {
-		t.Errorf("%d spans, %d damaged, %d flows, %v; want 9 of 9 flows and 1 damaged", loaded.Spans, loaded.Damaged, got.Flows, err)
+	if got := s.Totals(); failed != nil || loaded.Spans != 9 || loaded.Damaged != 1 || got.Flows != 9 {
+		t.Errorf("%d spans, %d damaged, %d flows, %v; want 9 of 9 flows and 1 damaged", loaded.Spans, loaded.Damaged, got.Flows, failed)
 	}
 }
