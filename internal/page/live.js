@@ -5,7 +5,7 @@
 	const list = $("list"), filter = $("filter"), main = $("flow");
 	const chosen = { number: 0, version: 0 }; // The flow, and the version of it that is shown.
 	let wanted = 0; // The version of the chosen flow that the server has.
-	let latest = null, paused = false, fetching = false;
+	let latest = null, paused = false;
 
 	const say = (text, bad) => { $("said").textContent = text; $("said").classList.toggle("bad", Boolean(bad)); };
 	const count = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
@@ -61,6 +61,7 @@
 		const left = latest.matching - latest.rows.length;
 		const gone = latest.goneFlows || latest.goneSpans ? `${count(latest.goneFlows, "flow")} and ${count(latest.goneSpans, "span")} have fallen out.` : "";
 		$("more").textContent = [left > 0 ? `${left.toLocaleString("en")} more match; filter to see them.` : "", latest.flows && !latest.matching ? "No flow matches." : "", gone].filter(Boolean).join(" ");
+		document.title = (latest.states.broken ? `(${latest.states.broken.toLocaleString("en")} broken) ` : "") + "waybill view";
 		$("totals").textContent = `${count(latest.spans, "span")}, ${count(latest.flows, "flow")}`;
 		for (const button of filter.querySelectorAll("[data-state]")) button.querySelector(".number").textContent = (latest.states[button.dataset.state] || 0).toLocaleString("en");
 		choices(filter.elements.service, latest.services);
@@ -91,41 +92,36 @@
 		wanted = 0;
 		mark();
 		connect();
-		fetchFlow(true);
+		fetchFlow();
 	};
-	// openOf notes which parts are open, and openAgain opens them.
-	const openOf = () => [...main.querySelectorAll("details")].map((details) => details.open);
-	const fetchFlow = async (asked) => {
-		if (fetching || !chosen.number) return;
-		fetching = true;
-		const number = chosen.number, started = performance.now();
+	let request = null, rest = 0; // The request that is under way, or the timer that runs until the next one.
+	const refresh = () => { if (!request && !rest && !paused && wanted > chosen.version) fetchFlow(); };
+	const fetchFlow = async () => {
+		if (request) request.abort();
+		clearTimeout(rest);
+		rest = 0;
+		const own = new AbortController(), number = chosen.number, started = performance.now();
+		request = own;
 		try {
-			const response = await fetch(`/flow/${number}`);
-			if (number !== chosen.number) return;
-			if (response.status === 404) {
-				show(number, `<section class="waiting"><h1>This flow has fallen out</h1><p>The flows into which spans arrived last are kept. Choose another one.</p></section>`);
-				return;
-			}
-			if (!response.ok) throw new Error(await response.text());
-			const version = Number(response.headers.get("Waybill-Version"));
-			const html = await response.text();
-			if (number !== chosen.number || paused && !asked) return;
-			show(number, html);
-			chosen.version = version;
+			const response = await fetch(`/flow/${number}`, { signal: own.signal });
+			const text = await response.text();
+			if (own !== request) return;
+			if (!response.ok && response.status !== 404) throw new Error(text);
+			show(number, response.ok ? text : `<section class="waiting"><h1>This flow has fallen out</h1><p>The flows into which spans came last are kept. Choose another one.</p></section>`);
+			chosen.version = Number(response.headers.get("Waybill-Version"));
 		} catch (error) {
+			if (own !== request) return;
+			chosen.version = wanted;
 			say(`The flow cannot be shown: ${error.message}`, true);
-		} finally {
-			// A large flow is drawn less often.
-			setTimeout(() => {
-				fetching = false;
-				if (number !== chosen.number || !paused && wanted > chosen.version) fetchFlow(number !== chosen.number);
-			}, Math.min(Math.max(500, 4 * (performance.now() - started)), 30000));
-			if (number !== chosen.number) { fetching = false; fetchFlow(true); }
 		}
+		request = null;
+		// A large flow is drawn less often.
+		rest = setTimeout(() => { rest = 0; refresh(); }, Math.min(Math.max(500, 4 * (performance.now() - started)), 30000));
 	};
 	let shown = 0; // The flow that main shows.
 	const show = (number, html) => {
-		const same = shown === number, open = openOf(), focused = document.activeElement && main.contains(document.activeElement) ? document.activeElement : null;
+		const same = shown === number, open = [...main.querySelectorAll("details")].map((details) => details.open);
+		const focused = main.contains(document.activeElement) ? document.activeElement : null;
 		const search = focused && focused.id === "search" ? [focused.selectionStart, focused.selectionEnd] : null;
 		const top = main.scrollTop;
 		const parsed = new DOMParser().parseFromString(html, "text/html");
@@ -171,7 +167,7 @@
 			if (paused) return;
 			drawList();
 			if (!chosen.number && latest.rows.length) choose(first());
-			else if (chosen.number && wanted > chosen.version) fetchFlow();
+			else refresh();
 		});
 	};
 	const first = () => {
@@ -208,7 +204,7 @@
 		linked(true);
 		if (paused || !latest) return;
 		drawList();
-		if (wanted > chosen.version) fetchFlow();
+		refresh();
 	});
 
 	const post = async (path, body) => {

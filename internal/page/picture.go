@@ -498,7 +498,7 @@ func (l *layout) drawGap(b broken) {
 	y := to.y - gapHeight*float64(len(to.gaps)-b.place)
 	l.p.Gaps = append(l.p.Gaps, gap{
 		Path: curve(x1, from.y+rowHeight/2, x2, to.y+rowHeight/2),
-		X:    max(min(x2, l.p.Right-7*float64(utf8.RuneCountInString(text))), 14), Y: y + 13,
+		X:    max(min(x2, l.p.Right-7.7*float64(utf8.RuneCountInString(text))), 14), Y: y + 13,
 		Text: text, Title: b.finding.What,
 	})
 }
