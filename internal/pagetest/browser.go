@@ -97,7 +97,7 @@ func Watch(ctx context.Context) (*Complaints, error) {
 				c.add("console %s: %v", e.Type, e.Args)
 			}
 		case *runtime.EventExceptionThrown:
-			c.add("exception: %s", e.ExceptionDetails.Text)
+			c.add("exception: %s %s", e.ExceptionDetails.Text, descriptionOf(e.ExceptionDetails.Exception))
 		case *log.EventEntryAdded:
 			c.add("log %s: %s", e.Entry.Level, e.Entry.Text)
 		case *page.EventJavascriptDialogOpening:
@@ -108,6 +108,14 @@ func Watch(ctx context.Context) (*Complaints, error) {
 			}
 		}
 	})
+}
+
+// descriptionOf returns what an exception says, and where it was thrown.
+func descriptionOf(exception *runtime.RemoteObject) string {
+	if exception == nil {
+		return ""
+	}
+	return exception.Description
 }
 
 func (c *Complaints) add(format string, args ...any) {
