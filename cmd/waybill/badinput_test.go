@@ -103,7 +103,7 @@ func badRecordings(t testing.TB) map[string]string {
 	longSpan := bad(1, 0, long, 5)
 	longSpan.Attributes = []keyText{text("messaging.system", long), text("messaging.destination.name", long)}
 	var many strings.Builder
-	for n := range 20_000 {
+	for n := range 3000 {
 		many.WriteString(badLine(t, "worker", bad(n+1, 0, "process "+letters(n), 5)))
 	}
 	return map[string]string{

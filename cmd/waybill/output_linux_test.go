@@ -56,13 +56,13 @@ func TestProgress_OnTerminal(t *testing.T) {
 	p.start = p.start.Add(-soon)
 	p.update(recording.Progress{Spans: 3, Bytes: 2e6, Size: 4e6})
 	p.end()
-	shown := make([]byte, 1000)
-	n, err := screen.Read(shown)
-	if err != nil {
+	const shown, removed = "\rwaybill: 2 MB of 4 MB, 3 spans, 1s left", " \r"
+	text := make([]byte, len(shown+"\r")+len(shown)-1+len(removed)-1)
+	if _, err := io.ReadFull(screen, text); err != nil {
 		t.Fatal(err)
 	}
-	if text := string(shown[:n]); !strings.HasPrefix(text, "\rwaybill: 2 MB of 4 MB, 3 spans, ") || !strings.HasSuffix(text, " \r") {
-		t.Errorf("the terminal shows %q, want the progress, and it removed", text)
+	if !strings.HasPrefix(string(text), shown+"\r ") || !strings.HasSuffix(string(text), removed) {
+		t.Errorf("the terminal gets %q, want the progress, and it removed", text)
 	}
 }
 
