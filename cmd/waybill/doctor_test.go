@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,33 +15,28 @@ import (
 // Doctor takes linear time and memory.
 func BenchmarkDoctor(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
-		var text strings.Builder
-		for i := range n / 100 {
-			text.WriteString(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"api"}}]},"scopeSpans":[{"spans":[`)
-			for j := range 100 {
-				id := 100*i + j
-				if j > 0 {
-					text.WriteByte(',')
-				}
-				fmt.Fprintf(&text, `{"traceId":"%032x","spanId":"%016x","name":"send orders","kind":4,"startTimeUnixNano":"%d","endTimeUnixNano":"%d",`+
-					`"attributes":[{"key":"messaging.system","value":{"stringValue":"kafka"}},{"key":"messaging.destination.name","value":{"stringValue":"orders"}},`+
-					`{"key":"messaging.destination.partition.id","value":{"stringValue":"0"}},{"key":"messaging.kafka.offset","value":{"intValue":"%d"}}]}`,
-					id/4+1, id+1, 1_700_000_000_000_000_000+id, 1_700_000_000_000_001_000+id, id)
-			}
-			text.WriteString("]}]}]}\n")
-		}
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			b.ReportAllocs()
-			b.SetBytes(int64(text.Len()))
+			b.SetBytes(bytesOf(b, n))
 			for b.Loop() {
 				var stdout, stderr bytes.Buffer
-				if code := run(b.Context(), []string{"doctor"}, strings.NewReader(text.String()), &stdout, &stderr); code != exitFine {
+				if code := run(b.Context(), []string{"doctor"}, newSynthetic(b, n), &stdout, &stderr); code != exitFindings {
 					b.Fatalf("exit code %d: %s", code, &stderr)
 				}
 			}
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 		})
 	}
+}
+
+// bytesOf returns how many bytes a recording of n spans has.
+func bytesOf(t testing.TB, n int) int64 {
+	t.Helper()
+	size, err := io.Copy(io.Discard, newSynthetic(t, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
 
 // More findings than are kept are counted.

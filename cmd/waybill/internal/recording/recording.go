@@ -88,6 +88,10 @@ func (r *Recording) nothing(files []string) error {
 // Reader reads recordings.
 type Reader struct {
 	Stdin io.Reader
+	// Keep selects the attributes of spans that are kept, by their keys. If it is nil, all
+	// are. It is called by several goroutines, and others than the selected ones may be
+	// kept, too.
+	Keep func(key string) bool
 	// Follow makes a Reader wait at the end of a file for what is appended to it, until
 	// its context is done.
 	Follow bool
@@ -188,7 +192,7 @@ const (
 
 // readSource reads one source, hands its spans on, and notes what is damaged.
 func (in *intake) readSource(ctx context.Context, name string, r io.Reader) error {
-	s := newSource(&counter{r: r, n: &in.read})
+	s := newSource(&counter{r: r, n: &in.read}, in.Keep)
 	defer s.stop()
 	go s.run()
 	idle := time.NewTicker(untilIdle)

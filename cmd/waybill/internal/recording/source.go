@@ -9,8 +9,10 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/waybill-go/waybill/internal/flow"
 )
@@ -19,6 +21,7 @@ import (
 // meanwhile.
 type source struct {
 	r       io.Reader
+	keep    func(key string) bool                  // The attributes that are kept; nil for all.
 	parse   func(text []byte) ([]flow.Span, error) // Of its format.
 	pieces  chan *piece                            // In their order; closed at the end.
 	stopped chan struct{}
@@ -34,8 +37,8 @@ type piece struct {
 	done  chan struct{} // Closed when it is parsed.
 }
 
-func newSource(r io.Reader) *source {
-	s := &source{pieces: make(chan *piece, runtime.GOMAXPROCS(0)), stopped: make(chan struct{})}
+func newSource(r io.Reader, keep func(key string) bool) *source {
+	s := &source{keep: keep, pieces: make(chan *piece, runtime.GOMAXPROCS(0)), stopped: make(chan struct{})}
 	s.r = &stoppable{r: r, stopped: s.stopped}
 	return s
 }
@@ -67,9 +70,9 @@ const maxParallel = 8 << 20
 func (s *source) emit(p *piece) {
 	p.done = make(chan struct{})
 	if len(p.text) > maxParallel {
-		p.run(s.parse)
+		s.parsePiece(p)
 	} else {
-		go p.run(s.parse)
+		go s.parsePiece(p)
 	}
 	select {
 	case s.pieces <- p:
@@ -77,12 +80,26 @@ func (s *source) emit(p *piece) {
 	}
 }
 
-func (p *piece) run(parse func(text []byte) ([]flow.Span, error)) {
+func (s *source) parsePiece(p *piece) {
 	defer close(p.done)
 	if p.err == nil {
-		p.spans, p.err = parse(p.text)
+		p.spans, p.err = s.parse(p.text)
 	}
 	p.text = nil
+}
+
+// parseJSON returns the spans of one JSON document.
+func (s *source) parseJSON(text []byte) ([]flow.Span, error) {
+	if spans, ok := scan(text, s.keep); ok {
+		return spans, nil
+	}
+	spans, err := spansOf(text)
+	if s.keep != nil {
+		for i := range spans {
+			spans[i].Attributes = slices.Clip(slices.DeleteFunc(spans[i].Attributes, func(kv attribute.KeyValue) bool { return !s.keep(string(kv.Key)) }))
+		}
+	}
+	return spans, err
 }
 
 // sniffed is how many bytes of a source are looked at to recognize its format.
@@ -113,7 +130,7 @@ func (s *source) run() {
 		s.parse = messageSpans
 		splitFrames(text, s.emit)
 	case isText(head):
-		s.parse = spansOf
+		s.parse = s.parseJSON
 		split(text, s.emit)
 	case head[0] == resourceField:
 		s.parse = protobufSpans
