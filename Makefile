@@ -163,6 +163,7 @@ picture: ## Make docs/flow.png, the page of a run of the demo (needs Chromium)
 e2e: ## Test against real servers, clients in other languages, and a browser
 	$(call in,internal/e2e,go test -tags e2e -count=1 ./...)
 	$(call in,internal/pagetest,go test -tags e2e -count=1 ./...)
+	$(call in,cmd/waybill,go test -tags e2e -count=1 -run 'Limits|Size|Millions' ./...)
 
 .PHONY: e2e-deps
 e2e-deps: ## Fetch and build those servers into .cache/e2e

@@ -102,7 +102,7 @@ func (f *catalogFlags) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	r, err := f.live.read(cmd, args)
+	r, err := f.live.read(cmd, args, flow.Reads)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (f *catalogFlags) readOld(cmd *cobra.Command) (*catalog.Catalog, error) {
 		}
 		return c, nil
 	}
-	r, err := read(cmd, []string{f.old})
+	r, err := read(cmd, []string{f.old}, flow.Reads)
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func (f *doctorFlags) check(args []string) error {
 
 // judge finds what is wrong with a recording.
 func (f *doctorFlags) judge(cmd *cobra.Command, args []string) (*diagnosis, error) {
-	r, err := f.live.read(cmd, args)
+	r, err := f.live.read(cmd, args, flow.Reads)
 	if err != nil {
 		return nil, err
 	}

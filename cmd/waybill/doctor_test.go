@@ -7,9 +7,16 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-go/waybill/cmd/waybill/internal/recording"
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // Doctor takes linear time and memory.
@@ -57,5 +64,31 @@ func TestDoctor_ManyFindings(t *testing.T) {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s does not contain %q", format, want)
 		}
+	}
+}
+
+// Attributes that package flow does not read are left out of a recording, and change
+// nothing.
+func TestDoctor_AttributesThatAreRead(t *testing.T) {
+	t.Parallel()
+	recordings, err := filepath.Glob("testdata/*/*.jsonl*")
+	if err != nil || len(recordings) < 20 {
+		t.Fatalf("recordings: %v, %v", recordings, err)
+	}
+	recordings = slices.DeleteFunc(recordings, func(file string) bool { return strings.Contains(file, ".journal.") })
+	for _, file := range recordings {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			read := func(keep func(string) bool) *diagnosis {
+				r, err := (&recording.Reader{Keep: keep}).Read(t.Context(), file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return diagnose(r.Spans, flow.Expectation{}, nil)
+			}
+			if diff := cmp.Diff(read(nil), read(flow.Reads)); diff != "" {
+				t.Errorf("with all attributes, and with those that are read (-all +read)\n%s", diff)
+			}
+		})
 	}
 }

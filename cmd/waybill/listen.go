@@ -171,14 +171,14 @@ func (l *listening) addFlags(cmd *cobra.Command) {
 }
 
 // read reads the recordings that args name, or takes spans if the command listens.
-func (l *listening) read(cmd *cobra.Command, args []string) (*recording.Recording, error) {
+func (l *listening) read(cmd *cobra.Command, args []string, keep func(key string) bool) (*recording.Recording, error) {
 	if len(l.addresses) == 0 {
 		for _, name := range []string{"for", "quiet", "forward"} {
 			if cmd.Flags().Changed(name) {
 				return nil, fmt.Errorf("--%s needs --listen", name)
 			}
 		}
-		return read(cmd, args)
+		return read(cmd, args, keep)
 	}
 	if len(args) > 0 {
 		return nil, errors.New("give either --listen or files")

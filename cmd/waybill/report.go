@@ -26,7 +26,7 @@ func newReport() *cobra.Command {
 		Example: "  waybill report spans.jsonl -o flow.html\n" +
 			"  waybill report --service billing --since 10m spans/*.jsonl.gz",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := live.read(cmd, args)
+			r, err := live.read(cmd, args, nil)
 			if err != nil {
 				return err
 			}

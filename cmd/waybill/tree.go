@@ -27,7 +27,7 @@ func newTree() *cobra.Command {
 			"  waybill tree --flow 4bf92f35 --lines 100 spans.jsonl\n" +
 			"  kubectl logs job/etl | waybill tree -",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := live.read(cmd, args)
+			r, err := live.read(cmd, args, flow.Reads)
 			if err != nil {
 				return err
 			}

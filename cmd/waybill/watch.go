@@ -28,7 +28,7 @@ func (f *doctorFlags) watch(cmd *cobra.Command, args []string) (*diagnosis, erro
 		Quiet: f.window, Expect: flow.Expectation{Boundary: f.boundary},
 		Found: func(g *flow.Graph, f *flow.Finding) { news.print(all.add(g, f)) },
 	})
-	reader := &recording.Reader{Stdin: cmd.InOrStdin(), Follow: f.follow, Idle: func() { w.Idle(time.Second) }}
+	reader := &recording.Reader{Stdin: cmd.InOrStdin(), Keep: flow.Reads, Follow: f.follow, Idle: func() { w.Idle(time.Second) }}
 	r, err := reader.Each(ctx, func(spans []flow.Span) error {
 		w.Add(spans)
 		return news.err

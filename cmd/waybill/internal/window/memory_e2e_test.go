@@ -8,4 +8,4 @@ package window_test
 import "testing"
 
 // Millions of spans take no more memory than the first ones.
-func TestWindow_BoundedMemory_Millions(t *testing.T) { testMemory(t, 5_000_000) }
+func TestWindow_BoundedMemory_Millions(t *testing.T) { testMemory(t, 3_000_000) }
