@@ -135,3 +135,13 @@ func ExampleJournalEntry_MarshalJSON() {
 	// Output:
 	// {"time":"0001-01-01T00:00:00Z","action":"extract","outcome":"foreign","detail":"B3","call":"kafkacarrier.Extract","file":"/src/shop/worker.go","line":20,"carrier":"kafka","keys":["b3"]} <nil>
 }
+
+// A line of the file that WAYBILL_JOURNAL names is an entry.
+func ExampleJournalEntry_UnmarshalJSON() {
+	line := `{"pid":7,"action":"extract","outcome":"malformed","detail":"traceparent: shorter than 55 bytes","call":"kafkacarrier.Extract","file":"/src/shop/worker.go","line":20}`
+	var e propagation.JournalEntry
+	err := json.Unmarshal([]byte(line), &e)
+	fmt.Println(e, err)
+	// Output:
+	// kafkacarrier.Extract at worker.go:20: extract malformed: traceparent: shorter than 55 bytes <nil>
+}

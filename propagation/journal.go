@@ -22,16 +22,18 @@ import (
 // documentation of the package. While nobody asks for a journal, that costs a call one
 // atomic load. A call that is noted takes some microseconds more.
 //
-// A Journal keeps the first 10,000 entries, and counts the others. The zero value is
-// ready to use. A Journal is safe for concurrent use and must not be copied. A nil
-// Journal keeps nothing.
+// A Journal keeps the first 10,000 entries that belong to it, and as many that may, and
+// counts the others. The zero value is ready to use. A Journal is safe for concurrent
+// use and must not be copied. A nil Journal keeps nothing.
 type Journal struct {
 	mu      sync.Mutex
 	notes   []*note
+	own     int // How many of notes belonged to the journal when they were added,
+	strays  int // and how many did not.
 	dropped int
 }
 
-// maxNotes is the number of entries that a journal keeps.
+// maxNotes is the number of entries of its own that a journal keeps, and of others.
 const maxNotes = 10_000
 
 // note is an entry of any number of journals.
@@ -42,9 +44,8 @@ type note struct {
 	owner atomic.Pointer[Journal]
 }
 
-// Entries returns the entries in the order in which they were made. The result shares
-// no memory with j but for the lists of keys and span contexts, which must not be
-// modified.
+// Entries returns the entries in the order in which they were made. The lists in them
+// are shared with j and must not be modified.
 func (j *Journal) Entries() []JournalEntry {
 	if j == nil {
 		return nil
@@ -85,13 +86,19 @@ func (j *Journal) RecordAll() (stop func()) {
 	return sync.OnceFunc(func() { recorders.remove(j) })
 }
 
+// add adds n, unless there are enough of its kind.
 func (j *Journal) add(n *note) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.notes) == maxNotes {
+	number := &j.own
+	if n.owner.Load() != j {
+		number = &j.strays
+	}
+	if *number == maxNotes {
 		j.dropped++
 		return
 	}
+	*number++
 	j.notes = append(j.notes, n)
 }
 

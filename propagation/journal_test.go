@@ -5,6 +5,8 @@ package propagation_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -337,6 +339,23 @@ func TestJournal_Limit(t *testing.T) {
 	}
 }
 
+// What others do leaves room for what belongs to a journal. The test is not parallel,
+// because it would fill the journals of others.
+func TestJournal_LimitOfStrays(t *testing.T) {
+	const limit = 10_000
+	var j propagation.Journal
+	stop := j.RecordAll()
+	for range limit + 1 {
+		propagation.Encode(t.Context(), defaults)
+	}
+	stop()
+	propagation.Encode(t.Context(), defaults, propagation.WithJournal(&j))
+	entries := j.Entries()
+	if len(entries) == 0 || entries[len(entries)-1].Stray || j.Dropped() == 0 {
+		t.Errorf("got %d entries, %d dropped, want the last one to be that of the journal", len(entries), j.Dropped())
+	}
+}
+
 func TestJournal_Nil(t *testing.T) {
 	t.Parallel()
 	var j *propagation.Journal
@@ -393,6 +412,34 @@ type panickingTracer struct{ trace.Tracer }
 
 func (panickingTracer) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return ctx, panickingSpan{}
+}
+
+// FuzzJournal_Extract compares what a journal notes of a carrier with what is read.
+func FuzzJournal_Extract(f *testing.F) {
+	f.Add("traceparent", traceparentText, "b3", "1-2-1")
+	f.Add("Traceparent", traceparentText, "x-amzn-trace-id", "Root=1;Parent=2")
+	f.Add("traceparent", "00-", "\x00", strings.Repeat("x", 1000))
+	f.Fuzz(func(t *testing.T, key, value, otherKey, otherValue string) {
+		carrier := text{key: value, otherKey: otherValue}
+		var j propagation.Journal
+		r := propagation.Read(carrier, textAccessor{}, defaults, propagation.WithJournal(&j))
+		e := only(t, j.Entries())
+		_, isMalformed := errors.AsType[*propagation.MalformedError](r.Err())
+		switch {
+		case (e.Outcome == propagation.JournalOK) != (r.Err() == nil):
+			t.Errorf("got %s, and Read returned %v", e.Outcome, r.Err())
+		case isMalformed && e.Outcome != propagation.JournalMalformed:
+			t.Errorf("got %s, and Read returned %v", e.Outcome, r.Err())
+		case e.Outcome == propagation.JournalForeign && e.Detail == "", e.Outcome == propagation.JournalOK && e.Detail != "":
+			t.Errorf("got %s with the detail %q", e.Outcome, e.Detail)
+		}
+		if line, err := json.Marshal(e); err != nil || !json.Valid(line) || strings.Contains(string(line), "\n") {
+			t.Errorf("%q: %v", line, err)
+		}
+		if len(value) > 20 && strings.Contains(e.String()+strings.Join(e.Keys, ""), value) && !strings.Contains(key, value) && !strings.Contains(otherKey, value) {
+			t.Errorf("%v shows the value %q", e, value)
+		}
+	})
 }
 
 // Many goroutines use journals at once, and each finds its own entries.
