@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -109,13 +108,9 @@ func load(cmd *cobra.Command, store *live.Store, files []string) error {
 		return nil
 	}
 	for _, name := range expand(files) {
-		f, err := os.Open(name)
+		loaded, err := store.LoadFile(cmd.Context(), cmd.InOrStdin(), name)
 		if err != nil {
 			return err
-		}
-		loaded, err := store.Load(cmd.Context(), f)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
 		}
 		if loaded.Damaged > 0 {
 			cmd.PrintErrf("waybill: %s: %s\n", printable(name), printable(loaded.String()))

@@ -120,12 +120,14 @@ func TestView_Misuse(t *testing.T) {
 		{name: "a port in use", args: []string{"--listen", taken.Addr().String()}, stderr: " is in use, perhaps by a collector or another waybill; stop that, or use --listen with another port\n"},
 		{name: "the port of the page in use", args: []string{"--listen", "127.0.0.1:0", "--page", taken.Addr().String()}, stderr: "or use --page with another port\n"},
 		{name: "an absent recording", args: []string{"--listen", "127.0.0.1:0", "absent.jsonl"}, stderr: "absent.jsonl"},
-		{name: "a recording that is none", args: []string{"--listen", "127.0.0.1:0", "view_test.go"}, stderr: "view_test.go: "},
+		{name: "a recording that is none", args: []string{"--listen", "127.0.0.1:0", "view_test.go"}, stderr: "view_test.go:1: "},
+		{name: "a directory", args: []string{"--listen", "127.0.0.1:0", "testdata"}, stderr: "testdata is a directory"},
+		{name: "nothing on standard input", args: []string{"--listen", "127.0.0.1:0", "-"}, stderr: "no spans in standard input"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr strings.Builder
-			if code := run(t.Context(), append([]string{"view", "--no-open"}, tt.args...), nil, &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), tt.stderr) {
+			if code := run(t.Context(), append([]string{"view", "--no-open"}, tt.args...), strings.NewReader(""), &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), tt.stderr) {
 				t.Errorf("exit code %d and %q, want 2 and %q", code, &stderr, tt.stderr)
 			}
 		})

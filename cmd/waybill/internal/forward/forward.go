@@ -152,6 +152,9 @@ func (f *Forwarder) try(ctx context.Context, r *receiver.Request) (time.Duration
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
+		if ctx.Err() != nil {
+			return never, errors.New("it had not answered when the program ended")
+		}
 		if failure, ok := errors.AsType[*url.Error](err); ok {
 			err = failure.Err // The address is said anyway.
 		}

@@ -48,6 +48,28 @@ func TestForwarder_HangingCollector(t *testing.T) {
 	}
 }
 
+// A collector that has not answered when it is time to end is what is said, and not how
+// that ends the request.
+func TestForwarder_NoAnswer(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	var said []string
+	f, err := forward.New(t.Context(), server.URL, func(reason string) { said = append(said, reason) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Send(&receiver.Request{Signal: receiver.Traces, Header: http.Header{}})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	f.Close(ctx)
+	if len(said) != 1 || !strings.Contains(said[0], "it had not answered when the program ended") {
+		t.Errorf("said %q, want that there was no answer", said)
+	}
+}
+
 func TestNew_Endpoint(t *testing.T) {
 	t.Parallel()
 	for _, endpoint := range []string{"", "collector", "collector:4318", "ftp://collector", "http://", "http://[::1"} {

@@ -88,6 +88,11 @@ func (s *Store) Load(ctx context.Context, r io.Reader) (Loaded, error) {
 	return s.load(ctx, &recording.Reader{Stdin: r}, recording.Stdin)
 }
 
+// LoadFile adds the spans of a file, or of stdin if its name is -, as Load does.
+func (s *Store) LoadFile(ctx context.Context, stdin io.Reader, name string) (Loaded, error) {
+	return s.load(ctx, &recording.Reader{Stdin: stdin}, name)
+}
+
 // Follow adds the spans of a file, and those that are written to it later, until ctx is
 // done. The file need not exist yet.
 func (s *Store) Follow(ctx context.Context, name string) (Loaded, error) {
