@@ -6,6 +6,7 @@ package flowtest
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -25,7 +26,8 @@ import (
 //
 // The variables are those of the OpenTelemetry specification: the endpoint, OTLP over
 // HTTP, OTEL_SERVICE_NAME, a sampler that samples all spans, a short delay of the batch
-// processor, and no metrics or logs. The endpoint also takes OTLP/JSON, gzip, and gRPC.
+// processor, and no metrics or logs. If this process is told to use a proxy, NO_PROXY
+// also names the endpoint. The endpoint also takes OTLP/JSON, gzip, and gRPC.
 // The variables of the context, such as TRACEPARENT, are those of package envcarrier,
 // and include the baggage of ctx. If ctx has no valid span they are empty, so that the
 // process starts a trace of its own.
@@ -66,6 +68,7 @@ func (f *Flow) EnvMap(ctx context.Context, service string) map[string]string {
 	}
 	variables := contextVariables(ctx)
 	maps.Copy(variables, exportVariables(endpoint, service))
+	maps.Copy(variables, proxyVariables(os.Getenv))
 	return variables
 }
 
@@ -87,6 +90,20 @@ func exportVariables(endpoint, service string) map[string]string {
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": endpoint + "/v1/traces",
 		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": protocol,
 	}
+}
+
+// proxyVariables returns the variables that keep a process from sending its spans to the
+// proxy that this one is told to use, as exporters in Python would.
+func proxyVariables(environ func(name string) string) map[string]string {
+	variables := make(map[string]string)
+	for _, proxy := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"} {
+		if environ(proxy) != "" {
+			for _, name := range []string{"NO_PROXY", "no_proxy"} {
+				variables[name] = strings.TrimPrefix(environ(name)+",127.0.0.1", ",")
+			}
+		}
+	}
+	return variables
 }
 
 // contextVariables returns the variables that hold the context of ctx. Those that an

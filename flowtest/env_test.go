@@ -178,6 +178,23 @@ func TestFlow_Env_Variables(t *testing.T) {
 	}
 }
 
+// Spans do not go to the proxy that a developer has to use.
+func TestFlow_Env_Proxy(t *testing.T) {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"} {
+		t.Setenv(name, "")
+	}
+	f := flowtest.New(t)
+	if value, ok := f.EnvMap(t.Context(), "worker")["NO_PROXY"]; ok {
+		t.Errorf("NO_PROXY without a proxy is %q, want none", value)
+	}
+	t.Setenv("http_proxy", "http://proxy:3128")
+	t.Setenv("NO_PROXY", "example.com")
+	variables := f.EnvMap(t.Context(), "worker")
+	if got := variables["NO_PROXY"] + " " + variables["no_proxy"]; got != "example.com,127.0.0.1 127.0.0.1" {
+		t.Errorf("NO_PROXY and no_proxy are %s, want example.com,127.0.0.1 127.0.0.1", got)
+	}
+}
+
 // Whatever an SDK sends arrives, once.
 func TestFlow_Env_Exports(t *testing.T) {
 	t.Parallel()

@@ -90,12 +90,12 @@ func TestFailure_JournalOfAForeignContext(t *testing.T) {
 	}{
 		"among other tests": {want: "This is likely.", test: func(tb testing.TB) {
 			f := flowtest.New(tb)
-			order(context.Background(), f, f.Service("job"))
+			order(t.Context(), f, f.Service("job"))
 		}},
 		"alone": {want: "This is certain.", test: func(tb testing.TB) {
 			f := flowtest.New(tb)
 			f.Global("job")
-			order(context.Background(), f, f.Service("job"))
+			order(t.Context(), f, f.Service("job"))
 		}},
 	} {
 		failed := run(t, tt.test)
