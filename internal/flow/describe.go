@@ -21,7 +21,7 @@ func (s *search) describe(f *Finding) {
 		d.write()
 	}
 	switch p := d.places(); {
-	case p == "":
+	case p == "" || f.key.detail == notSet: // Which call finds no global propagator is accidental.
 	case f.entry.Outcome == propagation.JournalAbsent && f.entry.Action == propagation.JournalExtract:
 		f.Why += " " + d.called() + " found no context." // It is the other side that has to change.
 	default:

@@ -21,7 +21,8 @@ func (d *description) writeJournal() bool {
 	case "P08":
 		d.unread("is malformed", id, "Look at what "+or(d.sender, "the sender")+" writes: a value that was cut, changed in case, or stored as another type is ignored by every propagator.")
 	case "P09":
-		d.unread("is in another format", id, "Add the propagator of that format to the receiver, or W3C Trace Context to the sender.")
+		format := or(Clip(d.f.key.detail, maxText), "another format")
+		d.unread("is in "+format+", which is not read", id, "Let the receiver read both, in Go with propagation.Compose(propagation.Default(), p), where p is the propagator of "+format+". Or let the sender write W3C Trace Context.")
 	case "P10":
 		d.unused(id)
 	case "P11":
@@ -47,7 +48,7 @@ func (d *description) lost(id string) {
 	if d.f.Sure != Certain {
 		why += " The call may also belong to other work of the process."
 	}
-	d.say(what, why, "Pass the context in which the span was started to the call, and not context.Background() or the context of before.")
+	d.say(what, why, "Pass the ctx that Start returned with the span to the call, and not context.Background() or the ctx of before. For work that outlives the request, in Go: context.WithoutCancel(ctx).")
 }
 
 // propagator describes a propagator that is not set, or not complete.
@@ -56,8 +57,8 @@ func (d *description) propagator(id string) {
 	subject := or(d.name, "the caller's span")
 	switch d.f.key.detail {
 	case notSet:
-		d.say(d.name+" starts a new trace, and no global propagator is set.", d.sender+" was calling another service at that time. The propagator of OpenTelemetry's default writes and reads nothing, so instrumentation that uses it passes no context on."+id,
-			"Call "+set+" at the start of each service.")
+		d.say(d.name+" starts a new trace, and no global propagator is set.", d.sender+" was calling another service at that time, and "+d.called()+" found no global propagator. The propagator of OpenTelemetry's default writes and reads nothing, so instrumentation that uses it passes no context on."+id,
+			"Call "+set+" when each service starts.")
 	case noBaggage:
 		d.say("The baggage of "+subject+" is not written, because the propagator has no baggage.", d.called()+" was called with baggage, and its propagator writes "+d.keys()+"."+id,
 			"Add propagation.Baggage{} to the propagator, or call "+set+".")
