@@ -43,15 +43,16 @@ func scan(text []byte, keep func(key string) bool) ([]flow.Span, bool) {
 		return nil, false
 	}
 	s.text, s.pos, s.keep, s.spans, s.bad = text, 0, keep, nil, false
+	found := false
 	s.object(func(key []byte) {
-		if string(key) == "resourceSpans" {
+		if found = string(key) == "resourceSpans"; found {
 			s.array(s.resource)
 		} else {
 			s.giveUp()
 		}
 	})
 	s.space()
-	spans, done := s.spans, !s.bad && s.pos == len(text)
+	spans, done := s.spans, found && !s.bad && s.pos == len(text)
 	s.text, s.keep, s.spans = nil, nil, nil
 	scanners.Put(s)
 	return spans, done
