@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -366,7 +367,8 @@ func (s *scanner) span() {
 	var parent trace.SpanID
 	var attributes [32]attribute.KeyValue // Their number is not known before.
 	kept := attributes[:0]
-	flags := int64(0)
+	var unsampled []flow.ID // What links say was not sampled.
+	flags := uint32(0)
 	s.object(func(key []byte) {
 		switch string(key) {
 		case "traceId":
@@ -376,7 +378,7 @@ func (s *scanner) span() {
 		case "parentSpanId":
 			s.id(parent[:])
 		case "flags":
-			flags = s.integer()
+			flags = s.flags()
 		case "name":
 			span.Name = s.value()
 		case "kind":
@@ -396,7 +398,13 @@ func (s *scanner) span() {
 				}
 			})
 		case "links":
-			s.array(func() { span.Links = append(span.Links, s.link()) })
+			s.array(func() {
+				id, flags := s.link()
+				span.Links = append(span.Links, id)
+				if isUnsampled(flags) {
+					unsampled = append(unsampled, id)
+				}
+			})
 		case "status":
 			s.status(&span)
 		case "traceState", "events", "droppedAttributesCount", "droppedEventsCount", "droppedLinksCount":
@@ -405,13 +413,11 @@ func (s *scanner) span() {
 			s.giveUp()
 		}
 	})
-	if flags < 0 || flags > math.MaxUint32 {
-		s.giveUp()
-	}
 	span.Remote, span.RemoteUnknown = flags&remoteFlag != 0, flags&hasRemoteFlag == 0
 	if parent.IsValid() {
 		span.Parent = flow.ID{Trace: span.ID.Trace, Span: parent}
 	}
+	span.ParentUnsampled = flags&sampledFlag != 0 && slices.Contains(unsampled, span.Parent)
 	if span.Start.IsZero() {
 		span.Start = time.Unix(0, 0).UTC()
 	}
@@ -445,21 +451,32 @@ func (s *scanner) time() time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-func (s *scanner) link() flow.ID {
-	var id flow.ID
+// flags reads the flags of a span or of a link.
+func (s *scanner) flags() uint32 {
+	flags := s.integer()
+	if flags < 0 || flags > math.MaxUint32 {
+		s.giveUp()
+		return 0
+	}
+	return uint32(flags)
+}
+
+func (s *scanner) link() (id flow.ID, flags uint32) {
 	s.object(func(key []byte) {
 		switch string(key) {
 		case "traceId":
 			s.id(id.Trace[:])
 		case "spanId":
 			s.id(id.Span[:])
-		case "traceState", "attributes", "droppedAttributesCount", "flags":
+		case "flags":
+			flags = s.flags()
+		case "traceState", "attributes", "droppedAttributesCount":
 			s.skip()
 		default:
 			s.giveUp()
 		}
 	})
-	return id
+	return id, flags
 }
 
 func (s *scanner) status(span *flow.Span) {

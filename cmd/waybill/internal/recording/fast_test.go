@@ -32,6 +32,8 @@ var unusual = []string{
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":18446744073709551615,"endTimeUnixNano":"1"}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"scope":{"name":"x","attributes":[{"key":"}","value":{"stringValue":"]"}}]},"spans":[{"events":[{"name":"\"}"}],"links":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001"}],"status":{"code":2,"message":"no"}}]}],"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"late"}},{"key":"process.pid","value":{"intValue":"7"}},{"key":"argv","value":{"arrayValue":{}}}]}}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"flags":4294967295,"parentSpanId":"","spanId":"00"}]}]}]}`,
+	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"links":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","flags":768}],"traceId":"00000000000000000000000000000001","parentSpanId":"0000000000000001","flags":769}]}]}]}`,
+	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"links":[{"flags":4294967296}]},{"links":[{"flags":256}]}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[null]}]}]}`,
 	`{"resourceSpans":null}`,
 	`{"resourceSpans":[{}],"other":[1,{"a":"]"}]}`,

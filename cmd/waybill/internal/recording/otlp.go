@@ -146,10 +146,11 @@ func spanOf(span ptrace.Span) flow.Span {
 	if span.Status().Code() == ptrace.StatusCodeError {
 		s.Status = codes.Error
 	}
+	isSampled := span.Flags()&sampledFlag != 0
 	for _, link := range span.Links().All() {
 		id := idOf(link.TraceID(), link.SpanID())
 		s.Links = append(s.Links, id)
-		s.ParentUnsampled = s.ParentUnsampled || id == s.Parent && isUnsampled(span, link)
+		s.ParentUnsampled = s.ParentUnsampled || isSampled && id == s.Parent && isUnsampled(link.Flags())
 	}
 	s.Attributes = make([]attribute.KeyValue, 0, span.Attributes().Len())
 	for key, value := range span.Attributes().All() {
@@ -158,11 +159,10 @@ func spanOf(span ptrace.Span) flow.Span {
 	return s
 }
 
-// isUnsampled reports whether link, of a span that is sampled, says that its own span is
-// not. Exporters that write no such flag on links write none on spans either.
-func isUnsampled(span ptrace.Span, link ptrace.SpanLink) bool {
-	return span.Flags()&sampledFlag != 0 && link.Flags()&(hasRemoteFlag|sampledFlag) == hasRemoteFlag
-}
+// isUnsampled reports whether the flags of a link say that what it refers to was not
+// sampled. That is believed if the span that has the link is marked as sampled, because
+// an exporter that does not write this flag writes it on neither.
+func isUnsampled(flags uint32) bool { return flags&(hasRemoteFlag|sampledFlag) == hasRemoteFlag }
 
 // attributeOf returns an attribute whose key shares its memory with equal ones, as
 // there may be millions.
