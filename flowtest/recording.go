@@ -66,6 +66,8 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 			Status:     s.Status.Code,
 			Message:    s.Status.Description,
 			Attributes: s.Attributes,
+
+			ParentUnsampled: s.Parent.IsValid() && !s.Parent.IsSampled() && s.SpanContext.IsSampled(),
 		}
 		for _, link := range s.Links {
 			spans[i].Links = append(spans[i].Links, flow.IDOf(link.SpanContext))

@@ -365,7 +365,7 @@ func (s *search) findDropped(e *entry) {
 func (s *search) isPromoted(i int) bool {
 	span := &s.g.spans[i]
 	e := s.journal.starts[span.ID]
-	return span.ParentUnsampled || e != nil && e.IsSampled() && e.Parent.IsValid() && !e.Parent.IsSampled() && e.Parent.SpanID() == span.Parent.Span
+	return span.Parent != ID{} && span.ParentUnsampled || e != nil && e.IsSampled() && e.Parent.IsValid() && !e.Parent.IsSampled() && e.Parent.SpanID() == span.Parent.Span
 }
 
 // findPromoted finds a sampled span of a parent that was not: P15.
