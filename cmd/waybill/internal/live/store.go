@@ -21,7 +21,7 @@ import (
 type Limits struct {
 	Flows int // The default is 10,000,
 	Spans int // 1,000,000,
-	Bytes int // 400 MB,
+	Bytes int // 500 MB,
 	// SpansOfFlow is how many spans of one flow are kept; the default is 100,000.
 	SpansOfFlow int
 	// Quiet is how long no span of a flow arrives until it is examined. The default is 6
@@ -32,7 +32,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	l.Flows = cmp.Or(l.Flows, 10_000)
 	l.Spans = cmp.Or(l.Spans, 1_000_000)
-	l.Bytes = cmp.Or(l.Bytes, 400_000_000)
+	l.Bytes = cmp.Or(l.Bytes, 500_000_000)
 	l.SpansOfFlow = cmp.Or(l.SpansOfFlow, 100_000)
 	l.Quiet = cmp.Or(l.Quiet, 6*time.Second)
 	return l

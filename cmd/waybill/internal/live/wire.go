@@ -73,7 +73,7 @@ type kept struct {
 // size returns about how much memory k takes.
 func (k *kept) size() int { return len(k.data) + keptOverhead }
 
-const keptOverhead = 80
+const keptOverhead = 56
 
 // arrival is a span that arrives: what is kept of it, and what is read at once. Of its
 // attributes, these are the ones that say what it exchanges and how it ended.
