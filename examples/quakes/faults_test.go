@@ -20,15 +20,15 @@ const fewEvents = "40"
 func TestDemo_Break(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name   string
-		want   string   // The finding, its level and how sure it is.
-		advice []string // Each is part of what is printed.
+		name string
+		want string   // The finding, its level and how sure it is.
+		fix  []string // Each is part of what to change.
 	}{
-		{name: faultInject, want: "P02 violation, certain", advice: []string{`The message carried no context: inject it in "ingest create quakes.raw".`}},
-		{name: faultBackground, want: "P19 warning, likely", advice: []string{`Pass the context of "clean process quakes.raw" to the call that makes this span.`}},
-		{name: faultStale, want: "P11 violation, certain", advice: []string{`"clean send quakes.raw"`, "Inject must remove the old headers and not append to them."}},
-		{name: faultJob, want: "P01 violation, certain", advice: []string{`"dispatch create job" created this Job`, "Put the context into the environment of the pod"}},
-		{name: faultEnd, want: "P03 violation, likely", advice: []string{"End every span (defer span.End())"}},
+		{name: faultInject, want: "P02 violation, certain", fix: []string{"carried no context", `in "ingest create quakes.raw"`}},
+		{name: faultBackground, want: "P19 warning, likely", fix: []string{`"clean process quakes.raw"`}},
+		{name: faultStale, want: "P11 violation, certain", fix: []string{"retried", "forwarded"}},
+		{name: faultJob, want: "P01 violation, certain", fix: []string{"environment of the pod"}},
+		{name: faultEnd, want: "P03 violation, likely", fix: []string{"span.End()"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,15 +43,19 @@ func TestDemo_Break(t *testing.T) {
 			var got []string
 			for _, f := range flowOf(readSpans(t, filepath.Join(out, spansFile))).findings() {
 				got = append(got, f.ID+" "+f.Level.String()+", "+f.Sure.String())
+				for _, want := range tt.fix {
+					if !strings.Contains(f.Fix, want) {
+						t.Errorf("what to change is %q, want in it %q", f.Fix, want)
+					}
+				}
 			}
 			if diff := cmp.Diff([]string{tt.want}, got); diff != "" {
 				t.Errorf("findings above info (-want +got):\n%s", diff)
 			}
-			for _, want := range append(
-				tt.advice,
-				"\nA fault is planted: "+planted.mistake+".\n",
-				"\nFound: "+planted.id+" is the fault that was planted, "+planted.mistake+". See "+planted.place+".\n",
-			) {
+			for _, want := range []string{
+				"\nA fault is planted: " + planted.mistake + ".\n",
+				"\nFound: " + planted.id + " is the fault that was planted, " + planted.mistake + ". See " + planted.place + ".\n",
+			} {
 				if !strings.Contains(printed, want) {
 					t.Errorf("nothing printed is %q", want)
 				}

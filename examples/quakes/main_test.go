@@ -43,7 +43,7 @@ func TestDemo(t *testing.T) {
 
 	t.Run("prints the flow and the figures", func(t *testing.T) {
 		for _, want := range []string{
-			`(?m)^  report .*\n\nThe flow as a page: open /.*/flow\.html in a browser\.\n\nThe flow: LINKED`,
+			`(?m)^  (?:assess|report) +.*\n\nThe flow as a page: open /.*/flow\.html in a browser\.\n\nThe flow: LINKED`,
 			`(?m)^The flow: LINKED: one flow of [0-9,]+ spans, 5 services, [0-9]+ traces, joined by links$`,
 			`(?m)^clean .* process quakes.raw ×1,707 `,
 			`(?m)^  [0-9a-f]{32}  [0-9,]+ spans, from ingest quakes$`,
