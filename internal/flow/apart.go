@@ -35,7 +35,7 @@ func (s *search) findApart() {
 			continue
 		}
 		head := s.head(piece)
-		if !s.damaged[head] && !s.hasFault(piece) {
+		if !s.isExplained(piece, head) {
 			s.add(hit{id: "P01", span: head, from: s.lastSender(head), to: head, level: Violation, sure: Guess, detail: apartDetail})
 		}
 		s.joined.union(n, s.start)
@@ -51,6 +51,8 @@ func (s *search) head(piece []int) int {
 	return head
 }
 
-func (s *search) hasFault(piece []int) bool {
-	return s.g.first(piece, func(i int) bool { return s.g.faults[i] != 0 }) != none
+// isExplained reports whether a violation is known that sets a piece apart: one of its
+// head, or of the ids of a span.
+func (s *search) isExplained(piece []int, head int) bool {
+	return s.g.first(piece, func(i int) bool { return s.damaged[i] && (i == head || s.g.faults[i] != 0) }) != none
 }

@@ -151,14 +151,20 @@ func (d *description) split(string) {
 
 // apart describes a span that is expected to go on with the flow.
 func (d *description) apart(id string) {
-	why := "It has no parent and no link. "
+	what := d.name + " is apart from the flow that it is expected to be part of."
+	if d.span.Parent != (ID{}) {
+		d.say(what, "Its parent, span "+d.span.Parent.Span.String()+", was not recorded. "+id,
+			"Look whether the process of the parent ends its spans, samples them, and exports them to the same place.")
+		return
+	}
+	why := "It starts a new trace, without a parent or a link. "
 	if len(d.span.Links) > 0 {
 		why = "It links only to spans that were not recorded. "
 	}
 	if d.sender != "" {
 		why += d.sender + " was the last to send something before that nobody is seen to have received. "
 	}
-	d.say(d.name+" starts a new trace, apart from the flow that it is expected to be part of.", why+id,
+	d.say(what, why+id,
 		"Inject the context into what starts this span, such as a message, a document, or the environment of a job, and extract it before the span is started.")
 }
 

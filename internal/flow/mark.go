@@ -38,7 +38,7 @@ func (m marks) of(i int) string {
 
 func (h *hit) title() string {
 	if h.detail == apartDetail || h.detail == jobDetail {
-		return "starts a new trace"
+		return "apart from the flow"
 	}
 	return Title(h.id)
 }
