@@ -138,7 +138,8 @@ func (s *search) findExtraction(e *entry) {
 	if j.writers[callOf(e)] {
 		return
 	}
-	start, span := j.handled[e.Number], none
+	start := j.handled[e.Number]
+	var span int
 	if start != nil {
 		span = s.g.find(IDOf(start.SpanContext))
 	} else {
