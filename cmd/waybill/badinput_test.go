@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -75,7 +77,7 @@ func badLine(t testing.TB, service string, spans ...badSpan) string {
 func bad(n, parent int, name string, kind int) badSpan {
 	s := badSpan{
 		TraceID: fmt.Sprintf("%032x", 1), SpanID: fmt.Sprintf("%016x", n), Name: name, Kind: kind,
-		Start: fmt.Sprint(1_700_000_000_000_000_000 + n), End: fmt.Sprint(1_700_000_000_000_001_000 + n),
+		Start: strconv.Itoa(1_700_000_000_000_000_000 + n), End: strconv.Itoa(1_700_000_000_000_001_000 + n),
 	}
 	if parent > 0 {
 		s.ParentSpanID = fmt.Sprintf("%016x", parent)
@@ -122,11 +124,11 @@ func badRecordings(t testing.TB) map[string]string {
 
 // letters returns a name for n without digits, which would fold.
 func letters(n int) string {
-	name := ""
+	var name []byte
 	for ; n > 0; n /= 26 {
-		name += string(rune('a' + n%26))
+		name = append(name, byte('a'+n%26))
 	}
-	return name
+	return string(name)
 }
 
 // Nothing of a recording reaches a terminal as it is, or takes more room than it should.
@@ -268,7 +270,7 @@ func TestReaders_CutOff(t *testing.T) {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			code := run(t.Context(), append(args[:len(args):len(args)], file), nil, &stdout, &stderr)
+			code := run(t.Context(), append(slices.Clip(args), file), nil, &stdout, &stderr)
 			if code == exitUsage || stdout.Len() == 0 || !strings.Contains(stderr.String(), "unexpected EOF") {
 				t.Errorf("exit code %d, %d bytes of output, standard error %q", code, stdout.Len(), &stderr)
 			}

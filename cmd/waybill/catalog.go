@@ -171,9 +171,9 @@ func (f *catalogFlags) readOld(cmd *cobra.Command) (*catalog.Catalog, error) {
 	defer file.Close()
 	text := bufio.NewReaderSize(file, catalog.Sniffed)
 	if head, _ := text.Peek(catalog.Sniffed); catalog.IsJSON(head) {
-		c, err := catalog.Read(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.old, err)
+		c, failed := catalog.Read(text)
+		if failed != nil {
+			return nil, fmt.Errorf("%s: %w", f.old, failed)
 		}
 		return c, nil
 	}

@@ -157,7 +157,7 @@ func (g *synthetic) Read(p []byte) (int, error) {
 
 // fill makes the next line: the spans of one service of its flows, as they are exported.
 func (g *synthetic) fill() {
-	line := append(g.line[:0:0], `{"resourceSpans":[`...)
+	line := []byte(`{"resourceSpans":[`)
 	for part, service := range []string{"shop", "billing"} {
 		if part > 0 {
 			line = append(line, ',')
@@ -176,6 +176,7 @@ func (g *synthetic) fill() {
 		}
 		line = append(line, "]}]}"...)
 	}
-	g.line = append(line, "]}\n"...)
+	line = append(line, "]}\n"...)
+	g.line = line
 	g.next += spansPerLine
 }

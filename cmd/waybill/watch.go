@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,4 +111,4 @@ func (b *bulletin) line(text string) {
 }
 
 // magnitude returns the number of digits of n.
-func magnitude(n int) int { return len(fmt.Sprint(n)) }
+func magnitude(n int) int { return len(strconv.Itoa(n)) }

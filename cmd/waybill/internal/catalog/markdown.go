@@ -41,8 +41,18 @@ func (c *Catalog) WriteMarkdown(w io.Writer, width int) error {
 
 func (c *Catalog) edgeTable() *table {
 	t := &table{columns: []column{
-		{name: "from"}, {name: "over"}, {name: "to"}, {name: "hops", right: true}, {name: "by"}, {name: "hop p50", right: true}, {name: "p95", right: true},
-		{name: "queue p50", right: true}, {name: "p95", right: true}, {name: "errors", right: true}, {name: "broken", right: true}, {name: "clocks", right: true},
+		{name: "from"},
+		{name: "over"},
+		{name: "to"},
+		{name: "hops", right: true},
+		{name: "by"},
+		{name: "hop p50", right: true},
+		{name: "p95", right: true},
+		{name: "queue p50", right: true},
+		{name: "p95", right: true},
+		{name: "errors", right: true},
+		{name: "broken", right: true},
+		{name: "clocks", right: true},
 	}}
 	for i := range c.Edges {
 		e := &c.Edges[i]

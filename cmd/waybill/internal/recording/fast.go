@@ -276,7 +276,11 @@ func (s *scanner) resource() {
 			s.object(func(key []byte) {
 				switch string(key) {
 				case "attributes":
-					s.array(func() { found.add(s.attribute(isIdentity)) })
+					s.array(func() {
+						if kv, ok := s.attribute(isIdentity); ok {
+							found.add(kv)
+						}
+					})
 				case "droppedAttributesCount":
 					s.integer()
 				default:
@@ -311,10 +315,7 @@ func isIdentity(key string) bool {
 }
 
 // add adds an attribute. The first one of a key counts.
-func (i *identity) add(kv attribute.KeyValue, ok bool) {
-	if !ok {
-		return
-	}
+func (i *identity) add(kv attribute.KeyValue) {
 	if i.values == nil {
 		i.values = make(map[attribute.Key]string)
 	}

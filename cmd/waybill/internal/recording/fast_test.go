@@ -67,11 +67,10 @@ func asTexts(spans []flow.Span) []string {
 		s := spans[i]
 		attributes := s.Attributes
 		s.Attributes = nil
-		text := fmt.Sprintf("%+v", s)
+		texts = append(texts, fmt.Sprintf("%+v", s))
 		for _, kv := range attributes {
-			text += fmt.Sprintf("\n%q %s %q", kv.Key, kv.Value.Type(), kv.Value.String())
+			texts = append(texts, fmt.Sprintf("%q %s %q", kv.Key, kv.Value.Type(), kv.Value.String()))
 		}
-		texts = append(texts, text)
 	}
 	return texts
 }

@@ -55,8 +55,8 @@ func (f *follower) renew() error {
 	case err != nil: // It is about to be replaced.
 		return nil //nolint:nilerr // There may be one again.
 	case !os.SameFile(own, now):
-		next, err := os.Open(f.name)
-		if err != nil {
+		next, failed := os.Open(f.name)
+		if failed != nil {
 			return nil //nolint:nilerr // Likewise.
 		}
 		_ = f.f.Close() // It was only read.

@@ -43,9 +43,7 @@ var formats = []struct {
 	{"resourceProfiles", true, readNothing},
 }
 
-var (
-	errFormat = errors.New("this is no recording of spans that is known: OTLP, Jaeger or Tempo")
-)
+var errFormat = errors.New("this is no recording of spans that is known: OTLP, Jaeger or Tempo")
 
 // spansOf returns the spans of one JSON document.
 func spansOf(text []byte) ([]flow.Span, error) {

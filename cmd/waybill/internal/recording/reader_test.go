@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestReader_Each_InOrder(t *testing.T) {
 	next := 0
 	r, err := (&recording.Reader{Stdin: strings.NewReader(text.String())}).Each(t.Context(), func(spans []flow.Span) error {
 		for _, s := range spans {
-			if s.Name != fmt.Sprint(next) {
+			if s.Name != strconv.Itoa(next) {
 				t.Errorf("span %q comes as number %d", s.Name, next)
 			}
 			next++

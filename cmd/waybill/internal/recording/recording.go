@@ -177,9 +177,9 @@ func (in *intake) readFile(ctx context.Context, name string) error {
 		return err
 	}
 	if in.Follow && info.Mode().IsRegular() {
-		ctx, stop := context.WithCancel(ctx)
+		following, stop := context.WithCancel(ctx)
 		defer stop()
-		return in.readSource(ctx, name, &follower{ctx: ctx, name: name, f: f})
+		return in.readSource(following, name, &follower{ctx: following, name: name, f: f})
 	}
 	defer f.Close()
 	return in.readSource(ctx, name, f)
@@ -227,7 +227,7 @@ func (in *intake) add(name string, p *piece) error {
 	<-p.done
 	if p.err != nil {
 		in.recording.damage(name, p.line, p.err)
-		return nil
+		return nil //nolint:nilerr // The rest is used.
 	}
 	in.recording.Count += len(p.spans)
 	return in.take(p.spans)

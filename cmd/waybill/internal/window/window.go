@@ -90,7 +90,7 @@ func (w *Window) Add(spans []flow.Span) {
 		w.came = append(w.came, w.clock)
 		// Looking at all spans for a few new ones would take too long.
 		if len(w.spans) >= w.config.MaxSpans || len(w.spans)-w.kept > w.kept/fewNew && w.isTime() {
-			w.judge(false)
+			w.judge(w.choose)
 		}
 	}
 }
@@ -114,15 +114,19 @@ func (w *Window) advance(end time.Time) {
 func (w *Window) Idle(d time.Duration) {
 	w.clock = w.clock.Add(d)
 	if len(w.spans) > 0 && w.isTime() {
-		w.judge(false)
+		w.judge(w.choose)
 	}
 }
 
 // Close judges what is left and returns what was judged. If the stream was interrupted,
 // flows that are not quiet are left out.
 func (w *Window) Close(interrupted bool) Totals {
+	choose := wholeFlows
+	if interrupted {
+		choose = w.choose
+	}
 	if len(w.spans) > 0 {
-		w.judge(!interrupted)
+		w.judge(choose)
 	}
 	w.totals.Services = len(w.names)
 	return w.totals
@@ -139,8 +143,8 @@ func (w *Window) isTime() bool {
 	return !w.clock.Before(w.lookAt)
 }
 
-// judge judges the flows that are quiet, or all of them at the end, and forgets them.
-func (w *Window) judge(atEnd bool) {
+// judge judges the flows that choose does not leave open, and forgets them.
+func (w *Window) judge(choose func(g *flow.Graph, flows []flow.Flow, extents []flow.Extent)) {
 	for i := range w.spans {
 		w.spans[i].Source = i
 	}
@@ -149,9 +153,7 @@ func (w *Window) judge(atEnd bool) {
 	var extents []flow.Extent
 	expect.Extents = func(flows []flow.Flow) []flow.Extent {
 		extents = make([]flow.Extent, len(flows))
-		if !atEnd {
-			w.choose(g, flows, extents)
-		}
+		choose(g, flows, extents)
 		return extents
 	}
 	d := g.Diagnose(expect)
@@ -162,6 +164,9 @@ func (w *Window) judge(atEnd bool) {
 	w.forget(g, d.Flows, extents)
 	w.lookAt = w.clock.Add(w.config.Quiet / looks)
 }
+
+// wholeFlows leaves no flow open: there is no more to come.
+func wholeFlows(*flow.Graph, []flow.Flow, []flow.Extent) {}
 
 // choose leaves flows open that are not quiet. If there are too many spans, those that
 // have been active last keep half of the room.
