@@ -74,22 +74,27 @@ compile() {
 	javac -cp "$cache/$1/lib/*" -d "$cache/$1" "$2"
 }
 
-# build NAME MODULE...: the tools of monitoring/go.mod into $cache/NAME, in the
-# versions that it requires of the modules.
+# build NAME MODULE...: the tools of NAME/go.mod into $cache/NAME, in the versions that
+# it requires of the modules.
 build() {
 	local name=$1 coordinates work
 	shift
-	coordinates=$(go -C monitoring list -m "$@" | paste -sd ' ')
+	coordinates=$(go -C "$name" list -m "$@" | paste -sd ' ')
 	if have "$name" "$coordinates"; then
 		echo "$name: $coordinates is there"
 		return
 	fi
 	echo "$name: building $coordinates; this takes some minutes"
 	work=$(mktemp -d "$cache/.$name.XXXXXX")
-	cp monitoring/go.{mod,sum} "$work"
-	patch_alertmanager "$work"
+	cp "$name"/go.{mod,sum} "$work"
+	if [[ $name == monitoring ]]; then
+		patch_alertmanager "$work"
+	fi
 	# Prometheus discovers targets by file and by URL here, and in no cloud.
 	go -C "$work" build -p 2 -tags remove_all_sd -o "$work/" tool
+	if [[ -f $work/server ]]; then # The module of etcd gives its program this name.
+		mv "$work/server" "$work/etcd"
+	fi
 	rm -rf "$work"/go.{mod,sum} "$work/source"
 	echo "$coordinates" >"$work/from"
 	rm -rf "${cache:?}/$name"
@@ -171,3 +176,4 @@ install_python languages/peers/python/requirements.txt
 install_node languages/peers/node
 
 build monitoring github.com/prometheus/{prometheus,alertmanager,pushgateway}
+build controlplane k8s.io/kubernetes go.etcd.io/etcd/server/v3
