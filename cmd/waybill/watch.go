@@ -43,7 +43,11 @@ func (f *doctorFlags) watch(cmd *cobra.Command, args []string) (*diagnosis, erro
 		return nil, recording.ErrNoSpans
 	}
 	printDamages(cmd, r)
-	totals := w.Close(interrupted)
+	end := w.Close
+	if interrupted {
+		end = w.Interrupt
+	}
+	totals := end()
 	if len(all.list) > 0 {
 		news.line("")
 	}

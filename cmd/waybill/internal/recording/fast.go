@@ -400,9 +400,9 @@ func (s *scanner) span() {
 			})
 		case "links":
 			s.array(func() {
-				id, flags := s.link()
+				id, linkFlags := s.link()
 				span.Links = append(span.Links, id)
-				if isUnsampled(flags) {
+				if isUnsampled(linkFlags) {
 					unsampled = append(unsampled, id)
 				}
 			})

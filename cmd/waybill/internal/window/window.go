@@ -118,13 +118,14 @@ func (w *Window) Idle(d time.Duration) {
 	}
 }
 
-// Close judges what is left and returns what was judged. If the stream was interrupted,
-// flows that are not quiet are left out.
-func (w *Window) Close(interrupted bool) Totals {
-	choose := wholeFlows
-	if interrupted {
-		choose = w.choose
-	}
+// Close judges what is left at the end of the stream, and returns what was judged.
+func (w *Window) Close() Totals { return w.end(wholeFlows) }
+
+// Interrupt returns what was judged of a stream that goes on. Flows that are not quiet
+// are left out.
+func (w *Window) Interrupt() Totals { return w.end(w.choose) }
+
+func (w *Window) end(choose func(g *flow.Graph, flows []flow.Flow, extents []flow.Extent)) Totals {
 	if len(w.spans) > 0 {
 		w.judge(choose)
 	}

@@ -88,7 +88,7 @@ func TestWindow_JudgesQuietFlows(t *testing.T) {
 	late, _ := order(3, 2*time.Minute)
 	w.Add([]flow.Span{late})
 	w.check(t, "when they are quiet", map[string]int{"P01": 1})
-	got := w.Close(false)
+	got := w.Close()
 	w.check(t, "at the end", map[string]int{"P01": 1, "P21": 1})
 	want := window.Totals{
 		Spans: 5, Traces: 4, Services: 2,
@@ -121,7 +121,7 @@ func TestWindow_LateSpan(t *testing.T) {
 	sent, received := order(1, 0)
 	other, _ := order(2, time.Hour)
 	w.Add([]flow.Span{sent, other, received})
-	got := w.Close(false)
+	got := w.Close()
 	w.check(t, "at the end", map[string]int{"P21": 2})
 	if got.Late != 1 || got.Spans != 2 {
 		t.Errorf("%d late spans and %d judged, want 1 and 2", got.Late, got.Spans)
@@ -134,7 +134,7 @@ func TestWindow_Interrupted(t *testing.T) {
 	w := watch(time.Minute, 0)
 	first, second := broken(1, 0)
 	w.Add([]flow.Span{first, second})
-	got := w.Close(true)
+	got := w.Interrupt()
 	w.check(t, "at the end", map[string]int{})
 	if got.Open != 1 || got.Judged() != 0 {
 		t.Errorf("%d flows are open and %d judged, want 1 and 0", got.Open, got.Judged())
@@ -148,7 +148,7 @@ func TestWindow_WrongClock(t *testing.T) {
 	sent, received := order(1, 0)
 	odd, _ := order(2, 200*365*24*time.Hour)
 	w.Add([]flow.Span{sent, odd, received})
-	if got := w.Close(false); got.Late != 0 {
+	if got := w.Close(); got.Late != 0 {
 		t.Errorf("%d late spans, want none", got.Late)
 	}
 }
@@ -164,7 +164,7 @@ func TestWindow_JudgesEarly(t *testing.T) {
 		w.Add([]flow.Span{sent})
 	}
 	w.check(t, "while there are too many", map[string]int{})
-	got := w.Close(true)
+	got := w.Interrupt()
 	w.check(t, "at the end", map[string]int{})
 	if got.Early < 900 || got.Early+got.Open != 1000 {
 		t.Errorf("%d flows were judged early and %d are open; want at least 900, and 1000 together", got.Early, got.Open)
@@ -183,7 +183,7 @@ func TestWindow_EndlessFlow(t *testing.T) {
 		}
 		w.Add([]flow.Span{s})
 	}
-	if got := w.Close(false); got.Spans != 10_000 || got.Late != 0 {
+	if got := w.Close(); got.Spans != 10_000 || got.Late != 0 {
 		t.Errorf("%d spans were judged and %d late, want all", got.Spans, got.Late)
 	}
 }
@@ -214,7 +214,7 @@ func testMemory(t *testing.T, spans int) {
 			most = max(most, liveHeap())
 		}
 	}
-	got := w.Close(false)
+	got := w.Close()
 	t.Logf("live heap: %d kB before, at most %d kB", before>>10, most>>10)
 	if got.Spans+got.Late != spans || got.Judged() != spans/2 {
 		t.Errorf("%d spans of %d flows were judged, want %d of %d", got.Spans, got.Judged(), spans, spans/2)
