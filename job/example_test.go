@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/waybill-go/waybill/job"
 	"github.com/waybill-go/waybill/propagation"
 	"github.com/waybill-go/waybill/stages"
@@ -51,6 +54,17 @@ func ExampleRead() {
 	}))
 	fmt.Println(remote.SpanContext().TraceID())
 	// Output: 4bf92f3577b34da6a3ce929d0e0e4736
+}
+
+func ExampleStartOptions() {
+	spans := tracetest.NewSpanRecorder()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("report")
+
+	remote := job.Read(job.WithEnviron([]string{"TRACEPARENT=00-zz"}), job.WithArgs(nil))
+	_, span := propagation.Start(context.Background(), tracer, "report", []propagation.Remote{remote}, job.StartOptions(remote)...)
+	span.End()
+	fmt.Println(spans.Ended()[0].Attributes()[0].Value.AsString())
+	// Output: malformed
 }
 
 func ExampleExitCode() {

@@ -53,7 +53,6 @@ func defaults() config {
 		args:             os.Args[min(1, len(os.Args)):],
 		annotations:      DefaultAnnotations,
 		annotationPrefix: DefaultAnnotationPrefix,
-		start:            []propagation.StartOption{propagation.WithMaxAge(DefaultMaxAge)},
 	}
 }
 

@@ -56,24 +56,28 @@ func Run(ctx context.Context, p *stages.Pipeline, fn func(context.Context) error
 
 // runOptions returns the options of a run that remote started.
 func (c config) runOptions(remote propagation.Remote) []stages.RunOption {
-	start := slices.Concat(c.start, []propagation.StartOption{
-		propagation.WithSpanOptions(trace.WithAttributes(startAttributes(remote)...)),
-	})
-	if creator := envcarrier.ReadCreator(); creator.SpanContext().IsValid() {
-		start = append(start, propagation.WithSpanOptions(trace.WithLinks(creator.Link())))
-	}
+	start := slices.Concat(StartOptions(remote), c.start)
 	return slices.Concat([]stages.RunOption{
 		stages.WithRemotes([]propagation.Remote{remote}, start...),
 		stages.WithFlush(flushGlobals), // Before those of the user, which may shut the providers down.
 	}, c.run)
 }
 
-func startAttributes(remote propagation.Remote) []attribute.KeyValue {
+// StartOptions returns the options of [propagation.Start] for the span of a job that
+// remote has started: the age from which remote is linked, [DefaultMaxAge]; the attributes
+// waybill.extract and, in a Kubernetes Job, etl.attempt; and, in a run of a CronJob, a link
+// to who created that. [Run] uses them; they are for programs that start the span
+// themselves.
+func StartOptions(remote propagation.Remote) []propagation.StartOption {
 	attributes := []attribute.KeyValue{extractKey.String(extracted(remote))}
 	if info, ok := envcarrier.KubernetesJob(); ok && info.Attempt > 0 {
 		attributes = append(attributes, attemptKey.Int(info.Attempt))
 	}
-	return attributes
+	span := []trace.SpanStartOption{trace.WithAttributes(attributes...)}
+	if creator := envcarrier.ReadCreator(); creator.SpanContext().IsValid() {
+		span = append(span, trace.WithLinks(creator.Link()))
+	}
+	return []propagation.StartOption{propagation.WithMaxAge(DefaultMaxAge), propagation.WithSpanOptions(span...)}
 }
 
 // extracted says how the search for the context ended.

@@ -5,7 +5,6 @@ package execute
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -16,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/job"
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
@@ -30,9 +30,7 @@ const (
 	rowsReadKey     = attribute.Key("etl.rows.read")
 	rowsWrittenKey  = attribute.Key("etl.rows.written")
 	rowsRejectedKey = attribute.Key("etl.rows.rejected")
-	attemptKey      = attribute.Key("etl.attempt") // Of the Kubernetes Job, from 1.
 
-	extractKey   = attribute.Key("waybill.extract")    // ok, absent or malformed.
 	signalKey    = attribute.Key("waybill.job.signal") // As in package job.
 	userKey      = attribute.Key("waybill.exec.user_seconds")
 	systemKey    = attribute.Key("waybill.exec.system_seconds")
@@ -52,34 +50,15 @@ type jobSpan struct {
 func startJob(ctx context.Context, cfg *Config, remote propagation.Remote) (context.Context, *jobSpan) {
 	recorded := &recorder{}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorded), sdktrace.WithResource(jobResource(ctx, cfg)))
-	attributes := []attribute.KeyValue{
-		semconv.ProcessExecutableName(baseName(cfg.Command[0])),
-		extractKey.String(extractOf(remote)),
-	}
-	if info, ok := envcarrier.KubernetesJob(); ok {
-		attributes = appendCount(attributes, attemptKey, int64(info.Attempt))
-	}
+	attributes := []attribute.KeyValue{semconv.ProcessExecutableName(baseName(cfg.Command[0]))}
 	if cfg.Args {
 		attributes = append(attributes, semconv.ProcessCommandArgs(redact(cfg.Command)...))
 	}
-	options := []trace.SpanStartOption{trace.WithAttributes(attributes...)}
-	if creator := envcarrier.ReadCreator(); creator.SpanContext().IsValid() {
-		options = append(options, trace.WithLinks(creator.Link())) // Of the CronJob, whose run this is.
-	}
+	options := append(job.StartOptions(remote),
+		propagation.WithMaxAge(cfg.MaxAge), propagation.WithSpanOptions(trace.WithAttributes(attributes...)))
 	ctx, span := propagation.Start(ctx, provider.Tracer(scopeName, trace.WithSchemaURL(semconv.SchemaURL)), cfg.Name,
-		[]propagation.Remote{remote}, propagation.WithMaxAge(cfg.MaxAge), propagation.WithSpanOptions(options...))
+		[]propagation.Remote{remote}, options...)
 	return ctx, &jobSpan{span: span, recorded: recorded}
-}
-
-func extractOf(remote propagation.Remote) string {
-	switch {
-	case remote.Err() == nil:
-		return "ok"
-	case errors.Is(remote.Err(), propagation.ErrAbsent):
-		return "absent"
-	default:
-		return "malformed"
-	}
 }
 
 // end ends the span. The ending has been classified.
