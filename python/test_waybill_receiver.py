@@ -25,6 +25,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 TRACE, SPAN = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7
@@ -201,6 +202,49 @@ def test_start_job_in_a_traced_task(spans: Spans) -> None:
         assert child.parent is not None and child.parent.span_id == parent.context.span_id
     assert [len(s.links) for s in (same, other, link, none)] == [0, 1, 2, 0]
     assert link.parent is None
+
+
+UNSAMPLED = trace.SpanContext(0x1111, 0x2222, is_remote=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "parent", "links"),
+    [({"traceparent": PARENT}, SPAN, [SPAN]), ({}, None, [])],
+    ids=["context", "no context"],
+)
+def test_start_job_in_a_task_of_airflow_without_tracing(
+    spans: Spans, source: Any, parent: int | None, links: list[int]
+) -> None:
+    """The current span is one that Airflow does not record; below it nothing is sampled."""
+    with trace.use_span(trace.NonRecordingSpan(UNSAMPLED)):
+        with receiver.start_job(spans.tracer, "report", source) as started:
+            assert started.get_span_context().trace_flags.sampled
+    span = spans.one()
+    assert (span.parent and span.parent.span_id) == parent
+    assert [link.context.span_id for link in span.links] == links
+    assert span.context.trace_id != UNSAMPLED.trace_id
+
+
+def test_start_job_links_no_unsampled_task(spans: Spans) -> None:
+    with trace.use_span(trace.NonRecordingSpan(UNSAMPLED)):
+        with receiver.start_job(spans.tracer, "report", {"traceparent": PARENT}, link=True):
+            pass
+    span = spans.one()
+    assert span.parent is None
+    assert [link.context.span_id for link in span.links] == [SPAN]
+
+
+def test_start_job_in_a_task_that_is_not_sampled(spans: Spans) -> None:
+    """The decision of this process is kept, but for a flow that is sampled."""
+    task = TracerProvider(sampler=ALWAYS_OFF).get_tracer("test")
+    with task.start_as_current_span("task"):
+        with receiver.start_job(spans.tracer, "no context", {}):
+            pass
+        assert not spans.exporter.get_finished_spans()
+        with receiver.start_job(spans.tracer, "report", {"traceparent": PARENT}):
+            pass
+    span = spans.one()
+    assert span.parent is not None and span.parent.span_id == SPAN
 
 
 def test_start_job_links_the_creator_of_a_cron_job(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:

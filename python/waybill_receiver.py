@@ -275,8 +275,8 @@ def start_job(
 
     The context of source is the parent, and linked too, if it was sent within max_age or its age
     is not known; else the span is a new root with a link. With link it always is, for jobs that
-    are queued for long; max_age None is no limit. If there is a current span, as in a task of
-    Airflow that traces itself, that span stays the parent, and the context is linked.
+    are queued for long; max_age None is no limit. If there is a current span that is sampled, as in
+    a task of Airflow that traces itself, that span stays the parent, and the context is linked.
 
     A run of a CronJob links what created the CronJob, if its environment says so.
 
@@ -305,19 +305,32 @@ def start_job(
 
 def _relation(remote: Remote, max_age: Optional[timedelta], link: bool) -> tuple[Context, list[trace.Link]]:
     """Return the context with the parent of the span of a job, and its links."""
-    current = _context.get_current()
+    current = _current()
     ambient = trace.get_current_span(current).get_span_context()
     theirs = remote.span_context
     if not theirs.is_valid:
         return current, []
     if link:
         return Context(), _links(theirs, ambient)
-    if ambient.is_valid:
+    if ambient.trace_flags.sampled:
         # The current span continues the flow already if it is in the trace of the context.
         return current, [] if ambient.trace_id == theirs.trace_id else _links(theirs)
     if max_age is not None and remote.waybill is not None and remote.waybill.age() > max_age:
         return Context(), _links(theirs)
     return remote.context(current), _links(theirs)
+
+
+def _current() -> Context:
+    """Return the current context, without a remote span that is not sampled.
+
+    A task of an Airflow that does not trace itself has such a span: Airflow never records it, and
+    below it no span of the task would be sampled.
+    """
+    current = _context.get_current()
+    span_context = trace.get_current_span(current).get_span_context()
+    if span_context.is_remote and not span_context.trace_flags.sampled:
+        return trace.set_span_in_context(trace.INVALID_SPAN, current)
+    return current
 
 
 def _creator(source: Source) -> trace.SpanContext:
