@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command kubernetesjob puts the trace context into a Kubernetes Job and prints
-// the object as it would be created. The process in its pod finds the context
-// with envcarrier.Extract.
+// the object as it would be created. The program that the Job runs is in the folder
+// assess.
 package main
 
 import (
@@ -11,17 +11,21 @@ import (
 	"fmt"
 	"log"
 
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/examples/internal/telemetry"
 )
 
 func main() {
-	ctx, span := sdktrace.NewTracerProvider().Tracer("kubernetesjob").Start(context.Background(), "dispatch")
+	stop := telemetry.Start(context.Background())
+	defer stop()
+	ctx, span := otel.Tracer("kubernetesjob").Start(context.Background(), "dispatch")
+	defer span.End()
 
 	job := &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
@@ -42,8 +46,8 @@ func main() {
 	}
 	text, err := yaml.Marshal(job)
 	if err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		return
 	}
-	span.End()
 	fmt.Print(string(text))
 }
