@@ -1,0 +1,65 @@
+// Copyright The waybill Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-go/waybill/flowtest"
+)
+
+// notebook runs notebook.py with the widgets that its first argument holds as JSON, as
+// Databricks gives the parameters of a run to a notebook.
+const notebook = `
+import json, runpy, sys, types
+widgets = json.loads(sys.argv[1])
+dbutils = types.SimpleNamespace(widgets=types.SimpleNamespace(getAll=lambda: dict(widgets), get=widgets.__getitem__))
+sys.argv = ["notebook"]
+runpy.run_path("notebook.py", {"dbutils": dbutils})
+`
+
+// The runs are the programs in Python, with the OpenTelemetry of Python.
+func TestRuns_Python(t *testing.T) {
+	t.Parallel()
+	f := flowtest.New(t)
+	python, receiver := absolute(t, "../../.cache/e2e/python/bin/python"), absolute(t, "../../python")
+	if _, err := os.Stat(python); err != nil {
+		t.Fatalf("run make e2e-deps first: %v", err)
+	}
+	run := func(want string, args ...string) {
+		cmd := exec.CommandContext(t.Context(), python, args...)
+		cmd.Env = slices.Concat(os.Environ(), f.Env(f.Context(), "report"), []string{"PYTHONPATH=" + receiver, "PYTHONDONTWRITEBYTECODE=1"})
+		out, err := cmd.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != want {
+			t.Errorf("a run prints %q, error %v; want %q", got, err, want)
+		}
+	}
+	w := startWorkspace(t,
+		func(parameters map[string]string) {
+			widgets, err := json.Marshal(parameters)
+			if err != nil {
+				t.Error(err)
+			}
+			run("the report of Japan", "-c", notebook, string(widgets))
+		},
+		func(args []string) { run("the report of Chile", append([]string{"script.py"}, args...)...) })
+	requireFlow(t, f, w)
+}
+
+func absolute(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
