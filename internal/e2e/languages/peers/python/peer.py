@@ -5,10 +5,12 @@
 
     peer.py produce CLIENT TOPIC COUNT
     peer.py consume CLIENT TOPIC COUNT [NEXT]
-    peer.py insert DATABASE COLLECTION
+    peer.py insert DATABASE COLLECTION FIELD
+    peer.py handle DATABASE COLLECTION FIELD
 
 CLIENT is kafka, confluent or batch, which is confluent's consume. The consumer
-sends each message on to the topic NEXT. KAFKA_BROKER and MONGODB_URI name the
+sends each message on to the topic NEXT. FIELD is where a document has the context;
+waybill_receiver writes the field context. KAFKA_BROKER and MONGODB_URI name the
 servers, and the variables of OpenTelemetry everything else.
 """
 
@@ -118,17 +120,34 @@ def consume(client, topic, count, following=None):
     flush()
 
 
-def insert(database, collection):
+def orders(database, collection):
     import pymongo
+
+    return pymongo.MongoClient(os.environ["MONGODB_URI"])[database][collection]
+
+
+def insert(database, collection, field):
     from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 
     PymongoInstrumentor().instrument()
-    with tracer.start_as_current_span("order"), pymongo.MongoClient(os.environ["MONGODB_URI"]) as client:
-        carrier = {}
-        propagate.inject(carrier)
-        client[database][collection].insert_one({"item": "tea", "_otel": carrier})
+    doc = {"item": "tea"}
+    with tracer.start_as_current_span("order"):
+        if field == "context":
+            import waybill_receiver
+
+            doc["context"] = waybill_receiver.inject({})
+        else:
+            doc[field] = {}
+            propagate.inject(doc[field])
+        orders(database, collection).insert_one(doc)
+
+
+def handle(database, collection, field):
+    doc = orders(database, collection).find_one()  # Without instrumentation: a poll belongs to no flow.
+    with tracer.start_as_current_span("handle", context=propagate.extract(doc[field])):
+        pass
 
 
 if __name__ == "__main__":
-    {"produce": produce, "consume": consume, "insert": insert}[sys.argv[1]](*sys.argv[2:])
+    {"produce": produce, "consume": consume, "insert": insert, "handle": handle}[sys.argv[1]](*sys.argv[2:])
     provider.shutdown()
