@@ -62,7 +62,8 @@ func TestRun_ArtifactOfAFlowtest(t *testing.T) {
 
 	file := filepath.Join(test.dir, "flow.jsonl")
 	summary, _, _ := strings.Cut(strings.TrimPrefix(test.text.String(), "flowtest: RequireConnected: "), "\n")
-	finding, _, _ := strings.Cut(test.text.String()[strings.Index(test.text.String(), "P01 violation"):], "\n")
+	_, rest, _ := strings.Cut(test.text.String(), "P01 violation")
+	finding, _, _ := strings.Cut("P01 violation"+rest, "\n")
 	for command, want := range map[string][]string{
 		"doctor": {summary, finding},
 		"tree":   {summary, "send orders", "✗ P01 a consumer starts a new trace"},

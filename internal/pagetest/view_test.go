@@ -63,7 +63,7 @@ func startView(t *testing.T, before ...step) *view {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err = cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Wait() }) // The context of the test is done by then.
@@ -76,7 +76,7 @@ func startView(t *testing.T, before ...step) *view {
 	}
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
-	if err := chromedp.Do(tab); err != nil { // The first call opens the tab, which must outlive the limit.
+	if err = chromedp.Do(tab); err != nil { // The first call opens the tab, which must outlive the limit.
 		t.Fatal(err)
 	}
 	tab, cancel := context.WithTimeout(tab, limit)
@@ -109,7 +109,7 @@ func (v *view) export(spans ...flow.Span) {
 	if err != nil {
 		v.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		v.Fatalf("export: %s", response.Status)
 	}

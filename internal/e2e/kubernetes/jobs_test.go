@@ -39,8 +39,6 @@ func newJob(name, what string) *batchv1.Job {
 	}
 }
 
-func ptr[T any](value T) *T { return &value }
-
 func TestJobs(t *testing.T) {
 	c := startCluster(t)
 	jobs := c.client.BatchV1().Jobs("default")
@@ -75,7 +73,7 @@ func TestJobs(t *testing.T) {
 		t.Parallel()
 		ctx, parent := inSpan(t)
 		retried := newJob("retried", "fails")
-		retried.Spec.BackoffLimit = ptr(int32(1))
+		retried.Spec.BackoffLimit = new(int32(1))
 		if err := k8scarrier.InjectJob(ctx, retried); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +95,7 @@ func TestJobs(t *testing.T) {
 		t.Parallel()
 		ctx, parent := inSpan(t)
 		indexed := newJob("indexed", "succeeds")
-		indexed.Spec.CompletionMode, indexed.Spec.Completions, indexed.Spec.Parallelism = ptr(batchv1.IndexedCompletion), ptr(int32(3)), ptr(int32(3))
+		indexed.Spec.CompletionMode, indexed.Spec.Completions, indexed.Spec.Parallelism = new(batchv1.IndexedCompletion), new(int32(3)), new(int32(3))
 		if err := k8scarrier.InjectJob(ctx, indexed, k8scarrier.WithJobInfo()); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +113,7 @@ func TestJobs(t *testing.T) {
 		t.Parallel()
 		early, _ := inSpan(t)
 		suspended := newJob("suspended", "succeeds")
-		suspended.Spec.Suspend = ptr(true)
+		suspended.Spec.Suspend = new(true)
 		if err := k8scarrier.InjectJob(early, suspended, k8scarrier.WithAnnotations("")); err != nil {
 			t.Fatal(err)
 		}
@@ -125,10 +123,10 @@ func TestJobs(t *testing.T) {
 		}
 		late, parent := inSpan(t)
 		for {
-			if err := k8scarrier.InjectAnnotations(late, &stored.Spec.Template, k8scarrier.WithAnnotations("")); err != nil {
+			if err = k8scarrier.InjectAnnotations(late, &stored.Spec.Template, k8scarrier.WithAnnotations("")); err != nil {
 				t.Fatal(err)
 			}
-			stored.Spec.Suspend = ptr(false)
+			stored.Spec.Suspend = new(false)
 			if _, err = jobs.Update(late, stored, metav1.UpdateOptions{}); !apierrors.IsConflict(err) {
 				break
 			}
@@ -164,7 +162,7 @@ func TestJobs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := jobs.Create(ctx, job, metav1.CreateOptions{}); err != nil {
+		if _, err = jobs.Create(ctx, job, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := baggage.Parse(c.reports(t, "baggage", 1)[0].Baggage)

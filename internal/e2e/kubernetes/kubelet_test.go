@@ -47,7 +47,7 @@ type output struct {
 func startKubelet(t testing.TB, client kubernetes.Interface) *kubelet {
 	t.Helper()
 	k := &kubelet{t: t, client: client, started: make(map[types.UID]bool)}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // The pods end after the test has.
 	pods, err := client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
 	if err != nil {
 		cancel()
