@@ -12,22 +12,22 @@ import (
 	"testing"
 )
 
-// TestDocumentedCodeIsTestedCode proves that each Go block of the README and of
-// the table of carriers stands, line for line, in an example that the tests run
-// or in a program that they start.
+// TestDocumentedCodeIsTestedCode proves that each block of Go or Python of these pages
+// stands, line for line, in an example that the tests run or in a program that they
+// start.
 func TestDocumentedCodeIsTestedCode(t *testing.T) {
 	t.Parallel()
 	tested := testedCode(t)
-	for _, page := range []string{"README.md", "docs/carriers.md", "docs/sampling.md", "docs/redaction.md"} {
+	for _, page := range []string{"README.md", "docs/carriers.md", "docs/sampling.md", "docs/redaction.md", "docs/jobs.md"} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(page)
 			if err != nil {
 				t.Fatal(err)
 			}
-			blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(text, -1)
+			blocks := regexp.MustCompile("(?s)```(?:go|python)\n(.*?)```").FindAllSubmatch(text, -1)
 			if len(blocks) == 0 {
-				t.Fatal("it has no Go block")
+				t.Fatal("it has no code")
 			}
 			for _, block := range blocks {
 				if code := string(block[1]); !strings.Contains(tested, unindent(code)) {
@@ -46,8 +46,8 @@ func testedCode(t *testing.T) string {
 		if err != nil {
 			return err
 		}
-		example := strings.HasSuffix(path, "example_test.go") ||
-			strings.HasPrefix(filepath.ToSlash(path), "examples/") && strings.HasSuffix(path, ".go")
+		program := strings.HasPrefix(filepath.ToSlash(path), "examples/") && (strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".py"))
+		example := program || strings.HasSuffix(path, "example_test.go")
 		if d.IsDir() || !example {
 			return nil
 		}
