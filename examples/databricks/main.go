@@ -64,16 +64,21 @@ func run(ctx context.Context) error {
 // metadata of its host with a context of its own.
 func inFlow(r *http.Request) bool { return trace.SpanContextFromContext(r.Context()).IsValid() }
 
-// create creates a job that takes a context. A job that is there is updated once.
+// create creates a job that takes a context. Update a job that is there in the same way.
 func create(ctx context.Context, w *databricks.WorkspaceClient) (int64, error) {
 	parameters := []jobs.JobParameterDefinition{{Name: "region", Default: "Taiwan"}}
+	args := []string{"--region={{job.parameters.region}}"} // Of a Python script.
 	for _, definition := range jobcarrier.ParameterDefinitions() {
 		parameters = append(parameters, jobs.JobParameterDefinition(definition))
+		args = append(args, "--"+definition.Name+"="+definition.Reference())
 	}
 	job, err := w.Jobs.Create(ctx, jobs.CreateJob{
 		Name:       "report",
 		Parameters: parameters,
-		Tasks:      []jobs.Task{{TaskKey: "report", NotebookTask: &jobs.NotebookTask{NotebookPath: "/Shared/notebook"}}},
+		Tasks: []jobs.Task{
+			{TaskKey: "notebook", NotebookTask: &jobs.NotebookTask{NotebookPath: "/Shared/notebook"}},
+			{TaskKey: "script", SparkPythonTask: &jobs.SparkPythonTask{PythonFile: "/Shared/script.py", Parameters: args}},
+		},
 	})
 	if err != nil {
 		return 0, err

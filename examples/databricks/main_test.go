@@ -29,10 +29,15 @@ func TestRuns(t *testing.T) {
 		span.End()
 	}
 	w := startWorkspace(t,
-		func(parameters map[string]string) { report(jobcarrier.Read(parameters)) },
+		func(parameters map[string]string) {
+			if parameters["region"] != "Japan" || parameters["baggage"] != "" {
+				t.Errorf("the notebook gets the parameters %v", parameters)
+			}
+			report(jobcarrier.Read(parameters))
+		},
 		func(args []string) {
 			remote, rest := jobcarrier.TakeArgs(args)
-			if !slices.Equal(rest, []string{"--region=Chile"}) {
+			if !slices.Equal(rest, []string{"--region=Japan"}) && !slices.Equal(rest, []string{"--region=Chile"}) {
 				t.Errorf("the script gets the arguments %q", rest)
 			}
 			report(remote)
@@ -52,12 +57,12 @@ func requireFlow(t *testing.T, f *flowtest.Flow, w *workspace) {
 	}
 	program.Compare(t, string(out), "job 1, run 2\nsubmitted run 3\n")
 
-	fl := f.Wait(30*time.Second, "trigger trigger", "report report", "report report")
+	fl := f.Wait(30*time.Second, "trigger trigger", "report report", "report report", "report report")
 	fl.RequireConnected()
 	fl.RequireOneTrace()
 	fl.RequireNoFindings()
 	fl.RequirePath("trigger trigger", "report report")
-	fl.Span("report report").Times(2)
+	fl.Span("report report").Times(3)
 	for _, span := range fl.Spans() {
 		if span.Name == "report" && !slices.ContainsFunc(span.Links, func(l sdktrace.Link) bool { return l.SpanContext.SpanID() == span.Parent.SpanID() }) {
 			t.Errorf("a run does not link its parent: %v", span.Links)

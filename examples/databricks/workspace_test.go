@@ -32,6 +32,7 @@ type workspace struct {
 	mu       sync.Mutex
 	last     int64             // The last id.
 	declared map[string]string // The parameters of the job, with their defaults.
+	tasks    []jobs.Task       // Of the job.
 	received map[string][]request
 }
 
@@ -104,11 +105,13 @@ func (w *workspace) create(job jobs.CreateJob) (map[string]int64, error) {
 	for _, p := range job.Parameters {
 		w.declared[p.Name] = p.Default
 	}
+	w.tasks = job.Tasks
 	w.last++
 	return map[string]int64{"job_id": w.last}, nil
 }
 
-// runNow starts the notebook with the defaults of the job and the parameters of the run.
+// runNow starts the tasks of the job: the notebook with the defaults of the job and the
+// parameters of the run, and the script with the values that its arguments refer to.
 func (w *workspace) runNow(run jobs.RunNow) (map[string]int64, error) {
 	if err := check("job_parameters", run.JobParameters); err != nil {
 		return nil, err
@@ -120,7 +123,19 @@ func (w *workspace) runNow(run jobs.RunNow) (map[string]int64, error) {
 		}
 		parameters[key] = value
 	}
-	w.notebook(parameters)
+	for _, task := range w.tasks {
+		if task.NotebookTask != nil {
+			w.notebook(parameters)
+			continue
+		}
+		var args []string
+		for _, arg := range task.SparkPythonTask.Parameters {
+			args = append(args, reference.ReplaceAllStringFunc(arg, func(found string) string {
+				return parameters[reference.FindStringSubmatch(found)[1]]
+			}))
+		}
+		w.script(args)
+	}
 	w.last++
 	return map[string]int64{"run_id": w.last}, nil
 }
@@ -141,6 +156,9 @@ func (w *workspace) submit(run jobs.SubmitRun) (map[string]int64, error) {
 	w.last++
 	return map[string]int64{"run_id": w.last}, nil
 }
+
+// reference is a reference to a parameter of the job.
+var reference = regexp.MustCompile(`\{\{job\.parameters\.([A-Za-z0-9_.-]+)\}\}`)
 
 var validKey = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
