@@ -57,36 +57,49 @@ func TestJobContinuesTheFlow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := flowtest.New(t)
-			creator := exec.CommandContext(t.Context(), program.Build(t))
-			creator.Env = slices.Concat(os.Environ(), f.Env(f.Context(), "dispatch"))
-			text, err := creator.Output()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var job batchv1.Job
-			if err = yaml.UnmarshalStrict(text, &job); err != nil {
-				t.Fatal(err)
-			}
-
 			assess := exec.CommandContext(t.Context(), buildAssess(t))
-			assess.Env = slices.Concat(os.Environ(), f.Env(f.Context(), "assess"))
-			for _, entry := range job.Spec.Template.Spec.Containers[0].Env {
-				assess.Env = append(assess.Env, entry.Name+"="+entry.Value)
-			}
-			assess.Env = append(assess.Env, "REGION="+tt.region)
+			assess.Env = append(createJob(t, f), "REGION="+tt.region)
 			out, err := assess.CombinedOutput()
 			if code := assess.ProcessState.ExitCode(); code != tt.code {
 				t.Errorf("the job exits with %d, want %d: %v", code, tt.code, err)
 			}
 			program.Compare(t, string(out), tt.printed)
 
-			fl := f.Wait(30*time.Second, "dispatch dispatch", "assess assess")
-			fl.RequireConnected()
-			fl.RequirePath("dispatch dispatch", "assess assess")
-			fl.RequireNoFindings()
-			fl.Span("assess assess").ChildOf("dispatch dispatch").Attr("etl.outcome", tt.outcome).Attr("process.exit.code", tt.code)
+			requireFlow(t, f, tt.outcome, tt.code)
 		})
 	}
+}
+
+// createJob runs the program that creates the Job, and returns the environment of the
+// container of the Job.
+func createJob(t *testing.T, f *flowtest.Flow) []string {
+	t.Helper()
+	creator := exec.CommandContext(t.Context(), program.Build(t))
+	creator.Env = slices.Concat(os.Environ(), f.Env(f.Context(), "dispatch"))
+	text, err := creator.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var job batchv1.Job
+	if err = yaml.UnmarshalStrict(text, &job); err != nil {
+		t.Fatal(err)
+	}
+	environ := slices.Concat(os.Environ(), f.Env(f.Context(), "assess"))
+	for _, entry := range job.Spec.Template.Spec.Containers[0].Env {
+		environ = append(environ, entry.Name+"="+entry.Value)
+	}
+	return environ
+}
+
+// requireFlow checks that the Job is a child of the span that created it, and how it
+// ended.
+func requireFlow(t *testing.T, f *flowtest.Flow, outcome string, code int) {
+	t.Helper()
+	fl := f.Wait(30*time.Second, "dispatch dispatch", "assess assess")
+	fl.RequireConnected()
+	fl.RequirePath("dispatch dispatch", "assess assess")
+	fl.RequireNoFindings()
+	fl.Span("assess assess").ChildOf("dispatch dispatch").Attr("etl.outcome", outcome).Attr("process.exit.code", code)
 }
 
 // buildAssess returns a file with the program that the Job runs.
