@@ -69,7 +69,7 @@
 //
 //	P06 violation  "etl-job process orders" does not continue a flow, because its message was injected without a span.
 //	    Why:  kafkacarrier.Inject at orders/producer.go:41 was called with a context that has no span, and wrote no trace context.
-//	    Fix:  Pass the context in which the span was started to the call, and not context.Background() or the context of before.
+//	    Fix:  Pass the ctx that Start returned with the span to the call, and not context.Background() or the ctx of before.
 //	    This is certain.
 //	    orders/producer.go:38 started "api send orders".
 //	    orders/consumer.go:17 started "etl-job process orders".

@@ -55,7 +55,7 @@ func WithInfo() FindingsOption {
 
 // RequireNoFindings stops the test if the command waybill would find something wrong
 // with the recorded spans, whether they form one flow or several: a violation or a
-// warning, such as P17, a child of a span that had ended. "waybill doctor --help" lists
+// warning, such as P17, a child of a span that had ended. The page docs/diagnosis.md lists
 // the findings. A recording without spans stops the test too, and so does an id that is
 // not the one of a finding.
 func (r *Recording) RequireNoFindings(opts ...FindingsOption) {

@@ -23,6 +23,7 @@ var levels = map[string]flow.Level{"violation": flow.Violation, "warning": flow.
 // diagnosis is what doctor found.
 type diagnosis struct {
 	Summary  string
+	Broken   bool       // Reports whether a flow is broken.
 	Findings []*finding // The worst first.
 	Omitted  int        // How many more findings there are.
 	Allowed  bool       // Reports whether findings were left out as the user asked.
@@ -66,7 +67,7 @@ func newDoctor() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.format, "format", "text", "the `FORM` of the findings: "+names(formats))
-	f.StringVar(&flags.failOn, "fail-on", "violation", "the least `LEVEL` with which the exit code is 1: violation, warning or info")
+	f.StringVar(&flags.failOn, "fail-on", "violation", "the least `LEVEL` with which the exit code is 1: violation, warning or info; a flow that is BROKEN always has it")
 	f.StringSliceVar(&flags.allow, "allow", nil, "the `IDS` of findings to leave out, as P18,P21")
 	f.StringSliceVar(&flags.boundary, "boundary", nil, "`SERVICES` that are recorded elsewhere")
 	f.DurationVar(&flags.window, "window", 0, "judge and forget flows of which no span has come for this `TIME`, as 10m; the default is to judge all at the end")
@@ -92,10 +93,17 @@ func (f *doctorFlags) run(cmd *cobra.Command, args []string) error {
 	if err := unlessClosed(formats[f.format](cmd.OutOrStdout(), d)); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(d.Findings, func(found *finding) bool { return found.Level >= levels[f.failOn] }) {
+	if slices.ContainsFunc(d.Findings, func(found *finding) bool { return f.fails(d, found) }) {
 		return errFindings
 	}
 	return nil
+}
+
+// fails reports whether the exit code is 1 for a finding: by its level, or because a flow
+// is broken where it is.
+func (f *doctorFlags) fails(d *diagnosis, found *finding) bool {
+	breaks := d.Broken && found.Level > flow.Info && found.From != nil && found.To != nil
+	return found.Level >= levels[f.failOn] || breaks
 }
 
 // check checks the flags.
@@ -147,7 +155,7 @@ func diagnose(spans []flow.Span, expect flow.Expectation, allow []string) *diagn
 	for i := range d.Findings {
 		all.add(g, &d.Findings[i])
 	}
-	return &diagnosis{Summary: d.Summary(g), Findings: all.list, Omitted: d.Omitted, Allowed: len(all.list) < len(d.Findings)}
+	return &diagnosis{Summary: d.Summary(g), Broken: d.Verdict() == flow.Broken, Findings: all.list, Omitted: d.Omitted, Allowed: len(all.list) < len(d.Findings)}
 }
 
 // writeText writes findings for a person.

@@ -51,7 +51,7 @@ func (f *doctorFlags) watch(cmd *cobra.Command, args []string) (*diagnosis, erro
 	if len(all.list) > 0 {
 		news.line("")
 	}
-	return &diagnosis{Summary: summary(&totals, f.window), Findings: all.sorted(), Omitted: all.omitted + totals.Omitted}, unlessClosed(news.err)
+	return &diagnosis{Summary: summary(&totals, f.window), Broken: totals.Flows[flow.Broken] > 0, Findings: all.sorted(), Omitted: all.omitted + totals.Omitted}, unlessClosed(news.err)
 }
 
 // summary says in one line what was judged.

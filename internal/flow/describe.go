@@ -174,7 +174,11 @@ func (d *description) side() string {
 	if d.sender != "" {
 		place = "in " + d.sender
 	}
-	switch d.f.key.detail {
+	detail := d.f.key.detail
+	if e := d.f.entry; detail == "" && e != nil && e.Action == propagation.JournalExtract && e.Outcome == propagation.JournalAbsent {
+		detail = "absent"
+	}
+	switch detail {
 	case "absent":
 		return "The message carried no context. Write it " + place + ": in Go, " + d.inject() + "."
 	case "ok", "unused":

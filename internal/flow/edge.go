@@ -80,18 +80,19 @@ type edges struct {
 	number map[edgeKey]int
 }
 
-// isHop reports whether data leaves a process between a span and one that continues it.
+// isHop reports whether data leaves a process between a span and one that continues it. A
+// span that commits or acknowledges a message receives nothing.
 func (e *edges) isHop(from, to int) bool {
 	a, b := &e.g.spans[from], &e.g.spans[to]
-	return a.Service != b.Service || a.Kind == trace.SpanKindProducer
+	return (a.Service != b.Service || a.Kind == trace.SpanKindProducer) && !b.settles()
 }
 
 // at returns the edge of a hop.
 func (e *edges) at(from, to int) *Edge {
 	a, b := &e.g.spans[from], &e.g.spans[to]
 	carrier, destination := b.medium()
-	if own, name := a.medium(); destination == "" && (name != "" || carrier == "") {
-		carrier, destination = own, name
+	if own, name := a.medium(); (destination == "" || b.Kind == trace.SpanKindProducer) && (name != "" || carrier == "") {
+		carrier, destination = own, name // What a sending span names is where it sends to.
 	}
 	key := edgeKey{a.Service, b.Service, carrier, destination}
 	n, known := e.number[key]

@@ -48,6 +48,19 @@ func TestGraph_Edges(t *testing.T) {
 			}},
 		},
 		{
+			// As a consumer that handles a message in the context of its fetch, and goes on.
+			name: "a commit receives nothing, and what is sent on came over the topic before",
+			spans: []flow.Span{
+				span(1, 1, 0, "api PRODUCER send orders", kafka("orders")),
+				span(1, 3, 1, "job CLIENT commit orders", kafka("orders"), attr("messaging.operation.type", "settle"), remote),
+				span(1, 4, 1, "job PRODUCER send rejected", kafka("rejected"), remote),
+			},
+			want: []flow.Edge{{
+				From: "api", To: "job", Carrier: "kafka", Destination: "orders", Count: 1,
+				Hops: flow.Durations{3 * ms}, Queues: flow.Durations{1 * ms},
+			}},
+		},
+		{
 			name: "a message to the service itself, by a link",
 			spans: []flow.Span{
 				span(1, 1, 0, "job PRODUCER send retries", kafka("retries")),

@@ -106,6 +106,12 @@ func (s *Span) fetches() bool {
 	return ok && (m.operation == receiveOperation || m.operation == settleOperation)
 }
 
+// settles reports whether s commits or acknowledges messages.
+func (s *Span) settles() bool {
+	m, ok := messageOf(s)
+	return ok && m.operation == settleOperation
+}
+
 func operationOfKind(kind trace.SpanKind) operation {
 	switch kind {
 	case trace.SpanKindProducer:

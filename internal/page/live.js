@@ -102,6 +102,7 @@
 		rest = 0;
 		const own = new AbortController(), number = chosen.number, started = performance.now();
 		request = own;
+		if (!shown) main.replaceChildren(element("p", "more", "Drawing the flow…"));
 		try {
 			const response = await fetch(`/flow/${number}`, { signal: own.signal });
 			const text = await response.text();

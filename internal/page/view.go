@@ -39,7 +39,7 @@ type view struct {
 
 // finding is a finding for the template.
 type finding struct {
-	ID, Level, What, Why, Fix, Sure, Count string
+	ID, Page, Level, What, Why, Fix, Sure, Count string
 }
 
 // flowView is one flow, or several that look the same, of which one is drawn.
@@ -85,7 +85,7 @@ func newView(r Report) *view {
 
 func findingOf(f *flow.Finding) finding {
 	made := finding{
-		ID: f.ID, Level: f.Level.String(), Sure: f.Sure.String(),
+		ID: f.ID, Page: flow.Page(f.ID), Level: f.Level.String(), Sure: f.Sure.String(),
 		What: flow.Clip(f.What, maxSentence), Why: flow.Clip(f.Why, maxSentence), Fix: flow.Clip(f.Fix, maxSentence),
 	}
 	if f.Count > 1 {
