@@ -85,20 +85,29 @@ func Promtool(t testing.TB, dir, input string, args ...string) (output string, e
 func startMonitor(t testing.TB, name string, args func(addr, dir string) []string) *HTTPServer {
 	t.Helper()
 	program, addr, dir := Tool(t, name), FreeAddr(t), t.TempDir()
-	return startHTTP(t, addr, &process{command: append([]string{program}, args(addr, dir)...), dir: dir})
+	return startHTTP(t, addr, readyPath, &process{command: append([]string{program}, args(addr, dir)...), dir: dir})
 }
 
 // Program starts a program as a server. It must listen on addr, and answer
 // /-/ready when it is ready. The variables env are added to its environment.
 func Program(t testing.TB, addr string, env []string, command ...string) *HTTPServer {
 	t.Helper()
-	return startHTTP(t, addr, &process{command: command, env: env, dir: t.TempDir()})
+	return ProgramReady(t, addr, readyPath, env, command...)
 }
 
-func startHTTP(t testing.TB, addr string, p *process) *HTTPServer {
+// ProgramReady is [Program] for a program that answers path when it is ready.
+func ProgramReady(t testing.TB, addr, path string, env []string, command ...string) *HTTPServer {
+	t.Helper()
+	return startHTTP(t, addr, path, &process{command: command, env: env, dir: t.TempDir()})
+}
+
+// readyPath is what a server of Prometheus answers with 200 when it is ready.
+const readyPath = "/-/ready"
+
+func startHTTP(t testing.TB, addr, path string, p *process) *HTTPServer {
 	t.Helper()
 	s := &HTTPServer{addr: addr}
-	p.ready = httpReady(s.URL() + "/-/ready")
+	p.ready = httpReady(s.URL() + path)
 	s.lifecycle = begin(t, p)
 	return s
 }
