@@ -5,7 +5,9 @@
 # Fetches and builds the servers that the tests with the tag e2e start, and the
 # libraries of the programs in other languages that they run.
 #
-#   deps.sh CACHE_DIR
+#   deps.sh CACHE_DIR [airflow]
+#
+# With airflow, it is Airflow and Spark instead, for the tests with that tag.
 #
 # Each server and each language gets a folder of CACHE_DIR, with its coordinates
 # in the file `from`. What is there in the wanted version is left alone, so a
@@ -13,8 +15,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-if (($# != 1)); then
-	echo "usage: $0 CACHE_DIR" >&2
+if (($# != 1)) && [[ $# != 2 || $2 != airflow ]]; then
+	echo "usage: $0 CACHE_DIR [airflow]" >&2
 	exit 2
 fi
 mkdir -p "$1"
@@ -114,22 +116,22 @@ patch_alertmanager() {
 	go -C "$1" mod edit -replace "$module=./source"
 }
 
-# install_python REQUIREMENTS: an environment with the packages in the file REQUIREMENTS.
+# install_python NAME REQUIREMENTS: an environment with the packages in the file REQUIREMENTS.
 install_python() {
-	local version coordinates work
+	local name=$1 version coordinates work
 	version=$(python3 --version)
-	coordinates="$version $(cksum <"$1")" # Some packages are compiled for one version.
-	if have python "$coordinates"; then
-		echo "python: the packages of $1 are there"
+	coordinates="$version $(cksum <"$2")" # Some packages are compiled for one version.
+	if have "$name" "$coordinates"; then
+		echo "$name: the packages of $2 are there"
 		return
 	fi
-	echo "python: installing the packages of $1"
-	work=$(mktemp -d "$cache/.python.XXXXXX")
+	echo "$name: installing the packages of $2"
+	work=$(mktemp -d "$cache/.$name.XXXXXX")
 	python3 -m venv "$work"
-	"$work/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$1"
+	"$work/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$2"
 	echo "$coordinates" >"$work/from"
-	rm -rf "${cache:?}/python"
-	mv "$work" "$cache/python"
+	rm -rf "${cache:?}/$name"
+	mv "$work" "$cache/$name"
 }
 
 # install_node FOLDER: the packages that package-lock.json in FOLDER lists.
@@ -150,18 +152,27 @@ install_node() {
 }
 
 missing=
-need go golang-go
 need java default-jre-headless
-need javac default-jdk-headless
-need mvn maven
 need python3 python3
-need npm npm
+if (($# == 1)); then
+	need go golang-go
+	need javac default-jdk-headless
+	need mvn maven
+	need npm npm
+fi
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
 	echo "Python's venv is missing; on Debian: apt-get install -y python3-venv" >&2
 	missing=1
 fi
 if [[ $missing ]]; then
 	exit 1
+fi
+
+if (($# == 2)); then
+	install_python airflow airflow/requirements/airflow.txt
+	install_python airflow-next airflow/requirements/airflow-next.txt
+	install_python spark airflow/requirements/spark.txt
+	exit
 fi
 
 # Kafka logs through slf4j and brings no backend for it.
@@ -172,7 +183,7 @@ compile mongo-java-server server/mongojava/Main.java
 fetch java org.apache.kafka:kafka-clients:4.3.0 org.slf4j:slf4j-simple:1.7.36 \
 	io.opentelemetry.javaagent:opentelemetry-javaagent:2.25.0
 compile java languages/peers/java/Peer.java
-install_python languages/peers/python/requirements.txt
+install_python python languages/peers/python/requirements.txt
 install_node languages/peers/node
 
 build monitoring github.com/prometheus/{prometheus,alertmanager,pushgateway}
