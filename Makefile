@@ -105,8 +105,8 @@ fmt-diff: $(GOLANGCI) ## Report code that is not formatted
 	@echo "== $@"; $(GOLANGCI) fmt --diff
 
 .PHONY: vet
-vet: ## Vet every module, including the tests with the tag e2e
-	$(call each,go vet -tags e2e ./...)
+vet: ## Vet every module, including the tests with the tags e2e and airflow
+	$(call each,go vet -tags e2e,airflow ./...)
 
 .PHONY: vet-os
 vet-os: ## Vet the library for Windows and macOS
@@ -170,6 +170,11 @@ e2e: ## Test against real servers, clients in other languages, and a browser
 e2e-deps: ## Fetch and build those servers into .cache/e2e
 	$(call in,internal/e2e,bash deps.sh $(CACHE)/e2e)
 	$(call in,internal/pagetest,bash deps.sh $(CACHE)/e2e)
+
+.PHONY: e2e-airflow
+e2e-airflow: ## Test against Airflow and Spark, which it installs into .cache/e2e; not in CI
+	$(call in,internal/e2e,bash deps.sh $(CACHE)/e2e airflow)
+	$(call in,internal/e2e,go test -tags airflow -count=1 -timeout 30m -v ./airflow)
 
 ##@ Measure and search
 
