@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 	"testing"
 
 	"github.com/waybill-go/waybill/cmd/waybill/internal/execute"
@@ -20,6 +22,7 @@ const configName = "EXECUTE_TEST_CONFIG"
 func TestMain(m *testing.M) {
 	config, ok := os.LookupEnv(configName)
 	if !ok {
+		catchIgnored()
 		os.Exit(m.Run())
 	}
 	var cfg execute.Config
@@ -33,6 +36,16 @@ func TestMain(m *testing.M) {
 		becomeSubreaper()
 	}
 	os.Exit(execute.Run(context.Background(), cfg))
+}
+
+// catchIgnored ends that signals are ignored, as nohup and background jobs of a shell
+// have it: the commands of the tests would inherit that.
+func catchIgnored() {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // job returns a command that runs cfg in a process of its own, with the variables of
