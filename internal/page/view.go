@@ -85,7 +85,8 @@ func newView(r Report) *view {
 
 func findingOf(f *flow.Finding) finding {
 	made := finding{
-		ID: f.ID, Page: flow.Page(f.ID), Level: f.Level.String(), Sure: f.Sure.String(),
+		ID: f.ID, Page: strings.TrimPrefix(flow.Page(f.ID), "https://"), // Text, and no link: the page leads nowhere.
+		Level: f.Level.String(), Sure: f.Sure.String(),
 		What: flow.Clip(f.What, maxSentence), Why: flow.Clip(f.Why, maxSentence), Fix: flow.Clip(f.Fix, maxSentence),
 	}
 	if f.Count > 1 {

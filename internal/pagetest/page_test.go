@@ -266,11 +266,13 @@ func mouse(event input.DispatchMouseEventParams) step {
 }
 
 func TestPage_Zoom(t *testing.T) {
+	const middle = 500.0 // Of the window, and of the picture after center.
+	center := chromedp.Evaluate[chromedp.Void](`document.querySelector("svg.time").scrollIntoView({block: "center"})`)
 	wheel := func(x, y, delta float64) step {
 		return mouse(input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: x, Y: y, DeltaX: 0.01, DeltaY: delta})
 	}
 	press := func(kind input.DispatchMouseEventType, x float64) step {
-		return mouse(input.DispatchMouseEventParams{Type: kind, X: x, Y: 400, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1})
+		return mouse(input.DispatchMouseEventParams{Type: kind, X: x, Y: middle, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1})
 	}
 	drag := chromedp.Steps(press(input.DispatchMouseEventTypeMousePressed, 900), press(input.DispatchMouseEventTypeMouseMoved, 850),
 		press(input.DispatchMouseEventTypeMouseMoved, 700), press(input.DispatchMouseEventTypeMouseReleased, 700))
@@ -280,9 +282,9 @@ func TestPage_Zoom(t *testing.T) {
 		actions []step
 		zoomed  bool
 	}{
-		{name: "the wheel over the bars", actions: []step{wheel(900, 400, -300)}, zoomed: true},
-		{name: "the wheel over the names", actions: []step{wheel(150, 400, -300)}},
-		{name: "the wheel out of all", actions: []step{wheel(900, 400, 300)}},
+		{name: "the wheel over the bars", actions: []step{wheel(900, middle, -300)}, zoomed: true},
+		{name: "the wheel over the names", actions: []step{wheel(150, middle, -300)}},
+		{name: "the wheel out of all", actions: []step{wheel(900, middle, 300)}},
 		{name: "plus", actions: []step{focus, chromedp.KeyEvent("+")}, zoomed: true},
 		{name: "plus and minus", actions: []step{focus, chromedp.KeyEvent("+"), chromedp.KeyEvent("-")}},
 		{name: "plus and 0", actions: []step{focus, chromedp.KeyEvent("+"), chromedp.KeyEvent("+"), chromedp.KeyEvent("0")}},
@@ -290,8 +292,8 @@ func TestPage_Zoom(t *testing.T) {
 		{name: "drag", actions: []step{focus, chromedp.KeyEvent("+"), drag}, zoomed: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx := open(t, write(t, broken(5)))
-			do(ctx, t, tt.actions...)
+			ctx := open(t, write(t, broken(5)), chromedp.EmulateViewport(1400, 2*middle))
+			do(ctx, t, append([]step{center}, tt.actions...)...)
 			if tt.zoomed { // What a wheel does is seen when the browser draws.
 				do(ctx, t, chromedp.Poll[chromedp.Void](stretch+" > 1.01"), chromedp.Poll[chromedp.Void](`location.hash.includes("time=")`))
 			}
