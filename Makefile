@@ -32,6 +32,9 @@ NEWEST := $(addsuffix latest,$(OTEL)) github.com/segmentio/kafka-go@latest githu
 # The race detector needs cgo, which Go switches off where there is no C compiler.
 RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
+# The tags of the tests that need servers.
+TAGS := e2e,airflow
+
 BENCH    ?= .
 COUNT    ?= 10
 BASE     ?= main
@@ -106,7 +109,7 @@ fmt-diff: $(GOLANGCI) ## Report code that is not formatted
 
 .PHONY: vet
 vet: ## Vet every module, including the tests with the tags e2e and airflow
-	$(call each,go vet -tags e2e,airflow ./...)
+	$(call each,go vet -tags $(TAGS) ./...)
 
 .PHONY: vet-os
 vet-os: ## Vet the library for Windows and macOS
