@@ -27,7 +27,8 @@ import (
 // keeps the context that it has, because its template cannot be changed: a controller may
 // apply one Job again and again, and only the first time has a span. Apply does not modify job.
 //
-// If the Job cannot be asked for, it is applied as it is, without a context.
+// If the Job cannot be asked for, it is applied as it is, without a context. If another
+// process has created it meanwhile, the Job keeps the context of that one.
 func (j *Jobs) Apply(ctx context.Context, job *applyv1.JobApplyConfiguration, opts metav1.ApplyOptions) (applied *batchv1.Job, err error) {
 	name := nameOf(job)
 	if name == "" {
@@ -43,8 +44,14 @@ func (j *Jobs) Apply(ctx context.Context, job *applyv1.JobApplyConfiguration, op
 	ctx, span := j.start(ctx, "apply job")
 	outcome := observe.OutcomePanic // Until the client has returned.
 	defer func() { j.end(span, applied, err, outcome) }()
-	if job, err = j.injectApply(ctx, span, job); err == nil {
-		applied, err = j.JobInterface.Apply(ctx, job, opts)
+	injected, err := j.injectApply(ctx, span, job)
+	if err == nil {
+		applied, err = j.JobInterface.Apply(ctx, injected, opts)
+	}
+	if apierrors.IsInvalid(err) { // The template of a Job that is there cannot be changed.
+		if existing, missing := j.Get(ctx, name, metav1.GetOptions{}); missing == nil && existing != nil {
+			applied, err = j.JobInterface.Apply(ctx, j.withContextOf(job, existing), opts)
+		}
 	}
 	outcome = observe.Classify(ctx, err)
 	return applied, err

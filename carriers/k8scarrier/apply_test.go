@@ -11,12 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/codes"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	applybatch "k8s.io/client-go/applyconfigurations/batch/v1"
 	applycore "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	batchv1client "k8s.io/client-go/kubernetes/typed/batch/v1"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
 	"github.com/waybill-go/waybill/propagation"
@@ -98,6 +100,53 @@ func (g *getting) Get(context.Context, string, metav1.GetOptions) (*batchv1.Job,
 func (g *getting) Apply(_ context.Context, job *applybatch.JobApplyConfiguration, _ metav1.ApplyOptions) (*batchv1.Job, error) {
 	g.applied = job
 	return nil, g.err
+}
+
+// racing is a client of a cluster in which another process creates the Job between the
+// first Get and the first Apply.
+type racing struct {
+	batchv1client.JobInterface
+
+	existing *batchv1.Job
+	asked    bool
+	applied  []*applybatch.JobApplyConfiguration
+}
+
+func (r *racing) Get(context.Context, string, metav1.GetOptions) (*batchv1.Job, error) {
+	if !r.asked {
+		r.asked = true
+		return nil, apierrors.NewNotFound(schema.GroupResource{}, "nightly")
+	}
+	return r.existing, nil
+}
+
+func (r *racing) Apply(_ context.Context, job *applybatch.JobApplyConfiguration, _ metav1.ApplyOptions) (*batchv1.Job, error) {
+	r.applied = append(r.applied, job)
+	if len(r.applied) == 1 {
+		return nil, apierrors.NewInvalid(schema.GroupKind{}, "nightly", nil)
+	}
+	return r.existing, nil
+}
+
+func TestJobs_ApplyRace(t *testing.T) {
+	t.Parallel()
+	existing := nightly()
+	existing.Spec.Template.Spec = corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Env: []corev1.EnvVar{literal("TRACEPARENT", otherTraceparent)}}}}
+	client := &racing{existing: existing}
+	jobs, spans := newJobs(t, client)
+	ctx := withTracestate(t, spanContext(t), "a=1") // Which the context of the other has not.
+	if _, err := jobs.Apply(ctx, jobToApply(), applyOptions); err != nil || len(client.applied) != 2 {
+		t.Fatalf("error %v after %d calls", err, len(client.applied))
+	}
+	if got := client.applied[1].Spec.Template.Spec.Containers[0].Env[0]; *got.Name != "TRACEPARENT" || *got.Value != otherTraceparent {
+		t.Errorf("applied with %s=%s, want the context of who was first", *got.Name, *got.Value)
+	}
+	if n := len(client.applied[1].Spec.Template.Spec.Containers[0].Env); n != 2 {
+		t.Errorf("%d variables, want that of the context and the caller's own", n)
+	}
+	if span, attributes := onlySpan(t, spans); span.Status().Code == codes.Error || attributes["error.type"] != "" {
+		t.Errorf("status %v, attributes %v", span.Status(), attributes)
+	}
 }
 
 func TestJobs_ApplyFails(t *testing.T) {
