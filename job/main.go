@@ -18,9 +18,11 @@ import (
 // own value and stack.
 //
 // The first SIGTERM or SIGINT cancels the context of fn, and its cause is a
-// [*SignalError]; the second ends the process. If fn returns an error because of it, the
-// exit code is 128 and the number of the signal, as if nothing had caught the signal. If
-// fn returns nil, it has finished its work, and Main returns.
+// [*SignalError]. A signal that comes a second or more later ends the process; an earlier
+// one is ignored, because a process group and the process itself are often signaled at
+// once. If fn returns an error because of the signal, the exit code is 128 and its number,
+// as if nothing had caught it. If fn returns nil, it has finished its work, and Main
+// returns.
 //
 // A function that calls [os.Exit] or [log.Fatal] ends the process before anything is
 // recorded. The same is true of SIGKILL: in Kubernetes, let terminationGracePeriodSeconds

@@ -70,12 +70,16 @@ var works = map[string]func(context.Context) error{
 		<-ctx.Done()
 		return nil
 	},
-	"hangs": func(ctx context.Context) error {
+	"hangs": func(context.Context) error {
+		fmt.Println("ready")
+		select {}
+	},
+	"waits": func(ctx context.Context) error {
 		fmt.Println("ready")
 		<-ctx.Done()
-		fmt.Println("hanging")
-		time.Sleep(time.Hour)
-		return nil
+		fmt.Println("stopping")
+		time.Sleep(200 * time.Millisecond) // Long enough for the second signal, which does nothing.
+		return fmt.Errorf("stopped: %w", ctx.Err())
 	},
 }
 
@@ -162,19 +166,50 @@ func TestMain_Signals(t *testing.T) {
 	}
 }
 
-// The second signal ends a process whose work does not stop.
+// A process group and its members are often signaled at once: that is one request.
+func TestMain_SignaledTwice(t *testing.T) {
+	t.Parallel()
+	cmd, out, _ := start(t, "waits")
+	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("line %q, %v; want ready", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := out.ReadString('\n'); err != nil || line != "stopping\n" {
+		t.Fatalf("line %q, %v; want stopping", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if text, code, killed := wait(t, cmd, out); code != 143 || text != "code 143\n" {
+		t.Errorf("exit %d (%v), stdout %q; want 143, after the flush", code, killed, text)
+	}
+}
+
+// A later signal ends a process whose work does not stop.
 func TestMain_SecondSignal(t *testing.T) {
 	t.Parallel()
 	cmd, out, _ := start(t, "hangs")
-	for _, want := range []string{"ready\n", "hanging\n"} {
-		if line, err := out.ReadString('\n'); err != nil || line != want {
-			t.Fatalf("line %q, %v; want %q", line, err, want)
-		}
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("line %q, %v; want ready", line, err)
 	}
-	if _, code, killed := wait(t, cmd, out); killed != syscall.SIGTERM {
+	ended := make(chan struct{})
+	go func() { // Until it ends: those of the first second do nothing.
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	_, code, killed := wait(t, cmd, out)
+	close(ended)
+	if killed != syscall.SIGTERM {
 		t.Errorf("exit %d, signal %v; want SIGTERM", code, killed)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // SignalError is the cause of the context of a job that a signal told to end.
@@ -45,9 +46,13 @@ func signalOf(ctx context.Context) (*SignalError, bool) {
 	return errors.AsType[*SignalError](context.Cause(ctx))
 }
 
+// oneRequest is the time within which signals are one request to end. Who signals a
+// process and its group, as timeout(1) and service managers do, signals it twice.
+const oneRequest = time.Second
+
 // notify returns a ctx that the first SIGTERM or SIGINT cancels, with a [SignalError].
-// The second ends the process, as it does without notify. What is ignored, as with
-// nohup, stays so. After stop, signals do what they did before.
+// One that comes after [oneRequest] ends the process, as it does without notify. What is
+// ignored, as with nohup, stays so. After stop, signals do what they did before.
 func notify(ctx context.Context) (notified context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ending := slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt}, signal.Ignored)
@@ -56,16 +61,20 @@ func notify(ctx context.Context) (notified context.Context, stop func()) {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, ending...)
-	stopped := make(chan struct{})
+	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
+		defer signal.Stop(signals)
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
 			cancel(&SignalError{s})
-		case <-ctx.Done():
-			signal.Stop(signals)
+		case <-stopping:
+			return
+		}
+		select {
+		case <-time.After(oneRequest):
+		case <-stopping:
 		}
 	}()
-	return ctx, func() { cancel(nil); <-stopped }
+	return ctx, func() { close(stopping); <-stopped; cancel(nil) }
 }
