@@ -25,8 +25,8 @@ PROGRAMS  := cmd/waybill
 RELEASED  := $(LIBRARIES) $(PROGRAMS)
 
 # The oldest versions that the library is tested with, and the newest.
-OTEL   := $(addprefix go.opentelemetry.io/otel,@ /metric@ /trace@ /sdk@ /sdk/metric@)
-LOWEST := $(addsuffix v1.45.0,$(OTEL)) github.com/segmentio/kafka-go@v0.4.48 github.com/prometheus/client_golang@v1.24.0
+OTEL   := $(addprefix go.opentelemetry.io/otel,@ /log@ /metric@ /trace@ /sdk@ /sdk/metric@)
+LOWEST := $(addsuffix v1.47.0,$(OTEL)) github.com/segmentio/kafka-go@v0.4.48 github.com/prometheus/client_golang@v1.24.0
 NEWEST := $(addsuffix latest,$(OTEL)) github.com/segmentio/kafka-go@latest github.com/prometheus/client_golang@latest
 
 # The race detector needs cgo, which Go switches off where there is no C compiler.
