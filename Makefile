@@ -29,6 +29,9 @@ OTEL   := $(addprefix go.opentelemetry.io/otel,@ /log@ /metric@ /trace@ /sdk@ /s
 LOWEST := $(addsuffix v1.47.0,$(OTEL)) github.com/segmentio/kafka-go@v0.4.48 github.com/prometheus/client_golang@v1.24.0
 NEWEST := $(addsuffix latest,$(OTEL)) github.com/segmentio/kafka-go@latest github.com/prometheus/client_golang@latest
 
+# The newest client-go. The oldest that Kubernetes supports is in carriers/k8scarrier/go.mod.
+CLIENT_GO := $(addsuffix @latest,k8s.io/api k8s.io/apimachinery k8s.io/client-go)
+
 # The race detector needs cgo, which Go switches off where there is no C compiler.
 RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
@@ -69,14 +72,14 @@ go test -list '^Fuzz' ./... \
 done
 endef
 
-# $(call with,VERSIONS) tests the library with VERSIONS of its dependencies, by a
+# $(call with,MODULE,VERSIONS) tests a module with VERSIONS of its dependencies, by a
 # go.mod in .cache, so that the one of the repository stays as it is.
 define with
-@mkdir -p $(CACHE)/deps && cp go.mod $(CACHE)/deps/$@.mod && cp go.sum $(CACHE)/deps/$@.sum
-@go get -modfile=$(CACHE)/deps/$@.mod $(1)
-@echo "== $@"; awk '/^\t/ && !/indirect/' $(CACHE)/deps/$@.mod
-@go vet -modfile=$(CACHE)/deps/$@.mod ./...
-@go test -modfile=$(CACHE)/deps/$@.mod ./...
+@mkdir -p $(CACHE)/deps && cp $(1)/go.mod $(CACHE)/deps/$@.mod && cp $(1)/go.sum $(CACHE)/deps/$@.sum
+@go -C $(1) get -t -modfile=$(CACHE)/deps/$@.mod ./... $(2)
+@echo "== $@: $(1)"; awk '/^\t[a-z]/ && !/indirect/' $(CACHE)/deps/$@.mod
+@go -C $(1) vet -modfile=$(CACHE)/deps/$@.mod ./...
+@go -C $(1) test -modfile=$(CACHE)/deps/$@.mod ./...
 endef
 
 ##@ Every day
@@ -221,11 +224,15 @@ release-check: api-diff ## Report what is missing before VERSION can be tagged, 
 
 .PHONY: deps-lowest
 deps-lowest: ## Test the library with the oldest versions of its dependencies that it supports
-	$(call with,$(LOWEST))
+	$(call with,.,$(LOWEST))
 
 .PHONY: deps-newest
 deps-newest: ## Test the library with the newest versions of its dependencies
-	$(call with,$(NEWEST))
+	$(call with,.,$(NEWEST))
+
+.PHONY: deps-k8s
+deps-k8s: ## Test k8scarrier with the newest client-go; make test has the oldest
+	$(call with,carriers/k8scarrier,$(CLIENT_GO))
 
 # A pinned binary, not a tool of a module: its dependencies are nobody's.
 $(GOLANGCI):

@@ -8,6 +8,8 @@ require (
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
+	// The oldest minor version that Kubernetes supports: 1.35 is of December 2025, and each
+	// is supported for 14 months. https://kubernetes.io/releases/patch-releases/
 	k8s.io/api v0.35.10
 	k8s.io/apimachinery v0.35.10
 	k8s.io/client-go v0.35.10
