@@ -7,9 +7,8 @@ package page
 
 import (
 	"crypto/sha256"
-	_ "embed" // The style, the script and the template.
+	_ "embed" // The style and the script.
 	"encoding/base64"
-	"html/template"
 	"io"
 
 	"github.com/waybill-go/waybill/internal/flow"
@@ -17,15 +16,11 @@ import (
 
 // The parts of the page.
 var (
-	//go:embed page.gohtml
-	pageTemplate string
 	//go:embed page.css
-	style string
+	style markup
 	//go:embed page.js
-	script string
+	script markup
 )
-
-var page = template.Must(template.New("page").Parse(pageTemplate))
 
 // Report is what a page shows.
 type Report struct {
@@ -37,12 +32,12 @@ type Report struct {
 
 // Write writes r as a page.
 func Write(w io.Writer, r Report) error {
-	return page.Execute(w, newView(r))
+	return write(w, func(out writer) { out.document(newView(r)) })
 }
 
 // hashOf returns the source of a Content-Security-Policy that allows text.
 // https://www.w3.org/TR/CSP3/#grammardef-hash-source
-func hashOf(text string) string {
+func hashOf(text markup) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }

@@ -32,8 +32,8 @@ type box struct {
 	Carrier bool // Reports whether it is what carries data, and not a service.
 }
 
-// Short returns the name as far as there is room for it.
-func (b box) Short() string { return flow.Clip(b.Name, 20) }
+// short returns the name as far as there is room for it.
+func (b box) short() string { return flow.Clip(b.Name, 20) }
 
 type line struct {
 	Path  string

@@ -75,20 +75,20 @@ type bar struct {
 	Skew                   bool   // It starts before what it continues: the clocks differ.
 }
 
-// PlotWidth returns the width of the part that shows time.
-func (p *picture) PlotWidth() float64 { return p.Right - p.Left }
+// plotWidth returns the width of the part that shows time.
+func (p *picture) plotWidth() float64 { return p.Right - p.Left }
 
-// Many reports whether there are too many hops to tell them apart.
-func (p *picture) Many() bool { return len(p.Hops) > manyHops }
+// isMany reports whether there are too many hops to tell them apart.
+func (p *picture) isMany() bool { return len(p.Hops) > manyHops }
 
-// NamesWidth returns the width of the part that shows names.
-func (p *picture) NamesWidth() float64 { return p.Left - 6 }
+// namesWidth returns the width of the part that shows names.
+func (p *picture) namesWidth() float64 { return p.Left - 6 }
 
-// EndX returns where the mark of errors begins.
-func (b bar) EndX() float64 { return b.X + b.Width - 2 }
+// endX returns where the mark of errors begins.
+func (b bar) endX() float64 { return b.X + b.Width - 2 }
 
-// Short returns the name as far as there is room for it.
-func (b bar) Short() string {
+// short returns the name as far as there is room for it.
+func (b bar) short() string {
 	taken := utf8.RuneCountInString(b.Count) + len(b.Errors)
 	if b.Errors != "" {
 		taken += 3
@@ -99,9 +99,9 @@ func (b bar) Short() string {
 	return flow.Clip(b.Name, max(int((labelWidth-b.LabelX)/7.2)-taken, 4))
 }
 
-// Label is what a screen reader says of the bar: the text that is seen, and the rest.
-func (b bar) Label() string {
-	seen := b.Short()
+// label is what a screen reader says of the bar: the text that is seen, and the rest.
+func (b bar) label() string {
+	seen := b.short()
 	if b.Count != "" {
 		seen += " " + b.Count
 	}

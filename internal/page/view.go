@@ -5,7 +5,6 @@ package page
 
 import (
 	"cmp"
-	"html/template"
 	"slices"
 	"strings"
 	"time"
@@ -13,13 +12,10 @@ import (
 	"github.com/waybill-go/waybill/internal/flow"
 )
 
-// view is what the template shows.
+// view is what the page shows.
 type view struct {
 	Title        string
 	Note         string
-	Policy       string
-	Style        template.CSS
-	Script       template.JS
 	Verdict      string // The word.
 	Summary      string // What follows it.
 	Nothing      bool   // Nothing is wrong.
@@ -37,7 +33,7 @@ type view struct {
 	room int // How many bytes of attributes and links are left.
 }
 
-// finding is a finding for the template.
+// finding is a finding as the page shows it.
 type finding struct {
 	ID, Page, Level, What, Why, Fix, Sure, Count string
 }
@@ -64,8 +60,7 @@ func newView(r Report) *view {
 	g, d := r.Graph, r.Diagnosis
 	verdict := d.Verdict()
 	v := &view{
-		Title: cmp.Or(r.Title, "waybill"), Note: r.Note, Policy: policy(),
-		Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // They are part of the program.
+		Title: cmp.Or(r.Title, "waybill"), Note: r.Note,
 		Verdict: string(verdict), Summary: strings.TrimPrefix(strings.TrimPrefix(d.Summary(g), string(verdict)), ": "),
 		Nothing: verdict != flow.Broken && verdict != flow.Unknown && !slices.ContainsFunc(d.Findings, func(f flow.Finding) bool { return f.Level > flow.Info }),
 		Stages:  stagesOf(g), Hops: hopsOf(g), Tree: d.Tree(g, maxTreeLines), Details: map[string]*detail{}, room: maxDetails,
