@@ -71,6 +71,7 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 func newRoot() *cobra.Command {
+	var showsVersion bool
 	root := &cobra.Command{
 		Use:   "waybill",
 		Short: "see a flow, find the break, bring any job in",
@@ -82,18 +83,24 @@ func newRoot() *cobra.Command {
 			"  waybill exec -- ./nightly.sh              a job in any language, as part of its flow",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if cmd.Name() != "exec" { // Which treats signals as its command does.
 				survivePipe()
 			}
 		},
 		Args: noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showsVersion {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "waybill", version())
+				return err
+			}
+			return cmd.Help()
+		},
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.SetVersionTemplate("waybill {{.Version}}\n")
+	// Not the flag of cobra, whose text is a template; see internal/page for what that costs.
+	root.Flags().BoolVarP(&showsVersion, "version", "v", false, "version for waybill")
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())

@@ -34,7 +34,7 @@ func newMan() *cobra.Command {
 // YAML.
 func manual(root *cobra.Command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH WAYBILL 1 \"\" \"waybill %s\" \"User commands\"\n.SH NAME\nwaybill \\- %s\n.SH DESCRIPTION\n", roff(root.Version), roff(root.Short))
+	fmt.Fprintf(&b, ".TH WAYBILL 1 \"\" \"waybill %s\" \"User commands\"\n.SH NAME\nwaybill \\- %s\n.SH DESCRIPTION\n", roff(version()), roff(root.Short))
 	writeManual(&b, root, ".SH")
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() && cmd.GroupID != "" {
@@ -49,7 +49,6 @@ func manual(root *cobra.Command) string {
 // parts.
 func writeManual(b *strings.Builder, cmd *cobra.Command, heading string) {
 	cmd.InitDefaultHelpFlag()
-	cmd.InitDefaultVersionFlag()
 	fmt.Fprintf(b, "%s\n", preformatted(cmd.Long))
 	for _, s := range sections(cmd) {
 		title := s.title
