@@ -72,9 +72,10 @@ func TestReport_Limits(t *testing.T) {
 	}
 }
 
-// The binary has less than 25 MiB, with its symbols and without.
+// The binary has less than 25 MB, with its symbols and without. It has 4 MB more if a
+// template is executed anywhere, because the linker then keeps all exported methods.
 func TestBinary_Size(t *testing.T) {
-	const most = 25 << 20
+	const most = 25_000_000
 	for _, tt := range []struct{ name, flags string }{
 		{name: "plain"},
 		{name: "without symbols", flags: "-s -w"},
