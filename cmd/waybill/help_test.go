@@ -64,6 +64,15 @@ func TestHelp_OfTheProgram(t *testing.T) {
 	}
 }
 
+func TestRun_Version(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--version", "-v"} {
+		if got, stderr, code := printed(t, flag); got != "waybill "+version()+"\n" || stderr != "" || code != exitFine {
+			t.Errorf("waybill %s exits with %d and prints %q and %q, want %q", flag, code, got, stderr, "waybill "+version()+"\n")
+		}
+	}
+}
+
 func TestRun_WrongUseSaysWhatIsRight(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
