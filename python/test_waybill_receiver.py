@@ -9,17 +9,19 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import waybill_receiver as receiver
-from opentelemetry import baggage, propagate, trace
+from opentelemetry import _logs, baggage, metrics, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -266,6 +268,8 @@ def test_start_job_links_the_creator_of_a_cron_job(spans: Spans, monkeypatch: py
         (SystemExit("text"), "failure", "SystemExit", 1),
         (SystemExit(0), "success", None, 0),
         (SystemExit(None), "success", None, 0),
+        (SystemExit(143), "cancelled", "canceled", 143),
+        (SystemExit(137), "failure", "SystemExit", 137),
         (KeyboardInterrupt(), "cancelled", "canceled", 130),
         (asyncio.CancelledError(), "cancelled", "canceled", 1),
         (TimeoutError(), "timeout", "timeout", 1),
@@ -364,6 +368,55 @@ def test_a_broken_flush_changes_nothing(spans: Spans, monkeypatch: pytest.Monkey
     with receiver.start_job(spans.tracer, "report", {}):
         pass
     assert spans.one().name == "report"
+
+
+def test_a_hanging_flush_ends(
+    spans: Spans, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK sends each batch for as long as its exporter takes, whatever the time of force_flush."""
+    released = threading.Event()
+
+    class Hanging:
+        def force_flush(self, timeout_millis: int) -> None:
+            released.wait()
+
+    monkeypatch.setattr(trace, "get_tracer_provider", Hanging)
+    monkeypatch.setattr(receiver, "_FLUSH_SECONDS", 0.05)
+    with receiver.start_job(spans.tracer, "report", {}):
+        pass
+    released.set()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the telemetry of the job was not sent within 0.05 seconds"
+    ]
+
+
+def test_each_provider_is_flushed(spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was forked ends without the handlers that would flush them."""
+    flushed: list[str] = []
+
+    class Provider:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def force_flush(self, timeout_millis: int) -> None:
+            flushed.append(self.name)
+            raise RuntimeError
+
+    for module, getter in (
+        (trace, "get_tracer_provider"),
+        (metrics, "get_meter_provider"),
+        (_logs, "get_logger_provider"),
+    ):
+        monkeypatch.setattr(module, getter, partial(Provider, getter))
+    with receiver.start_job(spans.tracer, "report", {}):
+        pass
+    assert flushed == ["get_tracer_provider", "get_meter_provider", "get_logger_provider"]
+
+
+def test_a_signal_is_on_the_span(spans: Spans) -> None:
+    with pytest.raises(SystemExit), receiver.start_job(spans.tracer, "report", {}):
+        sys.exit(128 + signal.SIGTERM)
+    assert dict(spans.one().attributes or {})["waybill.job.signal"] == "SIGTERM"
 
 
 def test_whole_program(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +83,14 @@ _SPARK_PREFIX = "spark.waybill."
 _CREATOR = "WAYBILL_CREATOR"
 _MAX_HOPS = 0xFFFF
 _MAX_TRACEPARENT = 512
+_FLUSH_SECONDS = 5.0
+_PROVIDERS = (
+    ("opentelemetry.trace", "get_tracer_provider"),
+    ("opentelemetry.metrics", "get_meter_provider"),
+    ("opentelemetry._logs", "get_logger_provider"),
+)
+#: The exit codes of a process that was told to end, as shells have them.
+_SIGNALS = {129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT", 143: "SIGTERM"}
 _WAYBILL = re.compile(r"([0-9a-f]{2})-([0-9a-f]{14})-([0-9a-f]{14})-([0-9a-f]{4})(-.*)?", re.ASCII | re.DOTALL)
 _WAYBILL_KEY = _context.create_key("waybill")
 
@@ -281,7 +290,8 @@ def start_job(
     A run of a CronJob links what created the CronJob, if its environment says so.
 
     How the body ends is on the span as etl.outcome, error.type and process.exit.code, and the
-    exception goes on. Afterwards the global tracer provider is flushed if it can be.
+    exception goes on; sys.exit(128 + number) in the handler of a signal is a cancellation. Afterwards
+    the global providers are flushed if they can be, for five seconds at most.
     """
     remote = read(source, baggage=baggage)
     _warn(remote)
@@ -359,6 +369,8 @@ def _end(span: trace.Span, error: Optional[BaseException]) -> None:
     outcome, code = _outcome_of(error)
     span.set_attribute("etl.outcome", outcome)
     span.set_attribute("process.exit.code", code)
+    if code in _SIGNALS:
+        span.set_attribute("waybill.job.signal", _SIGNALS[code])
     if outcome != "success":
         kind = {"cancelled": "canceled", "timeout": "timeout"}.get(outcome) or _type_name(error)
         span.set_attribute("error.type", kind)
@@ -374,7 +386,7 @@ def _outcome_of(error: Optional[BaseException]) -> tuple[str, int]:
     if isinstance(error, SystemExit):
         code = error.code
         code = 0 if code is None else code & 0xFF if isinstance(code, int) else 1
-        return ("success" if code == 0 else "failure"), code
+        return ("success" if code == 0 else "cancelled" if code in _SIGNALS else "failure"), code
     if isinstance(error, KeyboardInterrupt):
         return "cancelled", 130
     if isinstance(error, TimeoutError):
@@ -389,13 +401,30 @@ def _type_name(error: Optional[BaseException]) -> str:
 
 
 def _flush() -> None:
-    """Send the spans that are left, before a short-lived process ends."""
-    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
-    if callable(flush):
+    """Send the telemetry that is left, before a short-lived process ends, for five seconds at most.
+
+    A thread does it, because some versions of the SDK ignore the time that force_flush is given.
+    """
+    thread = threading.Thread(target=_flush_providers, name="waybill_receiver", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # There can be no more threads.
+        return
+    thread.join(_FLUSH_SECONDS)
+    if thread.is_alive():
+        _log.warning("the telemetry of the job was not sent within %g seconds", _FLUSH_SECONDS)
+
+
+def _flush_providers() -> None:
+    """Flush the global providers, of which only those of modules that are imported can have anything."""
+    for module, getter in _PROVIDERS:
         try:
-            flush(5000)  # Milliseconds.
+            provider = getattr(sys.modules.get(module), getter, lambda: None)()
+            flush = getattr(provider, "force_flush", None)
+            if callable(flush):
+                flush(int(_FLUSH_SECONDS * 1000))
         except Exception:  # noqa: BLE001 - telemetry must not change how the job ends.
-            _log.debug("the spans could not be flushed", exc_info=True)
+            _log.debug("the telemetry could not be flushed", exc_info=True)
 
 
 def _warn(remote: Remote) -> None:
