@@ -18,8 +18,14 @@ provider = TracerProvider()
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 trace.set_tracer_provider(provider)
 
+
 # Python ends at once on SIGTERM, without its spans, unless the signal raises an exception.
-signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+def stop(number, _):
+    signal.signal(number, signal.SIG_IGN)  # It may come twice: to the process, and to its group.
+    sys.exit(128 + number)
+
+
+signal.signal(signal.SIGTERM, stop)
 
 with waybill_receiver.start_job(trace.get_tracer("assess"), "assess"):
     print("assessing", os.environ["REGION"], flush=True)

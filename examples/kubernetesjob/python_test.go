@@ -32,7 +32,7 @@ func TestJobContinuesTheFlow_Python(t *testing.T) {
 	}{
 		"it succeeds":   {region: "REGION=Taiwan", outcome: "success"},
 		"it fails":      {region: "NO_REGION=1", outcome: "failure", code: 1},
-		"it is stopped": {region: "REGION=World", stopped: true, outcome: "failure", code: 143},
+		"it is stopped": {region: "REGION=World", stopped: true, outcome: "cancelled", code: 143},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
