@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -30,30 +29,27 @@ func InjectArgs(ctx context.Context, args []string, opts ...Option) []string {
 		return nil
 	}
 	cfg := newConfig(opts)
-	own := args
 	e := encode(ctx, &cfg, cfg.preset.encodeArgument)
-	if e.KeepsExisting() {
-		e = e.besides(heldFlags(own, flagMatcher(e.Fields)), preset{})
+	flags, operands := splitFlags(args)
+	out := make([]string, 0, len(args)+e.Len())
+	if isOurs := flagMatcher(e.Fields); e.KeepsExisting() {
+		e = e.besides(heldFlags(flags, isOurs), preset{})
+		out = append(out, flags...)
 	} else {
-		own = withoutFlags(args, flagMatcher(e.Fields))
+		out = appendOthers(out, flags, isOurs)
 	}
-	written := func(f propagation.Fields) []string {
-		end := flagsEnd(own)
-		out := append(make([]string, 0, len(own)+f.Len()), own[:end]...)
-		for i := range f.Len() {
-			out = append(out, "--"+f.Key(i)+"="+e.value(f.Key(i)))
-		}
-		slices.Sort(out[end:])
-		return append(out, own[end:]...)
+	e, _ = cfg.fit(e, sizeOfList(out, operands)) // What is left out is not an error here.
+	return append(appendFlags(out, e), operands...)
+}
+
+// appendFlags appends a flag for each field of e to args, in order.
+func appendFlags(args []string, e encoded) []string {
+	from := len(args)
+	for i := range e.Len() {
+		args = append(args, "--"+e.Key(i)+"="+e.value(e.Key(i)))
 	}
-	if cfg.preset.maxJSON == 0 {
-		return written(e.Fields)
-	}
-	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool { return cfg.preset.accepts(written(f)) })
-	if shrunk.Len() < e.Len() {
-		cfg.drop(observe.DropTooLarge)
-	}
-	return written(shrunk)
+	slices.Sort(args[from:])
+	return args
 }
 
 // ExtractArgs returns ctx with the trace context in the flags of args, such as
@@ -89,7 +85,9 @@ func TakeArgs(args []string, opts ...Option) (propagation.Remote, []string) {
 	if args == nil {
 		return remote, nil
 	}
-	return remote, withoutFlags(args, flagMatcher(fieldsOf(newConfig(opts))))
+	flags, operands := splitFlags(args)
+	rest := appendOthers(make([]string, 0, len(args)), flags, flagMatcher(fieldsOf(newConfig(opts))))
+	return remote, append(rest, operands...)
 }
 
 // flagMatcher returns a function that reports whether a flag is one that f

@@ -22,12 +22,16 @@ const airflowParent = "airflow/dagrun_parent_trace_context"
 func InjectConf(ctx context.Context, conf map[string]any, opts ...Option) (map[string]any, error) {
 	cfg := newConfig(opts)
 	cfg.preset = airflow
-	return inject(ctx, conf, cfg, func(e encoded, key, name string) any {
-		if name == airflowParent {
-			return e.airflowMapping()
-		}
-		return e.value(key)
-	})
+	own, e, err := prepare(ctx, conf, &cfg)
+	if err == nil {
+		write(own, e, cfg.preset, func(key, name string) any {
+			if name == airflowParent {
+				return e.airflowMapping()
+			}
+			return e.value(key)
+		})
+	}
+	return own, err
 }
 
 // airflowMapping returns the trace context for Airflow's own spans.

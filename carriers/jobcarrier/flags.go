@@ -40,10 +40,9 @@ func nextFlag(args []string, from int, isOurs func(name string) bool) (argument,
 
 // heldFlags returns the names of the flags of args for which isOurs reports true
 // and that have a value. A flag at the end has none, but would have the next
-// argument that is added.
+// argument that is added. There must be no "--" in args.
 func heldFlags(args []string, isOurs func(name string) bool) []string {
 	var names []string
-	args = args[:flagsEnd(args)]
 	for a, ok := nextFlag(args, 0, isOurs); ok; a, ok = nextFlag(args, a.next, isOurs) {
 		if a.value != "" || !a.hasValue {
 			names = append(names, a.name)
@@ -52,24 +51,24 @@ func heldFlags(args []string, isOurs func(name string) bool) []string {
 	return names
 }
 
-// withoutFlags returns a copy of args without the flags for whose name isOurs
-// reports true, and without their values.
-func withoutFlags(args []string, isOurs func(name string) bool) []string {
-	kept, from := make([]string, 0, len(args)), 0
-	possible := args[:flagsEnd(args)]
-	for a, ok := nextFlag(possible, 0, isOurs); ok; a, ok = nextFlag(possible, a.next, isOurs) {
-		kept = append(kept, args[from:a.at]...)
+// appendOthers appends args to dst, but not the flags for whose name isOurs reports
+// true, and not their values. There must be no "--" in args.
+func appendOthers(dst, args []string, isOurs func(name string) bool) []string {
+	from := 0
+	for a, ok := nextFlag(args, 0, isOurs); ok; a, ok = nextFlag(args, a.next, isOurs) {
+		dst = append(dst, args[from:a.at]...)
 		from = a.next
 	}
-	return append(kept, args[from:]...)
+	return append(dst, args[from:]...)
 }
 
-// flagsEnd returns the index after the flags of args.
-func flagsEnd(args []string) int {
+// splitFlags splits args before the first "--": only what stands before it may be
+// flags.
+func splitFlags(args []string) (flags, operands []string) {
 	if end := slices.Index(args, "--"); end >= 0 {
-		return end
+		return args[:end], args[end:]
 	}
-	return len(args)
+	return args, nil
 }
 
 // flagName returns the name of a flag with one or two dashes, or the empty string
@@ -88,8 +87,8 @@ type flagReader struct{}
 func (flagReader) Get(args []string, key string) string {
 	value := ""
 	isKey := func(name string) bool { return name == key }
-	args = args[:flagsEnd(args)]
-	for a, ok := nextFlag(args, 0, isKey); ok; a, ok = nextFlag(args, a.next, isKey) {
+	flags, _ := splitFlags(args)
+	for a, ok := nextFlag(flags, 0, isKey); ok; a, ok = nextFlag(flags, a.next, isKey) {
 		if a.hasValue {
 			value = a.value
 		}

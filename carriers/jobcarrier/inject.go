@@ -34,61 +34,53 @@ var ErrTooLarge = errors.New("jobcarrier: the parameters are too large")
 // percent-encoded if it is baggage, and otherwise left out. Letters, digits,
 // spaces and "%*+,-./:;=@_~" are safe; a preset may accept more.
 //
-// The error is [ErrConflict] or [ErrTooLarge]. The copy is equal to params then,
-// so the job can be started without the context.
+// The error is [ErrConflict] or [ErrTooLarge]. The copy then holds only the caller's
+// own parameters, so the job can be started without the context.
 func Inject(ctx context.Context, params map[string]string, opts ...Option) (map[string]string, error) {
-	return inject(ctx, params, newConfig(opts), func(e encoded, key, _ string) string { return e.value(key) })
+	cfg := newConfig(opts)
+	own, e, err := prepare(ctx, params, &cfg)
+	if err == nil {
+		e, err = cfg.fit(e, sizeOfMap(own, cfg.preset))
+	}
+	if err == nil {
+		write(own, e, cfg.preset, func(key, _ string) string { return e.value(key) })
+	}
+	return own, err
 }
 
-// inject returns a copy of params with the context of ctx, in which valueOf
-// returns the value that goes under a name for a key.
-func inject[V any](ctx context.Context, params map[string]V, cfg config, valueOf func(e encoded, key, name string) V) (map[string]V, error) {
-	own := make(map[string]V, len(params))
-	maps.Copy(own, params)
-	e := encode(ctx, &cfg, cfg.preset.encode)
+// prepare returns a copy of params in which there is room for the context of ctx, and
+// what is to be written there.
+func prepare[V any](ctx context.Context, params map[string]V, cfg *config) (map[string]V, encoded, error) {
+	e := encode(ctx, cfg, cfg.preset.encode)
+	room := len(params)
+	for i := range e.Len() {
+		room += len(cfg.preset.namesOf(e.Key(i)))
+	}
+	own := make(map[string]V, room)
 	isOurs := e.matcher(cfg.preset)
-	if e.KeepsExisting() {
-		kept := e.besides(heldNames(own, isOurs), cfg.preset)
-		if cfg.conflictFails && kept.Len() < e.Len() {
-			return own, ErrConflict
+	if !e.KeepsExisting() {
+		for name, value := range params {
+			if !isOurs(name) {
+				own[name] = value
+			}
 		}
-		e = kept
-	} else {
-		maps.DeleteFunc(own, func(name string, _ V) bool { return isOurs(name) })
+		return own, e, nil
 	}
-	if cfg.preset.maxJSON == 0 {
-		write(own, e, cfg.preset, valueOf)
-		return own, nil
+	maps.Copy(own, params)
+	kept := e.besides(heldNames(own, isOurs), cfg.preset)
+	if cfg.conflictFails && kept.Len() < e.Len() {
+		return own, kept, ErrConflict
 	}
-	var written map[string]V // What was last found to fit, or not.
-	shrunk := e.ShrinkFunc(func(f propagation.Fields) bool {
-		written = maps.Clone(own)
-		write(written, encoded{Fields: f, values: e.values}, cfg.preset, valueOf)
-		return cfg.preset.accepts(written)
-	})
-	if shrunk.Len() < e.Len() {
-		cfg.drop(observe.DropTooLarge)
-	}
-	switch {
-	case shrunk.Len() > 0:
-		return written, nil
-	case e.Len() > 0 || !cfg.preset.accepts(own):
-		return own, ErrTooLarge
-	default:
-		return own, nil
-	}
+	return own, kept, nil
 }
 
-// write adds e to params.
-func write[V any](params map[string]V, e encoded, ps preset, valueOf func(e encoded, key, name string) V) {
+// write adds e to params, with the values that valueOf returns for a key and one of
+// its names.
+func write[V any](params map[string]V, e encoded, ps preset, valueOf func(key, name string) V) {
 	for i := range e.Len() {
 		key := e.Key(i)
-		if ps.names == nil {
-			params[key] = valueOf(e, key, key)
-			continue
-		}
-		for _, name := range ps.names(key) {
-			params[name] = valueOf(e, key, name)
+		for _, name := range ps.namesOf(key) {
+			params[name] = valueOf(key, name)
 		}
 	}
 }

@@ -4,7 +4,6 @@
 package jobcarrier
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/waybill-go/waybill/internal/envname"
@@ -47,16 +46,6 @@ func (ps preset) namesOf(key string) []string {
 		return []string{key}
 	}
 	return ps.names(key)
-}
-
-// accepts reports whether the service accepts the size of params, a map or a
-// list.
-func (ps preset) accepts(params any) bool {
-	if ps.maxJSON == 0 {
-		return true
-	}
-	text, err := json.Marshal(params)
-	return err != nil || len(text) <= ps.maxJSON // Without JSON, there is no size to check.
 }
 
 // Databricks returns the preset for the JobParameters of a Databricks job, and
