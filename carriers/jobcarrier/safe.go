@@ -22,20 +22,20 @@ const (
 	safeInFlags  = "-._"
 )
 
-// maxValue is the length of the longest value: half of what Linux accepts as one
+// maxArgument is the length of the longest value under any preset: half of what Linux accepts as one
 // argument or variable of a process.
-const maxValue = 64 << 10
+const maxArgument = 64 << 10
 
 // encode returns the text to write for the value of key, and reports whether there
 // is one. In baggage an unsafe character may be percent-encoded; any other value
 // is opaque.
 func (ps preset) encode(key, value string) (string, bool) {
-	if !ps.hasSafeNames(key) || len(value) > cmp.Or(ps.maxValue, maxValue) {
+	if !ps.hasSafeNames(key) || len(value) > cmp.Or(ps.maxValue, maxArgument) {
 		return "", false
 	}
 	if strings.EqualFold(key, keyBaggage) {
 		value = encodeBaggage(value, func(b byte) bool { return ps.isSafe(rune(b), ps.baggageMarks) })
-		return value, ps.isSafeValue(value, ps.baggageMarks) && len(value) <= cmp.Or(ps.maxValue, maxValue)
+		return value, ps.isSafeValue(value, ps.baggageMarks) && len(value) <= cmp.Or(ps.maxValue, maxArgument)
 	}
 	return value, ps.isSafeValue(value, ps.opaqueMarks)
 }
