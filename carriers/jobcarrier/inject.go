@@ -114,16 +114,16 @@ type encoded struct {
 
 type pair struct{ key, value string }
 
-// encode returns the fields to write for ctx. safe returns the value to write for
-// a key, and reports whether there is one.
-func encode(ctx context.Context, cfg *config, safe func(key, value string) (string, bool)) encoded {
+// encode returns the fields to write for ctx. safe returns the value to write for a
+// key, or the reason why there is none.
+func encode(ctx context.Context, cfg *config, safe func(key, value string) (string, string)) encoded {
 	all := propagation.Encode(ctx, cfg.propagation...)
 	e := encoded{Fields: all}
 	for key, original := range all.All() {
-		value, ok := safe(key, original)
-		if !ok {
+		value, reason := safe(key, original)
+		if reason != "" {
 			e.Fields = e.Without(key)
-			cfg.drop(observe.DropUnsafe)
+			cfg.drop(reason)
 			continue
 		}
 		if e.values == nil {

@@ -38,6 +38,8 @@ func TestWithObserver(t *testing.T) {
 		"nothing is left out":      {ctx: withTracestate(t, span, "a=1")},
 		"values that are not safe": {ctx: hostile, want: []string{observe.DropUnsafe, observe.DropUnsafe}},
 		"over the budget":          {ctx: large, opts: []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithMaxBytes(100))}, want: []string{observe.DropTooLarge}},
+		"over that of a value":     {ctx: withTracestate(t, span, "a="+strings.Repeat("v", 64)), opts: []jobcarrier.Option{jobcarrier.Dagster()}, want: []string{observe.DropTooLarge}},
+		"over it when encoded":     {ctx: large, opts: []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithMaxBytes(0), propagation.WithPropagator(pair("a="+strings.Repeat("'", 30<<10))))}, want: []string{observe.DropTooLarge, observe.DropTooLarge}},
 		"over that of a service":   {ctx: large, opts: []jobcarrier.Option{jobcarrier.Databricks()}, own: strings.Repeat("v", 9800), want: []string{observe.DropTooLarge}},
 		"no span":                  {ctx: t.Context()},
 	} {

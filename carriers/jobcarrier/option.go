@@ -85,7 +85,8 @@ func (conflictOption) apply(cfg config) config {
 
 // WithObserver sets an observer that is notified when [Inject], [InjectConf] or
 // [InjectArgs] leaves a part of the context out: with [observe.DropUnsafe] for each
-// value that is not safe, and with [observe.DropTooLarge] if a part does not fit.
+// value that is not safe, and with [observe.DropTooLarge] for each that is too long,
+// and once more if parts do not fit together.
 // The default is none. A panic of the observer is ignored. Package metrics has an
 // observer for Prometheus.
 func WithObserver(observer observe.DropObserver) Option { return observerOption{observer} }

@@ -24,7 +24,7 @@ type preset struct {
 	// onlyMarks are the only characters that are safe in values besides ASCII letters
 	// and digits, or empty for safeInValues.
 	onlyMarks string
-	// maxValue is the length of the longest value, in bytes; 0 means that of all.
+	// maxValue is the length of the longest value, in bytes; 0 means maxArgument.
 	maxValue int
 	// refused is text that no value may hold, or empty.
 	refused string

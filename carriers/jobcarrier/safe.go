@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/waybill-go/waybill/observe"
 )
 
 // The characters, besides letters and digits, that no known way from a parameter
@@ -22,32 +24,45 @@ const (
 	safeInFlags  = "-._"
 )
 
-// maxArgument is the length of the longest value under any preset: half of what Linux accepts as one
-// argument or variable of a process.
+// maxArgument is the length of the longest value under any preset: half of what
+// Linux accepts as one argument or variable of a process.
 const maxArgument = 64 << 10
 
-// encode returns the text to write for the value of key, and reports whether there
-// is one. In baggage an unsafe character may be percent-encoded; any other value
-// is opaque.
-func (ps preset) encode(key, value string) (string, bool) {
-	if !ps.hasSafeNames(key) || len(value) > cmp.Or(ps.maxValue, maxArgument) {
-		return "", false
+// encode returns the text to write for the value of key, or the reason why there is
+// none. In baggage an unsafe character may be percent-encoded; any other value is
+// opaque.
+func (ps preset) encode(key, value string) (text, reason string) {
+	limit, marks := cmp.Or(ps.maxValue, maxArgument), ps.opaqueMarks
+	if !ps.hasSafeNames(key) {
+		return "", observe.DropUnsafe
+	}
+	if len(value) > limit {
+		return "", observe.DropTooLarge
 	}
 	if strings.EqualFold(key, keyBaggage) {
-		value = encodeBaggage(value, func(b byte) bool { return ps.isSafe(rune(b), ps.baggageMarks) })
-		return value, ps.isSafeValue(value, ps.baggageMarks) && len(value) <= cmp.Or(ps.maxValue, maxArgument)
+		marks = ps.baggageMarks
+		value = encodeBaggage(value, func(b byte) bool { return ps.isSafe(rune(b), marks) })
 	}
-	return value, ps.isSafeValue(value, ps.opaqueMarks)
+	switch {
+	case !ps.isSafeValue(value, marks):
+		return "", observe.DropUnsafe
+	case len(value) > limit:
+		return "", observe.DropTooLarge
+	default:
+		return value, ""
+	}
 }
 
 // encodeArgument is encode for a value that is written as a flag.
-func (ps preset) encodeArgument(key, value string) (string, bool) {
-	value, ok := ps.encode(key, value)
-	ok = ok && !strings.ContainsFunc(key, isUnsafeBeside(safeInFlags))
-	if ps.asciiArguments {
-		ok = ok && !strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII })
+func (ps preset) encodeArgument(key, value string) (text, reason string) {
+	if text, reason = ps.encode(key, value); reason != "" {
+		return "", reason
 	}
-	return value, ok
+	isMore := func(r rune) bool { return ps.asciiArguments && r > unicode.MaxASCII }
+	if strings.ContainsFunc(key, isUnsafeBeside(safeInFlags)) || strings.ContainsFunc(text, isMore) {
+		return "", observe.DropUnsafe
+	}
+	return text, ""
 }
 
 // hasSafeNames reports whether the names of key hold only safe characters.
@@ -100,16 +115,24 @@ var isSafeASCII = func() (table [unicode.MaxASCII + 1]bool) {
 // https://www.w3.org/TR/baggage/#definition
 func encodeBaggage(baggage string, isSafe func(byte) bool) string {
 	var out strings.Builder
-	inValue := false
+	inValue, from := false, 0
 	for i := range len(baggage) {
 		b := baggage[i]
-		if inValue && '!' <= b && b <= '~' && !isSafe(b) {
-			fmt.Fprintf(&out, "%%%02X", b)
+		if !inValue || b < '!' || b > '~' || isSafe(b) {
+			inValue = b == '=' || inValue && b != ',' && b != ';'
 			continue
 		}
-		inValue = b == '=' || inValue && b != ',' && b != ';'
-		out.WriteByte(b)
+		if from == 0 {
+			out.Grow(i + len("%XX")*(len(baggage)-i))
+		}
+		out.WriteString(baggage[from:i])
+		fmt.Fprintf(&out, "%%%02X", b)
+		from = i + 1
 	}
+	if from == 0 {
+		return baggage
+	}
+	out.WriteString(baggage[from:])
 	return out.String()
 }
 
