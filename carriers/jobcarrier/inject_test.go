@@ -61,6 +61,13 @@ func TestInject(t *testing.T) {
 			map[string]string{"day": "mon", "traceparent": traceparent},
 			nil,
 		},
+		"removed on demand, though there is no room for another": {
+			span,
+			map[string]string{"traceparent": "old", "note": strings.Repeat("v", 9_940)},
+			[]jobcarrier.Option{jobcarrier.Databricks(), jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
+			map[string]string{"note": strings.Repeat("v", 9_940)},
+			jobcarrier.ErrTooLarge,
+		},
 		"removed on demand": {
 			t.Context(),
 			map[string]string{"traceparent": "old", "day": "mon"},
@@ -268,6 +275,88 @@ func TestExtract_NilContext(t *testing.T) {
 			t.Errorf("%s: nothing was extracted into a nil ctx", from)
 		}
 	}
+}
+
+// The same ctx gives the same bytes again, and so does what was injected before.
+func TestInject_Deterministic(t *testing.T) {
+	t.Parallel()
+	ctx := withTracestate(t, withBaggage(t, spanContext(t), "e=1,d=it's,c=3,b=4,a=5"), "a=1")
+	with := []propagation.Option{propagation.WithPropagator(w3c), propagation.WithBaggage("a", "b", "c", "d", "e")}
+	own := map[string]string{}
+	args := []string{"run"}
+	conf := map[string]any{}
+	for i := range 100 {
+		key := string(rune('a'+i%26)) + strings.Repeat("x", i)
+		own[key], conf[key], args = "v", []any{i}, append(args, "--"+key, "v")
+	}
+	for name, preset := range presets() {
+		for _, policy := range []propagation.Policy{propagation.KeepExisting, propagation.Replace} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				opts := []jobcarrier.Option{preset, jobcarrier.WithPropagation(with...), jobcarrier.WithPropagation(propagation.WithPolicy(policy))}
+				inject := func(own map[string]string, args []string, conf map[string]any) []any {
+					params, err := jobcarrier.Inject(ctx, own, opts...)
+					conf, confErr := jobcarrier.InjectConf(ctx, conf, opts...)
+					if err = errors.Join(err, confErr); err != nil {
+						t.Error(err)
+					}
+					return []any{params, jobcarrier.InjectArgs(ctx, args, opts...), conf}
+				}
+				first := inject(own, args, conf)
+				want, err := json.Marshal(first)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 20 {
+					again := inject(first[0].(map[string]string), first[1].([]string), first[2].(map[string]any))
+					for what, result := range map[string][]any{"a repetition": inject(own, args, conf), "an injection into the result": again} {
+						if got, err := json.Marshal(result); string(got) != string(want) {
+							t.Fatalf("error %v, %s gives %.500s, want %.500s", err, what, got, want)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// presets are all presets, and none.
+func presets() map[string]jobcarrier.Option {
+	return map[string]jobcarrier.Option{
+		"none": nil, "Databricks": jobcarrier.Databricks(), "DatabricksEnv": jobcarrier.DatabricksEnv(), "Argo": jobcarrier.Argo(),
+		"Airflow": jobcarrier.Airflow(), "Spark": jobcarrier.Spark(), "Glue": jobcarrier.Glue(), "Prefect": jobcarrier.Prefect(), "Dagster": jobcarrier.Dagster(),
+	}
+}
+
+// Whatever the caller's own parameters and arguments hold, they stay as they are.
+func FuzzInject_OwnParameters(f *testing.F) {
+	for _, own := range []string{"", "v", "{{job.id}}", "$(id)", "'\"`\\", "a\nb\x00\x1b", "\xff\xfe", strings.Repeat("v", 1<<20)} {
+		f.Add("key", own)
+		f.Add(own, "v")
+		f.Add("--"+own, own)
+	}
+	f.Fuzz(func(t *testing.T, key, value string) {
+		if strings.EqualFold(strings.TrimLeft(key, "-"), "traceparent") || strings.HasPrefix(key, "spark.") {
+			return // A context of the caller's own is another test.
+		}
+		own, conf := map[string]string{key: value}, map[string]any{key: value}
+		for name, preset := range presets() {
+			opts := []jobcarrier.Option{preset, jobcarrier.WithPropagation(propagation.WithPropagator(propagation.TraceContext{}))}
+			params, err := jobcarrier.Inject(spanContext(t), own, opts...)
+			written, confErr := jobcarrier.InjectConf(spanContext(t), conf, opts...)
+			if got, ok := params[key]; !ok || got != value || written[key] != value {
+				t.Errorf("%s: the parameter %.50q is %.50q and %.50q in a conf, want %.50q", name, key, got, written[key], value)
+			}
+			if len(params) == 1 != errors.Is(err, jobcarrier.ErrTooLarge) || confErr != nil {
+				t.Errorf("%s: %d parameters, errors %v and %v", name, len(params), err, confErr)
+			}
+			args := jobcarrier.InjectArgs(spanContext(t), []string{key, value, "--", key, value}, opts...)
+			kept := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--traceparent="+traceparent })
+			if !slices.Equal(kept, []string{key, value, "--", key, value}) {
+				t.Errorf("%s: the arguments are %.200q", name, args)
+			}
+		}
+	})
 }
 
 // One map may be the parameters of many runs that start at once.
@@ -611,6 +700,61 @@ func TestInjectConf(t *testing.T) {
 			}
 			if diff := cmp.Diff(before, test.conf); diff != "" {
 				t.Errorf("the conf that was given has changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// A conf holds maps and lists that others may hold too, such as the parent of
+// Airflow's spans. Nothing is written to them, at any depth.
+func TestInjectConf_SharedValues(t *testing.T) {
+	t.Parallel()
+	const parent = "airflow/dagrun_parent_trace_context"
+	replace := jobcarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))
+	for name, test := range map[string]struct {
+		conf     string
+		opts     []jobcarrier.Option
+		replaced bool // Whether the context of ctx is in the result.
+	}{
+		"nested values":             {conf: `{"day":{"rows":[1,{"traceparent":"mine"}]}}`, replaced: true},
+		"a mapping":                 {conf: `{"` + parent + `":{"traceparent":"mine","tracestate":"mine=1"}}`},
+		"a string":                  {conf: `{"` + parent + `":"mine"}`},
+		"a mapping to replace":      {conf: `{"` + parent + `":{"traceparent":"mine","tracestate":"mine=1"}}`, opts: []jobcarrier.Option{replace}, replaced: true},
+		"a string to replace":       {conf: `{"` + parent + `":"mine"}`, opts: []jobcarrier.Option{replace}, replaced: true},
+		"in another case":           {conf: `{"AIRFLOW/Dagrun_Parent_Trace_Context":"mine"}`},
+		"a null, which is no value": {conf: `{"` + parent + `":null}`, replaced: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var conf, before map[string]any
+			for _, into := range []*map[string]any{&conf, &before} {
+				if err := json.Unmarshal([]byte(test.conf), into); err != nil {
+					t.Fatal(err)
+				}
+			}
+			opts := append([]jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(w3c))}, test.opts...)
+			ctx := withTracestate(t, spanContext(t), "a=1")
+			got, err := jobcarrier.InjectConf(ctx, conf, opts...)
+			if err != nil {
+				t.Error(err)
+			}
+			want := maps.Clone(before)
+			if test.replaced {
+				want["traceparent"], want["tracestate"] = traceparent, "a=1"
+				want[parent] = map[string]any{"traceparent": traceparent, "tracestate": "a=1"}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("conf (-want +got):\n%s", diff)
+			}
+			again, err := jobcarrier.InjectConf(ctx, conf, opts...)
+			if mapping, ok := again[parent].(map[string]any); ok && test.replaced {
+				mapping["written"] = true
+			}
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("two results share a mapping, error %v (-want +got):\n%s", err, diff)
+			}
+			if diff := cmp.Diff(before, conf); diff != "" {
+				t.Errorf("the conf that was given has changed (-before +after):\n%s", diff)
 			}
 		})
 	}
