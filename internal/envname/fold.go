@@ -8,16 +8,13 @@ import (
 	"strings"
 )
 
-// contextNames are the variables of a context.
-var contextNames = []string{"TRACEPARENT", "TRACESTATE", "BAGGAGE", "WAYBILL"}
-
-// IsContext reports whether the normalized name of key is that of a variable of a
-// context.
-func IsContext(key string) bool { return slices.Contains(contextNames, Normalize(key)) }
+// contextKeys are the keys of a context, whose variables some programs write in lower
+// case.
+var contextKeys = []string{"traceparent", "tracestate", "baggage", "waybill"}
 
 // Fold returns a copy of environ that has the variables of a context in upper case
-// only. Those in lower case, which some programs write, are ignored if TRACEPARENT is
-// set, because they belong to another span.
+// only. Those in lower case are ignored if TRACEPARENT is set, because they belong to
+// another span.
 func Fold(environ []string) []string {
 	folded := make([]string, 0, len(environ))
 	hasUpper := slices.ContainsFunc(environ, func(entry string) bool {
@@ -26,12 +23,11 @@ func Fold(environ []string) []string {
 	})
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		upper := strings.ToUpper(name)
 		switch {
-		case name == upper || name != strings.ToLower(name) || !slices.Contains(contextNames, upper):
+		case !slices.Contains(contextKeys, name):
 			folded = append(folded, entry)
 		case !hasUpper:
-			folded = append(folded, upper+"="+value)
+			folded = append(folded, Normalize(name)+"="+value)
 		}
 	}
 	return folded

@@ -18,6 +18,8 @@ func TestFold(t *testing.T) {
 		"lower case":               {environ: []string{"traceparent=x", "tracestate=y", "waybill=z", "path=p"}, want: []string{"TRACEPARENT=x", "TRACESTATE=y", "WAYBILL=z", "path=p"}},
 		"lower case of another":    {environ: []string{"traceparent=x", "tracestate=y", "TRACEPARENT=z"}, want: []string{"TRACEPARENT=z"}},
 		"beside an empty one":      {environ: []string{"TRACEPARENT=", "traceparent=x"}, want: []string{"TRACEPARENT=", "TRACEPARENT=x"}},
+		"letters of Unicode stay":  {environ: []string{"trace\u017ftate=x", "waybıll=y", "ＴＲＡＣＥＰＡＲＥＮＴ=z"}, want: []string{"trace\u017ftate=x", "waybıll=y", "ＴＲＡＣＥＰＡＲＥＮＴ=z"}},
+		"the last of two wins":     {environ: []string{"traceparent=x", "traceparent=y"}, want: []string{"TRACEPARENT=x", "TRACEPARENT=y"}},
 		"mixed case stays":         {environ: []string{"Traceparent=x"}, want: []string{"Traceparent=x"}},
 		"an entry without a value": {environ: []string{"traceparent", "=x", ""}, want: []string{"TRACEPARENT=", "=x", ""}},
 	} {
