@@ -4,10 +4,15 @@
 package job_test
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/job"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 func TestParseAnnotations(t *testing.T) {
@@ -48,4 +53,29 @@ func FuzzParseAnnotations(f *testing.F) {
 			t.Errorf("%q has the context %v", content, got.SpanContext())
 		}
 	})
+}
+
+// renamed is Trace Context under a key of its own.
+type renamed struct{ propagation.TraceContext }
+
+func (p renamed) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Context {
+	return p.TraceContext.Extract(ctx, envcarrier.Map{"TRACEPARENT": c.Get("X-Parent")})
+}
+func (renamed) Fields() []string { return []string{"X-Parent"} }
+
+// Annotations have the keys of whatever propagator is used.
+func TestRead_AnnotationsOfAnotherPropagator(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "annotations")
+	if err := os.WriteFile(file, []byte("tracing.k8s.io/X-Parent=\""+traceParent+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts := []job.ReadOption{job.WithEnviron([]string{}), job.WithArgs(nil), job.WithAnnotations(file, "")}
+	if remote := job.Read(opts...); remote.SpanContext().IsValid() {
+		t.Errorf("Read = %v by the default propagator", remote.SpanContext())
+	}
+	opts = append(opts, job.WithPropagation(propagation.WithPropagator(renamed{})))
+	if got := job.Read(opts...).SpanContext().TraceID().String(); got != traceParent[3:35] {
+		t.Errorf("Read = %s, want %s", got, traceParent[3:35])
+	}
 }

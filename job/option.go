@@ -90,7 +90,8 @@ func WithArgs(args []string) ReadOption {
 // WithAnnotations looks for the context in file, which has the annotations of the pod
 // as the downward API of Kubernetes writes them, under keys that begin with prefix and
 // a slash. The defaults are [DefaultAnnotations] and [DefaultAnnotationPrefix]. An
-// empty file looks nowhere, and an empty prefix is the default.
+// empty file looks nowhere, and an empty prefix is the default. Of file, at most 1 MiB
+// is read, and nothing if it is not a regular file.
 func WithAnnotations(file, prefix string) ReadOption {
 	if prefix == "" {
 		prefix = DefaultAnnotationPrefix

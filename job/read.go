@@ -71,7 +71,7 @@ func (c config) parseAnnotations(content string) propagation.Remote {
 	for line := range strings.Lines(content) {
 		key, quoted, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
 		name, ok := strings.CutPrefix(key, c.annotationPrefix+"/")
-		if !ok || !envname.IsContext(name) {
+		if !ok {
 			continue
 		}
 		if value, err := strconv.Unquote(quoted); err == nil {
