@@ -5,7 +5,6 @@ package execute
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 
 	"github.com/waybill-go/waybill/cmd/waybill/internal/otlp"
+	"github.com/waybill-go/waybill/internal/safe"
 )
 
 // exports reports whether the variables of OpenTelemetry name an endpoint for spans.
@@ -47,30 +47,8 @@ func (j *jobSpan) export(ctx context.Context, getenv func(string) string) error 
 // flush runs tasks at the same time, until the last has ended or timeout is over,
 // whatever they do.
 func flush(ctx context.Context, timeout time.Duration, tasks ...func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	late := fmt.Errorf("not all was sent within %v", timeout)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), timeout, late)
 	defer cancel()
-	results := make(chan error, len(tasks))
-	for _, task := range tasks {
-		go func() { results <- contain(ctx, task) }()
-	}
-	var failures []error
-	for range tasks {
-		select {
-		case err := <-results:
-			failures = append(failures, err)
-		case <-ctx.Done():
-			return errors.Join(append(failures, fmt.Errorf("not all was sent within %v", timeout))...)
-		}
-	}
-	return errors.Join(failures...)
-}
-
-// contain runs task; its panic is an error.
-func contain(ctx context.Context, task func(context.Context) error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = fmt.Errorf("panic: %v", value)
-		}
-	}()
-	return task(ctx)
+	return safe.Together(ctx, tasks...)
 }
