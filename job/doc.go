@@ -53,21 +53,23 @@
 //   - A malformed context starts a new trace, and is reported once to the error handler of
 //     OpenTelemetry. No context at all is no error.
 //   - Without an SDK, what the work starts or sends still continues the flow.
-//   - The providers that are global in OpenTelemetry are flushed before the process ends,
-//     within the time of stages.WithFlushTimeout.
+//   - The providers that are global in OpenTelemetry, and the tracer provider of the
+//     pipeline, are flushed before the process ends, within the time of
+//     stages.WithFlushTimeout, also if one of them hangs.
 //   - All functions are safe for concurrent use, except that a process has one Main.
 //
 // # Limits
 //
 // What ends a process without a word, such as os.Exit, SIGKILL or a lack of memory, ends
-// it before its span is sent. The age of a context is known only if it has a waybill.
+// it before its span is sent. Providers of metrics and logs that are not global are not
+// flushed: hand their ForceFlush to stages.WithFlush. The age of a context is known only if it has a waybill.
 //
 // # Telemetry
 //
 // The span of the run is that of [stages.Pipeline.Run], with its attributes and metrics,
 // and has
 //
-//	process.exit.code    int     the code that Main exits with; 2 for a panic
+//	process.exit.code    int     the code that Main exits with; 2 for a panic or Goexit
 //	waybill.extract      string  ok, absent or malformed: how the search for the context ended
 //	etl.attempt          int     of the Kubernetes Job, from 1, if it is known
 //	waybill.job.signal   string  the signal that told the job to end, such as SIGTERM

@@ -5,8 +5,8 @@ package job
 
 import (
 	"context"
-	"errors"
 
+	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/stages"
 )
@@ -20,33 +20,41 @@ const (
 )
 
 // ExitCode returns the code with which a job exits that ended with err: 0 for nil, 2 for
-// a [stages.PanicError], what the method ExitCode of an error in the tree of err returns,
-// as of [SignalError] or of [os/exec.ExitError], if it is from 1 to 255, and else 1.
-func ExitCode(err error) int {
+// a [stages.PanicError], and what the method ExitCode of an error returns, as of
+// [SignalError] or of [os/exec.ExitError], if it is from 1 to 255. Of several such errors
+// in the tree of err, the first decides, in the order of [errors.Is]; without one, the
+// code is 1. The methods of err may panic, and it may wrap itself.
+func ExitCode(err error) (code int) {
 	if err == nil {
 		return 0
 	}
-	if _, ok := errors.AsType[*stages.PanicError](err); ok {
-		return codePanic
-	}
-	if coded, ok := errors.AsType[exitCoder](err); ok {
-		if code := coded.ExitCode(); code > 0 && code <= maxCode {
-			return code
+	code = codeFailure
+	defer safe.Contain()
+	for e := range observe.Tree(err) {
+		if own, ok := ownCode(e); ok {
+			return own
 		}
 	}
-	return codeFailure
+	return code
 }
 
-// exitCoder is an error that says with which code to exit.
-type exitCoder interface {
-	error
-	ExitCode() int
+// ownCode returns the code that err alone, without what it wraps, asks for.
+func ownCode(err error) (code int, ok bool) {
+	switch e := err.(type) { //nolint:errorlint // Of one error of the tree.
+	case *stages.PanicError:
+		return codePanic, true
+	case interface{ ExitCode() int }:
+		code = e.ExitCode()
+		return code, code > 0 && code <= maxCode
+	default:
+		return 0, false
+	}
 }
 
 // exitCode is [ExitCode] for a job that ended with err and may have been told to end:
 // if that is why it returns an error, its code is the one of the signal.
 func exitCode(ctx context.Context, err error) int {
-	if told, ok := signalOf(ctx); ok && err != nil && observe.Classify(ctx, err) == observe.OutcomeCanceled {
+	if told, ok := signalOf(ctx); ok && observe.Classify(ctx, err) == observe.OutcomeCanceled {
 		return told.ExitCode()
 	}
 	return ExitCode(err)

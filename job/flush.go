@@ -5,19 +5,39 @@ package job
 
 import (
 	"context"
-	"errors"
+	"reflect"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybill-go/waybill/internal/safe"
 )
 
-// flushGlobals flushes the providers that are global in OpenTelemetry. Those of the
-// API, which are there if nobody set others, have nothing to flush.
-func flushGlobals(ctx context.Context) error {
-	var failures []error
-	for _, provider := range []any{otel.GetTracerProvider(), otel.GetMeterProvider(), otel.GetLoggerProvider()} {
-		if p, ok := provider.(interface{ ForceFlush(context.Context) error }); ok {
-			failures = append(failures, p.ForceFlush(ctx))
+// flusher is a provider of an SDK. Those of the API, which are there if nobody set
+// others, have nothing to flush.
+type flusher interface {
+	ForceFlush(ctx context.Context) error
+}
+
+// flushProviders flushes own and the providers that are global in OpenTelemetry at the
+// same time, until ctx is done.
+func flushProviders(ctx context.Context, own trace.TracerProvider) error {
+	global := otel.GetTracerProvider()
+	providers := []any{global, otel.GetMeterProvider(), otel.GetLoggerProvider()}
+	if !isSame(own, global) {
+		providers = append(providers, own)
+	}
+	var flushes []func(context.Context) error
+	for _, provider := range providers {
+		if f, ok := provider.(flusher); ok {
+			flushes = append(flushes, f.ForceFlush)
 		}
 	}
-	return errors.Join(failures...)
+	return safe.Together(ctx, flushes...)
+}
+
+// isSame reports whether a and b are one provider.
+func isSame(a, b trace.TracerProvider) bool {
+	t := reflect.TypeOf(a)
+	return t == nil || t.Comparable() && a == b
 }

@@ -5,9 +5,12 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/waybill-go/waybill/stages"
 )
@@ -15,7 +18,7 @@ import (
 // Main is the main function of a job: it runs fn as [Run] does and ends the process as
 // fn ended. If fn returns nil, Main returns. If it returns an error, Main writes it to
 // standard error and exits with the code of [ExitCode]. A panic of fn goes on, with its
-// own value and stack.
+// own value and stack. After [runtime.Goexit] the code is 2.
 //
 // The first SIGTERM or SIGINT cancels the context of fn, and its cause is a
 // [*SignalError]. A signal that comes a second or more later ends the process; an earlier
@@ -24,17 +27,41 @@ import (
 // as if nothing had caught it. If fn returns nil, it has finished its work, and Main
 // returns.
 //
+// If Main exits, the deferred calls of its caller do not run. Spans, metrics and logs are
+// not lost with a deferred Shutdown, because Run flushes the providers; hand other calls
+// that must be made to [stages.WithFlush].
+//
 // A function that calls [os.Exit] or [log.Fatal] ends the process before anything is
-// recorded. The same is true of SIGKILL: in Kubernetes, let terminationGracePeriodSeconds
-// be longer than fn takes to stop and [stages.WithFlushTimeout] together.
+// recorded. The same is true of SIGKILL, and of SIGPIPE if fn writes to a standard output
+// that nobody reads: in Kubernetes, let terminationGracePeriodSeconds be longer than fn
+// takes to stop and [stages.WithFlushTimeout] together.
 func Main(p *stages.Pipeline, fn func(context.Context) error, opts ...Option) {
 	ctx, stop := notify(context.Background()) //nolint:forbidigo // The work of a process has no caller.
-	err := Run(ctx, p, fn, opts...)
-	code := exitCode(ctx, err)
-	stop()
-	if err == nil {
-		return
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if value := recover(); value != nil {
+			panic(value)
+		}
+		exit(codePanic, errGoexit)
+	}()
+	defer stop()
+	code, err := run(ctx, p, fn, newConfig(opts))
+	returned = true
+	if err != nil {
+		stop()
+		exit(code, err)
 	}
+}
+
+// errGoexit is why a job ends whose function neither returned nor panicked.
+var errGoexit = errors.New("job: the function called runtime.Goexit")
+
+// exit ends the process, because of err.
+func exit(code int, err error) {
+	signal.Ignore(syscall.SIGPIPE) // If nobody reads standard error, the code stays the same.
 	fmt.Fprintf(os.Stderr, "%s: %v\n", program(), err)
 	os.Exit(code) //nolint:forbidigo // That is what it is for.
 }

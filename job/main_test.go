@@ -14,6 +14,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +42,10 @@ func TestMain(m *testing.M) {
 
 // runJob is the main function of such a process. It prints the exit code on its span.
 func runJob(work string) {
+	if program, ok := programs[work]; ok {
+		program()
+		return
+	}
 	spans := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	p := stages.Must(stages.NewPipeline("nightly", stages.WithTracerProvider(provider)))
@@ -55,11 +61,19 @@ func runJob(work string) {
 	fmt.Println("main goes on")
 }
 
+// works are functions that a job runs.
 var works = map[string]func(context.Context) error{
-	"success": func(context.Context) error { return nil },
-	"failure": func(context.Context) error { return errors.New("no amount") },
-	"code":    func(context.Context) error { return codeError(42) },
-	"panic":   func(context.Context) error { panic("at the disco") },
+	"success":     func(context.Context) error { return nil },
+	"failure":     func(context.Context) error { return errors.New("no amount") },
+	"code":        func(context.Context) error { return codeError(42) },
+	"over a byte": func(context.Context) error { return codeError(256) },
+	"two codes": func(context.Context) error {
+		return errors.Join(&job.SignalError{Signal: syscall.SIGTERM}, codeError(42))
+	},
+	"hostile":  func(context.Context) error { return (*exec.ExitError)(nil) },
+	"deadline": func(context.Context) error { return context.DeadlineExceeded },
+	"panic":    func(context.Context) error { panic("at the disco") },
+	"goexit":   func(context.Context) error { runtime.Goexit(); return nil },
 	"stops": func(ctx context.Context) error {
 		fmt.Println("ready")
 		<-ctx.Done()
@@ -72,15 +86,29 @@ var works = map[string]func(context.Context) error{
 	},
 	"hangs": func(context.Context) error {
 		fmt.Println("ready")
-		select {}
+		return hang()
 	},
 	"waits": func(ctx context.Context) error {
+		received := make(chan os.Signal, 2)
+		signal.Notify(received, syscall.SIGTERM)
 		fmt.Println("ready")
 		<-ctx.Done()
+		<-received
 		fmt.Println("stopping")
-		time.Sleep(200 * time.Millisecond) // Long enough for the second signal, which does nothing.
+		<-received // The second signal, which does nothing.
 		return fmt.Errorf("stopped: %w", ctx.Err())
 	},
+	"writes": func(context.Context) error {
+		_, err := fmt.Println(strings.Repeat("x", 1<<20))
+		return err
+	},
+}
+
+// hang waits for ever: the test holds the other end of standard input.
+func hang() error {
+	fmt.Println("hanging")
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 // start starts a process that does work, and returns it with its output.
@@ -90,6 +118,11 @@ func start(t *testing.T, work string) (*exec.Cmd, *bufio.Reader, *bytes.Buffer) 
 	cmd.Env = append(os.Environ(), asJob+"="+work)
 	var failures bytes.Buffer
 	cmd.Stderr = &failures
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close() })
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -122,10 +155,16 @@ func TestMain_Exits(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		"success": {0, "code 0\nmain goes on\n", ""},
-		"failure": {1, "code 1\n", "job.test: no amount\n"},
-		"code":    {42, "code 42\n", "job.test: code\n"},
-		"panic":   {2, "code 2\n", "panic: at the disco"},
+		"success":     {0, "code 0\nmain goes on\n", ""},
+		"failure":     {1, "code 1\n", "job.test: no amount\n"},
+		"code":        {42, "code 42\n", "job.test: code\n"},
+		"over a byte": {1, "code 1\n", "job.test: code\n"},
+		"two codes":   {143, "code 143\n", "job.test: job: told to end by SIGTERM\ncode\n"},
+		"hostile":     {1, "code 1\n", "job.test: <nil>\n"},
+		"deadline":    {1, "code 1\n", "job.test: context deadline exceeded\n"},
+		"panic":       {2, "code 2\n", "panic: at the disco"},
+		"goexit":      {2, "code 2\n", "job.test: job: the function called runtime.Goexit\n"},
+		"no function": {1, "", "job.test: stages: nil function\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,13 +181,20 @@ func TestMain_Signals(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		work   string
-		signal syscall.Signal
+		signal syscall.Signal // That is sent when it is ready.
 		code   int
-		stdout string
+		stdout string // After that it is ready.
+		killed syscall.Signal
 	}{
-		"TERM, stops":    {"stops", syscall.SIGTERM, 143, "code 143\n"},
-		"INT, stops":     {"stops", syscall.SIGINT, 130, "code 130\n"},
-		"TERM, finishes": {"finishes", syscall.SIGTERM, 0, "code 0\nmain goes on\n"},
+		"TERM, stops":                  {work: "stops", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
+		"INT, stops":                   {work: "stops", signal: syscall.SIGINT, code: 130, stdout: "code 130\n"},
+		"TERM, finishes":               {work: "finishes", signal: syscall.SIGTERM, code: 0, stdout: "code 0\nmain goes on\n"},
+		"TERM before the work begins":  {work: "signal before", code: 143, stdout: "the work begins: context canceled\n"},
+		"TERM while it flushes":        {work: "signal while flushing", signal: syscall.SIGTERM, code: 0, stdout: "flushed\nmain goes on\n"},
+		"TERM while a failure flushes": {work: "signal while a failure flushes", signal: syscall.SIGTERM, code: 1, stdout: "flushed\n"},
+		"TERM after the job":           {work: "signal after", signal: syscall.SIGTERM, code: -1, killed: syscall.SIGTERM},
+		"TERM in the second job":       {work: "second job", signal: syscall.SIGTERM, code: 143, stdout: ""},
+		"TERM after a panic":           {work: "signal after a panic", signal: syscall.SIGTERM, code: -1, killed: syscall.SIGTERM},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,11 +202,13 @@ func TestMain_Signals(t *testing.T) {
 			if line, err := out.ReadString('\n'); err != nil {
 				t.Fatal(line, err)
 			}
-			if err := cmd.Process.Signal(tt.signal); err != nil {
-				t.Fatal(err)
+			if tt.signal != 0 {
+				if err := cmd.Process.Signal(tt.signal); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if text, code, killed := wait(t, cmd, out); code != tt.code || text != tt.stdout {
-				t.Errorf("exit %d (%v), stdout %q; want %d, %q", code, killed, text, tt.code, tt.stdout)
+			if text, code, killed := wait(t, cmd, out); code != tt.code || killed != tt.killed || text != tt.stdout {
+				t.Errorf("exit %d (%v), stdout %q; want %d (%v), %q", code, killed, text, tt.code, tt.killed, tt.stdout)
 			}
 		})
 	}
@@ -211,5 +259,37 @@ func TestMain_SecondSignal(t *testing.T) {
 	close(ended)
 	if killed != syscall.SIGTERM {
 		t.Errorf("exit %d, signal %v; want SIGTERM", code, killed)
+	}
+}
+
+// A standard stream that nobody reads does not change how a job ends.
+func TestMain_BrokenPipes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, work string
+		broken     func(cmd *exec.Cmd, pipe *os.File)
+		code       int
+		killed     syscall.Signal
+	}{
+		{name: "standard error", work: "code", broken: func(cmd *exec.Cmd, pipe *os.File) { cmd.Stderr = pipe }, code: 42},
+		{name: "standard output", work: "writes", broken: func(cmd *exec.Cmd, pipe *os.File) { cmd.Stdout = pipe }, code: -1, killed: syscall.SIGPIPE},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = r.Close()
+			defer func() { _ = w.Close() }()
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd.Env = append(os.Environ(), asJob+"="+tt.work)
+			tt.broken(cmd, w)
+			_ = cmd.Run()
+			status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			if cmd.ProcessState.ExitCode() != tt.code || status.Signaled() && status.Signal() != tt.killed {
+				t.Errorf("it ended with %v, want code %d or %v", cmd.ProcessState, tt.code, tt.killed)
+			}
+		})
 	}
 }

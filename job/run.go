@@ -33,34 +33,51 @@ const (
 // root with a link. If there is none, the span is a root, or a child of the span in ctx.
 //
 // The exit code that [Main] would end with is on the span, as process.exit.code. When
-// the run has ended, in whatever way, the providers that are global in OpenTelemetry are
-// flushed, if they can be, and then the functions of [stages.WithFlush] are called.
+// the run has ended, in whatever way, the providers that are global in OpenTelemetry and
+// the tracer provider of p are flushed at the same time, and then the functions of
+// [stages.WithFlush] are called. A provider that hangs is left behind when its part of
+// the time of [stages.WithFlushTimeout] is over.
 //
 // What [stages.Pipeline.Run] promises for errors, panics and nil values applies to
 // Run, too. Telemetry never changes what fn does, nor how it ends.
 func Run(ctx context.Context, p *stages.Pipeline, fn func(context.Context) error, opts ...Option) error {
+	_, err := run(ctx, p, fn, newConfig(opts))
+	return err
+}
+
+// run is [Run]; it also returns the exit code.
+func run(ctx context.Context, p *stages.Pipeline, fn func(context.Context) error, cfg config) (code int, err error) {
 	if fn == nil {
-		return stages.ErrNilFunc
+		return codeFailure, stages.ErrNilFunc
 	}
-	cfg := newConfig(opts)
 	remote := cfg.read()
 	complain(remote.Err())
-	return p.Run(ctx, func(ctx context.Context) (err error) {
-		code := codePanic // Unless fn returns.
+	code = codePanic // Unless fn returns.
+	var provider trace.TracerProvider
+	flush := func(ctx context.Context) error { return flushProviders(ctx, provider) }
+	err = p.Run(ctx, func(ctx context.Context) (err error) {
+		provider = providerOf(ctx)
 		defer func() { describe(ctx, code) }()
 		err = fn(ctx)
 		code = exitCode(ctx, err)
 		return err
-	}, cfg.runOptions(remote)...)
+	}, cfg.runOptions(remote, flush)...)
+	return code, err
 }
 
 // runOptions returns the options of a run that remote started.
-func (c config) runOptions(remote propagation.Remote) []stages.RunOption {
+func (c config) runOptions(remote propagation.Remote, flush func(context.Context) error) []stages.RunOption {
 	start := slices.Concat(StartOptions(remote), c.start)
 	return slices.Concat([]stages.RunOption{
 		stages.WithRemotes([]propagation.Remote{remote}, start...),
-		stages.WithFlush(flushGlobals), // Before those of the user, which may shut the providers down.
+		stages.WithFlush(flush), // Before those of the user, which may shut the providers down.
 	}, c.run)
+}
+
+// providerOf returns the provider of the span in ctx.
+func providerOf(ctx context.Context) (provider trace.TracerProvider) {
+	defer safe.Contain()
+	return trace.SpanFromContext(ctx).TracerProvider()
 }
 
 // StartOptions returns the options of [propagation.Start] for the span of a job that

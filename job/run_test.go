@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -234,6 +235,12 @@ func TestRun_Ends(t *testing.T) {
 	}
 }
 
+// endless is an error that wraps itself.
+type endless struct{}
+
+func (*endless) Error() string   { return "endless" }
+func (e *endless) Unwrap() error { return e }
+
 func TestExitCode(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -246,6 +253,11 @@ func TestExitCode(t *testing.T) {
 		"SIGINT":         {&job.SignalError{Signal: os.Interrupt}, 130},
 		"no signal":      {&job.SignalError{}, 1},
 		"own":            {errors.Join(errBoom, codeError(64)), 64},
+		"first of two":   {errors.Join(codeError(64), &job.SignalError{Signal: os.Interrupt}), 64},
+		"signal first":   {fmt.Errorf("%w: %w", &job.SignalError{Signal: os.Interrupt}, codeError(64)), 130},
+		"after no code":  {errors.Join(codeError(-1), codeError(64)), 64},
+		"wraps itself":   {new(endless), 1},
+		"nil pointer":    {(*exec.ExitError)(nil), 1},
 		"own 0":          {codeError(0), 1},
 		"over a byte":    {codeError(256), 1},
 		"of a command":   {exec.CommandContext(t.Context(), "sh", "-c", "exit 9").Run(), 9},
@@ -283,8 +295,9 @@ func TestRun_WithoutTelemetry(t *testing.T) {
 // hostileSpan panics at whatever it is told.
 type hostileSpan struct{ noop.Span }
 
-func (hostileSpan) SetAttributes(...attribute.KeyValue) { panic("hostile") }
-func (hostileSpan) IsRecording() bool                   { return true }
+func (hostileSpan) SetAttributes(...attribute.KeyValue)  { panic("hostile") }
+func (hostileSpan) IsRecording() bool                    { return true }
+func (hostileSpan) TracerProvider() trace.TracerProvider { panic("hostile") }
 
 type hostileProvider struct{ noop.TracerProvider }
 
@@ -328,28 +341,116 @@ func TestRun_MalformedContextIsReported(t *testing.T) { //nolint:paralleltest //
 	}
 }
 
-// The providers that are global are flushed before the functions of the user.
-func TestRun_FlushesGlobalProviders(t *testing.T) { //nolint:paralleltest // It sets the global provider.
-	var order []string
-	otel.SetTracerProvider(&flushed{order: &order})
-	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
-	p, _ := newJob(t)
-	err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithRunOptions(
-		stages.WithFlush(func(context.Context) error { order = append(order, "shut down"); return nil })))
-	if diff := cmp.Diff([]string{"flush", "shut down"}, order); diff != "" || err != nil {
-		t.Errorf("Run = %v; order (-want +got):\n%s", err, diff)
+// The cause of a context that is not ours does not change how a job ends.
+func TestRun_HostileCause(t *testing.T) {
+	t.Parallel()
+	for name, cause := range map[string]error{"wraps itself": new(endless), "nil signal": (*job.SignalError)(nil), "nil pointer": (*exec.ExitError)(nil)} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		p, spans := newJob(t)
+		if err := job.Run(ctx, p, func(context.Context) error { return errBoom }); err != errBoom {
+			t.Errorf("%s: Run = %v, want %v", name, err, errBoom)
+		}
+		if got := attributesOf(t, spans)["process.exit.code"]; got != "1" {
+			t.Errorf("%s: code %q, want 1", name, got)
+		}
 	}
 }
 
+// The providers that are global, and that of the pipeline, are flushed before the
+// functions of the user are called, whatever one of them does.
+func TestRun_FlushesProviders(t *testing.T) { //nolint:paralleltest // It sets the global provider.
+	var order []string
+	otel.SetTracerProvider(&flushed{flush: func() error { order = append(order, "flush"); return nil }})
+	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
+	var reported []string
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { reported = append(reported, err.Error()) }))
+	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })
+	for _, tt := range []struct {
+		name     string
+		provider trace.TracerProvider
+		reported []string
+	}{
+		{name: "global"},
+		{name: "own", provider: &flushed{flush: func() error { return nil }}},
+		{name: "own that fails", provider: &flushed{flush: func() error { return errBoom }}, reported: []string{"stages: flush after run: boom"}},
+		{name: "own that panics", provider: &flushed{flush: func() error { panic("hostile") }}, reported: []string{"stages: flush after run: panic: hostile"}},
+		{name: "own that calls Goexit", provider: &flushed{flush: func() error { runtime.Goexit(); return nil }}, reported: []string{"stages: flush after run: runtime.Goexit was called"}},
+		{name: "own that cannot be compared", provider: uncomparable{}},
+		{name: "span without a provider", provider: hostileProvider{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			order, reported = nil, nil
+			p := stages.Must(stages.NewPipeline("nightly", stages.WithTracerProvider(tt.provider)))
+			err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron([]string{}), job.WithArgs(nil), job.WithRunOptions(
+				stages.WithFlush(func(context.Context) error { order = append(order, "shut down"); return nil })))
+			if diff := cmp.Diff([]string{"flush", "shut down"}, order); diff != "" || err != nil {
+				t.Errorf("Run = %v; order (-want +got):\n%s", err, diff)
+			}
+			if diff := cmp.Diff(tt.reported, reported); diff != "" {
+				t.Errorf("reported (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// flushed is a provider that can be flushed.
 type flushed struct {
 	noop.TracerProvider
 
-	order *[]string
+	flush func() error
 }
 
-func (f *flushed) ForceFlush(context.Context) error {
-	*f.order = append(*f.order, "flush")
-	return nil
+func (f *flushed) ForceFlush(context.Context) error { return f.flush() }
+
+func (f *flushed) Tracer(string, ...trace.TracerOption) trace.Tracer { return ofProvider{provider: f} }
+
+// uncomparable is a provider that cannot be compared with another.
+type uncomparable struct {
+	noop.TracerProvider
+
+	_ []int
+}
+
+func (u uncomparable) Tracer(string, ...trace.TracerOption) trace.Tracer {
+	return ofProvider{provider: u}
+}
+
+// ofProvider starts spans that know their provider.
+type ofProvider struct {
+	noop.Tracer
+
+	provider trace.TracerProvider
+}
+
+func (o ofProvider) Start(ctx context.Context, _ string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+	span := providedSpan{provider: o.provider}
+	return trace.ContextWithSpan(ctx, span), span
+}
+
+type providedSpan struct {
+	noop.Span
+
+	provider trace.TracerProvider
+}
+
+func (s providedSpan) TracerProvider() trace.TracerProvider { return s.provider }
+
+// A provider that hangs has its part of the time, and no more, beside one that is slow.
+func TestRun_ProviderThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := stages.Must(stages.NewPipeline("nightly", stages.WithTracerProvider(&flushed{flush: func() error { <-release; return nil }})))
+		var pushed time.Duration
+		began := time.Now()
+		err := job.Run(t.Context(), p, func(context.Context) error { return errBoom }, job.WithRunOptions(
+			stages.WithFlush(func(context.Context) error { pushed = time.Since(began); return nil }), stages.WithFlushTimeout(10*time.Second)))
+		if err != errBoom || pushed != 5*time.Second {
+			t.Errorf("Run = %v, and metrics were pushed after %v; want %v and 5s", err, pushed, errBoom)
+		}
+		close(release)
+	})
 }
 
 // The attempt of the Kubernetes Job is on the span.

@@ -5,12 +5,14 @@ package job
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/waybill-go/waybill/internal/safe"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // SignalError is the cause of the context of a job that a signal told to end.
@@ -42,8 +44,14 @@ func (e *SignalError) name() string {
 }
 
 // signalOf returns the signal that told the job of ctx to end.
-func signalOf(ctx context.Context) (*SignalError, bool) {
-	return errors.AsType[*SignalError](context.Cause(ctx))
+func signalOf(ctx context.Context) (told *SignalError, ok bool) {
+	defer safe.Contain() // The cause may be of the user.
+	for e := range observe.Tree(context.Cause(ctx)) {
+		if told, ok = e.(*SignalError); ok && told != nil { //nolint:errorlint // Of one error of the tree.
+			return told, true
+		}
+	}
+	return nil, false
 }
 
 // oneRequest is the time within which signals are one request to end. Who signals a
