@@ -56,13 +56,15 @@
 //   - The providers that are global in OpenTelemetry, and the tracer provider of the
 //     pipeline, are flushed before the process ends, within the time of
 //     stages.WithFlushTimeout, also if one of them hangs.
-//   - All functions are safe for concurrent use, except that a process has one Main.
+//   - All functions are safe for concurrent use, except that a process has one Main at
+//     a time.
 //
 // # Limits
 //
 // What ends a process without a word, such as os.Exit, SIGKILL or a lack of memory, ends
 // it before its span is sent. Providers of metrics and logs that are not global are not
-// flushed: hand their ForceFlush to stages.WithFlush. The age of a context is known only if it has a waybill.
+// flushed: hand their ForceFlush to stages.WithFlush. The age of a context is known only
+// if it has a waybill.
 //
 // # Telemetry
 //
