@@ -8,9 +8,11 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,8 +53,8 @@ func (c *Client) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces sends spans, and tries again while the collector is busy, until ctx is done or
-// the timeout of the variables is over.
+// UploadTraces sends spans, and tries again while the collector is busy or is not there yet,
+// as one in a sidecar, until ctx is done or the timeout of the variables is over.
 func (c *Client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	// The request of the service is the same message under another name.
 	message, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
@@ -65,13 +67,18 @@ func (c *Client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	deadline, _ := ctx.Deadline()
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		after, err := c.post(ctx, body)
 		if err == nil || after < 0 {
 			return err
 		}
+		after = max(wait, after)
+		if time.Until(deadline) <= after {
+			return err
+		}
 		select {
-		case <-time.After(max(wait, after)):
+		case <-time.After(after):
 		case <-ctx.Done():
 			return err
 		}
@@ -120,7 +127,7 @@ func (c *Client) post(ctx context.Context, body []byte) (after time.Duration, er
 	c.describe(request.Header)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return final, err
+		return afterFailure(err), err
 	}
 	defer response.Body.Close()
 	answer, failed := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -137,6 +144,20 @@ func (c *Client) post(ctx context.Context, body []byte) (after time.Duration, er
 		answer = unframed(answer)
 	}
 	return final, rejection(answer)
+}
+
+// afterFailure returns how long to wait after an attempt that was not answered: it is worth
+// another one if there was no connection to a host that exists.
+// https://opentelemetry.io/docs/specs/otlp/#otlphttp-connection
+func afterFailure(err error) time.Duration {
+	failed, ok := errors.AsType[*net.OpError](err)
+	if !ok || failed.Op != "dial" {
+		return final
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
+		return final
+	}
+	return 0
 }
 
 // unframed returns the message of an answer of gRPC, or nil if that is compressed.

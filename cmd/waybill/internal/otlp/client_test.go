@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -146,6 +147,46 @@ func TestClient_Retries(t *testing.T) {
 				t.Errorf("%d attempts, %v; want %d, failure: %t", attempts.Load(), err, tt.attempts, tt.fails)
 			}
 		})
+	}
+}
+
+// A collector in a sidecar may start later than a short job ends.
+func TestClient_CollectorStartsLater(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err = listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan *atomic.Int32, 1)
+	time.AfterFunc(100*time.Millisecond, func() { // After the first attempt, which is refused.
+		_, attempts, _ := answering(t, func(s *httptest.Server) {
+			_ = s.Listener.Close()
+			if s.Listener, err = net.Listen("tcp", address); err != nil {
+				t.Error(err)
+				return
+			}
+			s.Start()
+		})
+		started <- attempts
+	})
+	if err := client(t, "ENDPOINT=http://"+address).UploadTraces(t.Context(), spans()); err != nil {
+		t.Fatal(err)
+	}
+	if got := (<-started).Load(); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
+// The failure of the last attempt is returned, not that the time is over.
+func TestClient_NoCollector(t *testing.T) {
+	t.Parallel()
+	err := client(t, "ENDPOINT=http://127.0.0.1:1", "TIMEOUT=300").UploadTraces(t.Context(), spans())
+	if err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("UploadTraces = %v, want that the connection is refused", err)
 	}
 }
 
