@@ -64,8 +64,9 @@
 //
 //	span         kind       attributes
 //	create job   producer   k8s.namespace.name, k8s.job.name, k8s.job.uid of the created Job;
-//	                        error.type: the reason of the API server, such as "AlreadyExists", or
+//	                        error.type: the reason of the API server, such as "Forbidden", or
 //	                        another class of the error, such as "canceled", "timeout", "conflict" or "panic";
+//	                        the status of the span is not Error for "AlreadyExists" and "canceled";
 //	                        waybill.context_kept, true if a context that was there was kept;
 //	                        waybill.context_dropped, true if the Job was created without the context
 //	apply job    producer   the same, the first time that a Job is applied

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	batchv1client "k8s.io/client-go/kubernetes/typed/batch/v1"
 
@@ -69,8 +70,9 @@ func NewJobs(c batchv1client.JobInterface, opts ...JobsOption) *Jobs {
 // created. For any other reason that the context cannot be injected, the Job is
 // created without it.
 //
-// The span's status is Error, and error.type is set, if the client returns an
-// error, unless ctx was canceled.
+// If the client returns an error, error.type is set, and the span's status is Error,
+// unless ctx was canceled or there is a Job of this name already: a controller that
+// reconciles creates it again and again.
 func (j *Jobs) Create(ctx context.Context, job *batchv1.Job, opts metav1.CreateOptions) (created *batchv1.Job, err error) {
 	ctx, span := j.start(ctx, "create job")
 	outcome := observe.OutcomePanic // Until the client has returned.
@@ -130,7 +132,7 @@ func (j *Jobs) end(span trace.Span, created *batchv1.Job, err error, outcome obs
 	if errorType != "" {
 		setAttributes(span, attrErrorType.String(errorType))
 	}
-	if outcome.IsError() {
+	if outcome.IsError() && !apierrors.IsAlreadyExists(err) {
 		span.SetStatus(codes.Error, j.description(err, errorType))
 	}
 	if outcome == observe.OutcomeSuccess && created != nil {

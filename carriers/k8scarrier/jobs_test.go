@@ -114,7 +114,7 @@ func TestJobs_CreateFails(t *testing.T) {
 		errorType string
 		code      codes.Code
 	}{
-		"the job is there":     {t.Context(), fake.NewClientset(nightly()).BatchV1().Jobs("etl"), "AlreadyExists", codes.Error},
+		"the job is there":     {t.Context(), fake.NewClientset(nightly()).BatchV1().Jobs("etl"), "AlreadyExists", codes.Unset},
 		"forbidden":            {t.Context(), failing{err: apierrors.NewForbidden(resource, "nightly", io.EOF)}, "Forbidden", codes.Error},
 		"wrapped":              {t.Context(), failing{err: fmt.Errorf("create: %w", apierrors.NewTooManyRequests("slow", 1))}, "TooManyRequests", codes.Error},
 		"no reason":            {t.Context(), failing{err: &apierrors.StatusError{}}, "*errors.StatusError", codes.Error},
