@@ -5,6 +5,7 @@ package stages
 
 import (
 	"log/slog"
+	"os"
 	"reflect"
 
 	"github.com/waybill-go/waybill/internal/kubejob"
@@ -94,7 +95,7 @@ func WithJob(name string) LogOption {
 
 // kubernetesJob returns the name of the Kubernetes Job of this process, or nothing.
 func kubernetesJob() string {
-	job, _ := kubejob.Read()
+	job, _ := kubejob.Read(os.Getenv)
 	return safe.Text(job.Name, safe.MaxName)
 }
 

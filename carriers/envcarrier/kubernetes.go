@@ -4,6 +4,7 @@
 package envcarrier
 
 import (
+	"os"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -34,7 +35,7 @@ type JobInfo struct {
 // that hold metadata.name, such as POD_NAME, but not from the host name, because
 // a pod may have the host name of its node.
 func KubernetesJob() (JobInfo, bool) {
-	job, ok := kubejob.Read()
+	job, ok := kubejob.Read(os.Getenv)
 	return JobInfo(job), ok
 }
 

@@ -23,8 +23,8 @@ type Info struct {
 }
 
 // Read returns the Kubernetes Job that this process runs in, and reports whether it
-// runs in one. It reads the environment and files of the pod.
-func Read() (Info, bool) { return read(os.Getenv, os.ReadFile) }
+// runs in one. It reads its variables with getenv, and files of the pod.
+func Read(getenv func(string) string) (Info, bool) { return read(getenv, os.ReadFile) }
 
 // The variables that carriers/k8scarrier sets from the downward API.
 const (
@@ -65,27 +65,34 @@ func read(getenv func(string) string, readFile func(string) ([]byte, error)) (In
 	// The Job controller sets this one for Indexed Jobs.
 	// https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
 	completion := getenv("JOB_COMPLETION_INDEX")
-	info := Info{Name: getenv(varJobName), UID: getenv(varJobUID), Index: -1}
+	info := Info{Name: firstName(getenv, varJobName), UID: firstName(getenv, varJobUID), Index: -1}
 	if completion == "" && info.Name == "" {
 		return Info{}, false
 	}
-	if index, err := strconv.Atoi(completion); err == nil && index >= 0 {
+	if index, ok := number(completion); ok {
 		info.Index = index
 		if info.Name == "" {
 			info.Name = nameOfIndexed(getenv("HOSTNAME"), completion, readFile)
 		}
 	}
-	if failures, err := strconv.Atoi(getenv(varJobFailures)); err == nil && failures >= 0 {
+	if failures, ok := number(getenv(varJobFailures)); ok {
 		info.Attempt = failures + 1
 	}
-	info.Pod = firstSet(getenv, podNames)
-	if info.Namespace = firstSet(getenv, podNamespaces); info.Namespace == "" {
+	info.Pod = firstName(getenv, podNames...)
+	if info.Namespace = firstName(getenv, podNamespaces...); info.Namespace == "" {
 		info.Namespace = trimmed(readFile(fileNamespace))
 	}
-	if info.PodUID = firstSet(getenv, podUIDs); info.PodUID == "" {
+	if info.PodUID = firstName(getenv, podUIDs...); info.PodUID == "" {
 		info.PodUID = mountedUID(readFile(fileMounts))
 	}
 	return info, true
+}
+
+// number returns the number that text is, in decimal and without a sign. Kubernetes
+// counts indexes and failures in 32 bits.
+func number(text string) (n int, ok bool) {
+	parsed, err := strconv.ParseUint(text, 10, 31)
+	return int(parsed), err == nil
 }
 
 // nameOfIndexed returns the name of an Indexed Job. The controller makes the host
@@ -93,27 +100,39 @@ func read(getenv func(string) string, readFile func(string) ([]byte, error)) (In
 // its node has the host name of the node.
 func nameOfIndexed(host, completion string, readFile func(string) ([]byte, error)) string {
 	name, ok := strings.CutSuffix(host, "-"+completion)
-	if hosts, err := readFile(fileHosts); !ok || err == nil && strings.HasPrefix(string(hosts), hostNetwork) {
+	if hosts, err := readFile(fileHosts); !ok || !isName(name) || err == nil && strings.HasPrefix(string(hosts), hostNetwork) {
 		return ""
 	}
 	return name
 }
 
-// firstSet returns the value of the first of names that is set.
-func firstSet(getenv func(string) string, names []string) string {
-	for _, name := range names {
-		if value := getenv(name); value != "" {
+// firstName returns the value of the first of variables that has a name.
+func firstName(getenv func(string) string, variables ...string) string {
+	for _, variable := range variables {
+		if value := getenv(variable); isName(value) {
 			return value
 		}
 	}
 	return ""
 }
 
+// maxName is the length of the longest name of an object of Kubernetes.
+const maxName = 253
+
+// isName reports whether text may be the name or the UID of an object of Kubernetes.
+// Exporters refuse text that is not UTF-8, and all spans with it.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+func isName(text string) bool {
+	return text != "" && len(text) <= maxName && !strings.ContainsFunc(text, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
+	})
+}
+
 func trimmed(text []byte, err error) string {
-	if err != nil {
-		return ""
+	if name := strings.TrimSpace(string(text)); err == nil && isName(name) {
+		return name
 	}
-	return strings.TrimSpace(string(text))
+	return ""
 }
 
 // podVolumes precedes the UID of the pod in the path of a volume that kubelet mounts.

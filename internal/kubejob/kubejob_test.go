@@ -102,6 +102,29 @@ func TestRead(t *testing.T) {
 			want: kubejob.Info{Name: "nightly", Namespace: "etl", Pod: "nightly-1-x7z2p", PodUID: uid, Index: 1},
 			ok:   true,
 		},
+		"a name that Kubernetes does not give is not known": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "WAYBILL_JOB_NAME": "nightly\xff", "JOB_COMPLETION_INDEX": "4", "HOSTNAME": "a b-4",
+				"WAYBILL_POD_NAME": "$(HOME)", "POD_NAME": "nightly-4-x7z2p", "WAYBILL_POD_NAMESPACE": strings.Repeat("n", 254),
+				"WAYBILL_POD_UID": "\x00", "WAYBILL_JOB_UID": " ",
+			},
+			files: map[string]string{namespaceFile: strings.Repeat("n", 1<<20)},
+			want:  kubejob.Info{Pod: "nightly-4-x7z2p", Index: 4},
+			ok:    true,
+		},
+		"the longest name": {
+			env:  map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "WAYBILL_JOB_NAME": strings.Repeat("n", 253)},
+			want: kubejob.Info{Name: strings.Repeat("n", 253), Index: -1},
+			ok:   true,
+		},
+		"numbers that Kubernetes does not count to": {
+			env: map[string]string{
+				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "WAYBILL_JOB_NAME": "nightly",
+				"JOB_COMPLETION_INDEX": "+1", "WAYBILL_JOB_FAILURES": "9223372036854775807",
+			},
+			want: kubejob.Info{Name: "nightly", Index: -1},
+			ok:   true,
+		},
 		"nonsense is not known": {
 			env: map[string]string{
 				"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "x", "WAYBILL_JOB_FAILURES": "-1", "HOSTNAME": "h-x",
