@@ -13,16 +13,23 @@ const CreatorVariable = "WAYBILL_CREATOR"
 // CronJob does it for every run. It is to be linked and never a parent, because the runs
 // of months are not one trace. Package job and the command waybill exec link it.
 func ReadCreator() propagation.Remote {
-	return propagation.Read(struct{}{}, propagation.Getter[struct{}](creatorReader{}),
-		propagation.WithPropagator(propagation.TraceContext{}))
+	return propagation.Read(struct{}{}, creatorOf[struct{}](processReader{}), creatorFormat)
 }
 
-// creatorReader reads the environment of this process.
-type creatorReader struct{}
+// ReadCreatorFrom is [ReadCreator] for environ, a list of NAME=value.
+func ReadCreatorFrom(environ []string) propagation.Remote {
+	return propagation.Read(environ, creatorOf[[]string](listReader{}), creatorFormat)
+}
 
-func (creatorReader) Get(_ struct{}, key string) string {
-	if key != "traceparent" {
-		return ""
-	}
-	return processReader{}.Get(struct{}{}, CreatorVariable)
+// creatorFormat is the format of [CreatorVariable].
+var creatorFormat = propagation.WithPropagator(propagation.TraceContext{})
+
+// creatorOf returns a getter that reads the creator in place of the traceparent.
+func creatorOf[C any](environment propagation.Getter[C]) propagation.Getter[C] {
+	return propagation.GetterFunc[C](func(carrier C, key string) string {
+		if key != "traceparent" {
+			return ""
+		}
+		return environment.Get(carrier, CreatorVariable)
+	})
 }

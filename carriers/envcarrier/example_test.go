@@ -136,6 +136,12 @@ func ExampleReadCreator() {
 	// Output: the carrier holds no trace context
 }
 
+func ExampleReadCreatorFrom() {
+	creator := envcarrier.ReadCreatorFrom([]string{"WAYBILL_CREATOR=00-01000000000000000000000000000000-0200000000000000-01"})
+	fmt.Println(creator.SpanContext().SpanID())
+	// Output: 0200000000000000
+}
+
 func ExampleWithPassThrough() {
 	inherited := []string{"TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01"}
 	fmt.Println(len(envcarrier.Inject(context.Background(), inherited)))
