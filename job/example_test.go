@@ -60,8 +60,9 @@ func ExampleStartOptions() {
 	spans := tracetest.NewSpanRecorder()
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("report")
 
-	remote := job.Read(job.WithEnviron([]string{"TRACEPARENT=00-zz"}), job.WithArgs(nil))
-	_, span := propagation.Start(context.Background(), tracer, "report", []propagation.Remote{remote}, job.StartOptions(remote)...)
+	where := []job.ReadOption{job.WithEnviron([]string{"TRACEPARENT=00-zz"}), job.WithArgs(nil)}
+	remote := job.Read(where...)
+	_, span := propagation.Start(context.Background(), tracer, "report", []propagation.Remote{remote}, job.StartOptions(remote, where...)...)
 	span.End()
 	fmt.Println(spans.Ended()[0].Attributes()[0].Value.AsString())
 	// Output: malformed

@@ -34,11 +34,11 @@ type Option interface {
 // ReadOption configures [Read], [Run] and [Main]: it says where the context is.
 type ReadOption interface {
 	Option
-	applyRead(config) config
+	isReadOption()
 }
 
 type config struct {
-	environ          []string // Nil for that of the process.
+	environ          []string // Not nil.
 	args             []string
 	annotations      string
 	annotationPrefix string
@@ -48,43 +48,43 @@ type config struct {
 	run   []stages.RunOption
 }
 
-func defaults() config {
-	return config{
+func newConfig[O Option](opts []O) config {
+	c := config{
 		args:             os.Args[min(1, len(os.Args)):],
 		annotations:      DefaultAnnotations,
 		annotationPrefix: DefaultAnnotationPrefix,
 	}
-}
-
-func newConfig(opts []Option) config {
-	cfg := defaults()
 	for _, o := range opts {
-		if o != nil {
-			cfg = o.apply(cfg)
+		if any(o) != nil {
+			c = o.apply(c)
 		}
 	}
-	return cfg
+	if c.environ == nil {
+		c.environ = os.Environ()
+	}
+	return c
 }
 
 type optionFunc func(config) config
 
 func (f optionFunc) apply(c config) config { return f(c) }
 
-type readOptionFunc func(config) config
+// readOption is an option that is a [ReadOption], too.
+type readOption struct{ optionFunc }
 
-func (f readOptionFunc) apply(c config) config     { return f(c) }
-func (f readOptionFunc) applyRead(c config) config { return f(c) }
+func (readOption) isReadOption() {}
 
-// WithEnviron looks for the context in environ, a list of NAME=value. The default, also
-// if environ is nil, is the environment of the process.
+// WithEnviron looks in environ, a list of NAME=value, for the context, the creator of a
+// CronJob and the attempt of a Kubernetes Job. The default, also if environ is nil, is
+// the environment of the process.
 func WithEnviron(environ []string) ReadOption {
-	return readOptionFunc(func(c config) config { c.environ = environ; return c })
+	return readOption{func(c config) config { c.environ = environ; return c }}
 }
 
 // WithArgs looks for the context in the flags of args, as in --traceparent=VALUE. The
 // default is os.Args[1:]; nil looks nowhere.
 func WithArgs(args []string) ReadOption {
-	return readOptionFunc(func(c config) config { c.args = args; return c })
+	return readOption{func(c config) config { c.args = args; return c }}
 }
 
 // WithAnnotations looks for the context in file, which has the annotations of the pod
@@ -96,20 +96,20 @@ func WithAnnotations(file, prefix string) ReadOption {
 	if prefix == "" {
 		prefix = DefaultAnnotationPrefix
 	}
-	return readOptionFunc(func(c config) config {
+	return readOption{func(c config) config {
 		c.annotations, c.annotationPrefix = file, prefix
 		return c
-	})
+	}}
 }
 
 // WithPropagation sets how the context is read, as by its propagator or by the members of
 // the baggage that are accepted, see [propagation.WithBaggage]. By default no baggage is.
 func WithPropagation(opts ...propagation.Option) ReadOption {
 	opts = slices.Clone(opts)
-	return readOptionFunc(func(c config) config {
+	return readOption{func(c config) config {
 		c.propagation = slices.Concat(c.propagation, opts)
 		return c
-	})
+	}}
 }
 
 // WithStartOptions sets how the span of the run relates to the context, as

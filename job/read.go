@@ -5,7 +5,6 @@ package job
 
 import (
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 
@@ -24,13 +23,7 @@ const maxAnnotations = 1 << 20
 // none, the error of the result says what was wrong with the first of them that was
 // malformed. Read never fails, and changes neither the environment nor the arguments.
 func Read(opts ...ReadOption) propagation.Remote {
-	cfg := defaults()
-	for _, o := range opts {
-		if o != nil {
-			cfg = o.applyRead(cfg)
-		}
-	}
-	return cfg.read()
+	return newConfig(opts).read()
 }
 
 func (c config) read() propagation.Remote {
@@ -48,11 +41,7 @@ func (c config) read() propagation.Remote {
 }
 
 func (c config) readEnviron() propagation.Remote {
-	environ := c.environ
-	if environ == nil {
-		environ = os.Environ()
-	}
-	return envcarrier.ReadFrom(envname.Fold(environ), envcarrier.WithPropagation(c.propagation...))
+	return envcarrier.ReadFrom(envname.Fold(c.environ), envcarrier.WithPropagation(c.propagation...))
 }
 
 func (c config) readArgs() propagation.Remote {

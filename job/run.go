@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/internal/kubejob"
 	"github.com/waybill-go/waybill/internal/safe"
 	"github.com/waybill-go/waybill/internal/semconv"
 	"github.com/waybill-go/waybill/propagation"
@@ -67,7 +68,7 @@ func run(ctx context.Context, p *stages.Pipeline, fn func(context.Context) error
 
 // runOptions returns the options of a run that remote started.
 func (c config) runOptions(remote propagation.Remote, flush func(context.Context) error) []stages.RunOption {
-	start := slices.Concat(StartOptions(remote), c.start)
+	start := slices.Concat(c.startOptions(remote), c.start)
 	return slices.Concat([]stages.RunOption{
 		stages.WithRemotes([]propagation.Remote{remote}, start...),
 		stages.WithFlush(flush), // Before those of the user, which may shut the providers down.
@@ -83,15 +84,20 @@ func providerOf(ctx context.Context) (provider trace.TracerProvider) {
 // StartOptions returns the options of [propagation.Start] for the span of a job that
 // remote has started: the age from which remote is linked, [DefaultMaxAge]; the attributes
 // waybill.extract and, in a Kubernetes Job, etl.attempt; and, in a run of a CronJob, a link
-// to who created that. [Run] uses them; they are for programs that start the span
-// themselves.
-func StartOptions(remote propagation.Remote) []propagation.StartOption {
+// to who created that. Give it the options of [Read], so that it reads the same
+// environment. [Run] uses them; they are for programs that start the span themselves.
+func StartOptions(remote propagation.Remote, opts ...ReadOption) []propagation.StartOption {
+	return newConfig(opts).startOptions(remote)
+}
+
+func (c config) startOptions(remote propagation.Remote) []propagation.StartOption {
 	attributes := []attribute.KeyValue{extractKey.String(extracted(remote))}
-	if info, ok := envcarrier.KubernetesJob(); ok && info.Attempt > 0 {
+	environ := envcarrier.Carrier(c.environ)
+	if info, ok := kubejob.Read(environ.Get); ok && info.Attempt > 0 {
 		attributes = append(attributes, attemptKey.Int(info.Attempt))
 	}
 	span := []trace.SpanStartOption{trace.WithAttributes(attributes...)}
-	if creator := envcarrier.ReadCreator(); creator.SpanContext().IsValid() {
+	if creator := envcarrier.ReadCreatorFrom(c.environ); creator.SpanContext().IsValid() {
 		span = append(span, trace.WithLinks(creator.Link()))
 	}
 	return []propagation.StartOption{propagation.WithMaxAge(DefaultMaxAge), propagation.WithSpanOptions(span...)}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -453,35 +454,65 @@ func TestRun_ProviderThatHangs(t *testing.T) {
 	})
 }
 
-// The attempt of the Kubernetes Job is on the span.
+// The attempt of the Kubernetes Job is on the span: of the process, or of the environment
+// that is given.
 func TestRun_Attempt(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 	t.Setenv("WAYBILL_JOB_NAME", "nightly")
 	t.Setenv("WAYBILL_JOB_FAILURES", "2")
-	p, spans := newJob(t)
-	if err := job.Run(t.Context(), p, func(context.Context) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if got := attributesOf(t, spans)["etl.attempt"]; got != "3" {
-		t.Errorf("etl.attempt = %q, want 3", got)
+	for _, tt := range []struct {
+		name    string
+		environ []string
+		want    string
+	}{
+		{name: "of the process", want: "3"},
+		{name: "of another environment", environ: []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "WAYBILL_JOB_NAME=nightly", "WAYBILL_JOB_FAILURES=0"}, want: "1"},
+		{name: "of none", environ: []string{}},
+		{name: "that is not known", environ: []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "WAYBILL_JOB_NAME=nightly"}},
+	} {
+		p, spans := newJob(t)
+		if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron(tt.environ)); err != nil {
+			t.Fatal(err)
+		}
+		if got := attributesOf(t, spans)["etl.attempt"]; got != tt.want {
+			t.Errorf("attempt %s: etl.attempt = %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
 
-// A run of a CronJob is a root that links who created the CronJob.
+// A run of a CronJob is a root that links who created the CronJob, in the environment
+// that the context is in.
 func TestRun_Creator(t *testing.T) {
 	t.Setenv(envcarrier.CreatorVariable, otherParent)
-	p, spans := newJob(t)
-	for _, environ := range [][]string{{}, {"TRACEPARENT=" + traceParent}} {
-		if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron(environ)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	alone, child := spans.GetSpans()[0], spans.GetSpans()[1]
-	if alone.Parent.IsValid() || len(alone.Links) != 1 || alone.Links[0].SpanContext.SpanID().String() != otherParent[36:52] {
-		t.Errorf("parent %v, links %v; want a root with a link to its creator", alone.Parent, alone.Links)
-	}
-	if !child.Parent.IsValid() || len(child.Links) != 2 {
-		t.Errorf("parent %v, links %v; want a child with a link more", child.Parent, child.Links)
+	creator := envcarrier.CreatorVariable + "=" + otherParent
+	for _, tt := range []struct {
+		name    string
+		environ []string
+		isChild bool
+		links   []string // Span IDs.
+	}{
+		{name: "of the process", links: []string{otherParent[36:52]}},
+		{name: "none", environ: []string{}},
+		{name: "alone", environ: []string{creator}, links: []string{otherParent[36:52]}},
+		{name: "with a context", environ: []string{creator, "TRACEPARENT=" + traceParent}, isChild: true, links: []string{traceParent[36:52], otherParent[36:52]}},
+		{name: "malformed", environ: []string{envcarrier.CreatorVariable + "=x"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, spans := newJob(t)
+			if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron(tt.environ), job.WithArgs(nil)); err != nil {
+				t.Fatal(err)
+			}
+			span := spans.GetSpans()[0]
+			var links []string
+			for _, link := range span.Links {
+				links = append(links, link.SpanContext.SpanID().String())
+			}
+			slices.Sort(links)
+			slices.Sort(tt.links)
+			if diff := cmp.Diff(tt.links, links); diff != "" || span.Parent.IsValid() != tt.isChild {
+				t.Errorf("parent %v, want one: %t; links (-want +got):\n%s", span.Parent, tt.isChild, diff)
+			}
+		})
 	}
 }
 
