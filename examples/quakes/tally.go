@@ -124,7 +124,13 @@ func (t tally) quantiles(name string, labels map[string]string, qs ...float64) [
 // 2^(i/2^schema), and has the difference of its number of observations from the
 // number of the bucket before.
 // https://prometheus.io/docs/specs/native_histograms/
+//
+// A client without native histograms, as the one of Python, has one observation in each
+// process here, which is the sum.
 func addBuckets(buckets map[float64]uint64, h *dto.Histogram) {
+	if n := h.GetSampleCount(); n > 0 && h.Schema == nil {
+		buckets[h.GetSampleSum()/float64(n)] += n
+	}
 	if h.GetZeroCount() > 0 {
 		buckets[0] += h.GetZeroCount()
 	}
