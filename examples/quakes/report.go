@@ -17,7 +17,8 @@ import (
 )
 
 // report is a run of a Databricks job. It writes what assess found in a batch. Its
-// parameters have the name of the batch, and the context that it continues.
+// parameters have the name of the batch, and the context that it continues. report.py
+// does the same.
 func report(ctx context.Context, s *service, args []string) error {
 	parameters := map[string]string{}
 	for _, arg := range args {
@@ -53,10 +54,11 @@ func (s *service) writeReport(ctx context.Context, batch string) error {
 	for _, r := range found.Regions {
 		fmt.Fprintf(&text, "| %s | %d | %.1f | %s |\n", r.Name, r.Quakes, r.Strongest, r.Place)
 	}
-	file := filepath.Join(setting(envReports), batch+".md")
-	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+	name := batch + ".md"
+	if err := os.WriteFile(filepath.Join(setting(envReports), name), []byte(text.String()), 0o644); err != nil {
 		return err
 	}
 	run.Wrote(len(found.Regions))
+	s.log.InfoContext(ctx, "written", "report", name, "regions", len(found.Regions))
 	return nil
 }
