@@ -35,6 +35,8 @@ type demo struct {
 	served *metrics.Server // Nil without --metrics.
 	shown  *view           // Nil without --view.
 
+	reporter func() reporter // Nil with --databricks.
+
 	temporary bool // Reports whether out is a new directory for temporary files.
 
 	began  time.Time
@@ -127,7 +129,7 @@ func (d *demo) runServices(ctx context.Context) error {
 
 // service starts the service command as the process name.
 func (d *demo) service(command, name string) (*process, error) {
-	return d.start(name, []string{command}, d.env)
+	return d.start(name, []string{d.program, command}, d.env)
 }
 
 // tell adds a setting to the environment of all services.

@@ -37,7 +37,7 @@ func TestDemo_Break(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := t.TempDir()
-			printed := program.Output(t, "--break", tt.name, "--events", fewEvents, "--out", out)
+			printed := program.Output(t, inGo, "--break", tt.name, "--events", fewEvents, "--out", out)
 			t.Log("\n" + printed)
 
 			var got []string

@@ -8,13 +8,13 @@
 //	clean     a consumer group: rejects, transforms, loads into MongoDB
 //	dispatch  a poller: creates a Kubernetes Job for each batch of strong quakes
 //	assess    the Job: sums up its batch, starts a Databricks run with parameters
-//	report    the run: writes the report
+//	report    the run: writes the report, in Python where Python is there
 //
 // It needs no server: a server that no flag names runs in its own process. Compiling
 // takes some minutes the first time, while "go run" prints nothing.
 //
 // demo.go has the order of events; ingest.go, clean.go, dispatch.go, assess.go and
-// report.go each have a service.
+// report.go each have a service, and report.py has the last one in Python.
 package main
 
 import (
@@ -46,6 +46,9 @@ Usage: go -C examples run ./quakes [flags]
                        until Ctrl-C
   --events N           take the first N events only, and at least 15, the first of
                        which is strong (default all)
+  --python PATH        run report.py with the interpreter PATH, if it has what
+                       requirements.txt beside it lists, and report.go if not
+                       (default python3; "none" is report.go)
   --break NAME         plant a fault and show what waybill doctor says of it:
                          inject      ingest publishes messages without a context
                          background  clean handles messages with
@@ -88,6 +91,7 @@ type flags struct {
 	databricks    string
 	databricksJob string
 	otlp          string
+	python        string
 	view          viewAddress
 	timeout       time.Duration
 	limit         int   // The number of events that are taken at most.
@@ -164,6 +168,7 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.databricks, "databricks", "", "")
 	set.StringVar(&f.databricksJob, "databricks-job", "1", "")
 	set.StringVar(&f.otlp, "otlp", "", "")
+	set.StringVar(&f.python, "python", defaultPython, "")
 	set.Var(&f.view, "view", "")
 	set.DurationVar(&f.timeout, "timeout", time.Minute, "")
 	set.IntVar(&f.limit, "events", math.MaxInt, "")

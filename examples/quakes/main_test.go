@@ -34,16 +34,20 @@ import (
 // events and quakes are how many there are, and how many of them can be loaded.
 const events, quakes = 1707, 1654
 
+// inGo is the flag of tests that do not depend on the Python of the machine.
+const inGo = "--python=" + noPython
+
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	leaveEarlierRun(t, out)
-	printed := program.Output(t, "--out", out)
+	printed := program.Output(t, inGo, "--out", out)
 	t.Log("\n" + printed)
 
 	t.Run("prints the flow and the figures", func(t *testing.T) {
 		for _, want := range []string{
 			`(?m)^  (?:assess|report) +.*\n\nThe flow as a page: open /.*/flow\.html in a browser\.\n\nThe flow: LINKED`,
+			`(?m)^report runs in Go: --python none\\.$`,
 			`(?m)^The flow: LINKED: one flow of [0-9,]+ spans, 5 services, [0-9]+ traces, joined by links$`,
 			`(?m)^clean .* process quakes.raw ×1,707 `,
 			`(?m)^  [0-9a-f]{32}  [0-9,]+ spans, from ingest quakes$`,
@@ -383,7 +387,7 @@ func TestMissingServersAreNamed(t *testing.T) {
 		t.Run(flag.name, func(t *testing.T) {
 			t.Parallel()
 			temporary := t.TempDir()
-			cmd := exec.Command(file, flag.name, flag.value)
+			cmd := exec.Command(file, inGo, flag.name, flag.value)
 			cmd.Env = append(os.Environ(), envDatabricksToken+"=secret", "TMPDIR="+temporary)
 			printed, _ := cmd.CombinedOutput()
 			if !strings.HasPrefix(string(printed), "quakes: "+flag.want) || cmd.ProcessState.ExitCode() != 1 {
@@ -397,7 +401,7 @@ func TestMissingServersAreNamed(t *testing.T) {
 // startDemo starts the demo and returns when the services are at work.
 func startDemo(t *testing.T, file string, args ...string) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
-	cmd := exec.Command(file, append([]string{"--out", t.TempDir()}, args...)...)
+	cmd := exec.Command(file, append([]string{inGo, "--out", t.TempDir()}, args...)...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,8 @@ import (
 // gracePeriod is the time in which a process must end before it is killed.
 const gracePeriod = 5 * time.Second
 
-// supervisor starts this program again, once for each service, and ends all
-// these processes when the demo ends.
+// supervisor starts a process for each service, which is this program again or
+// report.py, and ends all these processes when the demo ends.
 //
 // Each process is the head of its own process group, so Ctrl-C reaches only the
 // supervisor. Its standard input is a pipe, which closes even if the supervisor
@@ -59,15 +59,20 @@ func (s *supervisor) launch(name string, args, env []string) (wait func() error,
 	if env == nil {
 		env = s.env
 	}
-	p, err := s.start(name, args, env)
+	return s.launchCommand(name, append([]string{s.program}, args...), env)
+}
+
+// launchCommand is launch of another program, with which command begins.
+func (s *supervisor) launchCommand(name string, command, env []string) (wait func() error, err error) {
+	p, err := s.start(name, command, env)
 	if err != nil {
 		return nil, err
 	}
 	return func() error { <-p.ended; return p.err }, nil
 }
 
-// start starts this program with args.
-func (s *supervisor) start(name string, args, env []string) (*process, error) {
+// start starts the program with which command begins.
+func (s *supervisor) start(name string, command, env []string) (*process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
@@ -77,7 +82,7 @@ func (s *supervisor) start(name string, args, env []string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{name: name, log: log, cmd: exec.Command(s.program, args...), started: time.Now(), ended: make(chan struct{})}
+	p := &process{name: name, log: log, cmd: exec.Command(command[0], command[1:]...), started: time.Now(), ended: make(chan struct{})}
 	p.cmd.Env = append(slices.Clone(env), envInstance+"="+name, envSupervised+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = ownGroup()

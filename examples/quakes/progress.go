@@ -23,6 +23,9 @@ func (d *demo) tellStart() {
 	if len(inside) > 0 {
 		d.printf("Stand-ins for %s run in this one; --help tells how to use your own.\n", enumerate(inside))
 	}
+	if d.reporter != nil {
+		d.printf("%s\n", d.reporter().told)
+	}
 	if d.fault.name != "" {
 		d.printf("A fault is planted: %s.\n", d.fault.mistake)
 	}

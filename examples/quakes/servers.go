@@ -43,7 +43,7 @@ func (d *demo) startServers(ctx context.Context) (stop func(), err error) {
 		d.tell(envJournal, "spans") // A program that is searched for a fault records what it extracts.
 	}
 	for _, start := range []func(context.Context) (func(), error){
-		d.startView, d.startTraces, d.startMetrics, d.startKafka, d.startMongo, d.startDatabricks, d.startKubernetes,
+		d.startReporter, d.startView, d.startTraces, d.startMetrics, d.startKafka, d.startMongo, d.startDatabricks, d.startKubernetes,
 	} {
 		stopOne, err := start(ctx)
 		if err != nil {
@@ -150,7 +150,7 @@ func (d *demo) startDatabricks(ctx context.Context) (stop func(), err error) {
 	url, token, stop := d.databricks, setting(envDatabricksToken), func() {}
 	if url == "" {
 		token = "none"
-		if url, stop, err = local.StartDatabricks(d.launch, "report"); err != nil {
+		if url, stop, err = local.StartDatabricks(d.launchRun, d.reporter().command...); err != nil {
 			return nil, err
 		}
 	}

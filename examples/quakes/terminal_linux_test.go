@@ -53,7 +53,7 @@ func TestDemo_FitsATerminalOf80Columns(t *testing.T) {
 	t.Parallel()
 	tty, screen := openTerminal(t, 80)
 	out := t.TempDir()
-	cmd := exec.Command(program.Build(t), "--out", out)
+	cmd := exec.Command(program.Build(t), inGo, "--out", out)
 	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "COLUMNS=")
 	cmd.Stdout, cmd.Stderr = tty, tty
 	if err := cmd.Start(); err != nil {

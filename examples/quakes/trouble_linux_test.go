@@ -29,7 +29,7 @@ func TestDemo_ReaderThatGoesAwayEndsIt(t *testing.T) {
 		t.Run(fmt.Sprint("head -", lines), func(t *testing.T) {
 			t.Parallel()
 			temporary := t.TempDir()
-			cmd := exec.Command(file)
+			cmd := exec.Command(file, inGo)
 			cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
@@ -59,7 +59,7 @@ func TestDemo_ReaderThatGoesAwayEndsIt(t *testing.T) {
 func TestDemo_WorkerThatIsStoppedIsNamed(t *testing.T) {
 	t.Parallel()
 	file := program.Build(t)
-	cmd := exec.Command(file, "--out", t.TempDir(), "--timeout", "10s")
+	cmd := exec.Command(file, inGo, "--out", t.TempDir(), "--timeout", "10s")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -107,7 +107,7 @@ func TestSupervisor_FullDiskStillTellsWhyAProcessFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSupervisor(program.Build(t), logs)
-	p, err := s.start("assess", []string{"assess"}, []string{envMongo + "=bad"})
+	p, err := s.start("assess", []string{s.program, "assess"}, []string{envMongo + "=bad"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +158,7 @@ func TestParse_RefusesWhatMeansNothing(t *testing.T) {
 		"empty otlp":       {args: []string{"--otlp", ""}, want: "--otlp has no value"},
 		"empty metrics":    {args: []string{"--metrics", ""}, want: "--metrics has no value"},
 		"empty out":        {args: []string{"--out", ""}, want: "--out has no value"},
+		"empty python":     {args: []string{"--python", ""}, want: "--python has no value"},
 		"empty break":      {args: []string{"--break", ""}, want: "--break has no value"},
 		"unknown fault":    {args: []string{"--break", "all"}, want: `--break "all" is not one of inject, background, stale, job and end`},
 		"too few events":   {args: []string{"--events", "14"}, want: "--events 14 is not at least 15"},
@@ -256,9 +257,9 @@ func TestProcessLog_KeepsItsEnd(t *testing.T) {
 
 func TestSupervisor_SilentNamesTheProcess(t *testing.T) {
 	t.Parallel()
-	s := newSupervisor("sleep", t.TempDir())
+	s := newSupervisor("", t.TempDir())
 	for _, name := range []string{"first", "second"} {
-		if _, err := s.start(name, []string{"60"}, nil); err != nil {
+		if _, err := s.start(name, []string{"sleep", "60"}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -80,11 +80,9 @@ func (d *demo) startView(ctx context.Context) (stop func(), err error) {
 // findWaybill returns a file with the command waybill: of the repository that the demo
 // is run in, or else the one that is installed.
 func (d *demo) findWaybill(ctx context.Context) (program string, remove func(), err error) {
-	for _, source := range []string{"../cmd/waybill", "cmd/waybill", "../../cmd/waybill"} {
-		if _, missing := os.Stat(filepath.Join(source, "view.go")); missing == nil {
-			d.printf("Compiling waybill takes a minute the first time.\n")
-			return compile(ctx, source)
-		}
+	if root, missing := repository(); missing == nil {
+		d.printf("Compiling waybill takes a minute the first time.\n")
+		return compile(ctx, filepath.Join(root, "cmd", "waybill"))
 	}
 	if program, err = exec.LookPath("waybill"); err != nil {
 		return "", nil, errors.New("there is no waybill to view the flow with: run the demo in its repository, or install it (go install github.com/waybill-go/waybill/cmd/waybill@latest)")

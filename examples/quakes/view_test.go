@@ -19,7 +19,7 @@ import (
 func TestDemo_View(t *testing.T) {
 	t.Parallel()
 	out, temporary := t.TempDir(), t.TempDir()
-	cmd := exec.Command(program.Build(t), "--view=127.0.0.1:0", "--events", fewEvents, "--out", out)
+	cmd := exec.Command(program.Build(t), inGo, "--view=127.0.0.1:0", "--events", fewEvents, "--out", out)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temporary, "DISPLAY=", "WAYLAND_DISPLAY=")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
