@@ -168,9 +168,10 @@ picture: ## Make docs/flow.png, the page of a run of the demo (needs Chromium)
 .PHONY: e2e
 e2e: ## Test against real servers, clients in other languages, and a browser
 	$(call in,internal/e2e,go test -tags e2e -count=1 ./...)
-	$(call in,examples,go test -tags e2e -count=1 -run Python ./databricks ./kubernetesjob)
+	$(call in,examples,go test -tags e2e -count=1 -run Python ./databricks ./kubernetesjob ./quakes)
 	$(call in,python,$(CACHE)/e2e/python/bin/python -m pytest -q -p no:cacheprovider .)
 	$(call in,python,$(CACHE)/e2e/python/bin/python -m mypy --strict --cache-dir=/dev/null .)
+	$(call in,examples/quakes,MYPYPATH=../../python $(CACHE)/e2e/python/bin/python -m mypy --strict --cache-dir=/dev/null .)
 	$(call in,internal/pagetest,go test -tags e2e -count=1 ./...)
 	$(call in,cmd/waybill,go test -tags e2e -count=1 -run 'Limits|Size|Millions' ./...)
 
