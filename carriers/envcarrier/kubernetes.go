@@ -25,6 +25,17 @@ type JobInfo struct {
 	Attempt   int    // 1 for the first attempt of the index, or 0 if unknown.
 }
 
+// The variables that [KubernetesJob] reads first. Package k8scarrier sets them with
+// WithJobInfo, and a manifest sets them from the downward API.
+const (
+	JobNameVariable      = kubejob.VarJobName     // The label batch.kubernetes.io/job-name.
+	JobUIDVariable       = kubejob.VarJobUID      // The label batch.kubernetes.io/controller-uid.
+	JobFailuresVariable  = kubejob.VarJobFailures // The annotation batch.kubernetes.io/job-index-failure-count.
+	PodNameVariable      = kubejob.VarPodName
+	PodNamespaceVariable = kubejob.VarPodNamespace
+	PodUIDVariable       = kubejob.VarPodUID
+)
+
 // KubernetesJob returns the Kubernetes Job that this process runs in, and reports
 // whether it runs in one. It needs neither the API server nor any permission: it
 // reads the environment, and files that are mounted in every pod.

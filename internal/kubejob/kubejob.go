@@ -28,21 +28,21 @@ func Read(getenv func(string) string) (Info, bool) { return read(getenv, os.Read
 
 // The variables that carriers/k8scarrier sets from the downward API.
 const (
-	varJobName      = "WAYBILL_JOB_NAME"
-	varJobUID       = "WAYBILL_JOB_UID"
-	varJobFailures  = "WAYBILL_JOB_FAILURES"
-	varPodName      = "WAYBILL_POD_NAME"
-	varPodNamespace = "WAYBILL_POD_NAMESPACE"
-	varPodUID       = "WAYBILL_POD_UID"
+	VarJobName      = "WAYBILL_JOB_NAME"
+	VarJobUID       = "WAYBILL_JOB_UID"
+	VarJobFailures  = "WAYBILL_JOB_FAILURES"
+	VarPodName      = "WAYBILL_POD_NAME"
+	VarPodNamespace = "WAYBILL_POD_NAMESPACE"
+	VarPodUID       = "WAYBILL_POD_UID"
 )
 
 // The variables that others usually set from the downward API: the documentation
 // of Kubernetes has names with MY, the operator of OpenTelemetry its own.
 // https://kubernetes.io/docs/tasks/inject-data-application/environment-variable-expose-pod-information/
 var (
-	podNames      = []string{varPodName, "POD_NAME", "MY_POD_NAME", "K8S_POD_NAME", "KUBERNETES_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"}
-	podNamespaces = []string{varPodNamespace, "POD_NAMESPACE", "MY_POD_NAMESPACE", "K8S_POD_NAMESPACE", "KUBERNETES_POD_NAMESPACE", "K8S_NAMESPACE_NAME"}
-	podUIDs       = []string{varPodUID, "POD_UID", "MY_POD_UID", "K8S_POD_UID", "KUBERNETES_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"}
+	podNames      = []string{VarPodName, "POD_NAME", "MY_POD_NAME", "K8S_POD_NAME", "KUBERNETES_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"}
+	podNamespaces = []string{VarPodNamespace, "POD_NAMESPACE", "MY_POD_NAMESPACE", "K8S_POD_NAMESPACE", "KUBERNETES_POD_NAMESPACE", "K8S_NAMESPACE_NAME"}
+	podUIDs       = []string{VarPodUID, "POD_UID", "MY_POD_UID", "K8S_POD_UID", "KUBERNETES_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"}
 )
 
 // The files that describe a pod to its processes.
@@ -65,7 +65,7 @@ func read(getenv func(string) string, readFile func(string) ([]byte, error)) (In
 	// The Job controller sets this one for Indexed Jobs.
 	// https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode
 	completion := getenv("JOB_COMPLETION_INDEX")
-	info := Info{Name: firstName(getenv, varJobName), UID: firstName(getenv, varJobUID), Index: -1}
+	info := Info{Name: firstName(getenv, VarJobName), UID: firstName(getenv, VarJobUID), Index: -1}
 	if completion == "" && info.Name == "" {
 		return Info{}, false
 	}
@@ -75,7 +75,7 @@ func read(getenv func(string) string, readFile func(string) ([]byte, error)) (In
 			info.Name = nameOfIndexed(getenv("HOSTNAME"), completion, readFile)
 		}
 	}
-	if failures, ok := number(getenv(varJobFailures)); ok {
+	if failures, ok := number(getenv(VarJobFailures)); ok {
 		info.Attempt = failures + 1
 	}
 	info.Pod = firstName(getenv, podNames...)
