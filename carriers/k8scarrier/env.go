@@ -70,12 +70,12 @@ func labelPath(key string) string      { return "metadata.labels['" + key + "']"
 func jobInfo() variables {
 	set := variables{}
 	for name, path := range map[string]string{
-		"WAYBILL_JOB_NAME":      labelPath(batchv1.JobNameLabel),
-		"WAYBILL_JOB_UID":       labelPath(batchv1.ControllerUidLabel),
-		"WAYBILL_JOB_FAILURES":  annotationPath(batchv1.JobIndexFailureCountAnnotation),
-		"WAYBILL_POD_NAME":      "metadata.name",
-		"WAYBILL_POD_NAMESPACE": "metadata.namespace",
-		"WAYBILL_POD_UID":       "metadata.uid",
+		envcarrier.JobNameVariable:      labelPath(batchv1.JobNameLabel),
+		envcarrier.JobUIDVariable:       labelPath(batchv1.ControllerUidLabel),
+		envcarrier.JobFailuresVariable:  annotationPath(batchv1.JobIndexFailureCountAnnotation),
+		envcarrier.PodNameVariable:      "metadata.name",
+		envcarrier.PodNamespaceVariable: "metadata.namespace",
+		envcarrier.PodUIDVariable:       "metadata.uid",
 	} {
 		set[name] = fieldRef(name, path)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 )
 
 // resourceVariable holds attributes of the resource of a process, as KEY=value with
@@ -25,14 +27,14 @@ const nodeVariable = "WAYBILL_NODE_NAME"
 // https://opentelemetry.io/docs/specs/semconv/resource/k8s/
 var (
 	podAttributes = []reference{
-		{"k8s.namespace.name", "WAYBILL_POD_NAMESPACE"},
-		{"k8s.pod.name", "WAYBILL_POD_NAME"},
-		{"k8s.pod.uid", "WAYBILL_POD_UID"},
+		{"k8s.namespace.name", envcarrier.PodNamespaceVariable},
+		{"k8s.pod.name", envcarrier.PodNameVariable},
+		{"k8s.pod.uid", envcarrier.PodUIDVariable},
 		{"k8s.node.name", nodeVariable},
 	}
 	jobAttributes = []reference{
-		{"k8s.job.name", "WAYBILL_JOB_NAME"},
-		{"k8s.job.uid", "WAYBILL_JOB_UID"},
+		{"k8s.job.name", envcarrier.JobNameVariable},
+		{"k8s.job.uid", envcarrier.JobUIDVariable},
 	}
 )
 
