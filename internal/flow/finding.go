@@ -44,7 +44,7 @@ type Finding struct {
 	Level Level
 	Sure  Sureness
 	// Spans are the spans that the finding is about, by start. Their names are the same
-	// but for numbers.
+	// but for numbers and ids; see [Mask].
 	// At most 100 of them are kept; Count is how many there are. A finding about a call
 	// that the journal has noted may have none.
 	Spans []int

@@ -610,7 +610,24 @@ func TestDiagnosis_Tree_FoldsNumbers(t *testing.T) {
 
 func TestMask(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"": "", "load": "load", "GET /orders/17/lines/3": "GET /orders/#/lines/#", "42": "#", "é7": "é#"} {
+	for name, want := range map[string]string{
+		"": "", "load": "load", "GET /orders/17/lines/3": "GET /orders/#/lines/#", "42": "#", "é7": "é#",
+		"order2b":     "order#b",
+		"2026-11-30T": "#-#-#T",
+		// UUIDs, whatever digits their groups begin with, and where they stand.
+		"GET /orders/550e8400-e29b-41d4-a716-446655440000/lines":                    "GET /orders/#/lines",
+		"process order_01890A5D-AC96-774B-BCCE-B302099A8057":                        "process order_#",
+		"abcdefab-abcd-4bcd-abcd-abcdefabcdef":                                      "#",
+		"550e8400-e29b-41d4-a716-446655440000-01890a5d-ac96-774b-bcce-b302099a8057": "#-#",
+		"550e8400-e29b-41d4-a716":                                                   "#-e#b-#d#-a#",
+		"550e8400-e29b-41d4-a716-4466554400001":                                     "#-e#b-#d#-a#-#",
+		// Other ids of hexadecimal digits.
+		"find 507f1f77bcf86cd799439011":   "find #",
+		"build 553d455":                   "build #d#",
+		"build 553d4551":                  "build #",
+		"serve facade, deadbeef, 1234567": "serve facade, deadbeef, #",
+		"décade12345678":                  "décade#",
+	} {
 		if got := flow.Mask(name); got != want {
 			t.Errorf("Mask(%q) = %q, want %q", name, got, want)
 		}
@@ -618,16 +635,28 @@ func TestMask(t *testing.T) {
 }
 
 // Names that hold an id do not make a finding each.
-func TestDiagnose_FoldsNumbers(t *testing.T) {
+func TestDiagnose_FoldsIDs(t *testing.T) {
 	t.Parallel()
-	var spans []flow.Span
-	for n := range 50 {
-		spans = append(spans, span(1+n, 1+n, 0, fmt.Sprintf("job CONSUMER process order-%d", n), kafka("orders")))
-	}
-	g := flow.New(spans)
-	want := []string{"P01 warning, likely ×50: job process order-0"}
-	if diff := cmp.Diff(want, found(g, g.Diagnose(flow.Expectation{}).Findings, flow.Warning)); diff != "" {
-		t.Errorf("findings (-want +got)\n%s", diff)
+	for _, tt := range []struct {
+		name string
+		id   func(n int) string
+	}{
+		{name: "numbers", id: strconv.Itoa},
+		{name: "UUIDs", id: func(n int) string { return fmt.Sprintf("%08x-e29b-41d4-%04x-44665544%04x", n*0x1abcdef, n*0x123, n) }},
+		{name: "hashes", id: func(n int) string { return fmt.Sprintf("%024x", n*0x1a2b3c4d) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var spans []flow.Span
+			for n := range 50 {
+				spans = append(spans, span(1+n, 1+n, 0, "job CONSUMER process order-"+tt.id(n), kafka("orders")))
+			}
+			g := flow.New(spans)
+			want := []string{"P01 warning, likely ×50: job process order-" + tt.id(0)}
+			if diff := cmp.Diff(want, found(g, g.Diagnose(flow.Expectation{}).Findings, flow.Warning)); diff != "" {
+				t.Errorf("findings (-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 

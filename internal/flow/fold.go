@@ -11,8 +11,8 @@ import (
 const (
 	// maxDepth is how many levels of a flow are drawn.
 	maxDepth = 64
-	// maxNumbered is how many siblings whose names differ only in numbers are drawn
-	// one by one.
+	// maxNumbered is how many siblings whose names differ only in numbers and ids are
+	// drawn one by one.
 	maxNumbered = 16
 )
 
@@ -28,7 +28,7 @@ const (
 
 // Group is siblings that look the same, drawn as one, above all that is below them.
 type Group struct {
-	Name  string // Of the spans; # stands for numbers in which they differ.
+	Name  string // Of the spans; # stands for numbers and ids in which they differ.
 	Spans []int
 	Below []*Group
 	Bond  Bond
@@ -86,7 +86,7 @@ func (f *folder) lookOf(roots []int) string {
 }
 
 // fold returns which of some things look the same, in order of appearance. Those that
-// differ only in numbers do if there are too many of them.
+// differ only in numbers and ids do if there are too many of them.
 func fold(looks []string) [][]int {
 	all := make([]int, len(looks))
 	for n := range all {
@@ -203,7 +203,7 @@ func (f *folder) group(spans []int, how Bond, depth int) *Group {
 	return made
 }
 
-// nameOf returns the name of spans, in which # stands for numbers that differ.
+// nameOf returns the name of spans, in which # stands for numbers and ids that differ.
 func (g *Graph) nameOf(spans []int) string {
 	name := g.spans[spans[0]].Name
 	if slices.ContainsFunc(spans, func(i int) bool { return g.spans[i].Name != name }) {

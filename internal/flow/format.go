@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Count formats n with thousands separators.
@@ -69,30 +70,95 @@ func Clip(s string, limit int) string {
 	return s
 }
 
-// maxMasked is how many bytes of a name are masked.
-const maxMasked = 512
+const (
+	maxMasked = 512 // Bytes of a name that are masked.
+	minHex    = 8   // Digits of a hexadecimal id, as of the shortest hashes.
+)
 
-// Mask replaces each number in s by #, so that names that differ only in an id or a
-// count are equal. What follows the first 512 bytes is kept.
+// Mask replaces each number in s by #, and each UUID and other id of 8 hexadecimal digits
+// or more, so that names that differ only in an id or a count are equal. What follows the
+// first 512 bytes is kept.
 func Mask(s string) string {
 	head := s[:min(len(s), maxMasked)]
-	if !strings.ContainsAny(head, "0123456789") {
+	if !strings.ContainsAny(head, digits) {
 		return s
 	}
 	masked := make([]byte, 0, len(s))
-	within := false
-	for n := range len(head) {
-		digit := '0' <= head[n] && head[n] <= '9'
-		switch {
-		case !digit:
-			masked = append(masked, head[n])
-		case !within:
-			masked = append(masked, '#')
+	for rest := head; rest != ""; {
+		n := 1
+		switch c := rest[0]; {
+		case !isLetter(c) && !isDigit(c):
+			masked = append(masked, c)
+		case idLen(rest) > 0:
+			n, masked = idLen(rest), append(masked, '#')
+		default:
+			n = wordLen(rest)
+			masked = appendMasked(masked, rest[:n])
 		}
-		within = digit
+		rest = rest[n:]
 	}
 	return string(append(masked, s[len(head):]...))
 }
+
+// appendMasked appends word with # for each of its numbers.
+func appendMasked(masked []byte, word string) []byte {
+	for i := range len(word) {
+		switch {
+		case !isDigit(word[i]):
+			masked = append(masked, word[i])
+		case i == 0 || !isDigit(word[i-1]):
+			masked = append(masked, '#')
+		}
+	}
+	return masked
+}
+
+// idLen returns the length of the id that s begins with, or 0 for none.
+func idLen(s string) int {
+	if isUUID(s) {
+		return uuidLen
+	}
+	n := wordLen(s)
+	if n >= minHex && strings.Trim(s[:n], hexDigits) == "" && strings.ContainsAny(s[:n], digits) {
+		return n
+	}
+	return 0
+}
+
+const (
+	digits    = "0123456789"
+	hexDigits = digits + "abcdefABCDEF"
+	uuidLen   = 36
+)
+
+// isUUID reports whether s begins with a UUID.
+// https://www.rfc-editor.org/rfc/rfc9562#section-4
+func isUUID(s string) bool {
+	if len(s) < uuidLen {
+		return false
+	}
+	for _, n := range [...]int{8, 4, 4, 4, 12} {
+		if wordLen(s) != n || strings.Trim(s[:n], hexDigits) != "" {
+			return false
+		}
+		s = strings.TrimPrefix(s[n:], "-")
+	}
+	return true
+}
+
+// wordLen returns how many letters and digits s begins with.
+func wordLen(s string) int {
+	n := 0
+	for n < len(s) && (isLetter(s[n]) || isDigit(s[n])) {
+		n++
+	}
+	return n
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// isLetter reports whether c is a letter of ASCII, or a part of another character.
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || c >= utf8.RuneSelf }
 
 // widest returns the width of the longest line of text.
 func widest(text string) int {

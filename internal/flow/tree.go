@@ -26,11 +26,11 @@ const (
 // duration, channel, and error, and what is wrong with it.
 //
 // Siblings that look the same fold to one line with their number, such as ×1,613, above
-// all that is below them, and so do many whose names differ only in numbers, for which #
-// stands; a folded line shows the shortest and the longest duration. Siblings follow
-// each other by start. A span whose line begins with ⇢ links to the span it is drawn
-// under. One whose line begins with ┄ does not, but a span below it does, and ends with
-// ⇢ and the name of its target. Flows in several pieces are drawn as numbered trees.
+// all that is below them, and so do many whose names differ only in numbers and ids, for
+// which # stands; a folded line shows the shortest and the longest duration. Siblings
+// follow each other by start. A span whose line begins with ⇢ links to the span it is
+// drawn under. One whose line begins with ┄ does not, but a span below it does, and ends
+// with ⇢ and the name of its target. Flows in several pieces are drawn as numbered trees.
 //
 // The tree ends after the given number of lines, and after 64 levels. A number of
 // 0 or less means no limit.

@@ -182,7 +182,7 @@ func rank(v flow.Verdict) int {
 }
 
 // lookOf is equal for flows of the same spans, however many of each, and whatever
-// numbers their names hold.
+// numbers and ids their names hold.
 func lookOf(g *flow.Graph, f *flow.Flow) string {
 	seen := map[string]bool{}
 	for _, i := range f.Spans {
