@@ -176,7 +176,7 @@ func take(name string, spans tracetest.SpanStubs, taken []bool) bool {
 
 // spanOf returns the names of a span.
 func spanOf(s *tracetest.SpanStub) *flow.Span {
-	return &flow.Span{Service: serviceOf(s.Resource), Name: s.Name}
+	return &flow.Span{Service: processOf(s.Resource).Service, Name: s.Name}
 }
 
 // awaited describes what Wait waited for.

@@ -90,7 +90,7 @@ func (r *recorder) receive(spans []otlp.Span) (left int) {
 			left++
 		default:
 			r.known[d] = true
-			r.services[serviceOf(s.Resource)] = true
+			r.services[processOf(s.Resource).Service] = true
 			r.parents.received(&s)
 			r.received = append(r.received, s)
 		}
@@ -183,15 +183,15 @@ func (r *recorder) calls() map[flow.ID][]uintptr {
 // appendReceived appends the spans of other processes. A parent of which the process
 // did not say where it was is remote if its span is not one of the same process.
 func (r *recorder) appendReceived(stubs tracetest.SpanStubs) tracetest.SpanStubs {
-	local := make(map[flow.ID]string, len(r.received))
+	local := make(map[flow.ID]flow.Process, len(r.received))
 	for _, s := range r.received {
-		local[flow.IDOf(s.SpanContext)] = instanceOf(s.Resource)
+		local[flow.IDOf(s.SpanContext)] = processOf(s.Resource)
 	}
 	for _, s := range r.received {
 		stub := s.SpanStub
 		if s.RemoteUnknown && stub.Parent.IsValid() {
 			process, known := local[flow.IDOf(stub.Parent)]
-			stub.Parent = stub.Parent.WithRemote(!known || process != instanceOf(stub.Resource))
+			stub.Parent = stub.Parent.WithRemote(!known || process != processOf(stub.Resource))
 		}
 		stubs = append(stubs, stub)
 	}

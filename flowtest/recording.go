@@ -55,9 +55,6 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 			ID:         flow.IDOf(s.SpanContext),
 			Parent:     flow.IDOf(s.Parent),
 			Remote:     s.Parent.IsRemote(),
-			Service:    serviceOf(s.Resource),
-			Instance:   instanceOf(s.Resource),
-			Job:        textOf(s.Resource, "k8s.job.name"),
 			Scope:      s.InstrumentationScope.Name,
 			Name:       s.Name,
 			Kind:       s.SpanKind,
@@ -69,6 +66,7 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 
 			ParentUnsampled: s.Parent.IsValid() && !s.Parent.IsSampled() && s.SpanContext.IsSampled(),
 		}
+		spans[i].SetProcess(processOf(s.Resource))
 		for _, link := range s.Links {
 			spans[i].Links = append(spans[i].Links, flow.IDOf(link.SpanContext))
 		}
@@ -76,20 +74,11 @@ func convert(stubs []tracetest.SpanStub) []flow.Span {
 	return spans
 }
 
-// serviceOf returns the service.name of r, or "" if it has none.
-func serviceOf(r *resource.Resource) string { return textOf(r, "service.name") }
-
-// instanceOf returns what tells the processes of a service apart, or "".
-func instanceOf(r *resource.Resource) string {
-	if id := textOf(r, "service.instance.id"); id != "" {
-		return id
-	}
-	return textOf(r, "host.name") + textOf(r, "k8s.pod.name") + textOf(r, "process.pid")
-}
-
-func textOf(r *resource.Resource, key attribute.Key) string {
-	value, _ := r.Set().Value(key)
-	return value.String()
+func processOf(r *resource.Resource) flow.Process {
+	return flow.ProcessOf(func(key string) string {
+		value, _ := r.Set().Value(attribute.Key(key))
+		return value.String()
+	})
 }
 
 // Spans returns the recorded spans.

@@ -33,13 +33,17 @@ func flowOf(received []ptrace.Traces) recorded {
 	var spans []flow.Span
 	for _, traces := range received {
 		for _, resource := range traces.ResourceSpans().All() {
-			service, _ := resource.Resource().Attributes().Get("service.name")
-			instance, _ := resource.Resource().Attributes().Get("service.instance.id")
-			job, _ := resource.Resource().Attributes().Get("k8s.job.name")
+			process := flow.ProcessOf(func(key string) string {
+				if value, ok := resource.Resource().Attributes().Get(key); ok {
+					return value.AsString()
+				}
+				return ""
+			})
 			for _, scope := range resource.ScopeSpans().All() {
 				for _, span := range scope.Spans().All() {
 					s := spanOf(span)
-					s.Service, s.Instance, s.Job, s.Scope = service.Str(), instance.Str(), job.Str(), scope.Scope().Name()
+					s.Scope = scope.Scope().Name()
+					s.SetProcess(process)
 					spans = append(spans, s)
 				}
 			}

@@ -269,7 +269,7 @@ func (s *scanner) word() {
 
 func (s *scanner) resource() {
 	first := len(s.spans)
-	var found identity
+	found := make(map[string]string) // The first value of each attribute.
 	s.object(func(key []byte) {
 		switch string(key) {
 		case "resource":
@@ -277,8 +277,9 @@ func (s *scanner) resource() {
 				switch string(key) {
 				case "attributes":
 					s.array(func() {
-						if kv, ok := s.attribute(isIdentity); ok {
-							found.add(kv)
+						kv, ok := s.attribute(flow.NamesProcess)
+						if _, known := found[string(kv.Key)]; ok && !known {
+							found[string(kv.Key)] = kv.Value.String()
 						}
 					})
 				case "droppedAttributesCount":
@@ -295,41 +296,10 @@ func (s *scanner) resource() {
 			s.giveUp()
 		}
 	})
-	service, instance := found.name()
+	process := flow.ProcessOf(func(key string) string { return found[key] })
 	for i := first; i < len(s.spans); i++ {
-		s.spans[i].Service, s.spans[i].Instance = service, instance
+		s.spans[i].SetProcess(process)
 	}
-}
-
-// identity is what a resource says of a process.
-type identity struct{ values map[attribute.Key]string }
-
-// isIdentity reports whether an attribute of a resource is part of its identity.
-func isIdentity(key string) bool {
-	switch key {
-	case "service.name", "service.instance.id", "host.name", "k8s.pod.name", "process.pid":
-		return true
-	default:
-		return false
-	}
-}
-
-// add adds an attribute. The first one of a key counts.
-func (i *identity) add(kv attribute.KeyValue) {
-	if i.values == nil {
-		i.values = make(map[attribute.Key]string)
-	}
-	if _, known := i.values[kv.Key]; !known {
-		i.values[kv.Key] = kv.Value.String()
-	}
-}
-
-// name returns the name of a service, and what tells its processes apart.
-func (i *identity) name() (service, instance string) {
-	if instance = i.values["service.instance.id"]; instance == "" {
-		instance = i.values["host.name"] + i.values["k8s.pod.name"] + "/" + i.values["process.pid"]
-	}
-	return i.values["service.name"], instance
 }
 
 func (s *scanner) scope() {

@@ -31,6 +31,7 @@ var unusual = []string{
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":{}},{"key":"l"},{"key":"m","value":{"doubleValue":1.5e3}},{"key":"n","value":{"boolValue":true}}]}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":18446744073709551615,"endTimeUnixNano":"1"}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"scope":{"name":"x","attributes":[{"key":"}","value":{"stringValue":"]"}}]},"spans":[{"events":[{"name":"\"}"}],"links":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001"}],"status":{"code":2,"message":"no"}}]}],"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"late"}},{"key":"process.pid","value":{"intValue":"7"}},{"key":"argv","value":{"arrayValue":{}}}]}}]}`,
+	`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"load"}},{"key":"k8s.pod.name","value":{"stringValue":"load-29-x"}},{"key":"k8s.job.name","value":{"stringValue":"load-29"}},{"key":"k8s.job.name","value":{"stringValue":"second"}}]},"scopeSpans":[{"spans":[{"name":"load"}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"flags":4294967295,"parentSpanId":"","spanId":"00"}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"links":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","flags":768}],"traceId":"00000000000000000000000000000001","parentSpanId":"0000000000000001","flags":769}]}]}]}`,
 	`{"resourceSpans":[{"scopeSpans":[{"spans":[{"links":[{"flags":4294967296}]},{"links":[{"flags":256}]}]}]}]}`,

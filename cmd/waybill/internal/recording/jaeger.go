@@ -84,7 +84,7 @@ func (t *jaegerTrace) convert(span *jaegerSpan) flow.Span {
 	process := t.Processes[span.ProcessID]
 	s := flow.Span{
 		ID: jaegerID(span.TraceID, span.SpanID), RemoteUnknown: true,
-		Service: process.ServiceName, Name: span.OperationName,
+		Name:  span.OperationName,
 		Start: time.UnixMicro(span.StartTime).UTC(), End: time.UnixMicro(span.StartTime + span.Duration).UTC(),
 	}
 	if span.ParentSpanID != "" {
@@ -99,15 +99,21 @@ func (t *jaegerTrace) convert(span *jaegerSpan) flow.Span {
 		}
 	}
 	addTags(&s, span.Tags)
-	for _, tag := range process.Tags {
-		if tag.Key == "service.instance.id" || tag.Key == "hostname" || tag.Key == "host.name" || tag.Key == "process.pid" {
-			s.Instance += "/" + fmt.Sprint(tag.Value)
-		}
-		if tag.Key == "k8s.job.name" {
-			s.Job = fmt.Sprint(tag.Value)
-		}
-	}
+	s.SetProcess(process.process())
 	return s
+}
+
+// process returns what the tags say. Clients of Jaeger have a tag of their own for the host.
+func (p jaegerProcess) process() flow.Process {
+	tags := map[string]string{"service.name": p.ServiceName}
+	for _, tag := range p.Tags {
+		key := tag.Key
+		if key == "hostname" {
+			key = "host.name"
+		}
+		tags[key] = fmt.Sprint(tag.Value)
+	}
+	return flow.ProcessOf(func(key string) string { return tags[key] })
 }
 
 // addTags adds tags to s: some of them are fields of a span.

@@ -100,12 +100,12 @@ const (
 func Convert(traces ptrace.Traces) []flow.Span {
 	spans := make([]flow.Span, 0, traces.SpanCount())
 	for _, resource := range traces.ResourceSpans().All() {
-		service, instance := identify(resource.Resource().Attributes())
-		job, _ := resource.Resource().Attributes().Get("k8s.job.name")
+		process := processOf(resource.Resource().Attributes())
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {
 				s := spanOf(span)
-				s.Service, s.Instance, s.Scope, s.Job = service, instance, scope.Scope().Name(), job.Str()
+				s.Scope = scope.Scope().Name()
+				s.SetProcess(process)
 				spans = append(spans, s)
 			}
 		}
@@ -113,18 +113,13 @@ func Convert(traces ptrace.Traces) []flow.Span {
 	return spans
 }
 
-// identify returns the name of a service, and what tells its processes apart.
-func identify(resource pcommon.Map) (service, instance string) {
-	get := func(key string) string {
+func processOf(resource pcommon.Map) flow.Process {
+	return flow.ProcessOf(func(key string) string {
 		if value, ok := resource.Get(key); ok {
 			return value.AsString()
 		}
 		return ""
-	}
-	if instance = get("service.instance.id"); instance == "" {
-		instance = get("host.name") + get("k8s.pod.name") + "/" + get("process.pid")
-	}
-	return get("service.name"), instance
+	})
 }
 
 func spanOf(span ptrace.Span) flow.Span {
