@@ -136,17 +136,20 @@ func (s *Store) addSpans(spans []flow.Span) error {
 
 // encode returns spans as OTLP.
 func encode(spans []flow.Span) ptrace.Traces {
-	type place struct{ service, instance, scope string }
+	type place struct{ service, instance, job, scope string }
 	traces, lists := ptrace.NewTraces(), make(map[place]ptrace.SpanSlice)
 	for i := range spans {
 		s := &spans[i]
-		at := place{s.Service, s.Instance, s.Scope}
+		at := place{s.Service, s.Instance, s.Job, s.Scope}
 		list, ok := lists[at]
 		if !ok {
 			resource := traces.ResourceSpans().AppendEmpty()
 			resource.Resource().Attributes().PutStr("service.name", s.Service)
-			if s.Instance != "/" { // Which package recording makes of a resource that does not say.
+			if s.Instance != "" {
 				resource.Resource().Attributes().PutStr("service.instance.id", s.Instance)
+			}
+			if s.Job != "" {
+				resource.Resource().Attributes().PutStr("k8s.job.name", s.Job)
 			}
 			scope := resource.ScopeSpans().AppendEmpty()
 			scope.Scope().SetName(s.Scope)
@@ -162,12 +165,7 @@ func encodeSpan(to ptrace.Span, s *flow.Span) {
 	to.SetTraceID(pcommon.TraceID(s.ID.Trace))
 	to.SetSpanID(pcommon.SpanID(s.ID.Span))
 	to.SetParentSpanID(pcommon.SpanID(s.Parent.Span))
-	if !s.RemoteUnknown {
-		to.SetFlags(hasRemoteFlag)
-		if s.Remote {
-			to.SetFlags(hasRemoteFlag | remoteFlag)
-		}
-	}
+	to.SetFlags(flagsOf(s))
 	to.SetName(s.Name)
 	to.SetKind(ptrace.SpanKind(s.Kind)) //nolint:gosec // They have the same values.
 	to.SetStartTimestamp(pcommon.NewTimestampFromTime(s.Start))
@@ -182,6 +180,9 @@ func encodeSpan(to ptrace.Span, s *flow.Span) {
 		link := to.Links().AppendEmpty()
 		link.SetTraceID(pcommon.TraceID(id.Trace))
 		link.SetSpanID(pcommon.SpanID(id.Span))
+		if s.ParentUnsampled && id == s.Parent {
+			link.SetFlags(hasRemoteFlag)
+		}
 	}
 	for _, kv := range s.Attributes {
 		switch value := kv.Value; value.Type() {
@@ -195,4 +196,20 @@ func encodeSpan(to ptrace.Span, s *flow.Span) {
 			to.Attributes().PutStr(string(kv.Key), value.String())
 		}
 	}
+}
+
+// flagsOf returns the flags of a span. Of one whose parent was not sampled it is known
+// that it was sampled itself; of others nothing is known.
+func flagsOf(s *flow.Span) uint32 {
+	var flags uint32
+	if s.ParentUnsampled {
+		flags |= sampledFlag
+	}
+	if !s.RemoteUnknown {
+		flags |= hasRemoteFlag
+		if s.Remote {
+			flags |= remoteFlag
+		}
+	}
+	return flags
 }

@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/goleak"
 
 	"github.com/waybill-go/waybill/cmd/waybill/internal/live"
@@ -405,6 +407,41 @@ func TestStore_Save(t *testing.T) {
 	}
 	if second.String() != saved.String() {
 		t.Errorf("saved again:\n%s\nwant\n%s", &second, &saved)
+	}
+}
+
+// A recording that is loaded and saved again is the same for the other commands.
+func TestStore_Load_KeepsWhatIsRead(t *testing.T) {
+	t.Parallel()
+	const recorded = `{"resourceSpans":[
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"api"}}]},"scopeSpans":[{"scope":{"name":"s"},"spans":[
+{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060701","name":"send","kind":4,"flags":257,"startTimeUnixNano":"1000","endTimeUnixNano":"2000",
+"attributes":[{"key":"messaging.system","value":{"stringValue":"kafka"}},{"key":"n","value":{"intValue":"7"}},{"key":"b","value":{"boolValue":true}},{"key":"f","value":{"doubleValue":0.5}}]}]}]},
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"etl"}},{"key":"service.instance.id","value":{"stringValue":"i"}},{"key":"k8s.job.name","value":{"stringValue":"load-29"}}]},"scopeSpans":[{"scope":{},"spans":[
+{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060702","parentSpanId":"0102030405060701","name":"load","kind":5,"flags":769,"startTimeUnixNano":"1500",
+"status":{"code":2,"message":"no disk"},
+"links":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060701","flags":256},{"traceId":"0102030405060708090a0b0c0d0e0f11","spanId":"0102030405060703"}]}]}]}]}`
+	read := func(text string) []flow.Span {
+		r, err := (&recording.Reader{Stdin: strings.NewReader(text)}).Read(t.Context(), recording.Stdin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Spans
+	}
+	s := live.NewStore(live.Limits{})
+	if _, err := s.Load(t.Context(), strings.NewReader(recorded)); err != nil {
+		t.Fatal(err)
+	}
+	var saved bytes.Buffer
+	if err := s.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	want, got := read(recorded), read(saved.String())
+	if len(want) != 2 || !want[1].ParentUnsampled || want[1].Job != "load-29" {
+		t.Fatalf("the recording is read as %+v", want)
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b attribute.Value) bool { return a == b })); diff != "" {
+		t.Errorf("spans (-recorded +saved)\n%s", diff)
 	}
 }
 

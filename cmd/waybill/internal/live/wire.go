@@ -57,9 +57,10 @@ const (
 	valueInt    = 3
 )
 
-// The flags of a span that say where its parent is.
+// The flags of a span that say whether it was sampled, and where its parent is.
 // https://opentelemetry.io/docs/specs/otel/protocol/ (SpanFlags)
 const (
+	sampledFlag   = 0x1
 	hasRemoteFlag = 0x100
 	remoteFlag    = 0x200
 )
