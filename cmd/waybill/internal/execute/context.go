@@ -4,7 +4,7 @@
 package execute
 
 import (
-	"go.opentelemetry.io/otel/baggage"
+	"context"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/job"
@@ -19,20 +19,15 @@ func findContext(cfg *Config, environ []string) propagation.Remote {
 		args = cfg.Command[1:]
 	}
 	return job.Read(job.WithEnviron(environ), job.WithArgs(args),
-		job.WithAnnotations(cfg.Annotations, cfg.AnnotationPrefix), job.WithPropagation(withBaggageOf(environ)))
+		job.WithAnnotations(cfg.Annotations, cfg.AnnotationPrefix))
 }
 
-// withBaggageOf selects the members of the baggage in environ: what the job was
-// given there, the command is given too.
-func withBaggageOf(environ []string) propagation.Option {
-	carrier := envcarrier.Carrier(environ)
-	members, err := baggage.Parse(carrier.Get("baggage"))
-	if err != nil {
-		return nil
+// inject returns a copy of environ with the context of ctx in place of any that environ
+// holds. The baggage is not part of it: what it is without this process, it stays.
+func inject(ctx context.Context, environ []string) []string {
+	given, prepared := envcarrier.Carrier(environ), envcarrier.Carrier(envcarrier.Inject(ctx, environ))
+	if value := given.Get("baggage"); value != "" {
+		prepared.Set("baggage", value)
 	}
-	var keys []string
-	for _, member := range members.Members() {
-		keys = append(keys, member.Key())
-	}
-	return propagation.WithBaggage(keys...)
+	return prepared
 }

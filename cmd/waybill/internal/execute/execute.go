@@ -110,10 +110,10 @@ func prepare(ctx context.Context, cfg *Config, environ []string) (j *jobSpan, pr
 	remote := findContext(cfg, folded)
 	if exports(os.Getenv) {
 		started, j := startJob(ctx, cfg, remote)
-		return j, envcarrier.Inject(started, folded, envcarrier.WithPropagation(withBaggageOf(folded)))
+		return j, inject(started, folded)
 	}
 	if remote.SpanContext().IsValid() && !hasContext(folded) {
-		return nil, envcarrier.Inject(remote.Context(ctx), folded)
+		return nil, inject(remote.Context(ctx), folded)
 	}
 	return nil, environ
 }

@@ -22,11 +22,14 @@ func exports(getenv func(string) string) bool {
 	if strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") {
 		return false
 	}
-	if names := getenv("OTEL_TRACES_EXPORTER"); names != "" && !slices.Contains(strings.Split(names, ","), "otlp") {
+	if names := getenv("OTEL_TRACES_EXPORTER"); names != "" && !slices.ContainsFunc(strings.Split(names, ","), isOTLP) {
 		return false
 	}
 	return getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != ""
 }
+
+// isOTLP reports whether name, of a list of exporters, is otlp.
+func isOTLP(name string) bool { return strings.TrimSpace(name) == "otlp" }
 
 // isSampled reports whether there is a span to export.
 func (j *jobSpan) isSampled() bool { return j != nil && len(j.recorded.spans) > 0 }

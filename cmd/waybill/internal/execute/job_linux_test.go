@@ -67,6 +67,9 @@ func TestRun_Context(t *testing.T) {
 		{name: "none", extract: "absent"},
 		{name: "environment", environ: []string{"TRACEPARENT=" + traceparent, "TRACESTATE=a=b", "BAGGAGE=k=v,l=w"}, parent: parentID, linked: true, extract: "ok", state: "a=b", baggage: "k=v,l=w"},
 		{name: "lower case", environ: []string{"traceparent=" + traceparent, "tracestate=a=b", "baggage=k=v"}, parent: parentID, linked: true, extract: "ok", state: "a=b", baggage: "k=v"},
+		{name: "baggage alone", environ: []string{"BAGGAGE=k=v"}, extract: "absent", baggage: "k=v"},
+		{name: "baggage that is not in order", environ: []string{"TRACEPARENT=" + traceparent, "BAGGAGE= l = J%C3%BC ;p , k=v"}, parent: parentID, linked: true, extract: "ok", baggage: " l = J%C3%BC ;p , k=v"},
+		{name: "baggage that is not baggage", environ: []string{"TRACEPARENT=" + traceparent, "BAGGAGE=23 kg, Jürgen"}, parent: parentID, linked: true, extract: "ok", baggage: "23 kg, Jürgen"},
 		{name: "both cases", environ: []string{"TRACEPARENT=" + traceparent, "traceparent=" + other, "tracestate=a=b"}, parent: parentID, linked: true, extract: "ok"},
 		{name: "malformed", environ: []string{"TRACEPARENT=00-xyz", "TRACESTATE=a=b"}, extract: "malformed"},
 		{name: "fresh", environ: []string{"TRACEPARENT=" + traceparent, "WAYBILL=" + waybillSent(time.Minute)}, parent: parentID, linked: true, extract: "ok"},
@@ -76,6 +79,7 @@ func TestRun_Context(t *testing.T) {
 		{name: "environment before arguments", cfg: execute.Config{FromArgs: true}, args: []string{"--traceparent=" + other}, environ: []string{"TRACEPARENT=" + traceparent}, parent: parentID, linked: true, extract: "ok"},
 		{name: "annotations", cfg: execute.Config{Annotations: annotations}, parent: parentID, linked: true, extract: "ok", state: "a=b"},
 		{name: "annotations after a malformed variable", cfg: execute.Config{Annotations: annotations}, environ: []string{"TRACEPARENT=x"}, parent: parentID, linked: true, extract: "ok", state: "a=b"},
+		{name: "a list of exporters", environ: []string{"OTEL_TRACES_EXPORTER=console, otlp"}, extract: "absent"},
 		{name: "no annotations", cfg: execute.Config{Annotations: annotations + "-absent"}, extract: "absent"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,6 +129,7 @@ func TestRun_WithoutEndpoint(t *testing.T) {
 		{name: "no context", want: map[string]string{}},
 		{name: "environment", environ: []string{"traceparent=" + traceparent, "BAGGAGE=k=v"}, want: map[string]string{"traceparent": traceparent, "BAGGAGE": "k=v"}},
 		{name: "arguments", cfg: execute.Config{FromArgs: true, Command: append(sh("env"), "--traceparent="+traceparent)}, want: map[string]string{"TRACEPARENT": traceparent}},
+		{name: "arguments beside baggage", cfg: execute.Config{FromArgs: true, Command: append(sh("env"), "--traceparent="+traceparent)}, environ: []string{"BAGGAGE=k=v"}, want: map[string]string{"TRACEPARENT": traceparent, "BAGGAGE": "k=v"}},
 		{name: "disabled", environ: []string{"OTEL_SDK_DISABLED=true", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "TRACEPARENT=" + traceparent}, want: map[string]string{"TRACEPARENT": traceparent}},
 		{name: "another exporter", environ: []string{"OTEL_TRACES_EXPORTER=none", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"}, want: map[string]string{}},
 	} {
