@@ -95,8 +95,9 @@ func DatabricksEnv() Option {
 //
 // Keys hold ASCII letters, digits, "_" and "-"; other keys are left out. Argo
 // reads "{{" as a reference, and kubelet "$(" where a template has the parameter
-// in an argument or a variable, so neither is safe. The workflow must declare the
-// parameters under spec.arguments, with an empty default.
+// in an argument or a variable, so neither is safe. A workflow that refers to the
+// parameters must declare them under spec.arguments, with an empty default, or Argo
+// refuses a run without them.
 // https://argo-workflows.readthedocs.io/en/latest/variables/
 func Argo() Option { return preset{nameMarks: "_-"} }
 
@@ -163,8 +164,8 @@ func propertyName(key string) string {
 // with two hyphens, as in --traceparent. The script finds the context in sys.argv; do
 // not name it to getResolvedOptions, which fails if an argument is not there.
 //
-// The arguments as JSON have at most 260,000 bytes. Over that limit parts of the
-// context are left out as for [Databricks].
+// All arguments together have at most 260 KB, here counted as 260,000 bytes of JSON.
+// Over that limit parts of the context are left out as for [Databricks].
 // https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 func Glue() Option {
 	return preset{names: func(key string) []string { return []string{"--" + key} }, maxJSON: 260_000}
@@ -172,7 +173,9 @@ func Glue() Option {
 
 // Prefect returns the preset for the labels of a Prefect flow run: the plain keys, and
 // the traceparent once more under the label that makes the span of Prefect's own flow
-// run a child of the span in ctx. A flow reads the labels of its run.
+// run, if it has one, a child of the span in ctx. Prefect then replaces that label by
+// its own span, and a flow that reads the labels of its run finds ours under the plain
+// keys.
 //
 // Parameters of a flow run need no preset, but Prefect refuses those that the flow does
 // not declare.
@@ -192,7 +195,8 @@ const prefectParent = "__OTEL_TRACEPARENT"
 // from the run of their context.
 //
 // Keys and values hold ASCII letters, digits, "_", "-" and ".", and at most 63 of them:
-// a traceparent and a waybill fit, and other values are left out.
+// a traceparent and a waybill fit, and other values are left out. That is what the
+// documentation says of tags; the code of Dagster 1.13 checks it for assets only.
 // https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 func Dagster() Option {
 	return preset{nameMarks: "_-.", onlyMarks: "_-.", ascii: true, maxValue: 63}
