@@ -17,6 +17,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
@@ -56,6 +57,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What a run did is found by its id. A call that is retried with the same token has
+	// the id of the first one.
+	span.SetAttributes(attribute.Int64Slice("databricks.run_ids", []int64{started, submitted}))
 	fmt.Printf("job %d, run %d\nsubmitted run %d\n", job, started, submitted)
 	return nil
 }
