@@ -11,12 +11,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
+	"github.com/waybill-go/waybill/metrics"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -24,12 +27,7 @@ import (
 // refuse, the preset reports before.
 func TestInject_Limits(t *testing.T) {
 	t.Parallel()
-	w := startWorkspace(t, func(map[string]string) {}, func([]string) {})
-	w.busy = false
-	client, err := databricks.NewWorkspaceClient(&databricks.Config{Host: w.url, Token: "token"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := connect(t, startWorkspace(t, func(launch) {}), nil)
 	job, err := create(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
@@ -43,19 +41,28 @@ func TestInject_Limits(t *testing.T) {
 		tracestate, note  string
 		tooLarge          bool
 		without, expected []string // Keys that must not, and must, be there.
+		dropped           map[string]float64
 	}{
 		"small":                     {region: "Japan", tracestate: "a=1", note: "b", expected: []string{"traceparent", "tracestate", "baggage", "waybill"}},
 		"references in the baggage": {note: "{{job.run_id}}", expected: []string{"baggage"}},
-		"references in tracestate":  {tracestate: "a={{secrets/a/b}}", without: []string{"tracestate"}, expected: []string{"traceparent"}},
-		"room for a traceparent":    {region: strings.Repeat("x", empty-100), note: strings.Repeat("n", 100), without: []string{"baggage"}, expected: []string{"traceparent"}},
-		"no room":                   {region: strings.Repeat("x", empty), tooLarge: true},
+		"references in tracestate":  {tracestate: "a={{secrets/a/b}}", without: []string{"tracestate"}, expected: []string{"traceparent"}, dropped: map[string]float64{observe.DropUnsafe: 1}},
+		"room for a traceparent":    {region: strings.Repeat("x", empty-100), note: strings.Repeat("n", 100), without: []string{"baggage"}, expected: []string{"traceparent"}, dropped: map[string]float64{observe.DropTooLarge: 1}},
+		"no room":                   {region: strings.Repeat("x", empty), tooLarge: true, dropped: map[string]float64{observe.DropTooLarge: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := inFlowWith(t, tt.tracestate, tt.note)
-			parameters, err := jobcarrier.Inject(ctx, map[string]string{"region": tt.region}, jobcarrier.Databricks(), everything)
+			registry := prometheus.NewRegistry()
+			m, err := metrics.New(registry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parameters, err := jobcarrier.Inject(ctx, map[string]string{"region": tt.region}, jobcarrier.Databricks(), everything, jobcarrier.WithObserver(m))
 			if got := errors.Is(err, jobcarrier.ErrTooLarge); got != tt.tooLarge {
 				t.Fatalf("error %v, want too large: %t", err, tt.tooLarge)
+			}
+			if diff := cmp.Diff(tt.dropped, droppedOf(t, registry)); diff != "" {
+				t.Errorf("what is counted as dropped (-want +got):\n%s", diff)
 			}
 			for _, key := range tt.expected {
 				if parameters[key] == "" {
@@ -79,6 +86,26 @@ func TestInject_Limits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// droppedOf returns etl_telemetry_dropped_total by its reason.
+func droppedOf(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dropped map[string]float64
+	for _, family := range families {
+		if family.GetName() != "etl_telemetry_dropped_total" {
+			continue
+		}
+		dropped = map[string]float64{}
+		for _, metric := range family.GetMetric() {
+			dropped[metric.GetLabel()[0].GetValue()] = metric.GetCounter().GetValue()
+		}
+	}
+	return dropped
 }
 
 // inFlowWith returns a ctx with a span, a tracestate and a member "note" of the baggage.

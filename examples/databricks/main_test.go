@@ -4,6 +4,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -28,20 +29,20 @@ func TestRuns(t *testing.T) {
 		_, span := propagation.Start(t.Context(), f.Service("report").Tracer("report"), "report", []propagation.Remote{remote}, job.StartOptions(remote)...)
 		span.End()
 	}
-	w := startWorkspace(t,
-		func(parameters map[string]string) {
-			if parameters["region"] != "Japan" || parameters["baggage"] != "" {
-				t.Errorf("the notebook gets the parameters %v", parameters)
+	w := startWorkspace(t, func(l launch) {
+		if l.named != nil {
+			if l.named["region"] != "Japan" || l.named["baggage"] != "" {
+				t.Errorf("the notebook gets the parameters %v", l.named)
 			}
-			report(jobcarrier.Read(parameters))
-		},
-		func(args []string) {
-			remote, rest := jobcarrier.TakeArgs(args)
-			if !slices.Equal(rest, []string{"--region=Japan"}) && !slices.Equal(rest, []string{"--region=Chile"}) {
-				t.Errorf("the script gets the arguments %q", rest)
-			}
-			report(remote)
-		})
+			report(jobcarrier.Read(l.named))
+			return
+		}
+		remote, rest := jobcarrier.TakeArgs(l.args)
+		if !slices.Equal(rest, []string{"--region=Japan"}) && !slices.Equal(rest, []string{"--region=Chile"}) {
+			t.Errorf("the script gets the arguments %q", rest)
+		}
+		report(remote)
+	}, http.StatusTooManyRequests)
 	requireFlow(t, f, w)
 }
 
@@ -63,6 +64,7 @@ func requireFlow(t *testing.T, f *flowtest.Flow, w *workspace) {
 	fl.RequireNoFindings()
 	fl.RequirePath("trigger trigger", "report report")
 	fl.Span("report report").Times(3)
+	fl.Span("trigger trigger").Attr("databricks.run_ids", []int64{2, 3})
 	for _, span := range fl.Spans() {
 		if span.Name == "report" && !slices.ContainsFunc(span.Links, func(l sdktrace.Link) bool { return l.SpanContext.SpanID() == span.Parent.SpanID() }) {
 			t.Errorf("a run does not link its parent: %v", span.Links)

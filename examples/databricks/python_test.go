@@ -7,6 +7,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,17 +44,17 @@ func TestRuns_Python(t *testing.T) {
 			t.Errorf("a run prints %q, error %v; want the report of %s", got, err, region)
 		}
 	}
-	w := startWorkspace(t,
-		func(parameters map[string]string) {
-			widgets, err := json.Marshal(parameters)
-			if err != nil {
-				t.Error(err)
-			}
-			run("Japan", "-c", notebook, string(widgets))
-		},
-		func(args []string) {
-			run(strings.TrimPrefix(args[0], "--region="), append([]string{"script.py"}, args...)...)
-		})
+	w := startWorkspace(t, func(l launch) {
+		if l.named == nil {
+			run(strings.TrimPrefix(l.args[0], "--region="), append([]string{"script.py"}, l.args...)...)
+			return
+		}
+		widgets, err := json.Marshal(l.named)
+		if err != nil {
+			t.Error(err)
+		}
+		run("Japan", "-c", notebook, string(widgets))
+	}, http.StatusTooManyRequests)
 	requireFlow(t, f, w)
 }
 

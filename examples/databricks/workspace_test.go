@@ -12,11 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
-	"regexp"
-	"strings"
 	"sync"
 	"testing"
 
+	"github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
@@ -24,28 +23,32 @@ import (
 // documentation says of them, and starts them with their parameters and nothing else.
 type workspace struct {
 	url      string
-	notebook func(parameters map[string]string)
-	script   func(args []string)
-
-	busy bool // Whether it refuses the first call of a run, so that the SDK tries again.
+	start    func(launch)
+	refusals []int // The statuses of the first calls of a run, so that the SDK tries again.
 
 	mu       sync.Mutex
 	last     int64             // The last id.
 	declared map[string]string // The parameters of the job, with their defaults.
-	tasks    []jobs.Task       // Of the job.
+	tasks    []jobs.SubmitTask // Of the job.
+	runs     map[int64]map[string]string
+	tokens   map[string]int64 // The run of each idempotency token.
 	received map[string][]request
 }
 
 // request is a call, as it came in.
 type request struct{ body, traceparent string }
 
-func startWorkspace(t testing.TB, notebook func(map[string]string), script func([]string)) *workspace {
+func startWorkspace(t testing.TB, start func(launch), refusals ...int) *workspace {
 	t.Helper()
-	w := &workspace{notebook: notebook, script: script, busy: true, declared: map[string]string{}, received: map[string][]request{}}
+	w := &workspace{
+		start: start, refusals: refusals, declared: map[string]string{},
+		runs: map[int64]map[string]string{}, tokens: map[string]int64{}, received: map[string][]request{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/2.2/jobs/create", handler(w, w.create))
 	mux.HandleFunc("POST /api/2.2/jobs/run-now", handler(w, w.runNow))
 	mux.HandleFunc("POST /api/2.2/jobs/runs/submit", handler(w, w.submit))
+	mux.HandleFunc("POST /api/2.2/jobs/runs/repair", handler(w, w.repair))
 	// The client reads the kind of its host.
 	mux.HandleFunc("GET /.well-known/databricks-config", func(answer http.ResponseWriter, r *http.Request) {
 		respond(answer, http.StatusOK, map[string]string{"host_type": "WORKSPACE_HOST", "oidc_endpoint": "http://" + r.Host + "/oidc"})
@@ -54,6 +57,16 @@ func startWorkspace(t testing.TB, notebook func(map[string]string), script func(
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w
+}
+
+// connect returns a client of w that sends its calls with a transport, or with its own.
+func connect(t testing.TB, w *workspace, transport http.RoundTripper) *databricks.WorkspaceClient {
+	t.Helper()
+	client, err := databricks.NewWorkspaceClient(&databricks.Config{Host: w.url, Token: "token", HTTPTransport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
 }
 
 // requests returns the calls by the last part of their path.
@@ -75,8 +88,8 @@ func handler[T any](w *workspace, serve func(T) (map[string]int64, error)) http.
 		defer w.mu.Unlock()
 		name := path.Base(r.URL.Path)
 		w.received[name] = append(w.received[name], request{body: string(body), traceparent: r.Header.Get("Traceparent")})
-		if w.busy && name != "create" && len(w.received[name]) == 1 {
-			refuse(answer, http.StatusTooManyRequests, errors.New("too many requests"))
+		if calls := len(w.received[name]); name != "create" && calls <= len(w.refusals) {
+			refuse(answer, w.refusals[calls-1], errors.New("busy"))
 			return
 		}
 		var call T
@@ -101,7 +114,13 @@ func respond(answer http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(answer).Encode(body) // It fails if the client has gone.
 }
 
-func (w *workspace) create(job jobs.CreateJob) (map[string]int64, error) {
+// definition is a job. Its tasks have the fields of those that are submitted.
+type definition struct {
+	Parameters []jobs.JobParameterDefinition `json:"parameters"`
+	Tasks      []jobs.SubmitTask             `json:"tasks"`
+}
+
+func (w *workspace) create(job definition) (map[string]int64, error) {
 	for _, p := range job.Parameters {
 		w.declared[p.Name] = p.Default
 	}
@@ -110,74 +129,66 @@ func (w *workspace) create(job jobs.CreateJob) (map[string]int64, error) {
 	return map[string]int64{"job_id": w.last}, nil
 }
 
-// runNow starts the tasks of the job: the notebook with the defaults of the job and the
-// parameters of the run, and the script with the values that its arguments refer to.
+// runNow starts the tasks of the job with its defaults and the parameters of the run.
+// For a token that it knows it returns the first run, and starts nothing.
 func (w *workspace) runNow(run jobs.RunNow) (map[string]int64, error) {
-	if err := check("job_parameters", run.JobParameters); err != nil {
+	if id, ok := w.tokens[run.IdempotencyToken]; ok && run.IdempotencyToken != "" {
+		return map[string]int64{"run_id": id}, nil
+	}
+	parameters, err := w.override(w.declared, run.JobParameters)
+	if err != nil {
 		return nil, err
 	}
-	parameters := maps.Clone(w.declared)
-	for key, value := range run.JobParameters {
+	w.last++
+	id := w.last
+	w.runs[id], w.tokens[run.IdempotencyToken] = parameters, id
+	return map[string]int64{"run_id": id}, w.launch(w.tasks, parameters)
+}
+
+// repair starts the tasks of a run again, with the parameters that the run has and
+// those of the repair.
+func (w *workspace) repair(repair jobs.RepairRun) (map[string]int64, error) {
+	stored, ok := w.runs[repair.RunId]
+	if !ok {
+		return nil, fmt.Errorf("there is no run %d", repair.RunId)
+	}
+	parameters, err := w.override(stored, repair.JobParameters)
+	if err != nil {
+		return nil, err
+	}
+	w.last++
+	return map[string]int64{"repair_id": w.last}, w.launch(w.tasks, parameters)
+}
+
+// submit starts tasks, which have no parameters but their own.
+func (w *workspace) submit(run jobs.SubmitRun) (map[string]int64, error) {
+	w.last++
+	return map[string]int64{"run_id": w.last}, w.launch(run.Tasks, nil)
+}
+
+// override returns the parameters of a job or a run with others in their place.
+func (w *workspace) override(parameters, others map[string]string) (map[string]string, error) {
+	if err := check("job_parameters", others); err != nil {
+		return nil, err
+	}
+	parameters = maps.Clone(parameters)
+	for key, value := range others {
 		if _, ok := w.declared[key]; !ok {
 			return nil, fmt.Errorf("the job has no parameter %q", key)
 		}
 		parameters[key] = value
 	}
-	for _, task := range w.tasks {
-		if task.NotebookTask != nil {
-			w.notebook(parameters)
-			continue
-		}
-		var args []string
-		for _, arg := range task.SparkPythonTask.Parameters {
-			args = append(args, reference.ReplaceAllStringFunc(arg, func(found string) string {
-				return parameters[reference.FindStringSubmatch(found)[1]]
-			}))
-		}
-		w.script(args)
-	}
-	w.last++
-	return map[string]int64{"run_id": w.last}, nil
+	return parameters, nil
 }
 
-// submit starts the script of each task with its arguments.
-func (w *workspace) submit(run jobs.SubmitRun) (map[string]int64, error) {
-	for _, task := range run.Tasks {
-		for _, arg := range task.SparkPythonTask.Parameters {
-			if err := check("python_params", map[string]string{"arg": arg}); err != nil {
-				return nil, err
-			}
-			if strings.ContainsFunc(arg, func(r rune) bool { return r > '~' }) {
-				return nil, fmt.Errorf("the argument %q is not ASCII", arg)
-			}
+// launch starts tasks with the parameters of their job.
+func (w *workspace) launch(tasks []jobs.SubmitTask, parameters map[string]string) error {
+	for _, task := range tasks {
+		l, err := launchOf(task, parameters)
+		if err != nil {
+			return err
 		}
-		w.script(task.SparkPythonTask.Parameters)
-	}
-	w.last++
-	return map[string]int64{"run_id": w.last}, nil
-}
-
-// reference is a reference to a parameter of the job.
-var reference = regexp.MustCompile(`\{\{job\.parameters\.([A-Za-z0-9_.-]+)\}\}`)
-
-var validKey = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-
-// check reports parameters that Databricks would refuse, or replace.
-func check(field string, parameters map[string]string) error {
-	text, err := json.Marshal(map[string]any{field: parameters})
-	if err != nil {
-		return err
-	}
-	if len(text) > 10_000 {
-		return fmt.Errorf("%s has %d bytes", field, len(text))
-	}
-	for key, value := range parameters {
-		if !validKey.MatchString(key) {
-			return fmt.Errorf("the key %q", key)
-		}
-		if strings.Contains(value, "{{") {
-			return fmt.Errorf("%s has a reference: %q", key, value)
-		}
+		w.start(l)
 	}
 	return nil
 }
