@@ -14,11 +14,11 @@ import (
 //
 //	propagation.InjectTextMap(ctx, (*k8scarrier.Carrier)(&container.Env))
 //
-// Keys become the names of variables, such as TRACEPARENT, and each $ of a value
-// is doubled. Set keeps a single entry per name and inserts new entries at the
-// front. Set and Delete replace the slice and do not write to the old one, so
-// objects that share it do not change. Unlike [InjectEnv], it carries baggage
-// unless the function is told otherwise.
+// Keys become the names of variables, such as TRACEPARENT; if two have one name, the
+// last one wins. Each $ of a value is doubled. Set keeps a single entry per name and
+// inserts new entries at the front. Set and Delete replace the slice and do not write
+// to the old one, so objects that share it do not change. Unlike [InjectEnv], it
+// carries baggage unless the function is told otherwise.
 //
 // A nil *Carrier is empty, and Set is a no-op. A Carrier must not be modified
 // concurrently.
@@ -45,16 +45,16 @@ func (c *Carrier) Set(key, value string) {
 	}
 	name := envcarrier.Normalize(key)
 	if passable(name, value) {
-		*c = merge(*c, variables{name: literal(name, value)})
+		*c = mergeEnv(*c, variables{name: literal(name, value)}, nil)
 	} else {
-		*c = merge(*c, variables{name: nil})
+		*c = mergeEnv(*c, variables{name: nil}, nil)
 	}
 }
 
 // Delete removes every entry for key.
 func (c *Carrier) Delete(key string) {
 	if c != nil {
-		*c = merge(*c, variables{envcarrier.Normalize(key): nil})
+		*c = mergeEnv(*c, variables{envcarrier.Normalize(key): nil}, nil)
 	}
 }
 

@@ -4,8 +4,8 @@
 package k8scarrier
 
 import (
+	"maps"
 	"slices"
-	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,34 +17,52 @@ import (
 // environment. Nil removes a variable.
 type variables map[string]*corev1.EnvVar
 
-// merge returns a copy of env with set in it. Each variable is there once, at the
-// place of its first entry, or else at the front, sorted by name.
-func merge(env []corev1.EnvVar, set variables) []corev1.EnvVar {
-	out := make([]corev1.EnvVar, 0, len(env)+len(set))
-	for name, ours := range set {
-		if ours != nil && lastOf(env, name) == nil {
-			out = append(out, *ours)
+// merge returns a copy of env, the entries of an environment of any type, with set in
+// it. Each variable is there once, at the place of its first entry, or else at the
+// front, sorted by name, but for last, which is at the end unless it is nil. nameOf
+// returns the name of an entry, and entryOf makes one.
+func merge[E any](env []E, set variables, last *corev1.EnvVar, nameOf func(E) string, entryOf func(*corev1.EnvVar) E) []E {
+	isPlaced := make(map[string]bool, len(set)+1)
+	for _, entry := range env {
+		if name := nameOf(entry); set[name] != nil {
+			isPlaced[name] = true
 		}
 	}
-	slices.SortFunc(out, func(a, b corev1.EnvVar) int { return strings.Compare(a.Name, b.Name) })
-	var placed map[string]bool
-	for _, entry := range env {
-		ours, known := set[entry.Name]
-		switch {
-		case !known:
-			out = append(out, entry)
-		case ours != nil && !placed[entry.Name]:
-			out = append(out, *ours)
-			if placed == nil {
-				placed = make(map[string]bool, len(set))
-			}
-			placed[entry.Name] = true
+	if last != nil {
+		isPlaced[last.Name] = true
+	}
+	out := make([]E, 0, len(env)+len(set)+1)
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if set[name] != nil && !isPlaced[name] {
+			out = append(out, entryOf(set[name]))
 		}
+	}
+	for _, entry := range env {
+		name := nameOf(entry)
+		ours, isOurs := set[name]
+		switch {
+		case last != nil && name == last.Name:
+		case !isOurs:
+			out = append(out, entry)
+		case ours != nil && isPlaced[name]:
+			out = append(out, entryOf(ours))
+			isPlaced[name] = false // Its other entries go.
+		}
+	}
+	if last != nil {
+		out = append(out, entryOf(last))
 	}
 	if len(out) == 0 {
 		return env[:0:0] // nil stays nil.
 	}
 	return out
+}
+
+// mergeEnv is merge for the environment of a typed container.
+func mergeEnv(env []corev1.EnvVar, set variables, last *corev1.EnvVar) []corev1.EnvVar {
+	return merge(env, set, last,
+		func(entry corev1.EnvVar) string { return entry.Name },
+		func(entry *corev1.EnvVar) corev1.EnvVar { return *entry })
 }
 
 // literal returns a variable with a value that kubelet does not expand.

@@ -253,13 +253,13 @@ func ExampleWithJobInfo() {
 	printEnv(job.Spec.Template.Spec.Containers[0].Env)
 	fmt.Println(err)
 	// Output:
+	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
 	// WAYBILL_JOB_FAILURES from metadata.annotations['batch.kubernetes.io/job-index-failure-count']
 	// WAYBILL_JOB_NAME from metadata.labels['batch.kubernetes.io/job-name']
 	// WAYBILL_JOB_UID from metadata.labels['batch.kubernetes.io/controller-uid']
 	// WAYBILL_POD_NAME from metadata.name
 	// WAYBILL_POD_NAMESPACE from metadata.namespace
 	// WAYBILL_POD_UID from metadata.uid
-	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
 	// DAY=2026-02-03
 	// <nil>
 }

@@ -34,7 +34,7 @@ func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev
 		return slices.Clone(env)
 	}
 	in.reuseWaybill(here)
-	return merge(env, in.literals(container{env: env}))
+	return mergeEnv(env, in.literals(container{env: env}), nil)
 }
 
 // InjectPodTemplate writes the trace context of ctx to each container and init

@@ -46,16 +46,17 @@ func (c container) spec() corev1.Container {
 	return fromFields[corev1.Container](c.fields)
 }
 
-// setEnv replaces the environment of c by merged, in which set has been merged.
-func (c container) setEnv(merged []corev1.EnvVar, set variables) {
-	switch {
-	case c.typedEnv != nil:
-		*c.typedEnv = merged
-	case len(merged) == 0:
+// setEnv merges set and last into the environment of c.
+func (c container) setEnv(set variables, last *corev1.EnvVar) {
+	if c.typedEnv != nil {
+		*c.typedEnv = mergeEnv(c.env, set, last)
+		return
+	}
+	entries, _ := c.fields["env"].([]any)
+	if merged := merge(entries, set, last, nameOfFields, toFields); len(merged) > 0 {
+		c.fields["env"] = merged
+	} else {
 		delete(c.fields, "env")
-	default:
-		entries, _ := c.fields["env"].([]any)
-		c.fields["env"] = envFields(entries, c.env, merged, set)
 	}
 }
 
@@ -197,31 +198,39 @@ func containerOfFields(fields map[string]any, isEphemeral bool) container {
 	entries, _ := fields["env"].([]any)
 	env := make([]corev1.EnvVar, len(entries))
 	for i := range entries {
-		env[i] = fromFields[corev1.EnvVar](entries[i])
+		env[i] = envVarOf(entries[i])
 	}
 	return container{name: name, isEphemeral: isEphemeral, hasEnvFrom: len(envFrom) > 0, env: env, fields: fields}
 }
 
-// envFields returns merged as fields. The entries that are not in set stay as
-// they are in entries, because they may have fields that [corev1.EnvVar] has not.
-func envFields(entries []any, env, merged []corev1.EnvVar, set variables) []any {
-	out := make([]any, 0, len(merged))
-	next := 0
-	for i := range merged {
-		if _, ours := set[merged[i].Name]; ours {
-			out = append(out, toFields(&merged[i]))
-			continue
-		}
-		for {
-			_, ours := set[env[next].Name]
-			next++
-			if !ours {
-				break
-			}
-		}
-		out = append(out, entries[next-1])
+// nameOfFields returns the name of an entry of an environment, or the empty string if
+// the entry is malformed.
+func nameOfFields(entry any) string {
+	fields, _ := entry.(map[string]any)
+	_, isValue := fields["value"].(string)
+	_, isSource := fields["valueFrom"].(map[string]any)
+	if !isValue && fields["value"] != nil || !isSource && fields["valueFrom"] != nil {
+		return ""
 	}
-	return out
+	name, _ := fields["name"].(string)
+	return name
+}
+
+// envVarOf returns an entry of an environment, or the zero one if it is malformed. It
+// copies no text, and leaves out fields that this package does not read.
+func envVarOf(entry any) corev1.EnvVar {
+	name := nameOfFields(entry)
+	if name == "" {
+		return corev1.EnvVar{}
+	}
+	fields, _ := entry.(map[string]any)
+	value, _ := fields["value"].(string)
+	read := corev1.EnvVar{Name: name, Value: value}
+	if source := fields["valueFrom"]; source != nil {
+		typed := fromFields[corev1.EnvVarSource](source)
+		read.ValueFrom = &typed
+	}
+	return read
 }
 
 // fromFields returns fields as a T, or the zero T if they are of other types.
@@ -235,7 +244,7 @@ func fromFields[T any](fields any) T {
 }
 
 // toFields returns a variable as fields.
-func toFields(entry *corev1.EnvVar) map[string]any {
+func toFields(entry *corev1.EnvVar) any {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(entry)
 	if err != nil { // not possible for an EnvVar.
 		return map[string]any{"name": entry.Name}

@@ -112,22 +112,16 @@ func (in *injection) plan(t target) (plan, error) {
 	return p, nil
 }
 
-// setEnv writes set, then info, and then last, if it is not nil, to the environment of c.
+// setEnv writes set and info, which it may modify, to the environment of c, and last,
+// if it is not nil, to its end.
 func setEnv(c container, set, info variables, last *corev1.EnvVar) {
-	if len(set)+len(info) == 0 {
-		return
-	}
-	merged := merge(c.env, set)
 	if len(info) > 0 {
-		merged = merge(merged, info)
 		maps.Copy(info, set)
 		set = info
 	}
-	if last != nil {
-		merged = append(merge(merged, variables{last.Name: nil}), *last)
-		set[last.Name] = last
+	if len(set) > 0 {
+		c.setEnv(set, last)
 	}
-	c.setEnv(merged, set)
 }
 
 // decisions holds the decision for each place of an object.
