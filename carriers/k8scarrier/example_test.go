@@ -202,7 +202,7 @@ func ExampleWithErrorOnConflict() {
 	job := exampleJob()
 	job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "TRACEPARENT", Value: "of an earlier run"}}
 	fmt.Println(k8scarrier.InjectJob(exampleContext(), job, k8scarrier.WithErrorOnConflict()))
-	// Output: k8scarrier: the object holds another trace context: container "etl"
+	// Output: k8scarrier: the object holds another trace context: container "etl", variable "TRACEPARENT"
 }
 
 func ExampleWithResource() {

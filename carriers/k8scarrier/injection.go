@@ -93,11 +93,14 @@ func (p place) get(key string) string {
 // inEnv returns the place in the environment of a container.
 func (in *injection) inEnv(env []corev1.EnvVar) place {
 	p := inLiterals(env)
-	p.elsewhere = slices.ContainsFunc(in.keys, func(key string) bool {
-		entry := lastOf(env, envcarrier.Normalize(key))
-		return entry != nil && entry.ValueFrom != nil && key != keyBaggage && !in.cfg.isReference(entry, key)
-	})
+	p.elsewhere = slices.ContainsFunc(in.keys, func(key string) bool { return in.isElsewhere(env, key) })
 	return p
+}
+
+// isElsewhere reports whether env gets the value of key from another object.
+func (in *injection) isElsewhere(env []corev1.EnvVar, key string) bool {
+	entry := lastOf(env, envcarrier.Normalize(key))
+	return entry != nil && entry.ValueFrom != nil && key != keyBaggage && !in.cfg.isReference(entry, key)
 }
 
 // inLiterals returns the place in the literal values of an environment.

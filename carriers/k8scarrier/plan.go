@@ -4,13 +4,13 @@
 package k8scarrier
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -142,28 +142,51 @@ func (in *injection) decideAll(t target) (decisions, error) {
 			d.annotations = in.decide(inAnnotations(before, in.cfg.prefix)) // of what fits.
 		}
 		if d.annotations == conflict {
-			return decisions{}, fmt.Errorf("%w: annotations", ErrConflict)
+			return decisions{}, in.conflictAt("", inAnnotations(before, in.cfg.prefix))
 		}
 	}
 	for i, c := range t.containers {
-		if d.containers[i] = skip; t.isSelected[i] {
-			d.containers[i] = in.decide(in.inEnv(c.env))
+		there := inLiterals(c.env)
+		if t.isSelected[i] {
+			there = in.inEnv(c.env)
 		}
-		if d.containers[i] == conflict || !t.isSelected[i] && in.decide(inLiterals(c.env)) == conflict {
-			return decisions{}, fmt.Errorf("%w: container %q", ErrConflict, c.name)
+		decided := in.decide(there)
+		if decided == conflict {
+			return decisions{}, in.conflictAt(c.name, there)
+		}
+		if d.containers[i] = skip; t.isSelected[i] {
+			d.containers[i] = decided
 		}
 	}
-	if in.decideOthers(t, &d) == conflict {
-		return decisions{}, fmt.Errorf("%w: annotations", ErrConflict)
+	if err := in.decideOthers(t, &d); err != nil {
+		return decisions{}, err
 	}
 	return d, nil
+}
+
+// conflictAt returns the error for a place that holds another context.
+func (in *injection) conflictAt(container string, p place) error {
+	err := &ConflictError{Container: container}
+	for _, key := range in.keys {
+		switch {
+		case key == keyBaggage || key == keyWaybill,
+			p.get(key) == in.values[key] && (!p.elsewhere || !in.isElsewhere(p.env, key)):
+			continue
+		case p.prefix == "":
+			err.Key = envcarrier.Normalize(key)
+		default:
+			err.Key = annotationKey(p.prefix, key)
+		}
+		return err
+	}
+	return err
 }
 
 // decideOthers applies the policy to annotations that are not written to. If a
 // context is to be kept in them, nothing is written to the object. If there is no
 // trace context to write, a context that is to be kept anywhere has the same
 // effect. Annotations that no container is to refer to are not written.
-func (in *injection) decideOthers(t target, d *decisions) decision {
+func (in *injection) decideOthers(t target, d *decisions) error {
 	keepsAll := false
 	if !in.fields.HasTraceContext() {
 		keepsAll = d.annotations == keep || slices.ContainsFunc(t.containers, func(c container) bool { return in.decide(in.inEnv(c.env)) == keep })
@@ -178,7 +201,7 @@ func (in *injection) decideOthers(t target, d *decisions) decision {
 			}
 			switch there := inAnnotations(part.GetAnnotations(), prefix); in.decide(there) {
 			case conflict:
-				return conflict
+				return in.conflictAt("", there)
 			case keep:
 				keepsAll = keepsAll || !in.isSame(there)
 			default:
@@ -196,7 +219,7 @@ func (in *injection) decideOthers(t target, d *decisions) decision {
 			}
 		}
 	}
-	return write
+	return nil
 }
 
 // annotated returns the annotations that p is to have: with the context if it is
