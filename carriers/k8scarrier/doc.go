@@ -45,6 +45,9 @@
 //     stays.
 //   - If a function returns an error, the object is unchanged and can be created
 //     without the context.
+//   - A function that modifies an object replaces environments and annotations, and
+//     does not write to those that were there, which other objects may share. It
+//     writes to the containers, so inject into a deep copy of an object of a cache.
 //   - Extract, Read and ReadAnnotations never fail; a malformed context is treated
 //     as absent.
 //   - All functions are safe for concurrent use on different objects.

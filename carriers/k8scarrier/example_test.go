@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -272,6 +273,26 @@ func ExampleWithPropagation() {
 	tenant := k8scarrier.WithPropagation(propagation.WithBaggage("tenant"))
 	fmt.Println(k8scarrier.Read(env, tenant).Baggage())
 	// Output: tenant=7
+}
+
+// dropPrinter prints what is left out. Package metrics has an observer that counts it.
+type dropPrinter struct{}
+
+func (dropPrinter) Dropped(d observe.Drop) { fmt.Println("dropped:", d.Reason) }
+
+func ExampleWithObserver() {
+	job := exampleJob()
+	job.Spec.Template.Annotations = map[string]string{"notes": strings.Repeat("a", 256<<10-100)}
+	state, err := trace.ParseTraceState("vendor=value")
+	if err != nil {
+		fmt.Println(err)
+	}
+	ctx := trace.ContextWithSpanContext(exampleContext(), trace.SpanContextFromContext(exampleContext()).WithTraceState(state))
+	err = k8scarrier.InjectJob(ctx, job, traceContext, k8scarrier.WithAnnotations(""), k8scarrier.WithObserver(dropPrinter{}))
+	fmt.Println(len(job.Spec.Template.Annotations)-1, "annotation of ours,", err)
+	// Output:
+	// dropped: too_large
+	// 1 annotation of ours, <nil>
 }
 
 func ExampleWithPodTemplatePath() {

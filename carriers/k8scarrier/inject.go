@@ -97,14 +97,16 @@ func InjectObject(ctx context.Context, obj runtime.Object, opts ...Option) error
 // inject writes the context of ctx to the containers of o that are selected. It
 // reports whether a context that was there was kept.
 func inject(ctx context.Context, o object, cfg config) (kept bool, err error) {
-	isSelected := make([]bool, len(o.containers))
+	isSelected, count := make([]bool, len(o.containers)), 0
 	for i, c := range o.containers {
-		isSelected[i] = cfg.isSelected(c)
+		if isSelected[i] = cfg.isSelected(c); isSelected[i] {
+			count++
+		}
 	}
 	switch {
 	case len(o.containers) == 0:
 		return false, ErrNoContainers
-	case !slices.Contains(isSelected, true):
+	case count == 0:
 		return false, nil
 	}
 	in := newInjection(ctx, &cfg)
@@ -113,6 +115,11 @@ func inject(ctx context.Context, o object, cfg config) (kept bool, err error) {
 		return false, ErrNoContext
 	case cfg.annotations && !cfg.hasValidPrefix():
 		return false, fmt.Errorf("%w: %q", errPrefix, cfg.prefix)
+	}
+	if !cfg.annotations {
+		if err := in.fitContainers(count); err != nil {
+			return false, err
+		}
 	}
 	return in.into(target{object: o, isSelected: isSelected, annotatePod: cfg.annotations})
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -43,19 +44,61 @@ func newInjection(ctx context.Context, cfg *config) *injection {
 	if fields.IsEmpty() {
 		return in
 	}
+	if fields.IsReduced() {
+		cfg.drop(observe.DropTooLarge)
+	}
 	in.keys = append(make([]string, 0, len(fields.Cleared())+fields.Len()), fields.Cleared()...)
 	in.values = make(map[string]string, fields.Len())
 	for key, value := range fields.All() {
 		if !slices.Contains(in.keys, key) {
 			in.keys = append(in.keys, key)
 		}
-		if !passable(envcarrier.Normalize(key), value) || cfg.annotations && !isAnnotationKey(annotationKey(cfg.prefix, key)) {
+		if !fields.UsesContextKeys() {
+			in.replaceAlike(key)
+		}
+		if reason := cfg.unusable(key, value); reason != "" {
+			cfg.drop(reason)
 			in.fields = in.fields.Without(key)
 			continue
 		}
 		in.values[key] = value
 	}
+	if fields.HasTraceContext() && !in.fields.HasTraceContext() {
+		in.remove(keyTracestate) // which belongs to a trace context.
+	}
 	return in
+}
+
+// replaceAlike removes what is written under the same name as key: the last one wins.
+func (in *injection) replaceAlike(key string) {
+	name := envcarrier.Normalize(key)
+	in.keys = slices.DeleteFunc(in.keys, func(other string) bool {
+		isAlike := other != key && envcarrier.Normalize(other) == name
+		if isAlike {
+			in.remove(other)
+		}
+		return isAlike
+	})
+}
+
+// remove makes in write nothing under key.
+func (in *injection) remove(key string) {
+	in.fields = in.fields.Without(key)
+	delete(in.values, key)
+}
+
+// unusable returns the reason for which value cannot be written under key, or the empty
+// string.
+func (cfg *config) unusable(key, value string) string {
+	name := envcarrier.Normalize(key)
+	switch {
+	case len(name)+1+len(value) > maxEntry:
+		return observe.DropTooLarge
+	case !passable(name, value), cfg.annotations && !isAnnotationKey(annotationKey(cfg.prefix, key)):
+		return observe.DropUnsafe
+	default:
+		return ""
+	}
 }
 
 // isAnnotationKey reports whether the API server accepts key as the key of an
@@ -199,22 +242,29 @@ func (in *injection) reuseWaybill(places ...place) {
 // literals returns the variables for a container. A field without a value is
 // removed, or set to the empty string if EnvFrom could bring one.
 func (in *injection) literals(c container) variables {
-	set := &in.plain
-	if c.hasEnvFrom {
-		set = &in.masking
-	}
-	if *set == nil {
-		*set = make(variables, len(in.keys))
+	if in.plain == nil {
+		in.plain = make(variables, len(in.keys))
 		for _, key := range in.keys {
 			name := envcarrier.Normalize(key)
-			if value, ok := in.values[key]; ok || c.hasEnvFrom {
-				(*set)[name] = literal(name, value)
-			} else if (*set)[name] == nil {
-				(*set)[name] = nil
+			if value, ok := in.values[key]; ok {
+				in.plain[name] = literal(name, value)
+			} else if in.plain[name] == nil {
+				in.plain[name] = nil
 			}
 		}
 	}
-	return in.withBaggage(*set, c.env)
+	if !c.hasEnvFrom {
+		return in.withBaggage(in.plain, c.env)
+	}
+	if in.masking == nil {
+		in.masking = maps.Clone(in.plain)
+		for name, ours := range in.plain {
+			if ours == nil {
+				in.masking[name] = literal(name, "")
+			}
+		}
+	}
+	return in.withBaggage(in.masking, c.env)
 }
 
 // withBaggage returns set with the removal of the members of a baggage of
@@ -296,16 +346,35 @@ func haveRoom(annotations map[string]string) bool {
 // fit drops the fields for which annotations have no room. The error is
 // [ErrTooLarge].
 func (in *injection) fit(annotations map[string]string) error {
-	fitting := in.fields.ShrinkFunc(func(fields propagation.Fields) bool {
+	return in.shrink(in.fields.ShrinkFunc(func(fields propagation.Fields) bool {
 		return haveRoom(in.annotate(annotations, fields, in.cfg.prefix))
-	})
-	if fitting.Len() == 0 && in.fields.Len() > 0 {
+	}))
+}
+
+// maxContexts is how many bytes the contexts of all containers of an object may have:
+// a third of an object that etcd takes by default.
+const maxContexts = 512 << 10
+
+// fitContainers drops the fields for which so many containers have no room. The error is
+// [ErrTooLarge].
+func (in *injection) fitContainers(count int) error {
+	return in.shrink(in.fields.Shrink(max(maxContexts/count, 1)))
+}
+
+// shrink leaves what fits of the fields. The error is [ErrTooLarge].
+func (in *injection) shrink(fitting propagation.Fields) error {
+	if fitting.Len() == in.fields.Len() {
+		return nil
+	}
+	in.cfg.drop(observe.DropTooLarge)
+	if fitting.Len() == 0 {
 		return ErrTooLarge
 	}
-	kept := make(map[string]string, fitting.Len())
-	for i := range fitting.Len() {
-		kept[fitting.Key(i)] = in.values[fitting.Key(i)]
+	for i := range in.fields.Len() {
+		if key := in.fields.Key(i); fitting.Value(key) == "" {
+			delete(in.values, key)
+		}
 	}
-	in.fields, in.values = fitting, kept
+	in.fields = fitting
 	return nil
 }

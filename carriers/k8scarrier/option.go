@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/waybill-go/waybill/observe"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -50,6 +51,7 @@ type config struct {
 	prefix        string   // of annotations.
 	templatePath  []string // of an object of a kind that is not known.
 	jobInfo       bool
+	observer      observe.DropObserver // Or nil.
 	hasResource   bool
 	resource      []attribute.KeyValue // Of the options of [WithResource].
 }
@@ -107,7 +109,8 @@ func (o jobsOption) applyToJobs(cfg jobsConfig) jobsConfig {
 // apply, in order.
 //
 // The defaults are a limit of 8 KiB, for each container, and no baggage, because
-// objects are stored, and read by whoever may see pods. With
+// objects are stored, and read by whoever may see pods. The variables of all containers
+// of an object have at most 512 KiB, whatever the limit, so that it can be stored. With
 // [propagation.KeepExisting] a container that holds a valid context stays as it
 // is, also one that gets it by ValueFrom, and so do annotations that hold one.
 func WithPropagation(opts ...propagation.Option) Option {
@@ -184,6 +187,24 @@ func WithPodTemplatePath(fields ...string) Option {
 // each pod of a Job. It has no effect on [InjectEnv].
 func WithJobInfo() Option {
 	return option(func(cfg *config) { cfg.jobInfo = true })
+}
+
+// WithObserver sets an observer that is notified when a part of the context, or of the
+// attributes of [WithResource], is left out: with [observe.DropUnsafe] for each value
+// that no process can get, and with [observe.DropTooLarge] if a part does not fit. The
+// default is none. A panic of the observer is ignored. Package metrics has an observer for
+// Prometheus.
+func WithObserver(observer observe.DropObserver) Option {
+	return option(func(cfg *config) { cfg.observer = observer })
+}
+
+// drop reports that something is left out.
+func (cfg *config) drop(reason string) {
+	if cfg.observer == nil {
+		return
+	}
+	defer contain()
+	cfg.observer.Dropped(observe.Drop{Reason: reason})
 }
 
 // WithTracerProvider sets the tracer provider of [Jobs]. If p is nil, the global

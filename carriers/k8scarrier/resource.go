@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/observe"
 )
 
 // resourceVariable holds attributes of the resource of a process, as KEY=value with
@@ -67,6 +68,9 @@ func (cfg *config) resourceOf(o object, c container) corev1.EnvVar {
 			list.add(r.key, "$("+r.variable+")")
 		}
 	}
+	if list.isReduced {
+		cfg.drop(observe.DropTooLarge)
+	}
 	return corev1.EnvVar{Name: resourceVariable, Value: list.text}
 }
 
@@ -74,6 +78,8 @@ func (cfg *config) resourceOf(o object, c container) corev1.EnvVar {
 type resourceList struct {
 	text string
 	keys map[string]bool
+
+	isReduced bool // Reports whether an attribute did not fit.
 }
 
 // take makes l the text of a list as it is.
@@ -86,10 +92,14 @@ func (l *resourceList) take(text string) {
 	}
 }
 
-// add adds an attribute whose key is not there. A key that the list cannot hold is
-// left out.
+// add adds an attribute whose key is not there. A key that the list cannot hold, and what
+// makes it longer than maxBytes, is left out.
 func (l *resourceList) add(key, value string) {
 	if key == "" || l.keys[key] || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(",=$", r) }) {
+		return
+	}
+	if len(l.text)+len(",=")+len(key)+len(value) > maxBytes {
+		l.isReduced = true
 		return
 	}
 	if l.keys == nil {
@@ -107,7 +117,7 @@ func (l *resourceList) add(key, value string) {
 // service.version, and k8s.namespace.name, k8s.pod.name, k8s.pod.uid, k8s.node.name,
 // k8s.container.name and, in a Job, k8s.job.name and k8s.job.uid. They refer to the
 // variables of [WithJobInfo] and to WAYBILL_NODE_NAME, which it sets, so they are right
-// for each pod.
+// for each pod. An attribute that makes the variable longer than 8 KiB is left out.
 //
 // What the variable holds stays and wins, and the variable is moved to the end, where it
 // can refer to others. A variable with a ValueFrom, and one that EnvFrom may bring,

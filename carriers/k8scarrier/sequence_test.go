@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -227,6 +228,122 @@ func TestInjectJob_WaybillOnly(t *testing.T) {
 				t.Errorf("trace ids %q and waybills %q, want only a waybill", ids, waybills)
 			}
 		})
+	}
+}
+
+// Objects that share an environment or annotations with one that is injected into do not
+// change, and neither does what stands behind a slice.
+func TestInject_SharedMemory(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]k8scarrier.Option{
+		"literals":    nil,
+		"annotations": {k8scarrier.WithAnnotations("")},
+		"described":   {k8scarrier.WithJobInfo(), k8scarrier.WithResource(attribute.String("service.version", "1"))},
+		"removed":     {k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace))},
+	} {
+		for what, inject := range map[string]func(ctx context.Context, job *batchv1.Job) error{
+			"InjectEnv": func(ctx context.Context, job *batchv1.Job) error {
+				k8scarrier.InjectEnv(ctx, job.Spec.Template.Spec.Containers[0].Env, opts...)
+				return nil
+			},
+			"InjectPodTemplate": func(ctx context.Context, job *batchv1.Job) error {
+				return k8scarrier.InjectPodTemplate(ctx, &job.Spec.Template, opts...)
+			},
+			"InjectJob": func(ctx context.Context, job *batchv1.Job) error { return k8scarrier.InjectJob(ctx, job, opts...) },
+			"InjectObject": func(ctx context.Context, job *batchv1.Job) error {
+				return k8scarrier.InjectObject(ctx, &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: job.Spec.Template.Spec}, opts...)
+			},
+			"InjectAnnotations": func(ctx context.Context, job *batchv1.Job) error {
+				return errors.Join(k8scarrier.InjectAnnotations(ctx, job, opts...), k8scarrier.InjectAnnotations(ctx, &job.Spec.Template, opts...))
+			},
+			"InjectCronJob": func(ctx context.Context, job *batchv1.Job) error {
+				return k8scarrier.InjectCronJob(ctx, &batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: job.Spec}}}, opts...)
+			},
+		} {
+			t.Run(what+", "+name, func(t *testing.T) {
+				t.Parallel()
+				behind := []corev1.EnvVar{literal("TRACEPARENT", otherTraceparent), literal("OTEL_RESOURCE_ATTRIBUTES", "a=b"), literal("A", "1"), literal("BEHIND", "x"), literal("BEHIND", "y")}
+				cached := jobWithAll()
+				cached.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent}
+				cached.Spec.Template.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent, "k": "v"}
+				cached.Spec.Template.Spec.Containers[0].Env = behind[:3]
+				before, behindBefore := cached.DeepCopy(), slices.Clone(behind)
+				job := *cached // It shares all but the lists of containers.
+				job.Spec.Template.Spec.InitContainers = slices.Clone(job.Spec.Template.Spec.InitContainers)
+				job.Spec.Template.Spec.Containers = slices.Clone(job.Spec.Template.Spec.Containers)
+				job.Spec.Template.Spec.EphemeralContainers = slices.Clone(job.Spec.Template.Spec.EphemeralContainers)
+				if err := inject(spanContext(t), &job); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(before, cached); diff != "" {
+					t.Errorf("the object that shares its memory has changed:\n%s", diff)
+				}
+				if diff := cmp.Diff(behindBefore, behind); diff != "" {
+					t.Errorf("written behind the environment:\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// An object of the dynamic client shares lists and maps, too.
+func TestInjectObject_SharedFields(t *testing.T) {
+	t.Parallel()
+	for name, opt := range map[string]k8scarrier.Option{"literals": nil, "annotations": k8scarrier.WithAnnotations("")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := jobWithAll()
+			job.Spec.Template.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent}
+			job.Spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{literal("TRACEPARENT", otherTraceparent), literal("A", "1")}
+			fields := fieldsOf(t, job)
+			template := fields["spec"].(map[string]any)["template"].(map[string]any)
+			containers := template["spec"].(map[string]any)["containers"].([]any)
+			env, annotations := containers[0].(map[string]any)["env"].([]any), template["metadata"].(map[string]any)["annotations"].(map[string]any)
+			envBefore, annotationsBefore := runtime.DeepCopyJSONValue(env), runtime.DeepCopyJSONValue(annotations)
+			if err := k8scarrier.InjectObject(spanContext(t), &unstructured.Unstructured{Object: fields}, opt); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(envBefore, any(env)); diff != "" {
+				t.Errorf("an environment that others may share has changed:\n%s", diff)
+			}
+			if diff := cmp.Diff(annotationsBefore, any(annotations)); diff != "" {
+				t.Errorf("annotations that others may share have changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// The same input gives the same bytes.
+func TestInject_Deterministic(t *testing.T) {
+	t.Parallel()
+	ctx := withTracestate(t, withBaggage(t, spanContext(t)), "a=1")
+	for name, opts := range map[string][]k8scarrier.Option{
+		"literals":    nil,
+		"annotations": {k8scarrier.WithAnnotations("")},
+		"described":   {k8scarrier.WithJobInfo(), k8scarrier.WithResource(attribute.String("service.version", "1"))},
+	} {
+		with := append([]k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(w3c), propagation.WithBaggage("user"))}, opts...)
+		var first string
+		for n := range 20 {
+			job, created, annotated := jobWithAll(), cronJob(literal("A", "1")), jobWithAll()
+			dynamic := &unstructured.Unstructured{Object: fieldsOf(t, jobWithAll())}
+			env := k8scarrier.InjectEnv(ctx, job.Spec.Template.Spec.Containers[0].Env, with...)
+			err := errors.Join(k8scarrier.InjectJob(ctx, job, with...), k8scarrier.InjectCronJob(ctx, created, with...),
+				k8scarrier.InjectObject(ctx, dynamic, with...), k8scarrier.InjectAnnotations(ctx, annotated, with...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := json.Marshal([]any{env, job, created, dynamic, annotated})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				first = string(text)
+			}
+			if diff := cmp.Diff(first, string(text)); diff != "" {
+				t.Fatalf("%s, time %d (-first +now):\n%s", name, n+1, diff)
+			}
+		}
 	}
 }
 
