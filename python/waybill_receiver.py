@@ -4,33 +4,41 @@
 """The receiving side of waybill for jobs and notebooks in Python.
 
 A job that was started with a trace context, by Databricks, Airflow, Spark, Argo, a
-Kubernetes Job or another program, continues the flow with one call::
+Kubernetes Job or another program, continues the flow with one call:
 
-    import waybill_receiver
-    from opentelemetry import trace
-
-    with waybill_receiver.start_job(trace.get_tracer("report"), "report", dbutils.widgets.getAll()):
-        ...
+>>> import waybill_receiver
+>>> from opentelemetry import trace
+>>> parameters = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+>>> with waybill_receiver.start_job(trace.get_tracer("report"), "report", parameters):
+...     following = waybill_receiver.inject({"region": "Chile"})  # The parameters of the next job.
+>>> following["traceparent"][3:35]
+'4bf92f3577b34da6a3ce929d0e0e4736'
 
 The context may be in
 
 * a mapping: job parameters, widgets, ``os.environ``, the conf of Spark, or the ``conf`` of an
-  Airflow DAG run, also under ``airflow/dagrun_parent_trace_context``;
+  Airflow DAG run, also under ``airflow/dagrun_parent_trace_context``; or a list of pairs;
 * a list of arguments, as in ``--traceparent=VALUE``;
 * nothing that is named: then the environment is looked at, and then ``sys.argv``.
 
-Copy this file into a notebook or a wheel. It needs ``opentelemetry-api`` and nothing else, and
-Python 3.9 or newer. Without an SDK it starts no span, and the context is still passed on by
-:func:`inject`.
+It is read in the formats of the global propagator of OpenTelemetry, and as W3C Trace Context.
 
-Reading never raises an exception for what a context holds: a malformed one is logged once, as a
-warning of the logger ``waybill_receiver``, and the job starts a new trace. No context is no error.
+Copy this file into a notebook or a wheel. It needs ``opentelemetry-api`` 1.9 or newer and nothing
+else, and Python 3.9 or newer. Without an SDK it starts no span, and the context is still passed
+on by :func:`inject`.
+
+The telemetry never changes the job. Reading never raises an exception for what a context holds: a
+malformed one is logged once, as a warning of the logger ``waybill_receiver``, and the job starts a
+new trace. No context is no error. What a tracer, a propagator or an exporter raises is logged.
 All functions may be called from several threads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
+import inspect
 import logging
 import os
 import re
@@ -40,12 +48,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Optional, Union
+from types import TracebackType
+from typing import Any, Callable, Optional, TypeVar, Union, cast
+from urllib.parse import unquote_plus
 
 from opentelemetry import baggage as _baggage
 from opentelemetry import context as _context
-from opentelemetry import trace
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import (
     CarrierT,
@@ -60,9 +69,11 @@ from opentelemetry.util.types import AttributeValue
 
 __all__ = [
     "DEFAULT_MAX_AGE",
+    "Job",
     "Remote",
     "Waybill",
     "WaybillPropagator",
+    "child_environ",
     "extract",
     "inject",
     "read",
@@ -70,29 +81,51 @@ __all__ = [
     "take_args",
 ]
 
-#: Where the context of a job may be: a mapping, a list of arguments, or None for the environment
-#: and the arguments of this process.
-Source = Union[Mapping[str, Any], Sequence[str], None]
+#: Where the context of a job may be: a mapping, a list of pairs or of arguments, or None for the
+#: environment and the arguments of this process.
+Source = Union[Mapping[str, Any], Sequence[str], Sequence[tuple[str, Any]], None]
 
 #: The age from which the context that a job was started with is linked, and no longer the parent.
 DEFAULT_MAX_AGE = timedelta(minutes=20)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _KEYS = ("traceparent", "tracestate", "baggage", "waybill")
 _AIRFLOW_PARENT = "airflow/dagrun_parent_trace_context"
 _SPARK_PREFIX = "spark.waybill."
 _CREATOR = "WAYBILL_CREATOR"
+_FLUSH_SECONDS = 5.0
 _MAX_HOPS = 0xFFFF
 _MAX_TRACEPARENT = 512
-_FLUSH_SECONDS = 5.0
+_MAX_TRACESTATE = 512
+_MAX_MEMBERS = 32
+_MAX_VALUE = 8192
+_MEMBER = re.compile(r"[ \t]*[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}|[ \t]*")
+_WAYBILL = re.compile(r"([0-9a-f]{2})-([0-9a-f]{14})-([0-9a-f]{14})-([0-9a-f]{4})(-.*)?", re.ASCII | re.DOTALL)
+_WAYBILL_KEY = "waybill_receiver.waybill"  # The same for each copy of this file in a process.
+
+# The global providers. Those of modules that are not imported have nothing to send.
 _PROVIDERS = (
     ("opentelemetry.trace", "get_tracer_provider"),
     ("opentelemetry.metrics", "get_meter_provider"),
     ("opentelemetry._logs", "get_logger_provider"),
 )
-#: The exit codes of a process that was told to end, as shells have them.
+# The exit codes of a process that was told to end, as shells have them.
 _SIGNALS = {129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT", 143: "SIGTERM"}
-_WAYBILL = re.compile(r"([0-9a-f]{2})-([0-9a-f]{14})-([0-9a-f]{14})-([0-9a-f]{4})(-.*)?", re.ASCII | re.DOTALL)
-_WAYBILL_KEY = _context.create_key("waybill")
+# The outcomes of exceptions by the name of the type, because this file imports no platform.
+_OUTCOMES = {
+    "GeneratorExit": "success",  # The consumer of a generator needs no more.
+    "NotebookExit": "success",  # Of notebook.exit in Databricks, Fabric and Synapse.
+    "AirflowSkipException": "success",
+    "AirflowRescheduleException": "success",
+    "DownstreamTasksSkipped": "success",
+    "TaskDeferred": "success",
+    "KeyboardInterrupt": "cancelled",
+    "CancelledError": "cancelled",
+    "AirflowTaskTerminated": "cancelled",
+    "TimeoutError": "timeout",
+    "AirflowTaskTimeout": "timeout",
+}
 
 _log = logging.getLogger("waybill_receiver")
 
@@ -127,7 +160,7 @@ class Waybill:
         return Waybill(self.origin or now, now, min(max(self.hops, 0) + 1, _MAX_HOPS))
 
     def age(self) -> timedelta:
-        """Return the time since the data was sent."""
+        """Return the time since the data was sent; below zero if the sender's clock is ahead."""
         return timedelta(microseconds=_micros() - self.sent)
 
     def __str__(self) -> str:
@@ -147,7 +180,7 @@ class WaybillPropagator(TextMapPropagator):
         context = Context() if context is None else context
         values = getter.get(carrier, "waybill") or []
         waybill = Waybill.parse(values[0]) if values else None
-        return context if waybill is None else _context.set_value(_WAYBILL_KEY, waybill, context)
+        return context if waybill is None else _with_waybill(waybill, context)
 
     def inject(
         self,
@@ -156,16 +189,21 @@ class WaybillPropagator(TextMapPropagator):
         setter: Setter[CarrierT] = default_setter,
     ) -> None:
         """Write the waybill of data that is sent now, if context has a span or a waybill."""
-        waybill = _context.get_value(_WAYBILL_KEY, context)
-        if isinstance(waybill, Waybill):
+        waybill = Waybill.parse(str(_context.get_value(_WAYBILL_KEY, context)))
+        if waybill is None and trace.get_current_span(context).get_span_context().is_valid:
+            waybill = Waybill(0, 0)
+        if waybill is not None:
             setter.set(carrier, "waybill", str(waybill.departed()))
-        elif trace.get_current_span(context).get_span_context().is_valid:
-            setter.set(carrier, "waybill", str(Waybill(0, 0).departed()))
 
     @property
     def fields(self) -> set[str]:
         """The one key of a waybill."""
         return {"waybill"}
+
+
+def _with_waybill(waybill: Waybill, context: Context) -> Context:
+    """Return context with waybill, as text: a module that is reloaded has another class."""
+    return _context.set_value(_WAYBILL_KEY, str(waybill), context)
 
 
 @dataclass(frozen=True)
@@ -199,7 +237,7 @@ class Remote:
         """Return context with the waybill and the baggage of the source, but not its span."""
         context = _context.get_current() if context is None else context
         if self.waybill is not None:
-            context = _context.set_value(_WAYBILL_KEY, self.waybill, context)
+            context = _with_waybill(self.waybill, context)
         for key, value in self.baggage.items():
             context = _baggage.set_baggage(key, value, context)
         return context
@@ -209,15 +247,20 @@ def read(source: Source = None, *, baggage: Iterable[str] = ()) -> Remote:
     """Return the context that source holds.
 
     Of the baggage, only the members with the keys in baggage are accepted: whoever starts a job
-    can write there.
+    can write there. A source of another type, such as a string or an ``argparse.Namespace``, is
+    logged as a warning and holds no context.
     """
+    keys: frozenset[str] = frozenset()
+    with _contained("no baggage is read"):
+        keys = frozenset([baggage] if isinstance(baggage, str) else baggage)
     remote = Remote(trace.INVALID_SPAN_CONTEXT)
-    for fields in _fields_of(source):
-        found = _parse(fields, frozenset(baggage))
-        if found.span_context.is_valid:
-            return found
-        if remote.outcome == "absent":
-            remote = found
+    with _contained("the context could not be read"):
+        for fields in _places(source):
+            found = _parse(fields, keys)
+            if found.span_context.is_valid:
+                return found
+            if remote.outcome == "absent":
+                remote = found
     return remote
 
 
@@ -228,18 +271,41 @@ def extract(source: Source = None, context: Optional[Context] = None, *, baggage
     return remote.context(context)
 
 
-def inject(carrier: Optional[dict[str, str]] = None, context: Optional[Context] = None) -> dict[str, str]:
+def inject(carrier: Optional[dict[str, Any]] = None, context: Optional[Context] = None) -> dict[str, Any]:
     """Write the current context to carrier, a new dict by default, and return it.
 
-    Keys of an earlier context are removed. Baggage is not written: what a job hands on is stored
-    and shown. Use it for the parameters, the arguments or the documents that the job makes.
+    Use it for the parameters of a job that is started, or for the field of a document that is
+    stored. For the environment of a process use :func:`child_environ`.
+
+    The keys are in lower case, and those of an earlier context are removed, in either case. The
+    context is written as W3C Trace Context and in the formats of the global propagator of
+    OpenTelemetry. Baggage is not written: what a job hands on is stored and shown. If there is no
+    span and no waybill, nothing is written.
     """
     carrier = {} if carrier is None else carrier
-    for key in [key for key in carrier if key.lower() in _KEYS]:
+    written, keys = _written(context), frozenset(_keys())
+    for key in [key for key in carrier if isinstance(key, str) and key.lower() in keys]:
         del carrier[key]
-    TraceContextTextMapPropagator().inject(carrier, context)
-    WaybillPropagator().inject(carrier, context)
+    carrier.update(written)
     return carrier
+
+
+def child_environ(environ: Optional[Mapping[str, str]] = None, context: Optional[Context] = None) -> dict[str, str]:
+    """Return a copy of environ, ``os.environ`` by default, with the current context.
+
+    It is for a process that the job starts, which would inherit the context of the job itself::
+
+        subprocess.run(["./load"], env=waybill_receiver.child_environ(), check=True)
+
+    The names are in upper case, and those of an earlier context are removed. Baggage is not
+    written. If there is no span and no waybill, the process starts a flow of its own.
+    """
+    child = dict(os.environ if environ is None else environ)
+    names = {_variable(key) for key in _keys()}
+    for name in [name for name in child if name.upper() in names]:
+        del child[name]
+    child.update({_variable(key): value for key, value in _written(context).items()})
+    return child
 
 
 def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], list[str]]:
@@ -248,7 +314,8 @@ def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], lis
     The first result is a source for :func:`start_job`; the second is for argparse, which refuses
     arguments that it does not know. After ``--`` nothing is ours.
     """
-    args = list(sys.argv[1:] if args is None else args)
+    args = list(getattr(sys, "argv", [])[1:] if args is None else args)
+    keys = _keys()
     found: dict[str, str] = {}
     rest: list[str] = []
     at = 0
@@ -257,7 +324,7 @@ def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], lis
             return found, rest + args[at:]
         flag, inline, value = args[at].partition("=")
         name = flag[2:] if flag.startswith("--") else flag[1:] if flag.startswith("-") else ""
-        if name not in _KEYS:
+        if name not in keys:
             rest.append(args[at])
         elif inline:
             found[name] = value
@@ -268,7 +335,6 @@ def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], lis
     return found, rest
 
 
-@contextlib.contextmanager
 def start_job(
     tracer: trace.Tracer,
     name: str,
@@ -279,7 +345,7 @@ def start_job(
     baggage: Iterable[str] = (),
     attributes: Optional[Mapping[str, AttributeValue]] = None,
     kind: trace.SpanKind = trace.SpanKind.INTERNAL,
-) -> Iterator[trace.Span]:
+) -> Job:
     """Run the body of a with statement as a job of the flow, in a span of its own.
 
     The context of source is the parent, and linked too, if it was sent within max_age or its age
@@ -291,26 +357,81 @@ def start_job(
 
     How the body ends is on the span as etl.outcome, error.type and process.exit.code, and the
     exception goes on; sys.exit(128 + number) in the handler of a signal is a cancellation. Afterwards
-    the global providers are flushed if they can be, for five seconds at most.
+    the spans, metrics and logs that are left are sent, for five seconds at most. A process that was
+    forked in the body leaves the span to its parent.
+
+    The result is a decorator of functions and coroutine functions, too. If a function is
+    asynchronous, an ordinary with statement works around its awaits.
     """
-    remote = read(source, baggage=baggage)
-    _warn(remote)
-    parent, links = _relation(remote, max_age, link)
-    links += _links(_creator(source))
-    start = {"waybill.extract": remote.outcome, **(attributes or {})}
-    span = tracer.start_span(name, parent, kind, start, links, record_exception=False, set_status_on_exception=False)
-    try:
-        with trace.use_span(
-            span, end_on_exit=False, record_exception=False, set_status_on_exception=False
-        ), _attached(remote):
-            yield span
-    except BaseException as error:
-        _end(span, error)
-        raise
-    else:
-        _end(span, None)
-    finally:
-        _flush()
+
+    def start() -> tuple[trace.Span, Context]:
+        remote = read(source, baggage=baggage)
+        _warn(remote)
+        context = _context.get_current()
+        span = _stand_in(remote, context)
+        with _contained("the job runs without a span"):
+            parent, links = _relation(remote, max_age, link)
+            links += _links(_creator(source))
+            given = {"waybill.extract": remote.outcome, **(attributes or {})}
+            started = tracer.start_span(
+                name, parent, kind, given, links, record_exception=False, set_status_on_exception=False
+            )
+            if started.get_span_context().is_valid:
+                span = started
+        return span, trace.set_span_in_context(span, remote.beside(context))
+
+    return Job(tracer, start)
+
+
+class Job(contextlib.AbstractContextManager[trace.Span]):
+    """A job as :func:`start_job` returns it: a context manager for one use, and a decorator."""
+
+    def __init__(self, tracer: trace.Tracer, start: Callable[[], tuple[trace.Span, Context]]) -> None:
+        self._tracer = tracer
+        self._start = start
+
+    def __enter__(self) -> trace.Span:
+        self._span, context = self._start()
+        self._process = os.getpid()
+        self._token = _context.attach(context)
+        return self._span
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        with _contained("the context of the job could not be left"):
+            _context.detach(self._token)
+        if os.getpid() == self._process:
+            _end(self._span, error)
+            _flush(self._tracer)
+
+    def __call__(self, work: _Function) -> _Function:
+        """Return work as a function of which each call is a job."""
+        if inspect.isgeneratorfunction(work) or inspect.isasyncgenfunction(work):
+            raise TypeError("start_job cannot decorate a generator function: use a with statement in its body")
+
+        @functools.wraps(work)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with copy.copy(self):
+                return work(*args, **kwargs)
+
+        @functools.wraps(work)
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            with copy.copy(self):
+                return await work(*args, **kwargs)
+
+        return cast(_Function, call_async if inspect.iscoroutinefunction(work) else call)
+
+
+def _stand_in(remote: Remote, context: Context) -> trace.Span:
+    """Return a span that records nothing and passes the context on, if no SDK starts one."""
+    theirs = remote.span_context
+    if not theirs.is_valid:
+        theirs = trace.get_current_span(context).get_span_context()
+    return trace.NonRecordingSpan(theirs)
 
 
 def _relation(remote: Remote, max_age: Optional[timedelta], link: bool) -> tuple[Context, list[trace.Link]]:
@@ -354,29 +475,21 @@ def _links(*contexts: trace.SpanContext) -> list[trace.Link]:
     return [trace.Link(c) for c in contexts if c.is_valid]
 
 
-@contextlib.contextmanager
-def _attached(remote: Remote) -> Iterator[None]:
-    """Make the waybill and the baggage of remote current."""
-    token = _context.attach(remote.beside())
-    try:
-        yield
-    finally:
-        _context.detach(token)
-
-
 def _end(span: trace.Span, error: Optional[BaseException]) -> None:
     """Write to span how a job ended, and end it."""
-    outcome, code = _outcome_of(error)
-    span.set_attribute("etl.outcome", outcome)
-    span.set_attribute("process.exit.code", code)
-    if code in _SIGNALS:
-        span.set_attribute("waybill.job.signal", _SIGNALS[code])
-    if outcome != "success":
-        kind = {"cancelled": "canceled", "timeout": "timeout"}.get(outcome) or _type_name(error)
-        span.set_attribute("error.type", kind)
-        if outcome != "cancelled":
-            span.set_status(trace.StatusCode.ERROR, kind)
-    span.end()
+    with _contained("how the job ended is not recorded"):
+        outcome, code = _outcome_of(error)
+        span.set_attribute("etl.outcome", outcome)
+        span.set_attribute("process.exit.code", code)
+        if outcome != "success":
+            kind = {"cancelled": "canceled", "timeout": "timeout"}.get(outcome) or _type_name(error)
+            span.set_attribute("error.type", kind)
+            if outcome != "cancelled":
+                span.set_status(trace.Status(trace.StatusCode.ERROR, kind))
+        if code in _SIGNALS:
+            span.set_attribute("waybill.job.signal", _SIGNALS[code])
+    with _contained("the span of the job is not sent"):
+        span.end()
 
 
 def _outcome_of(error: Optional[BaseException]) -> tuple[str, int]:
@@ -387,11 +500,19 @@ def _outcome_of(error: Optional[BaseException]) -> tuple[str, int]:
         code = error.code
         code = 0 if code is None else code & 0xFF if isinstance(code, int) else 1
         return ("success" if code == 0 else "cancelled" if code in _SIGNALS else "failure"), code
-    if isinstance(error, KeyboardInterrupt):
-        return "cancelled", 130
-    if isinstance(error, TimeoutError):
-        return "timeout", 1
-    return ("cancelled" if type(error).__name__ == "CancelledError" else "failure"), 1
+    outcome = _classify(error)
+    if outcome == "success":
+        return outcome, 0
+    return outcome, 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _classify(error: BaseException) -> str:
+    """Return the outcome of a job that ended with error, which is not a SystemExit."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if "BaseExceptionGroup" in names:
+        outcomes = {_classify(e) for e in getattr(error, "exceptions", ())}
+        return outcomes.pop() if len(outcomes) == 1 else "failure"
+    return next((_OUTCOMES[name] for name in names if name in _OUTCOMES), "failure")
 
 
 def _type_name(error: Optional[BaseException]) -> str:
@@ -400,78 +521,176 @@ def _type_name(error: Optional[BaseException]) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _flush() -> None:
+def _flush(tracer: trace.Tracer) -> None:
     """Send the telemetry that is left, before a short-lived process ends, for five seconds at most.
 
-    A thread does it, because some versions of the SDK ignore the time that force_flush is given.
+    Threads do it, because some versions of the SDK ignore the time that force_flush is given.
     """
-    thread = threading.Thread(target=_flush_providers, name="waybill_receiver", daemon=True)
+    with _contained("the telemetry could not be flushed"):
+        deadline = time.monotonic() + _FLUSH_SECONDS
+        threads = [threading.Thread(target=_force_flush, args=[h], daemon=True) for h in _holders(tracer)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
+            _log.warning("the telemetry of the job was not sent within %g seconds", _FLUSH_SECONDS)
+
+
+def _force_flush(holder: Any) -> None:
+    with _contained("the telemetry could not be flushed"):
+        holder.force_flush(int(_FLUSH_SECONDS * 1000))
+
+
+def _holders(tracer: trace.Tracer) -> Iterator[object]:
+    """Return what may have telemetry that is not sent yet."""
+    holders = [
+        getattr(tracer, "span_processor", None),  # The provider of tracer need not be the global one.
+        *(getattr(sys.modules.get(module), getter, bool)() for module, getter in _PROVIDERS),
+    ]
+    return (holder for holder in holders if callable(getattr(holder, "force_flush", None)))
+
+
+@contextlib.contextmanager
+def _contained(failure: str, level: int = logging.WARNING) -> Iterator[None]:
+    """Log what the body raises as a failure of the telemetry, which must not change the job."""
     try:
-        thread.start()
-    except RuntimeError:  # There can be no more threads.
-        return
-    thread.join(_FLUSH_SECONDS)
-    if thread.is_alive():
-        _log.warning("the telemetry of the job was not sent within %g seconds", _FLUSH_SECONDS)
-
-
-def _flush_providers() -> None:
-    """Flush the global providers, of which only those of modules that are imported can have anything."""
-    for module, getter in _PROVIDERS:
-        try:
-            provider = getattr(sys.modules.get(module), getter, lambda: None)()
-            flush = getattr(provider, "force_flush", None)
-            if callable(flush):
-                flush(int(_FLUSH_SECONDS * 1000))
-        except Exception:  # noqa: BLE001 - telemetry must not change how the job ends.
-            _log.debug("the telemetry could not be flushed", exc_info=True)
+        yield
+    except Exception:  # noqa: BLE001
+        with contextlib.suppress(Exception):
+            _log.log(level, failure, exc_info=True)
 
 
 def _warn(remote: Remote) -> None:
     if remote.outcome == "malformed":
-        _log.warning("the job starts a new trace: its context is malformed: traceparent %.80r", remote.malformed)
+        with contextlib.suppress(Exception):
+            _log.warning("the job starts a new trace: its context is malformed: traceparent %.80r", remote.malformed)
 
 
-def _fields_of(source: Source) -> Iterator[dict[str, str]]:
+def _keys() -> list[str]:
+    """Return the keys of a context: those of this module and of the global propagator."""
+    keys = list(_KEYS)
+    with _contained("the propagator names no keys", logging.DEBUG):
+        keys += sorted(set(propagate.get_global_textmap().fields).difference(keys))
+    return keys
+
+
+def _propagators() -> list[TextMapPropagator]:
+    """Return the propagators of spans, in the order in which they read."""
+    return [propagate.get_global_textmap(), TraceContextTextMapPropagator()]
+
+
+def _variable(key: str) -> str:
+    """Return the name of the environment variable for key, as OpenTelemetry specifies it."""
+    name = re.sub("[^A-Z0-9_]", "_", key.upper())
+    return "_" + name if name[:1].isdigit() else name
+
+
+def _written(context: Optional[Context]) -> dict[str, str]:
+    """Return the fields of context, the current one by default, without its baggage."""
+    context = _baggage.clear(context)
+    fields: dict[str, str] = {}
+    for propagator in [*_propagators(), WaybillPropagator()]:
+        with _contained("the propagator writes nothing", logging.DEBUG):
+            found: dict[str, str] = {}
+            propagator.inject(found, context)
+            fields.update(found)
+    return fields
+
+
+def _places(source: Source) -> Iterator[dict[str, str]]:
     """Return the fields of each place that source names, in order."""
     if source is None:
-        yield _from_mapping(os.environ)
+        yield from _in_mapping(os.environ)
         yield take_args()[0]
     elif isinstance(source, Mapping):
-        yield _from_mapping(source)
-    elif isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
-        yield take_args([a for a in source if isinstance(a, str)])[0]
+        yield from _in_mapping(source)
+    elif isinstance(source, Sequence) and not isinstance(source, (str, bytes, bytearray)):
+        yield take_args([item for item in source if isinstance(item, str)])[0]
+        pairs = [item for item in source if isinstance(item, tuple) and len(item) == 2]
+        yield from _in_mapping({key: value for key, value in pairs if isinstance(key, str)})
+    else:
+        _log.warning("the job starts a new trace: a context cannot be in a %s", type(source).__name__)
 
 
-def _from_mapping(source: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields in a mapping: plain, of an environment, of Spark, or of Airflow."""
-    found: dict[str, str] = {}
-    for key in _KEYS:
-        for name in (key, key.upper(), _SPARK_PREFIX + key):
-            value = source.get(name)
-            if isinstance(value, str) and value:
-                found[key] = value
-                break
-    parent = source.get(_AIRFLOW_PARENT)
-    if "traceparent" not in found and parent is not None:
-        fields = {"traceparent": parent} if isinstance(parent, str) else parent
-        if isinstance(fields, Mapping):
-            found.update({k: v for k, v in fields.items() if k in _KEYS[:2] and isinstance(v, str)})
-    return found
+def _in_mapping(source: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Return the fields in a mapping: plain, of an environment, of Spark, and of Airflow.
+
+    They are never mixed: a tracestate belongs to the traceparent beside it.
+    """
+
+    def named(name: Callable[[str], str]) -> dict[str, str]:
+        return {key: value for key in keys if (value := _get(source, name(key)))}
+
+    keys = _keys()
+    plain, variables = named(str), named(_variable)
+    yield from (variables, plain) if source is os.environ else (plain, variables)
+    yield named(lambda key: _SPARK_PREFIX + key)
+    parent = _value(source, _AIRFLOW_PARENT)
+    if isinstance(parent, Mapping):
+        parent = {key: _get(parent, key) for key in _KEYS[:2]}
+    elif isinstance(parent, str):
+        parent = {"traceparent": parent}
+    else:
+        return
+    yield {**{key: value for key, value in plain.items() if key in _KEYS[2:]}, **parent}
+
+
+def _get(source: Mapping[str, Any], name: str) -> str:
+    """Return the text under name, the name of its type if it is not text, or "" if there is none."""
+    value = _value(source, name)
+    return value if isinstance(value, str) else "" if value is None else f"<{type(value).__name__}>"
+
+
+def _value(source: Mapping[str, Any], name: str) -> Any:
+    """Return what source has under name, or None; some sources raise exceptions of their own."""
+    try:
+        return source.get(name)
+    except Exception:  # noqa: BLE001
+        return None
 
 
 def _parse(fields: Mapping[str, str], keys: frozenset[str]) -> Remote:
     """Return what fields hold, with the members of the baggage that have one of keys."""
+    span_context = _span_context(fields)
     text = fields.get("traceparent", "")
-    # Of a longer one, the propagator of OpenTelemetry says so each time.
-    context = TraceContextTextMapPropagator().extract(fields, Context()) if len(text) <= _MAX_TRACEPARENT else Context()
-    span_context = trace.get_current_span(context).get_span_context()
-    members: dict[str, object] = {}
-    if keys and "baggage" in fields:
-        received = _baggage.get_all(W3CBaggagePropagator().extract(fields, Context()))
-        members = {key: value for key, value in received.items() if key in keys}
     malformed = text if text and not span_context.is_valid else None
-    return Remote(span_context, Waybill.parse(fields.get("waybill", "")), members, malformed)
+    waybill = Waybill.parse(fields.get("waybill", ""))
+    return Remote(span_context, waybill, _members(fields.get("baggage", ""), keys), malformed)
+
+
+def _span_context(fields: Mapping[str, str]) -> trace.SpanContext:
+    """Return the span in fields, by the global propagator or as W3C Trace Context."""
+    # What is too long or malformed is left out, or OpenTelemetry logs it each time.
+    fields = {key: value for key, value in fields.items() if key != "baggage" and len(value) <= _MAX_VALUE}
+    if len(fields.get("traceparent", "")) > _MAX_TRACEPARENT:
+        del fields["traceparent"]
+    if not _is_tracestate(fields.get("tracestate", "")):
+        del fields["tracestate"]
+    for propagator in _propagators():
+        with _contained("the propagator reads nothing", logging.DEBUG):
+            span_context = trace.get_current_span(propagator.extract(fields, Context())).get_span_context()
+            if span_context.is_valid:
+                return span_context
+    return trace.INVALID_SPAN_CONTEXT
+
+
+def _is_tracestate(text: str) -> bool:
+    """Report whether text is a tracestate that OpenTelemetry accepts as a whole."""
+    members = text.split(",", _MAX_MEMBERS)
+    return len(text) <= _MAX_TRACESTATE and len(members) <= _MAX_MEMBERS and all(map(_MEMBER.fullmatch, members))
+
+
+def _members(text: str, keys: frozenset[str]) -> dict[str, object]:
+    """Return the members of a baggage that have one of keys, without their properties.
+
+    The propagator of OpenTelemetry logs what it does not accept, and the values with it.
+    """
+    if len(text) > _MAX_VALUE or not text.isascii():
+        return {}
+    pairs = [member.partition(";")[0].split("=", 1) for member in text.split(",")] if keys else []
+    members = {unquote_plus(pair[0]).strip(): unquote_plus(pair[1]).strip() for pair in pairs if len(pair) == 2}
+    return {key: value for key, value in members.items() if key in keys}
 
 
 def _micros() -> int:
