@@ -170,6 +170,7 @@ e2e: ## Test against real servers, clients in other languages, and a browser
 	$(call in,internal/e2e,go test -tags e2e -count=1 ./...)
 	$(call in,examples,go test -tags e2e -count=1 -run Python ./databricks ./kubernetesjob ./quakes)
 	$(call in,python,$(CACHE)/e2e/python/bin/python -m pytest -q -p no:cacheprovider .)
+	$(call in,python,$(CACHE)/e2e/python-oldest/bin/python -m pytest -q -p no:cacheprovider -W ignore .)
 	$(call in,python,$(CACHE)/e2e/python/bin/python -m mypy --strict --cache-dir=/dev/null .)
 	$(call in,examples/quakes,MYPYPATH=../../python $(CACHE)/e2e/python/bin/python -m mypy --strict --cache-dir=/dev/null .)
 	$(call in,internal/pagetest,go test -tags e2e -count=1 ./...)

@@ -184,6 +184,7 @@ fetch java org.apache.kafka:kafka-clients:4.3.0 org.slf4j:slf4j-simple:1.7.36 \
 	io.opentelemetry.javaagent:opentelemetry-javaagent:2.25.0
 compile java languages/peers/java/Peer.java
 install_python python languages/peers/python/requirements.txt
+install_python python-oldest languages/peers/python/requirements-oldest.txt # The oldest that waybill_receiver.py supports.
 install_node languages/peers/node
 
 build monitoring github.com/prometheus/{prometheus,alertmanager,pushgateway}
