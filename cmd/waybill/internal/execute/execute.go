@@ -60,7 +60,7 @@ func Run(ctx context.Context, cfg Config) int {
 	}
 	var tasks []func(context.Context) error
 	if j.isSampled() {
-		tasks = append(tasks, func(ctx context.Context) error { return j.export(ctx, os.Getenv) })
+		tasks = append(tasks, func(ctx context.Context) error { return j.export(ctx, os.Getenv, cfg.complain) })
 	}
 	if cfg.Push != "" {
 		tasks = append(tasks, func(ctx context.Context) error { return push(ctx, &cfg, result, result.at.Sub(began)) })

@@ -34,9 +34,9 @@ func isOTLP(name string) bool { return strings.TrimSpace(name) == "otlp" }
 // isSampled reports whether there is a span to export.
 func (j *jobSpan) isSampled() bool { return j != nil && len(j.recorded.spans) > 0 }
 
-// export sends the span.
-func (j *jobSpan) export(ctx context.Context, getenv func(string) string) error {
-	client, err := otlp.New(getenv)
+// export sends the span. It calls warn if it ignores a variable.
+func (j *jobSpan) export(ctx context.Context, getenv func(string) string, warn func(error)) error {
+	client, err := otlp.New(getenv, warn)
 	if err != nil {
 		return fmt.Errorf("the span was not sent: %w", err)
 	}

@@ -22,18 +22,20 @@ func TestRun_Protocols(t *testing.T) {
 		name      string
 		collector func(*testing.T) (string, spans)
 		variables []string // Before "=" and the endpoint or the rest.
+		wantSaid  string
 	}{
 		{name: "default", collector: newHTTPCollector},
 		{name: "http/protobuf", collector: newHTTPCollector, variables: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip"}},
 		{name: "grpc", collector: newGRPCCollector, variables: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}},
+		{name: "malformed timeout", collector: newHTTPCollector, variables: []string{"OTEL_EXPORTER_OTLP_TIMEOUT=10s"}, wantSaid: "waybill exec: timeout \"10s\" is not a number of milliseconds; 10s is used\n"},
 		{name: "grpc for spans", collector: newGRPCCollector, variables: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			endpoint, received := tt.collector(t)
 			cmd := job(t, execute.Config{Command: sh("exit 3"), FlushTimeout: time.Minute}, append(tt.variables, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint)...)
-			if got := observed(t, cmd, ""); got.code != 3 || got.stderr != "" {
-				t.Errorf("code %d, standard error %q", got.code, got.stderr)
+			if got := observed(t, cmd, ""); got.code != 3 || got.stderr != tt.wantSaid {
+				t.Errorf("code %d, standard error %q; want 3, %q", got.code, got.stderr, tt.wantSaid)
 			}
 			if span, _ := received.only(t); span.Name != "sh" {
 				t.Errorf("span %q, want sh", span.Name)

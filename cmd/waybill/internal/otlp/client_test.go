@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,7 +39,7 @@ func spans() []*tracepb.ResourceSpans {
 // client returns a client for variables, KEY=VALUE, without their common prefix.
 func client(t *testing.T, variables ...string) *otlp.Client {
 	t.Helper()
-	c, err := otlp.New(getenv(variables))
+	c, err := otlp.New(getenv(variables), func(err error) { t.Errorf("warning: %v", err) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,9 +318,6 @@ func TestNew_BadVariables(t *testing.T) {
 		{name: "no scheme", variables: []string{"ENDPOINT=localhost:4318"}, want: `endpoint "localhost:4318" is not a URL`},
 		{name: "no host", variables: []string{"ENDPOINT=http://"}, want: "is not a URL"},
 		{name: "with a password", variables: []string{"ENDPOINT=ftp://me:pw@host"}, want: `"***@host"`},
-		{name: "protocol", variables: []string{endpoint, "PROTOCOL=http/json"}, want: `protocol "http/json" is not one of`},
-		{name: "compression", variables: []string{endpoint, "COMPRESSION=zstd"}, want: `compression "zstd"`},
-		{name: "timeout", variables: []string{endpoint, "TIMEOUT=5s"}, want: `timeout "5s"`},
 		{name: "headers", variables: []string{endpoint, "HEADERS=secret"}, want: "the headers are not KEY=VALUE"},
 		{name: "certificate", variables: []string{endpoint, "CERTIFICATE=/no/such/file"}, want: "/no/such/file"},
 		{name: "certificate without one", variables: []string{endpoint, "CERTIFICATE=/dev/null"}, want: "holds no certificate"},
@@ -327,12 +325,47 @@ func TestNew_BadVariables(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := otlp.New(getenv(tt.variables))
+			_, err := otlp.New(getenv(tt.variables), func(err error) { t.Errorf("warning: %v", err) })
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 			if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "pw")) {
 				t.Errorf("the error has a secret: %v", err)
+			}
+		})
+	}
+}
+
+// A variable that cannot be right does not keep a span from being sent.
+func TestNew_IgnoredVariables(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, variable string
+		want           string // The warning.
+	}{
+		{name: "protocol", variable: "PROTOCOL=http/json", want: `protocol "http/json" is not one of http/protobuf and grpc; http/protobuf is used`},
+		{name: "compression", variable: "COMPRESSION=zstd", want: `compression "zstd" is not one of none and gzip; none is used`},
+		{name: "timeout with a unit", variable: "TIMEOUT=5s", want: `timeout "5s" is not a number of milliseconds; 10s is used`},
+		{name: "no timeout", variable: "TIMEOUT=0", want: `timeout "0" is not a number of milliseconds; 10s is used`},
+		{name: "negative timeout", variable: "TIMEOUT=-1", want: `timeout "-1" is not a number of milliseconds; 10s is used`},
+		{name: "timeout of centuries", variable: "TIMEOUT=9223372036854775807", want: `timeout "9223372036854775807" is not a number of milliseconds; 10s is used`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			received := 0
+			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { received++ }))
+			var warnings []string
+			c, err := otlp.New(getenv([]string{tt.variable, "ENDPOINT=" + server.URL}), func(err error) { warnings = append(warnings, err.Error()) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.UploadTraces(t.Context(), spans()); err != nil {
+				t.Error(err)
+			}
+			_ = c.Stop(t.Context())
+			server.Close()
+			if received != 1 || !slices.Equal(warnings, []string{tt.want}) {
+				t.Errorf("%d requests and the warnings %q, want 1 and %q", received, warnings, tt.want)
 			}
 		})
 	}

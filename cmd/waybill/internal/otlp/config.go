@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,30 +37,23 @@ func (getenv environment) get(name string) string {
 	return strings.TrimSpace(getenv("OTEL_EXPORTER_OTLP_" + name))
 }
 
-// New returns a client for the collector that the variables name.
-func New(getenv func(string) string) (*Client, error) {
+// New returns a client for the collector that the variables name. A value that is not one
+// of those of a variable, and not a number where it has to be one, is ignored, after a
+// call of warn, as the specification asks; a span is better sent otherwise than not at all.
+// https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+func New(getenv func(string) string, warn func(error)) (*Client, error) {
 	env := environment(getenv)
-	c := &Client{}
-	endpoint := env.endpointHTTP
-	switch protocol := env.get("PROTOCOL"); protocol {
-	case "", protocolHTTP:
-	case protocolGRPC:
-		c.grpc, endpoint = true, env.endpointGRPC
-	default:
-		return nil, fmt.Errorf("protocol %q is not one of %s and %s", protocol, protocolHTTP, protocolGRPC)
+	c := &Client{
+		grpc:    env.oneOf("PROTOCOL", warn, protocolHTTP, protocolGRPC) == protocolGRPC,
+		gzip:    env.oneOf("COMPRESSION", warn, "none", "gzip") == "gzip",
+		timeout: env.timeout(warn),
 	}
-	switch compression := env.get("COMPRESSION"); compression {
-	case "", "none":
-	case "gzip":
-		c.gzip = true
-	default:
-		return nil, fmt.Errorf("compression %q is not one of gzip and none", compression)
+	endpoint := env.endpointHTTP
+	if c.grpc {
+		endpoint = env.endpointGRPC
 	}
 	var err error
 	if c.url, err = endpoint(); err != nil {
-		return nil, err
-	}
-	if c.timeout, err = env.timeout(); err != nil {
 		return nil, err
 	}
 	if c.header, err = parseHeader(env.get("HEADERS")); err != nil {
@@ -127,17 +121,30 @@ func redacted(endpoint string) string {
 	return endpoint
 }
 
-func (getenv environment) timeout() (time.Duration, error) {
+// oneOf returns the value of a variable if it is one of values, or the first of them.
+func (getenv environment) oneOf(name string, warn func(error), values ...string) string {
+	value := getenv.get(name)
+	if slices.Contains(values, value) {
+		return value
+	}
+	if value != "" {
+		warn(fmt.Errorf("%s %q is not one of %s; %s is used", strings.ToLower(name), value, strings.Join(values, " and "), values[0]))
+	}
+	return values[0]
+}
+
+func (getenv environment) timeout(warn func(error)) time.Duration {
 	const standard = 10 * time.Second
 	value := getenv.get("TIMEOUT")
 	if value == "" {
-		return standard, nil
+		return standard
 	}
-	ms, err := strconv.Atoi(value)
+	ms, err := strconv.ParseInt(value, 10, 32)
 	if err != nil || ms <= 0 {
-		return 0, fmt.Errorf("timeout %q is not a number of milliseconds", value)
+		warn(fmt.Errorf("timeout %q is not a number of milliseconds; %v is used", value, standard))
+		return standard
 	}
-	return time.Duration(ms) * time.Millisecond, nil
+	return time.Duration(ms) * time.Millisecond
 }
 
 // parseHeader reads KEY=VALUE,..., where values are percent-encoded.
