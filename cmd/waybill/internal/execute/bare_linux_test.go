@@ -235,6 +235,62 @@ func TestRun_ReaderGone(t *testing.T) {
 	}
 }
 
+// TestRun_FullDisk is a command whose output cannot be written. Alone, it learns that from
+// its own write; as a job whose output is read, it may have ended before.
+func TestRun_FullDisk(t *testing.T) {
+	t.Parallel()
+	const said = "waybill exec: output was lost: write /dev/stdout: no space left on device\n"
+	for _, tt := range []struct {
+		name    string
+		cfg     execute.Config
+		code    int
+		stderr  string
+		outcome string
+		kind    string
+	}{
+		{
+			name: "a command that succeeds", cfg: execute.Config{Command: []string{"cat"}, Rows: execute.RowsAlways, Quiet: true},
+			code: 1, stderr: said, outcome: "failure", kind: "output_lost",
+		},
+		{
+			name: "a command that fails", cfg: execute.Config{Command: sh("cat; exit 3"), Rows: execute.RowsAlways},
+			code: 3, stderr: said, outcome: "failure", kind: "exit_3",
+		},
+		{
+			name: "output that is not read", cfg: execute.Config{Command: []string{"cat"}, Rows: execute.RowsNever},
+			code: 1, stderr: "cat: write error: No space left on device\n", outcome: "failure", kind: "exit_1",
+		},
+		{
+			name: "no output", cfg: execute.Config{Command: []string{"true"}, Rows: execute.RowsAlways},
+			outcome: "success",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer full.Close()
+			endpoint, received := newHTTPCollector(t)
+			tt.cfg.FlushTimeout = patience
+			cmd := job(t, tt.cfg, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "LC_ALL=C")
+			var stderr bytes.Buffer
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("a row\n"), full, &stderr
+			_ = cmd.Run()
+			if got := codeOf(cmd.ProcessState); got != tt.code || stderr.String() != tt.stderr {
+				t.Errorf("code %d, standard error %q; want %d, %q", got, &stderr, tt.code, tt.stderr)
+			}
+			span, _ := received.only(t)
+			attributes := attributesOf(span.Attributes)
+			kind, _ := attributes["error.type"].(string)
+			if attributes["etl.outcome"] != tt.outcome || kind != tt.kind {
+				t.Errorf("etl.outcome %v and error.type %q, want %s and %q", attributes["etl.outcome"], kind, tt.outcome, tt.kind)
+			}
+		})
+	}
+}
+
 // TestRun_LeftBehind is a command that leaves a process behind that has its streams.
 func TestRun_LeftBehind(t *testing.T) {
 	t.Parallel()

@@ -16,8 +16,9 @@ import (
 	"github.com/waybill-go/waybill/observe"
 )
 
-// The exit codes of a shell.
+// The exit codes of a shell, and the usual one of a command that fails.
 const (
+	codeFailure       = 1
 	codeNotExecutable = 126
 	codeNotFound      = 127
 	codeSignal        = 128 // And the number of the signal.
@@ -34,6 +35,14 @@ type ending struct {
 	user, system time.Duration
 	maxRSS       int64 // Bytes; 0 if unknown.
 	err          error // nil, or an *exitError.
+}
+
+// loseOutput makes the ending of a command that succeeded a failure, because its output
+// was not written.
+func (e *ending) loseOutput(err error) {
+	if e.code == 0 {
+		e.code, e.err = codeFailure, &exitError{kind: "output_lost", text: err.Error(), err: err}
+	}
 }
 
 // exitError is why a command failed.

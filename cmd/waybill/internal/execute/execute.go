@@ -41,7 +41,8 @@ type Config struct {
 
 // Run runs the command of cfg and returns the code to exit with: the one of the
 // command, 128 and the number of the signal that ended it, 126 if it cannot be
-// executed, and 127 if there is none.
+// executed, and 127 if there is none. It is 1 if the command succeeds, but what it wrote
+// could not be passed on, as to a full disk: alone, the command would have failed.
 //
 // Run is the last thing that a program does: from then on, it does not end by signals.
 func Run(ctx context.Context, cfg Config) int {
@@ -142,7 +143,10 @@ func run(ctx context.Context, cfg *Config, environ []string, signals <-chan os.S
 		r.ending = child.wait(signals, cfg.Grace)
 		r.at = time.Now()
 	}
-	streams.finish()
+	if err := streams.finish(); err != nil {
+		say(err)
+		r.ending.loseOutput(err)
+	}
 	r.rows = reports.finish()
 	r.rows.merge(&streams.stdout.rows)
 	r.lastLine = streams.stderr.text()

@@ -4,6 +4,7 @@
 package execute
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -69,12 +70,17 @@ func (s *streams) started() {
 	}
 }
 
-// finish waits until everything that the command wrote has been copied.
-func (s *streams) finish() {
+// finish waits until everything that the command wrote has been copied. It returns an
+// error if some of its standard output could not be.
+func (s *streams) finish() (lost error) {
 	for _, t := range s.taps {
 		t.finish()
+		if t.to == os.Stdout && t.lost != nil {
+			lost = fmt.Errorf("output was lost: %w", t.lost)
+		}
 	}
 	s.stdout.endLine()
+	return lost
 }
 
 func (cfg *Config) readsRows() bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type tap struct {
 	from  *os.File
 	to    *os.File // May be nil.
 	scan  io.Writer
+	lost  error // Why the file does not have all, unless nobody reads it; to be read after finish.
 	ended chan struct{}
 }
 
@@ -28,8 +30,9 @@ func newTap(from, to *os.File, scan io.Writer) *tap {
 	return t
 }
 
-// copy copies until the end of the pipe, or until it is empty after finish. If
-// nobody reads the file, the pipe is closed, so that its writer learns it too.
+// copy copies until the end of the pipe, or until it is empty after finish. If the file
+// cannot be written, or nobody reads it, the pipe is closed, so that its writer learns it
+// too.
 func (t *tap) copy() {
 	defer close(t.ended)
 	defer t.from.Close()
@@ -60,6 +63,9 @@ func (t *tap) copy() {
 func (t *tap) pass(p []byte) bool {
 	if t.to != nil && len(p) > 0 {
 		if _, err := t.to.Write(p); err != nil {
+			if !errors.Is(err, syscall.EPIPE) {
+				t.lost = err
+			}
 			return false
 		}
 	}
