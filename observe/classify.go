@@ -14,7 +14,8 @@ import (
 //
 // A nil error is a success. If ctx is done, an error that its end explains is
 // [OutcomeTimeout] or [OutcomeCanceled]: ctx.Err(), the cause of ctx, an expired
-// connection deadline, or the gRPC status of either, wrapped or not. If errors
+// connection deadline, the gRPC status of either, or a command that a signal ended,
+// as it ends those of [os/exec.CommandContext], wrapped or not. If errors
 // were joined, all of them must be explained. Every other error is a failure; so
 // is a timeout or cancellation of an inner context while ctx is live.
 //
@@ -125,7 +126,7 @@ func explainsWithin(err error, left *int, match func(error) bool) bool {
 // isCanceled reports whether err alone, without what it wraps, is a
 // cancellation.
 func isCanceled(err error) bool {
-	if Matches(err, context.Canceled) {
+	if Matches(err, context.Canceled) || isKilled(err) {
 		return true
 	}
 	code, ok := grpcCode(err)
@@ -137,11 +138,21 @@ func isTimeout(err error) bool {
 	if Matches(err, context.DeadlineExceeded) || Matches(err, os.ErrDeadlineExceeded) {
 		return true
 	}
-	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
+	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() || isKilled(err) {
 		return true
 	}
 	code, ok := grpcCode(err)
 	return ok && code == grpcDeadlineExceeded
+}
+
+// isKilled reports whether err alone is an [os/exec.ExitError] of a command that a signal
+// ended.
+func isKilled(err error) bool {
+	state, ok := err.(interface {
+		Exited() bool
+		ExitCode() int
+	})
+	return ok && !state.Exited() && state.ExitCode() == -1
 }
 
 // Matches reports whether err itself matches target, as [errors.Is] does

@@ -29,6 +29,14 @@ func (e statusError) Error() string       { return "rpc error" }
 func (e statusError) GRPCStatus() *status { return &status{statusCode(e)} }
 func (s *status) Code() statusCode        { return s.code }
 
+// exitError is the end of a command, as os/exec shapes it: its code, or -1 if a signal
+// ended it.
+type exitError int
+
+func (e exitError) Error() string { return "exit" }
+func (e exitError) Exited() bool  { return e >= 0 }
+func (e exitError) ExitCode() int { return int(e) }
+
 // hostileError is an error whose methods panic.
 type hostileError struct{}
 
