@@ -84,6 +84,11 @@ var works = map[string]func(context.Context) error{
 		<-ctx.Done()
 		return nil
 	},
+	"runs a command": func(ctx context.Context) error {
+		cmd := exec.CommandContext(ctx, "sh", "-c", "echo ready; exec sleep 60")
+		cmd.Stdout = os.Stdout
+		return cmd.Run()
+	},
 	"hangs": func(context.Context) error {
 		fmt.Println("ready")
 		return hang()
@@ -189,6 +194,7 @@ func TestMain_Signals(t *testing.T) {
 		"TERM, stops":                  {work: "stops", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
 		"INT, stops":                   {work: "stops", signal: syscall.SIGINT, code: 130, stdout: "code 130\n"},
 		"TERM, finishes":               {work: "finishes", signal: syscall.SIGTERM, code: 0, stdout: "code 0\nmain goes on\n"},
+		"TERM, runs a command":         {work: "runs a command", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
 		"TERM before the work begins":  {work: "signal before", code: 143, stdout: "the work begins: context canceled\n"},
 		"TERM while it flushes":        {work: "signal while flushing", signal: syscall.SIGTERM, code: 0, stdout: "flushed\nmain goes on\n"},
 		"TERM while a failure flushes": {work: "signal while a failure flushes", signal: syscall.SIGTERM, code: 1, stdout: "flushed\n"},
