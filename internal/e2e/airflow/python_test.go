@@ -22,6 +22,9 @@ import (
 // tenant is a value in baggage that needs encoding and must arrive as it is.
 const tenant = "Ørsted & $(HOME), {{day}}"
 
+// text is a value that templates, shells and encodings change.
+const text = " {{ ds }} {% raw %} $(HOME) ${HOME} `id` \"'\\ \t\n Ø 日本 "
+
 // carried makes jobcarrier carry the trace context, the waybill, and the tenant.
 var carried = jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), propagation.WithBaggage("tenant"))
 
