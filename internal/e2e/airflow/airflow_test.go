@@ -6,93 +6,203 @@
 package airflow_test
 
 import (
-	"net/http"
+	"context"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/baggage"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
 	"github.com/waybill-go/waybill/flowtest"
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// A run that Go starts by the API continues the flow in its task, and what the task
-// passes on continues it in Go. A run without a context starts a trace. The environment
-// of Airflow holds a context of its own, and so does the header of each request; no task
-// follows these.
+// tracing is what Airflow does about spans of its own.
+type tracing struct {
+	on     bool // It records them.
+	joined bool // It also continues the trace of the conf.
+}
+
+// Runs that Go starts by the API continue the flow in their tasks, and what a task
+// passes on continues it in Go. The environment of Airflow holds a context of its own,
+// and so does the header of each request; only a command that is given no context
+// follows the former.
 func TestAirflow(t *testing.T) {
+	path := withCommand(t)
 	for _, test := range []struct {
 		name, environment string
-		traces            bool // Airflow records spans of its own.
-		check             func(t *testing.T, r *flowtest.Recording)
+		tracing           tracing
 	}{
-		{name: "stable", environment: "airflow", check: func(t *testing.T, r *flowtest.Recording) {
-			r.Span("airflow report of tue").ChildOf("shop start report").LinkedTo("shop start report").Remote()
-			requireRoot(t, r, "airflow report of mon")
-		}},
-		{name: "stable with traces", environment: "airflow", traces: true, check: func(_ *testing.T, r *flowtest.Recording) {
-			r.Span("airflow report of tue").ChildOf("airflow worker.write").LinkedTo("shop start report")
-			r.Span("airflow report of mon").ChildOf("airflow worker.write")
-		}},
-		{name: "next", environment: "airflow-next", check: func(t *testing.T, r *flowtest.Recording) {
-			r.Span("airflow report of tue").ChildOf("shop start report").LinkedTo("shop start report").Remote()
-			requireRoot(t, r, "airflow report of mon")
-		}},
-		{name: "next with traces", environment: "airflow-next", traces: true, check: func(_ *testing.T, r *flowtest.Recording) {
-			r.RequirePath("shop start report", "airflow dag_run.report")
-			r.RequirePath("shop start report", "airflow worker.write", "airflow report of tue", "shop load")
-			r.Span("airflow report of mon").ChildOf("airflow worker.write")
-		}},
+		{name: "stable", environment: "airflow"},
+		{name: "stable with traces", environment: "airflow", tracing: tracing{on: true}},
+		{name: "next", environment: "airflow-next"},
+		{name: "next with traces", environment: "airflow-next", tracing: tracing{on: true, joined: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			f := flowtest.New(t)
 			shop := f.Service("shop").Tracer("test")
 			stale, other := shop.Start(f.Context(), "other")
 			other.End()
-			env := f.Env(stale, "airflow")
-			names := []string{"airflow report of tue", "airflow report of mon", "shop load"}
-			if test.traces {
-				env = append(env, "AIRFLOW__TRACES__OTEL_ON=True")
-				names = append(names, "airflow dag_run.report", "airflow dag_run.report", "airflow worker.write", "airflow worker.write")
+			env := append(f.Env(stale, "airflow"), path)
+			if test.tracing.on {
+				env = append(env, "AIRFLOW__TRACES__OTEL_ON=True", "OTEL_TRACES_SAMPLER=parentbased_always_on")
 			}
 			a := startAirflow(t, test.environment, env)
 
 			ctx, span := shop.Start(withTenant(f.Context(), t), "start report")
-			conf, err := jobcarrier.InjectConf(ctx, map[string]any{"day": "tue", "title": "{{ ds }} $(HOME) Ø", "rows": 3.0}, carried)
-			if err != nil {
-				t.Fatal(err)
+			got := runAll(ctx, t, a)
+			if test.tracing.on {
+				runParents(ctx, t, a)
 			}
-			got := a.trigger(t, "with-context", conf)
 			span.End()
-			a.trigger(t, "without-context", map[string]any{})
-			_, load := shop.Start(jobcarrier.Extract(f.Context(), got.Context, carried), "load")
+			_, load := shop.Start(jobcarrier.Extract(f.Context(), got, carried), "load")
 			load.End()
 
-			if diff := cmp.Diff(conf, got.Conf); diff != "" {
-				t.Errorf("conf of the task (-want +got):\n%s", diff)
+			r := f.Wait(patience, spansOf(test.tracing)...)
+			requireTasks(t, r, test.tracing)
+			var retried flowtest.FindingsOption
+			if test.tracing.on {
+				requireParents(t, r, test.tracing)
+				retried = flowtest.Allow("P22") // Airflow gives all attempts of a task one span id.
 			}
-			requireNextHop(t, conf["waybill"], got.Context["waybill"])
-			r := f.Wait(30*time.Second, names...)
-			r.Span("airflow report of tue").Attr("waybill.extract", "ok").Attr("test.tenant", tenant)
-			r.Span("airflow report of mon").Attr("waybill.extract", "absent").Attr("test.tenant", "None")
 			r.Span("shop load").ChildOf("airflow report of tue")
-			test.check(t, r)
-			r.RequireNoFindings()
+			r.RequireNoFindings(retried)
 			if t.Failed() {
 				t.Log(r.Tree())
 			}
-			requireRefusals(t, a)
+			requireAnswers(t, a)
 		})
 	}
 }
 
-// requireRoot checks that a span has no parent and no links.
-func requireRoot(t *testing.T, r *flowtest.Recording, name string) {
+// runAll runs the DAGs to their ends, checks what the tasks got, and returns what the
+// task that got the context of ctx passes on.
+func runAll(ctx context.Context, t *testing.T, a *airflow) map[string]string {
 	t.Helper()
-	span := r.Span(name).Stub()
-	if span.Parent.IsValid() || len(span.Links) > 0 {
-		t.Errorf("%s has the parent %v and %d links; want none", name, span.Parent.SpanID(), len(span.Links))
+	conf, err := jobcarrier.InjectConf(ctx, map[string]any{"day": "tue", "title": text, "rows": 3.0, "none": nil}, carried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := a.trigger(t, "report", "with-context", conf)
+	without := a.trigger(t, "report", "without-context", nil)
+	old := a.trigger(t, "report", "old", sentBefore(conf, 21*time.Minute))
+	shapes := a.trigger(t, "shapes", "with-context", conf)
+	for _, run := range []dagRun{report, without, old, shapes} {
+		run.await(t)
+	}
+	report.again(t)
+
+	var got, none struct {
+		Conf, Params map[string]any    // As the task received them.
+		Context      map[string]string // What it passes on.
+	}
+	report.returned(t, "write", &got)
+	if diff := cmp.Diff(conf, got.Conf); diff != "" {
+		t.Errorf("conf of the task (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(conf, got.Params); diff != "" {
+		t.Errorf("params of the task (-want +got):\n%s", diff)
+	}
+	requireNextHop(t, conf["waybill"], got.Context["waybill"])
+	without.returned(t, "write", &none)
+	if len(none.Conf) > 0 {
+		t.Errorf("conf of the task without a conf is %v", none.Conf)
+	}
+	var variable string
+	shapes.returned(t, "command", &variable)
+	if b, err := baggage.Parse(variable); err != nil || b.Member("tenant").Value() != tenant {
+		t.Errorf("the command has the baggage %q, error %v; want the tenant %q", variable, err, tenant)
+	}
+	return got.Context
+}
+
+// sentBefore returns the conf of a run that was started earlier, as a run has that is
+// cleared.
+func sentBefore(conf map[string]any, age time.Duration) map[string]any {
+	sent := time.Now().Add(-age)
+	conf = maps.Clone(conf)
+	conf["day"] = "old"
+	conf["waybill"] = propagation.Waybill{Origin: sent, Sent: sent, Hops: 1}.String()
+	return conf
+}
+
+// tasks are the spans that the tasks start as children, and their tasks.
+var tasks = map[string]string{
+	"airflow report of tue": "write",
+	"airflow attempt 1":     "retried",
+	"airflow attempt 2":     "retried",
+	"airflow region Chile":  "regions.write[0]",
+	"airflow region Japan":  "regions.write[1]",
+}
+
+// spansOf returns the names of the spans to wait for.
+func spansOf(tracing tracing) []string {
+	names := []string{
+		"shop load", "airflow report of mon", "airflow report of old", "airflow queued", "airflow command", "airflow leak",
+		"airflow report of tue", // Of the run that was cleared.
+	}
+	for name := range tasks {
+		names = append(names, name)
+	}
+	if tracing.on {
+		for range 4 {
+			names = append(names, "airflow dag_run.report", "airflow worker.write")
+		}
+		names = append(names, "airflow dag_run.shapes", "airflow worker.retried", "airflow worker.retried",
+			"airflow worker.regions.write[0]", "airflow worker.regions.write[1]", "airflow worker.queued")
+	}
+	return names
+}
+
+// requireTasks checks the spans of the tasks.
+func requireTasks(t *testing.T, r *flowtest.Recording, tracing tracing) {
+	t.Helper()
+	for name, task := range tasks {
+		span := r.Span(name)
+		switch {
+		case tracing.joined:
+			r.RequirePath("shop start report", "airflow worker."+task, name)
+		case tracing.on:
+			span.ChildOf("airflow worker." + task).LinkedTo("shop start report")
+		default:
+			span.ChildOf("shop start report").LinkedTo("shop start report").Remote()
+		}
+	}
+	r.Span("airflow report of tue").Times(2).Attr("waybill.extract", "ok").Attr("test.tenant", tenant)
+	r.Span("airflow attempt 1").Attr("etl.outcome", "failure").ErrorType("ValueError")
+	r.Span("airflow attempt 2").Attr("etl.outcome", "success")
+	r.Span("airflow region Chile").Attr("test.index", 0)
+	r.Span("airflow region Japan").Attr("test.index", 1)
+	r.Span("airflow command").ChildOf("shop start report").LinkedTo("shop start report")
+	r.Span("airflow leak").ChildOf("shop other")
+	r.Span("airflow queued").LinkedTo("shop start report")
+	requireNoParent(t, r, "airflow queued")
+
+	r.Span("airflow report of mon").Attr("waybill.extract", "absent").Attr("test.tenant", "None")
+	old := r.Span("airflow report of old").Attr("waybill.extract", "ok")
+	if tracing.on {
+		r.Span("airflow report of mon").ChildOf("airflow worker.write")
+		old.ChildOf("airflow worker.write")
+	} else {
+		requireNoParent(t, r, "airflow report of mon")
+		requireNoParent(t, r, "airflow report of old")
+	}
+	if tracing.joined {
+		r.RequirePath("shop start report", "airflow dag_run.report")
+		r.RequirePath("shop start report", "airflow worker.write", "airflow report of old")
+	} else {
+		old.LinkedTo("shop start report")
+	}
+}
+
+// requireNoParent checks that a span begins a trace.
+func requireNoParent(t *testing.T, r *flowtest.Recording, name string) {
+	t.Helper()
+	if parent := r.Span(name).Stub().Parent; parent.IsValid() {
+		t.Errorf("%s has the parent %v, want none", name, parent.SpanID())
 	}
 }
 
@@ -107,26 +217,5 @@ func requireNextHop(t *testing.T, sent any, passed string) {
 	after, err := propagation.ParseWaybill(passed)
 	if err != nil || !after.Origin.Equal(before.Origin) || after.Hops != before.Hops+1 {
 		t.Errorf("the task passes on the waybill %v, error %v; it was sent %v", after, err, before)
-	}
-}
-
-// requireRefusals checks which requests the API refuses, and how.
-func requireRefusals(t *testing.T, a *airflow) {
-	t.Helper()
-	for name, test := range map[string]struct {
-		body   map[string]any
-		status int
-	}{
-		"an id that was used":       {map[string]any{"dag_run_id": "with-context", "logical_date": nil}, http.StatusConflict},
-		"no logical date":           {map[string]any{"dag_run_id": "other"}, http.StatusUnprocessableEntity},
-		"a field that is not known": {map[string]any{"logical_date": nil, "traceparent": "x"}, http.StatusUnprocessableEntity},
-		"a conf that is not a map":  {map[string]any{"logical_date": nil, "conf": "x"}, http.StatusUnprocessableEntity},
-		"a Param of another type":   {map[string]any{"logical_date": nil, "conf": map[string]any{"day": 5}}, http.StatusBadRequest},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if status, answer := a.call(t, http.MethodPost, runs, test.body); status != test.status {
-				t.Errorf("it is answered with %d, want %d: %v", status, test.status, answer)
-			}
-		})
 	}
 }

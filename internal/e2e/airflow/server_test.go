@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -46,6 +47,7 @@ func startAirflow(t *testing.T, name string, env []string) *airflow {
 		"AIRFLOW__API_AUTH__JWT_SECRET=" + strings.Repeat("secret", 11),
 		"AIRFLOW__API__BASE_URL=http://" + addr,
 		"AIRFLOW__API__SECRET_KEY=secret",
+		"AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT=60", // Seconds, on a machine that does more.
 		"AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False",
 	})
 	command := []string{python(t, name), "-m", "airflow"}
@@ -100,59 +102,81 @@ func (a *airflow) call(t *testing.T, method, path string, body any) (status int,
 	return resp.StatusCode, answer
 }
 
-const runs = "/api/v2/dags/report/dagRuns"
+// dagRun is a run of a DAG.
+type dagRun struct {
+	*airflow
+	path string
+}
 
-// trigger starts a run of the DAG with a conf, and returns what its task returned.
-func (a *airflow) trigger(t *testing.T, id string, conf map[string]any) result {
+// runsOf returns the path of the runs of a DAG.
+func runsOf(dag string) string { return "/api/v2/dags/" + dag + "/dagRuns" }
+
+// trigger starts a run of a DAG with a conf, which may be nil.
+func (a *airflow) trigger(t *testing.T, dag, id string, conf map[string]any) dagRun {
 	t.Helper()
-	status, body := a.call(t, http.MethodPost, runs, map[string]any{"dag_run_id": id, "logical_date": nil, "conf": conf})
+	status, body := a.call(t, http.MethodPost, runsOf(dag), map[string]any{"dag_run_id": id, "logical_date": nil, "conf": conf})
 	if status != http.StatusOK {
 		t.Fatalf("the request to run %s is answered with %d: %v", id, status, body)
 	}
-	a.await(t, id)
-	return a.returned(t, id)
+	return dagRun{a, runsOf(dag) + "/" + id}
+}
+
+// again clears the tasks of a run that has ended, which run once more.
+func (r dagRun) again(t *testing.T) {
+	t.Helper()
+	status, body := r.call(t, http.MethodPost, r.path+"/clear", map[string]any{"dry_run": false})
+	if status != http.StatusOK || body["state"] != "queued" {
+		t.Fatalf("the request to clear %s is answered with %d: %v", r.path, status, body)
+	}
+	r.await(t)
 }
 
 // await waits until a run has ended with success.
-func (a *airflow) await(t *testing.T, id string) {
+func (r dagRun) await(t *testing.T) {
 	t.Helper()
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	for late := time.After(patience); ; {
-		_, body := a.call(t, http.MethodGet, runs+"/"+id, nil)
+		_, body := r.call(t, http.MethodGet, r.path, nil)
 		switch body["state"] {
 		case "success":
 			return
 		case "failed":
-			_, log := a.call(t, http.MethodGet, runs+"/"+id+"/taskInstances/write/logs/1", nil)
-			t.Fatalf("run %s failed: %v", id, log)
+			t.Fatalf("run %s failed: %v", r.path, r.failures(t))
 		}
 		select {
 		case <-again.C:
 		case <-late:
-			t.Fatalf("run %s has not ended: %v", id, body)
+			t.Fatalf("run %s has not ended: %v", r.path, body)
 		}
 	}
 }
 
-// result is what the task of the DAG returns.
-type result struct {
-	Conf    map[string]any    // As the task received it.
-	Context map[string]string // What it passes on.
+// failures returns the logs of the tasks of a run that failed, by their names.
+func (r dagRun) failures(t *testing.T) map[string]any {
+	t.Helper()
+	logs := map[string]any{}
+	_, body := r.call(t, http.MethodGet, r.path+"/taskInstances?state=failed", nil)
+	tasks, _ := body["task_instances"].([]any)
+	for _, task := range tasks {
+		task, _ := task.(map[string]any)
+		path := fmt.Sprintf("%s/taskInstances/%v/logs/%v?map_index=%v", r.path, task["task_id"], task["try_number"], task["map_index"])
+		_, logs[path] = r.call(t, http.MethodGet, path, nil)
+	}
+	return logs
 }
 
-// returned returns the result of the task of a run.
-func (a *airflow) returned(t *testing.T, id string) (r result) {
+// returned decodes what a task of a run returned into value.
+func (r dagRun) returned(t *testing.T, task string, value any) {
 	t.Helper()
-	status, body := a.call(t, http.MethodGet, runs+"/"+id+"/taskInstances/write/xcomEntries/return_value", nil)
+	status, body := r.call(t, http.MethodGet, r.path+"/taskInstances/"+task+"/xcomEntries/return_value", nil)
 	content, err := json.Marshal(body["value"])
 	if err == nil {
-		err = json.Unmarshal(content, &r)
+		err = json.Unmarshal(content, value)
 	}
 	if err != nil || status != http.StatusOK {
-		t.Fatalf("the result of run %s is answered with %d: %v, error %v", id, status, body, err)
+		t.Fatalf("the result of %s in run %s is answered with %d: %v, error %v", task, r.path, status, body, err)
 	}
-	return r
 }
 
 // patience is how long a command or a run may take, on a machine that does more.

@@ -7,19 +7,8 @@ from typing import Any
 
 import waybill_receiver
 from airflow.sdk import Param, dag, task
-from opentelemetry import baggage, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-
-def tracer() -> trace.Tracer:
-    """Return the tracer of Airflow's provider, or of one of our own where Airflow has none."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
-        trace.set_tracer_provider(provider)
-    return trace.get_tracer("report")
+from opentelemetry import baggage
+from spans import tracer
 
 
 @dag(schedule=None, params={"day": Param("mon", type="string")})
@@ -32,7 +21,7 @@ def report():
         name = f"report of {params['day']}"
         with waybill_receiver.start_job(tracer(), name, dag_run.conf or {}, baggage=["tenant"]) as span:
             span.set_attribute("test.tenant", str(baggage.get_baggage("tenant")))
-            return {"conf": dag_run.conf, "context": waybill_receiver.inject()}
+            return {"conf": dag_run.conf, "params": dict(params), "context": waybill_receiver.inject()}
 
     write()
 
