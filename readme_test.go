@@ -46,7 +46,8 @@ func testedCode(t *testing.T) string {
 		if err != nil {
 			return err
 		}
-		program := strings.HasPrefix(filepath.ToSlash(path), "examples/") && (strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".py"))
+		started := regexp.MustCompile(`^(examples|internal/e2e/airflow/dags)/`).MatchString(filepath.ToSlash(path))
+		program := started && (strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".py"))
 		example := program || strings.HasSuffix(path, "example_test.go")
 		if d.IsDir() || !example {
 			return nil
