@@ -51,11 +51,11 @@ def main() -> None:
     text = parser.parse_args(rest).text
 
     with SparkSession.builder.getOrCreate() as spark:
-        properties = dict(spark.sparkContext.getConf().getAll())
+        properties = spark.sparkContext.getConf().getAll()
         driver = tracer("driver")
         with waybill_receiver.start_job(driver, "report", properties, baggage=BAGGAGE) as span:
             note(span)
-            span.set_attribute("test.properties", json.dumps(properties))
+            span.set_attribute("test.properties", json.dumps(dict(properties)))
             spark.sparkContext.setLocalProperty("test.local", text)
             span.set_attribute("test.rows", spark.sparkContext.parallelize(range(10), 1).mapPartitions(count).sum())
         with waybill_receiver.start_job(driver, "report by arguments", context, baggage=BAGGAGE) as span:
