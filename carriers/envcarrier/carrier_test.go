@@ -5,7 +5,6 @@ package envcarrier_test
 
 import (
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +49,10 @@ func TestMap_Conforms(t *testing.T) {
 
 func TestCarrier_SetOfUnusableValues(t *testing.T) {
 	t.Parallel()
-	const limit = 128<<10 - 1 // with the name and "=".
+	limit := 128<<10 - 1 // with the name and "=".
+	if envcarrier.HostIsWindows {
+		limit = 32<<10 - 2
+	}
 	fits := strings.Repeat("v", limit-len("KEY="))
 	for name, test := range map[string]struct{ value, want string }{
 		"opaque":       {" \t\"'%41=;,\n", " \t\"'%41=;,\n"},
@@ -90,27 +92,5 @@ func TestCarrier_KeysWithOneName(t *testing.T) {
 	values.Set("a.b", "2")
 	if want := (envcarrier.Map{"A_B": "2"}); !maps.Equal(values, want) {
 		t.Errorf("%q, want %q", values, want)
-	}
-}
-
-func TestSameName_FoldsOnWindowsOnly(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		entry string
-		same  func(a, b string) bool
-		want  bool
-	}{
-		{"TRACEPARENT=v", envcarrier.SameName, true},
-		{"TRACEPARENT=v", strings.EqualFold, true},
-		{"TraceParent=v", envcarrier.SameName, runtime.GOOS == "windows"},
-		{"TraceParent=v", strings.EqualFold, true},
-		{"TRACEPARENT", strings.EqualFold, false},
-		{"TRACEPARENTS=v", strings.EqualFold, false},
-		{"XTRACEPARENT=v", strings.EqualFold, false},
-		{"", strings.EqualFold, false},
-	} {
-		if got := envcarrier.Holds(test.entry, "TRACEPARENT", test.same); got != test.want {
-			t.Errorf("holds(%q) = %t, want %t", test.entry, got, test.want)
-		}
 	}
 }

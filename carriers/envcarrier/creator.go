@@ -18,7 +18,7 @@ func ReadCreator() propagation.Remote {
 
 // ReadCreatorFrom is [ReadCreator] for environ, a list of NAME=value.
 func ReadCreatorFrom(environ []string) propagation.Remote {
-	return propagation.Read(environ, creatorOf[[]string](listReader{}), creatorFormat)
+	return propagation.Read(environ, creatorOf[[]string](host), creatorFormat)
 }
 
 // creatorFormat is the format of [CreatorVariable].

@@ -30,16 +30,16 @@ func Read(opts ...Option) propagation.Remote {
 // ExtractFrom is [Extract] for environ, a list of NAME=value.
 func ExtractFrom(ctx context.Context, environ []string, opts ...Option) context.Context {
 	cfg := newConfig(opts)
-	return propagation.Extract(ctx, environ, propagation.Getter[[]string](listReader{}), cfg.propagation...)
+	return propagation.Extract(ctx, environ, propagation.Getter[[]string](host), cfg.propagation...)
 }
 
 // ReadFrom is [Read] for environ, a list of NAME=value.
 func ReadFrom(environ []string, opts ...Option) propagation.Remote {
-	return readFrom(environ, newConfig(opts))
+	return host.read(environ, newConfig(opts))
 }
 
-func readFrom(environ []string, cfg config) propagation.Remote {
-	return propagation.Read(environ, propagation.Getter[[]string](listReader{}), cfg.propagation...)
+func (s *system) read(environ []string, cfg config) propagation.Remote {
+	return propagation.Read(environ, propagation.Getter[[]string](s), cfg.propagation...)
 }
 
 // ExtractMap is [Extract] for an environment that is a map.
@@ -61,7 +61,7 @@ func readMap(environ Map, cfg config) propagation.Remote {
 type processReader struct{}
 
 func (processReader) Get(_ struct{}, key string) string { return os.Getenv(Normalize(key)) }
-func (processReader) Keys(struct{}) []string            { return listReader{}.Keys(os.Environ()) }
+func (processReader) Keys(struct{}) []string            { return host.Keys(os.Environ()) }
 
 // mapReader reads an environment that is a map.
 type mapReader struct{}

@@ -23,19 +23,22 @@ import (
 // an [exec.Cmd], where nil stands for the environment of this process, use
 // [Command].
 func Inject(ctx context.Context, environ []string, opts ...Option) []string {
-	cfg := newConfig(opts)
+	return host.inject(ctx, environ, newConfig(opts))
+}
+
+func (s *system) inject(ctx context.Context, environ []string, cfg config) []string {
 	f := propagation.Encode(ctx, cfg.propagation...)
-	if f.KeepsExisting() && readFrom(environ, cfg).SpanContext().IsValid() {
+	if f.KeepsExisting() && s.read(environ, cfg).SpanContext().IsValid() {
 		f = propagation.Fields{}
 	}
-	child := scrub(environ, f)
+	child := s.scrub(environ, f)
 	own := len(child)
 	for key, value := range f.All() {
 		name := Normalize(key)
-		if i := lastOf(child[own:], name); i >= 0 { // of a key that is another under the same name.
+		if i := s.lastOf(child[own:], name); i >= 0 { // of a key that is another under the same name.
 			child = append(child[:own+i], child[own+i+1:]...)
 		}
-		if passable(name, value) {
+		if s.passable(name, value) {
 			child = append(child, name+"="+value)
 		}
 	}
@@ -86,7 +89,7 @@ func InjectMap(ctx context.Context, environ map[string]string, opts ...Option) m
 
 // scrub returns a copy of environ without what f removes or sets, and with room
 // for what it sets.
-func scrub(environ []string, f propagation.Fields) []string {
+func (s *system) scrub(environ []string, f propagation.Fields) []string {
 	var room [8]string // for more fields than most propagators have.
 	names := room[:0]
 	for _, key := range f.Cleared() {
@@ -98,7 +101,7 @@ func scrub(environ []string, f propagation.Fields) []string {
 	kept := make([]string, 0, len(environ)+f.Len())
 	for _, entry := range environ {
 		name, _, isVariable := strings.Cut(entry, "=")
-		if !isVariable || !isOneOf(name, names) && !clearsBaggage(f, name) {
+		if !isVariable || !s.isOneOf(name, names) && !clearsBaggage(f, name) {
 			kept = append(kept, entry)
 		}
 	}
@@ -106,9 +109,9 @@ func scrub(environ []string, f propagation.Fields) []string {
 }
 
 // isOneOf reports whether name is one of names.
-func isOneOf(name string, names []string) bool {
+func (s *system) isOneOf(name string, names []string) bool {
 	for _, n := range names {
-		if sameName(name, n) {
+		if s.sameName(name, n) {
 			return true
 		}
 	}

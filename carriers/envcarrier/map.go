@@ -29,7 +29,7 @@ func (m Map) Set(key, value string) {
 	}
 	name := Normalize(key)
 	delete(m, name)
-	if passable(name, value) {
+	if host.passable(name, value) {
 		m[name] = value
 	}
 }
