@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -237,6 +238,28 @@ func TestInject_Waybill(t *testing.T) {
 	if w := remote.Waybill(); w.Hops != 1 || !w.Origin.Equal(w.Sent) {
 		t.Errorf("waybill %+v, want a new one", w)
 	}
+}
+
+// The result depends on nothing but the arguments and the time, which the waybill has.
+func TestInject_Deterministic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := withTracestate(t, withBaggage(t, spanContext(t), "tenant=7,user=42,day=1,region=5"), "a=1,b=2")
+		opts := envcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), propagation.WithBaggage("region", "user", "tenant"))
+		first := envcarrier.Inject(ctx, stale, opts)
+		firstMap := envcarrier.InjectMap(ctx, lastValues(stale), opts)
+		for range 100 {
+			if diff := cmp.Diff(first, envcarrier.Inject(ctx, stale, opts)); diff != "" {
+				t.Fatalf("another time (-first +then):\n%s", diff)
+			}
+			if diff := cmp.Diff(first, envcarrier.Inject(ctx, first, opts)); diff != "" {
+				t.Fatalf("into its own result (-first +then):\n%s", diff)
+			}
+			if diff := cmp.Diff(firstMap, envcarrier.InjectMap(ctx, firstMap, opts)); diff != "" {
+				t.Fatalf("as a map (-first +then):\n%s", diff)
+			}
+		}
+	})
 }
 
 // Children that start at once have one parent list.
