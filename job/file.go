@@ -4,6 +4,7 @@
 package job
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"syscall"
@@ -20,12 +21,13 @@ func head(name string) string {
 		return ""
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
-	content, err := io.ReadAll(io.LimitReader(f, maxAnnotations))
-	if err != nil {
+	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), maxAnnotations)+bytes.MinRead))
+	if _, err := content.ReadFrom(io.LimitReader(f, maxAnnotations)); err != nil {
 		return ""
 	}
-	return string(content)
+	return content.String()
 }

@@ -45,7 +45,7 @@ func (c config) readEnviron() propagation.Remote {
 }
 
 func (c config) readArgs() propagation.Remote {
-	return jobcarrier.ReadArgs(c.args, jobcarrier.WithPropagation(c.propagation...))
+	return jobcarrier.ReadArgs(c.args, c.jobOptions()...)
 }
 
 func (c config) readAnnotations() propagation.Remote {
@@ -67,5 +67,14 @@ func (c config) parseAnnotations(content string) propagation.Remote {
 			found[name] = value
 		}
 	}
-	return jobcarrier.Read(found, jobcarrier.WithPropagation(c.propagation...))
+	return jobcarrier.Read(found, c.jobOptions()...)
+}
+
+// jobOptions returns the options of package jobcarrier. Most jobs have none, and need
+// not allocate them.
+func (c config) jobOptions() []jobcarrier.Option {
+	if len(c.propagation) == 0 {
+		return nil
+	}
+	return []jobcarrier.Option{jobcarrier.WithPropagation(c.propagation...)}
 }
