@@ -93,6 +93,28 @@ func TestRead_Order(t *testing.T) {
 		"malformed environment, then arguments": {environ: []string{"TRACEPARENT=00-zz"}, args: []string{"--traceparent=" + otherParent}, want: other},
 		"malformed":                             {environ: []string{"TRACEPARENT=00-zz"}, want: malformed},
 		"malformed arguments":                   {args: []string{"--traceparent=x"}, want: malformed},
+		"a NUL in the value":                    {environ: []string{"TRACEPARENT=" + traceParent + "\x00"}, want: malformed},
+		"a value of 1 MiB":                      {environ: []string{"TRACEPARENT=" + traceParent + strings.Repeat("-", 1<<20)}, want: malformed},
+		"a value that is not UTF-8":             {environ: []string{"TRACEPARENT=\xff" + traceParent[1:]}, want: malformed},
+		"names that are none":                   {environ: []string{"", "=", "TRACEPARENT", "=TRACEPARENT=" + traceParent, "TRACEPARENT =" + traceParent}, want: absent},
+		"an empty value":                        {environ: []string{"TRACEPARENT="}, args: []string{"--traceparent=" + traceParent}, want: first},
+		"the last of two":                       {environ: []string{"TRACEPARENT=x", "TRACEPARENT=" + traceParent}, want: first},
+		"the last of two, malformed":            {environ: []string{"TRACEPARENT=" + traceParent, "TRACEPARENT=x"}, want: malformed},
+		"the last of two, empty":                {environ: []string{"TRACEPARENT=" + traceParent, "TRACEPARENT="}, want: absent},
+		"malformed lower case beside it":        {environ: []string{"TRACEPARENT=" + traceParent, "traceparent=x"}, want: first},
+		"malformed upper case beside it":        {environ: []string{"traceparent=" + traceParent, "TRACEPARENT=x"}, want: malformed},
+		"after thousands of variables":          {environ: append(slices.Repeat([]string{"NAME=value"}, 10_000), "TRACEPARENT="+traceParent), want: first},
+		"a flag with one dash":                  {args: []string{"-traceparent=" + traceParent}, want: first},
+		"a flag without a value":                {args: []string{"--traceparent"}, file: annotations, want: other},
+		"a flag before another":                 {args: []string{"--traceparent", "--day"}, want: malformed},
+		"an empty flag":                         {args: []string{"--traceparent="}, file: annotations, want: other},
+		"the last of two flags":                 {args: []string{"--traceparent=x", "--traceparent", traceParent}, want: first},
+		"the last of two flags, malformed":      {args: []string{"--traceparent=" + traceParent, "--traceparent=x"}, want: malformed},
+		"a flag in another case":                {args: []string{"--TRACEPARENT=" + traceParent}, want: absent},
+		"after a --":                            {args: []string{"--", "--traceparent=" + traceParent}, want: absent},
+		"arguments that are not flags":          {args: []string{"traceparent=" + traceParent, "---traceparent=" + traceParent, "", "-", "=", "--="}, want: absent},
+		"a flag of 1 MiB":                       {args: []string{"--traceparent=" + strings.Repeat("0", 1<<20)}, want: malformed},
+		"all of them malformed":                 {environ: []string{"TRACEPARENT=x"}, args: []string{"--traceparent=x"}, file: annotations + "x", want: malformed},
 		"a file that is not there":              {file: annotations + "x", want: absent},
 		"a directory":                           {file: filepath.Dir(annotations), want: absent},
 	} {
@@ -318,7 +340,7 @@ func TestRun_HostileTelemetryChangesNothing(t *testing.T) {
 	}
 }
 
-// A malformed context is reported once.
+// A malformed context is reported once, in one short line, however many places hold one.
 func TestRun_MalformedContextIsReported(t *testing.T) { //nolint:paralleltest // It sets the global error handler.
 	var mu sync.Mutex
 	var got []string
@@ -328,17 +350,44 @@ func TestRun_MalformedContextIsReported(t *testing.T) { //nolint:paralleltest //
 		got = append(got, err.Error())
 	}))
 	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })
-	p, spans := newJob(t)
-	for _, environ := range [][]string{{"TRACEPARENT=nonsense"}, {}} {
-		if err := job.Run(t.Context(), p, func(context.Context) error { return nil }, job.WithEnviron(environ), job.WithArgs(nil)); err != nil {
-			t.Fatal(err)
-		}
+	annotations := filepath.Join(t.TempDir(), "annotations")
+	if err := os.WriteFile(annotations, []byte("tracing.k8s.io/traceparent=\"x\"\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if len(got) != 1 || !strings.HasPrefix(got[0], "job: the context that the process was started with is not used: ") {
-		t.Errorf("reported %q, want one line", got)
-	}
-	if spans.GetSpans()[0].Parent.IsValid() {
-		t.Error("the run has a parent, want a new root")
+	nonsense := strings.Repeat("\xff\n", 1<<20)
+	for _, tt := range []struct {
+		name    string
+		environ []string
+		args    []string
+		file    string
+		want    int // Reports.
+	}{
+		{name: "no context"},
+		{name: "environment", environ: []string{"TRACEPARENT=" + nonsense, "TRACESTATE=" + nonsense, "WAYBILL=" + nonsense, "BAGGAGE=" + nonsense}, want: 1},
+		{name: "arguments", args: []string{"--traceparent=" + nonsense}, want: 1},
+		{name: "annotations", file: annotations, want: 1},
+		{name: "all", environ: []string{"TRACEPARENT=x"}, args: []string{"--traceparent=x"}, file: annotations, want: 1},
+		{name: "creator", environ: []string{envcarrier.CreatorVariable + "=" + nonsense}},
+		{name: "a valid one after it", environ: []string{"TRACEPARENT=x"}, args: []string{"--traceparent=" + traceParent}},
+		{name: "a valid one with nonsense", environ: []string{"TRACEPARENT=" + traceParent, "TRACESTATE=" + nonsense, "WAYBILL=" + nonsense, "BAGGAGE=" + nonsense}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got = nil
+			p, spans := newJob(t)
+			err := job.Run(t.Context(), p, func(context.Context) error { return nil },
+				job.WithEnviron(append([]string{}, tt.environ...)), job.WithArgs(tt.args), job.WithAnnotations(tt.file, ""))
+			if err != nil || len(got) != tt.want {
+				t.Errorf("Run = %v, reported %.300q, want %d", err, got, tt.want)
+			}
+			for _, line := range got {
+				if !strings.HasPrefix(line, "job: the context that the process was started with is not used: ") || len(line) > 200 || strings.Contains(line, "\n") {
+					t.Errorf("reported %.300q, want one short line", line)
+				}
+			}
+			if got := spans.GetSpans()[0].Parent.IsValid(); got != strings.HasPrefix(tt.name, "a valid one") {
+				t.Errorf("the run has a parent: %t", got)
+			}
+		})
 	}
 }
 

@@ -87,6 +87,29 @@ func TestExtractFrom_MalformedContext(t *testing.T) {
 	}
 }
 
+// Whatever the environment is, reading never fails, a list is read as a map of its last
+// values is, and what is read is valid or has an error.
+func FuzzReadFrom(f *testing.F) {
+	f.Add("PATH=/bin\nTRACEPARENT=" + traceparent + "\nTRACESTATE=a=1\nBAGGAGE=user=42\nWAYBILL=x")
+	f.Add("TRACEPARENT=x\nTRACEPARENT=" + traceparent + "\n=TRACEPARENT=\nTRACEPARENT\n=\n\n\xff=\x00")
+	opt := envcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), propagation.WithBaggage("user"))
+	f.Fuzz(func(t *testing.T, text string) {
+		environ := strings.Split(text, "\n")
+		variables := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return !strings.Contains(entry, "=") })
+		got, want := envcarrier.ReadFrom(environ, opt), envcarrier.ReadMap(lastValues(variables), opt)
+		if !got.SpanContext().Equal(want.SpanContext()) || got.Baggage().String() != want.Baggage().String() || got.Waybill() != want.Waybill() {
+			t.Errorf("of a list it reads %+v, of a map %+v", got, want)
+		}
+		if got.SpanContext().IsValid() != (got.Err() == nil) {
+			t.Errorf("context %v with the error %v", got.SpanContext(), got.Err())
+		}
+		creator := envcarrier.ReadCreatorFrom(environ)
+		if creator.SpanContext().IsValid() != (creator.Err() == nil) {
+			t.Errorf("creator %v with the error %v", creator.SpanContext(), creator.Err())
+		}
+	})
+}
+
 func TestExtractFrom_NilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
