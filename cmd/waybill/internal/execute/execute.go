@@ -145,7 +145,7 @@ func run(ctx context.Context, cfg *Config, environ []string, signals <-chan os.S
 	}
 	if err := streams.finish(); err != nil {
 		say(err)
-		r.ending.loseOutput(err)
+		r.loseOutput(err)
 	}
 	r.rows = reports.finish()
 	r.rows.merge(&streams.stdout.rows)

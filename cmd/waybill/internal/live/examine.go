@@ -112,6 +112,9 @@ func (s *Store) settle(f *Flow, e *Examination) {
 	if f.gone || f.version != e.Version || f.examined || time.Since(f.updated) < s.limits.Quiet {
 		return
 	}
+	if s.joinExamined(f, e) {
+		return // The flow of all of them is examined when it is quiet.
+	}
 	f.examined = true
 	f.found = found{verdict: e.Diagnosis.Verdict(), slow: s.isSlow(f)}
 	if len(e.Diagnosis.Findings) > 0 {
@@ -119,6 +122,22 @@ func (s *Store) settle(f *Flow, e *Examination) {
 		f.found.any, f.found.level, f.found.id, f.found.what = true, worst.Level, worst.ID, clip(worst.What)
 	}
 	s.version++
+}
+
+// joinExamined joins f with the flows of the related spans that a finding joins with it,
+// so that a flow that broke is listed once. It reports whether there are any.
+func (s *Store) joinExamined(f *Flow, e *Examination) (joined bool) {
+	for i := range e.Graph.Spans() {
+		if other := s.traces[e.Graph.Spans()[i].ID.Trace].root(); other != nil && other != f {
+			f, joined = s.merge(f, other), true
+		}
+	}
+	if joined {
+		s.version++
+		f.version, f.examined = s.version, false
+		f.suspect = f.suspect || e.Diagnosis.Verdict() == flow.Broken
+	}
+	return joined
 }
 
 // examineEvery is how often the store looks for quiet flows.

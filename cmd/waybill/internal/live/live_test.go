@@ -31,6 +31,7 @@ type span struct {
 	trace, id, parent int
 	links             []int // Traces, whose span 1 is linked.
 	service, name     string
+	job               string // The Kubernetes Job of its process.
 	kind              ptrace.SpanKind
 	start, took       time.Duration
 	failed            bool
@@ -60,6 +61,9 @@ func export(t testing.TB, spans ...span) []byte {
 	for _, s := range spans {
 		resource := traces.ResourceSpans().AppendEmpty()
 		resource.Resource().Attributes().PutStr("service.name", s.service)
+		if s.job != "" {
+			resource.Resource().Attributes().PutStr("k8s.job.name", s.job)
+		}
 		scope := resource.ScopeSpans().AppendEmpty()
 		scope.Scope().SetName("test")
 		made := scope.Spans().AppendEmpty()
@@ -318,6 +322,65 @@ func TestStore_ExamineWithSender(t *testing.T) {
 	}
 	if _, ok := s.Examine(99, flow.Expectation{}); ok {
 		t.Error("there is a flow 99")
+	}
+}
+
+// A flow that broke is listed once, if a finding says what its pieces are.
+func TestStore_ExamineJoins(t *testing.T) {
+	t.Parallel()
+	orders := map[string]string{"messaging.system": "kafka", "messaging.destination.name": "orders"}
+	created := map[string]string{"k8s.job.name": "load-29"}
+	for _, tt := range []struct {
+		name  string
+		spans []span
+		state live.State
+		sizes []int
+	}{
+		{
+			name: "a message of which nothing says which one it was",
+			spans: []span{
+				{trace: 1, id: 1, service: "api", name: "send orders", kind: ptrace.SpanKindProducer, attributes: orders},
+				{trace: 2, id: 1, service: "etl", name: "process orders", kind: ptrace.SpanKindConsumer, start: time.Second, attributes: orders},
+				{trace: 2, id: 2, parent: 1, service: "etl", name: "store"},
+			},
+			state: live.Broken, sizes: []int{3},
+		},
+		{
+			name: "a Kubernetes Job",
+			spans: []span{
+				{trace: 1, id: 1, service: "planner", name: "create job load", kind: ptrace.SpanKindProducer, attributes: created},
+				{trace: 2, id: 1, service: "load", job: "load-29", name: "load", start: time.Second},
+				{trace: 3, id: 1, service: "load", job: "load-30", name: "load", start: time.Second},
+			},
+			state: live.Broken, sizes: []int{2, 1},
+		},
+		{
+			name: "a message that was received, and a receiver of another sender",
+			spans: []span{
+				{trace: 1, id: 1, service: "api", name: "send orders", kind: ptrace.SpanKindProducer, attributes: orders},
+				{trace: 1, id: 2, parent: 1, remote: true, service: "etl", name: "process orders", kind: ptrace.SpanKindConsumer, start: time.Second, attributes: orders},
+				{trace: 2, id: 1, service: "cron", name: "clean up", start: time.Second},
+			},
+			state: live.Settled, sizes: []int{2, 1},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := live.NewStore(live.Limits{})
+			for _, one := range tt.spans {
+				add(t, s, one)
+			}
+			for range 2 { // Flows that are joined are examined again.
+				s.Quieten(flow.Expectation{})
+			}
+			list, _ := s.List(live.Query{})
+			if got := sizes(s); !slices.Equal(got, tt.sizes) || list.Rows[0].State != tt.state {
+				t.Errorf("flows of %v spans, the first %s; want %v, %s", got, list.Rows[0].State, tt.sizes, tt.state)
+			}
+			if totals := s.Totals(); totals.Flows != len(tt.sizes) || totals.Spans != len(tt.spans) {
+				t.Errorf("totals %+v, want %d flows of %d spans", totals, len(tt.sizes), len(tt.spans))
+			}
+		})
 	}
 }
 

@@ -225,7 +225,21 @@ func (s *Store) joinMessages(f *Flow, span *flow.Span) *Flow {
 	if exchange.Sends || span.Kind == trace.SpanKindProducer {
 		s.noteSender(f, clip(span.Channel()))
 	}
+	s.noteJob(f, span)
 	return f
+}
+
+// jobKey is the attribute with the name of a Kubernetes Job, of the span that creates it.
+const jobKey = "k8s.job.name"
+
+// noteJob notes who creates a Kubernetes Job, and what starts in one without a context.
+func (s *Store) noteJob(f *Flow, span *flow.Span) {
+	if job, ok := span.Attribute(jobKey); ok && span.Kind == trace.SpanKindProducer {
+		s.noteSender(f, clip(jobKey+" "+job.String()))
+	}
+	if span.Job != "" && span.Parent == (flow.ID{}) && len(span.Links) == 0 {
+		f.wants.add(clip(jobKey + " " + span.Job))
+	}
 }
 
 // isStart reports whether a program marks a span as the first of its flow.

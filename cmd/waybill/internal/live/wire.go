@@ -146,7 +146,7 @@ func readResource(message []byte) ([]arrival, error) {
 		return nil, err
 	}
 	resource := unique.Make(string(header))
-	service, err := serviceOf(header)
+	process, err := processOf(header)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func readResource(message []byte) ([]arrival, error) {
 		handle := unique.Make(string(header))
 		for _, data := range spans {
 			a := arrival{kept: kept{resource: resource, scope: handle}}
-			a.span.Service = service
+			a.span.SetProcess(process)
 			if err := readSpan(&a.span, data); err != nil {
 				return nil, err
 			}
@@ -189,9 +189,10 @@ func split(message []byte, repeated protowire.Number) (rest []byte, values [][]b
 	return rest, values, nil
 }
 
-// serviceOf returns the service.name of the header of a ResourceSpans.
-func serviceOf(header []byte) (name string, err error) {
-	err = fields(header, func(field protowire.Number, resource []byte, _ uint64) error {
+// processOf returns what the header of a ResourceSpans says of a process.
+func processOf(header []byte) (flow.Process, error) {
+	attributes := make(map[string]string)
+	err := fields(header, func(field protowire.Number, resource []byte, _ uint64) error {
 		if field != resourceResource {
 			return nil
 		}
@@ -200,15 +201,15 @@ func serviceOf(header []byte) (name string, err error) {
 				return nil
 			}
 			key, value, failed := readPair(pair)
-			if failed != nil || string(key) != "service.name" {
+			if failed != nil || !flow.NamesProcess(string(key)) {
 				return failed
 			}
 			read, failed := readValue(value)
-			name = unique.Make(read.String()).Value()
+			attributes[string(key)] = unique.Make(read.String()).Value()
 			return failed
 		})
 	})
-	return name, err
+	return flow.ProcessOf(func(key string) string { return attributes[key] }), err
 }
 
 // readSpan reads the fields of a span that join it and say how it ended.
@@ -279,7 +280,7 @@ func readLink(s *flow.Span, link []byte) error {
 
 // wanted are the beginnings of the keys of attributes that say what a span exchanges
 // and how it ended.
-var wanted = []string{"messaging.", "db.", "error.type", "flow.start", "waybill.extract"}
+var wanted = []string{"messaging.", "db.", "error.type", "flow.start", "waybill.extract", jobKey}
 
 func readAttribute(s *flow.Span, pair []byte) error {
 	key, value, err := readPair(pair)
