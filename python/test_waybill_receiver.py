@@ -897,6 +897,13 @@ def test_the_syntax_is_that_of_python_3_9() -> None:
     ast.parse(Path(receiver.__file__).read_text(), feature_version=(3, 9))
 
 
+@pytest.mark.parametrize(("flags", "passed_on"), [("00", "00"), ("03", "03"), ("ff", "03"), ("08", "00")])
+def test_reserved_flags_are_not_passed_on(flags: str, passed_on: str) -> None:
+    """Package propagation, and OpenTelemetry for Go, take a context with such a flag as malformed."""
+    document = receiver.inject({}, receiver.extract({"traceparent": PARENT[:-2] + flags}, Context()))
+    assert document["traceparent"] == PARENT[:-2] + passed_on
+
+
 def test_plain_opentelemetry_reads_what_it_writes() -> None:
     """A document that this file marks is read by those who do not have it, and the other way."""
     document = receiver.inject({}, receiver.extract({"traceparent": PARENT}, Context()))

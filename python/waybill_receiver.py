@@ -97,6 +97,7 @@ _CREATOR = "WAYBILL_CREATOR"
 _FLUSH_SECONDS = 5.0
 _MAX_HOPS = 0xFFFF
 _MAX_TRACEPARENT = 512
+_KNOWN_FLAGS = 0x03  # Sampled and random.
 _MAX_TRACESTATE = 512
 _MAX_MEMBERS = 32
 _MAX_VALUE = 8192
@@ -671,8 +672,16 @@ def _span_context(fields: Mapping[str, str]) -> trace.SpanContext:
         with _contained("the propagator reads nothing", logging.DEBUG):
             span_context = trace.get_current_span(propagator.extract(fields, Context())).get_span_context()
             if span_context.is_valid:
-                return span_context
+                return _with_known_flags(span_context)
     return trace.INVALID_SPAN_CONTEXT
+
+
+def _with_known_flags(span_context: trace.SpanContext) -> trace.SpanContext:
+    """Return span_context without the flags that W3C Trace Context reserves: a receiver may refuse them."""
+    flags = trace.TraceFlags(span_context.trace_flags & _KNOWN_FLAGS)
+    return trace.SpanContext(
+        span_context.trace_id, span_context.span_id, span_context.is_remote, flags, span_context.trace_state
+    )
 
 
 def _is_tracestate(text: str) -> bool:
