@@ -14,7 +14,9 @@ import (
 // Extract never fails; a malformed context is treated as absent, and then the
 // result is ctx itself.
 //
-// Call it once, at the start of the program, before the first span.
+// Call it once, at the start of the program, before the first span. That span is a child
+// of the context, however old this is: a program that may wait in a queue, or be run again
+// days later, uses package job, or [Read] and [propagation.WithMaxAge].
 func Extract(ctx context.Context, opts ...Option) context.Context {
 	cfg := newConfig(opts)
 	return propagation.Extract(ctx, struct{}{}, propagation.Getter[struct{}](processReader{}), cfg.propagation...)
