@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	otelpropagation "go.opentelemetry.io/otel/propagation"
+
 	"github.com/waybill-go/waybill/carriers/carriertest"
 	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/propagation"
@@ -45,6 +47,17 @@ func TestMap_Conforms(t *testing.T) {
 		carriertest.WithNil(func() propagation.TextMapCarrier { return envcarrier.Map(nil) }),
 		carriertest.WithEntries(func(c propagation.TextMapCarrier) int { return len(c.(envcarrier.Map)) }),
 	)
+}
+
+// A variable has one value: a carrier that had several would be read differently by
+// propagators that combine them.
+func TestCarrier_IsSingleValued(t *testing.T) {
+	t.Parallel()
+	for _, carrier := range []any{new(envcarrier.Carrier), envcarrier.Map{}} {
+		if _, ok := carrier.(otelpropagation.ValuesGetter); ok {
+			t.Errorf("%T implements ValuesGetter", carrier)
+		}
+	}
 }
 
 func TestCarrier_SetOfUnusableValues(t *testing.T) {
