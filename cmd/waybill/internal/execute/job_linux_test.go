@@ -53,6 +53,10 @@ func TestRun_Context(t *testing.T) {
 	if err := os.WriteFile(annotations, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fifo := filepath.Join(t.TempDir(), "fifo") // That nobody writes.
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name    string
 		cfg     execute.Config
@@ -80,6 +84,8 @@ func TestRun_Context(t *testing.T) {
 		{name: "annotations", cfg: execute.Config{Annotations: annotations}, parent: parentID, linked: true, extract: "ok", state: "a=b"},
 		{name: "annotations after a malformed variable", cfg: execute.Config{Annotations: annotations}, environ: []string{"TRACEPARENT=x"}, parent: parentID, linked: true, extract: "ok", state: "a=b"},
 		{name: "a list of exporters", environ: []string{"OTEL_TRACES_EXPORTER=console, otlp"}, extract: "absent"},
+		{name: "annotations that are a FIFO", cfg: execute.Config{Annotations: fifo}, extract: "absent"},
+		{name: "annotations that are a directory", cfg: execute.Config{Annotations: filepath.Dir(fifo)}, extract: "absent"},
 		{name: "no annotations", cfg: execute.Config{Annotations: annotations + "-absent"}, extract: "absent"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
