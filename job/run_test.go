@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -562,6 +563,126 @@ func TestRun_Creator(t *testing.T) {
 				t.Errorf("parent %v, want one: %t; links (-want +got):\n%s", span.Parent, tt.isChild, diff)
 			}
 		})
+	}
+}
+
+// All attempts of a Job are started with one context: each has a span of its own, below
+// the one that created the Job.
+func TestRun_AttemptsAreSiblings(t *testing.T) {
+	t.Parallel()
+	p, spans := newJob(t)
+	const attempts = 3
+	for range attempts {
+		_ = job.Run(t.Context(), p, func(context.Context) error { return errBoom }, job.WithEnviron([]string{"TRACEPARENT=" + traceParent}), job.WithArgs(nil))
+	}
+	ids := map[string]bool{traceParent[36:52]: true}
+	for _, span := range spans.GetSpans() {
+		if got := span.Parent.SpanID().String(); got != traceParent[36:52] || span.SpanContext.TraceID().String() != traceParent[3:35] {
+			t.Errorf("trace %v, parent %s; want those of the creator", span.SpanContext.TraceID(), got)
+		}
+		ids[span.SpanContext.SpanID().String()] = true
+	}
+	if len(ids) != attempts+1 {
+		t.Errorf("%d spans of %d attempts and their creator, want each another", len(ids), attempts)
+	}
+}
+
+// Baggage is for whom the job names it, and of a creator that is not trusted nothing is
+// used but a link.
+func TestRun_Trust(t *testing.T) {
+	t.Parallel()
+	tenant := job.WithPropagation(propagation.WithBaggage("tenant"))
+	for _, tt := range []struct {
+		name    string
+		opts    []job.Option
+		baggage string
+		state   string
+		hops    int
+		isChild bool
+	}{
+		{name: "default", state: "a=1", hops: 1, isChild: true},
+		{name: "baggage that is named", opts: []job.Option{tenant}, baggage: "tenant=blue", state: "a=1", hops: 1, isChild: true},
+		{name: "not trusted", opts: []job.Option{tenant, job.WithStartOptions(propagation.WithUntrusted())}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p, spans := newJob(t)
+			environ := []string{"TRACEPARENT=" + traceParent, "TRACESTATE=a=1", "BAGGAGE=tenant=blue,user=mary", "WAYBILL=" + waybill(time.Minute)}
+			opts := append([]job.Option{job.WithEnviron(environ), job.WithArgs(nil)}, tt.opts...)
+			err := job.Run(t.Context(), p, func(ctx context.Context) error {
+				sc := trace.SpanContextFromContext(ctx)
+				if got := baggage.FromContext(ctx).String(); got != tt.baggage || sc.TraceState().String() != tt.state {
+					t.Errorf("baggage %q, tracestate %q; want %q, %q", got, sc.TraceState(), tt.baggage, tt.state)
+				}
+				if got := sc.TraceID().String() == traceParent[3:35]; got != tt.isChild {
+					t.Errorf("it is in the trace of its creator: %t, want %t", got, tt.isChild)
+				}
+				if got := propagation.WaybillFromContext(ctx).Hops; got != tt.hops {
+					t.Errorf("hops %d, want %d", got, tt.hops)
+				}
+				return nil
+			}, opts...)
+			if links := spans.GetSpans()[0].Links; err != nil || len(links) != 1 || links[0].SpanContext.SpanID().String() != traceParent[36:52] {
+				t.Errorf("Run = %v, links %v; want one to the creator", err, links)
+			}
+		})
+	}
+}
+
+// hostilePropagator panics at whatever it is given.
+type hostilePropagator struct{}
+
+func (hostilePropagator) Inject(context.Context, propagation.TextMapCarrier) { panic("hostile") }
+func (hostilePropagator) Extract(context.Context, propagation.TextMapCarrier) context.Context {
+	panic("hostile")
+}
+func (hostilePropagator) Fields() []string { panic("hostile") }
+
+// Whatever the options do, the job runs and ends as its work did.
+func TestRun_HostileOptions(t *testing.T) {
+	t.Parallel()
+	hostile := func(context.Context) error { panic("hostile") }
+	for name, opt := range map[string]job.Option{
+		"propagator": job.WithPropagation(propagation.WithPropagator(hostilePropagator{}), nil),
+		"start":      job.WithStartOptions(nil, propagation.WithLinkAttributes(func(int) []attribute.KeyValue { panic("hostile") })),
+		"flush":      job.WithRunOptions(nil, stages.WithFlush(hostile), stages.WithFlush(func(context.Context) error { runtime.Goexit(); return nil })),
+		"empty":      job.WithAnnotations("", ""),
+	} {
+		p, spans := newJob(t)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			err := job.Run(t.Context(), p, func(context.Context) error { return errBoom }, job.WithEnviron([]string{"TRACEPARENT=" + traceParent}), opt)
+			if err != errBoom {
+				t.Errorf("%s: Run = %v, want %v", name, err, errBoom)
+			}
+		}()
+		<-done
+		if got := attributesOf(t, spans)["etl.outcome"]; got != "failure" {
+			t.Errorf("%s: outcome %q, want failure", name, got)
+		}
+	}
+}
+
+// Run does not wait for what the work has left behind, which goes on as a part of the run.
+func TestRun_GoroutinesOfTheWork(t *testing.T) {
+	t.Parallel()
+	p, spans := newJob(t)
+	release, done := make(chan struct{}), make(chan struct{})
+	err := job.Run(t.Context(), p, func(ctx context.Context) error {
+		go func() {
+			defer close(done)
+			<-release
+			_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("test").Start(ctx, "left behind")
+			span.End()
+		}()
+		return nil
+	})
+	close(release)
+	<-done
+	recorded := spans.GetSpans()
+	if err != nil || len(recorded) != 2 || recorded[1].Parent.SpanID() != recorded[0].SpanContext.SpanID() {
+		t.Errorf("Run = %v, spans %v; want the second below the first", err, recorded)
 	}
 }
 
