@@ -61,9 +61,9 @@ func ExtractArgs(ctx context.Context, args []string, opts ...Option) context.Con
 }
 
 // ReadArgs returns the trace context in the flags of args, such as os.Args[1:]. A
-// flag has one or two dashes, and its value after a "=" or in the next argument.
-// If a flag occurs more than once, the last one wins. Arguments after a "--" are
-// not flags.
+// flag has one or two dashes, and its value after a "=" or in the next argument,
+// unless that begins with a dash. If a flag occurs more than once, the last one wins.
+// Arguments after a "--" are not flags.
 func ReadArgs(args []string, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
 	return propagation.Read(args, propagation.Getter[[]string](flagReader{}), cfg.propagation...)

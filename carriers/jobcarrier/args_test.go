@@ -128,7 +128,8 @@ func (marker) Extract(ctx context.Context, c propagation.TextMapCarrier) context
 }
 func (marker) Fields() []string { return []string{"state"} }
 
-// Where the parser of Go takes arguments as flags, ReadArgs reads the same.
+// Where the parser of Go takes arguments as flags, ReadArgs reads the same. Only a value
+// that begins with a dash is none for ReadArgs.
 func FuzzReadArgs(f *testing.F) {
 	for _, line := range []string{"--state=a", "-state a", "--state=a --state b", "--state", "--state=a -- --state=b", "--other --state=a", "---state=a", "-state -state="} {
 		f.Add(line)
@@ -143,8 +144,8 @@ func FuzzReadArgs(f *testing.F) {
 		if end < 0 {
 			end = len(args)
 		}
-		if err := set.Parse(args[:end]); err != nil || set.NArg() > 0 {
-			return // not flags only, or unknown ones.
+		if err := set.Parse(args[:end]); err != nil || set.NArg() > 0 || strings.HasPrefix(*want, "-") {
+			return // not flags only, or unknown ones, or one for a value.
 		}
 		got, _ := jobcarrier.ExtractArgs(t.Context(), args, jobcarrier.WithPropagation(propagation.WithPropagator(marker("")))).Value(marker("")).(string)
 		if got != *want {
@@ -200,6 +201,8 @@ func TestReadArgs(t *testing.T) {
 		"empty":                {[]string{"--traceparent="}, false},
 		"without its value":    {[]string{"--traceparent"}, false},
 		"an operand":           {[]string{"--", "--traceparent=" + traceparent}, false},
+		"a flag for a value":   {[]string{"--traceparent", "--day", traceparent}, false},
+		"one dash is no value": {[]string{"--traceparent", "-", traceparent}, false},
 		"the value is behind":  {[]string{"--traceparent", "--", traceparent}, false},
 		"no dash":              {[]string{"traceparent=" + traceparent}, false},
 		"three dashes":         {[]string{"---traceparent=" + traceparent}, false},

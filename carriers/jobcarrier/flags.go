@@ -17,10 +17,12 @@ type argument struct {
 	next     int // The index after the flag and its value.
 }
 
-// nextFlag returns the first flag in args, from an index on, for whose name
-// isOurs reports true, and reports whether there is one. A flag of which the
-// value does not follow a "=" has the next argument as its value, which other
-// flags need not have. There must be no "--" in args.
+// nextFlag returns the first flag in args, from an index on, for whose name isOurs
+// reports true, and reports whether there is one. A flag of which the value does not
+// follow a "=" has the next argument as its value, which other flags need not have,
+// unless that is a flag itself: no value of a context begins with a dash, and a
+// caller's flag must not be lost if a shell has dropped an empty value. There must be
+// no "--" in args.
 func nextFlag(args []string, from int, isOurs func(name string) bool) (argument, bool) {
 	for i := from; i < len(args); i++ {
 		flag, value, inline := strings.Cut(args[i], "=")
@@ -29,7 +31,7 @@ func nextFlag(args []string, from int, isOurs func(name string) bool) (argument,
 			continue
 		}
 		a := argument{name: name, value: value, hasValue: inline, at: i, next: i + 1}
-		if !inline && a.next < len(args) {
+		if !inline && a.next < len(args) && !strings.HasPrefix(args[a.next], "-") {
 			a.value, a.hasValue = args[a.next], true
 			a.next++
 		}
@@ -39,8 +41,9 @@ func nextFlag(args []string, from int, isOurs func(name string) bool) (argument,
 }
 
 // heldFlags returns the names of the flags of args for which isOurs reports true
-// and that have a value. A flag at the end has none, but would have the next
-// argument that is added. There must be no "--" in args.
+// and that have a value. One that has none counts too, because some parsers take the
+// next argument for it, and that may be one that is added. There must be no "--" in
+// args.
 func heldFlags(args []string, isOurs func(name string) bool) []string {
 	var names []string
 	for a, ok := nextFlag(args, 0, isOurs); ok; a, ok = nextFlag(args, a.next, isOurs) {
