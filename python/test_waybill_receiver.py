@@ -344,6 +344,8 @@ def test_take_args_leaves_the_rest_to_argparse() -> None:
     parser.add_argument("file")
     assert vars(parser.parse_args(rest)) == {"day": "1", "file": "in.csv"}
     assert receiver.take_args(["a", "--", "--traceparent=x"]) == ({}, ["a", "--", "--traceparent=x"])
+    assert receiver.take_args(["--traceparent", "--", "--traceparent=x"]) == ({}, ["--", "--traceparent=x"])
+    assert receiver.take_args(["--traceparent", "--day", "1"]) == ({}, ["--day", "1"])
 
 
 @pytest.mark.parametrize(

@@ -313,7 +313,8 @@ def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], lis
     """Return the context in args, ``sys.argv[1:]`` by default, and the other arguments.
 
     The first result is a source for :func:`start_job`; the second is for argparse, which refuses
-    arguments that it does not know. After ``--`` nothing is ours.
+    arguments that it does not know. After ``--`` nothing is ours, and an argument that begins with
+    a dash is not a value of ours.
     """
     args = list(getattr(sys, "argv", [])[1:] if args is None else args)
     keys = _keys()
@@ -329,7 +330,7 @@ def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], lis
             rest.append(args[at])
         elif inline:
             found[name] = value
-        elif at + 1 < len(args):
+        elif at + 1 < len(args) and not args[at + 1].startswith("-"):
             at += 1
             found[name] = args[at]
         at += 1
