@@ -42,6 +42,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if service := os.Getenv(asJob); service != "" {
+		runJob(service)
+		return
+	}
 	os.Exit(func() int {
 		var err error
 		if folder, err = os.MkdirTemp("", "waybill-languages-"); err != nil {

@@ -27,8 +27,23 @@ type goPeer struct {
 func newGoPeer(exporter sdktrace.SpanExporter, broker, service string) *goPeer {
 	return &goPeer{broker: broker, provider: sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
+		sdktrace.WithSampler(withState{sdktrace.ParentBased(sdktrace.AlwaysSample())}),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", service), attribute.String("service.instance.id", service))),
 	)}
+}
+
+// withState is a sampler that begins each flow with a tracestate, which must arrive
+// wherever the flow does.
+type withState struct{ sdktrace.Sampler }
+
+const state = "vendor=1"
+
+func (w withState) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	result := w.Sampler.ShouldSample(p)
+	if !trace.SpanContextFromContext(p.ParentContext).IsValid() {
+		result.Tracestate, _ = trace.ParseTraceState(state)
+	}
+	return result
 }
 
 // close exports what there is.

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/waybill-go/waybill/carriers/envcarrier"
 	"github.com/waybill-go/waybill/carriers/mongocarrier"
 	"github.com/waybill-go/waybill/internal/e2e/server"
 )
@@ -22,19 +23,20 @@ func TestFlow_Document(t *testing.T) {
 	t.Parallel()
 	m := server.FerretDB(t)
 	for _, tt := range []struct {
-		name, from string
+		name, from string // A job is one in Python that Go has started.
 		field      string
+		hops       map[string]int64 // Of a flow that begins in Go, so that it has a tracestate.
 	}{
 		{name: "pymongo", from: "python", field: "_otel"}, // With the propagator of OpenTelemetry.
-		{name: "pymongo-receiver", from: "python", field: "context"},
-		{name: "mongocarrier-to-pymongo", from: "go", field: "_otel"},
+		{name: "pymongo-receiver", from: "job", field: "context", hops: map[string]int64{"order": 1, "handle": 2}},
+		{name: "mongocarrier-to-pymongo", from: "go", field: "_otel", hops: map[string]int64{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCollector(t)
 			s := &site{collector: c}
-			python := func(what, service string) {
-				env := append(s.env(service, ""), "MONGODB_URI="+m.URI(), "PYTHONPATH="+absolute(t, "../../../python"), "PYTHONDONTWRITEBYTECODE=1")
+			python := func(ctx context.Context, what, service string) {
+				env := envcarrier.Inject(ctx, append(s.pythonEnv(t, service), "MONGODB_URI="+m.URI()))
 				peer(t, "python").run(t, env, what, tt.name, "orders", tt.field)
 			}
 			inGo := func(service string, do func(*goPeer, context.Context, *mongo.Collection, string) error) {
@@ -49,14 +51,21 @@ func TestFlow_Document(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if tt.from == "go" {
+			switch tt.from {
+			case "go":
 				inGo("go-1", (*goPeer).insertDocument)
-				python("handle", "python-2")
-			} else {
-				python("insert", "python-1")
+				python(t.Context(), "handle", "python-2")
+			case "python":
+				python(t.Context(), "insert", "python-1")
 				inGo("go-2", (*goPeer).handleDocument)
+			case "job":
+				s.startInGo(t, func(ctx context.Context) { python(ctx, "insert", "python-2") })
+				inGo("go-3", (*goPeer).handleDocument)
 			}
 			requireHealthy(t, c, tt.name, "CONNECTED: one flow")
+			if tt.from != "python" {
+				requireFields(t, c, tt.hops)
+			}
 		})
 	}
 }
@@ -78,7 +87,8 @@ func (p *goPeer) handleDocument(ctx context.Context, orders *mongo.Collection, f
 	}
 	consumer := mongocarrier.NewConsumer("orders", mongocarrier.WithTracerProvider(p.provider))
 	return consumer.Process(ctx, mongocarrier.ReadRaw(doc, mongocarrier.WithField(field)), func(ctx context.Context) error {
-		_, span := p.provider.Tracer("peer").Start(ctx, "handle")
+		ctx, span := p.provider.Tracer("peer").Start(ctx, "handle")
+		noteHops(ctx)
 		span.End()
 		return nil
 	})

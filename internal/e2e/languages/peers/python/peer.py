@@ -7,15 +7,19 @@
     peer.py consume CLIENT TOPIC COUNT [NEXT]
     peer.py insert DATABASE COLLECTION FIELD
     peer.py handle DATABASE COLLECTION FIELD
+    peer.py job CARRIER COMMAND
 
 CLIENT is kafka, confluent or batch, which is confluent's consume. The consumer
 sends each message on to the topic NEXT. FIELD is where a document has the context;
-waybill_receiver writes the field context. KAFKA_BROKER and MONGODB_URI name the
+waybill_receiver writes the field context, in a job. CARRIER is environment or
+arguments, in which a job has its context and gives the command its own. KAFKA_BROKER and MONGODB_URI name the
 servers, and the variables of OpenTelemetry everything else.
 """
 
+import contextlib
 import functools
 import os
+import subprocess
 import sys
 
 from opentelemetry import propagate, trace
@@ -126,19 +130,34 @@ def orders(database, collection):
     return pymongo.MongoClient(os.environ["MONGODB_URI"])[database][collection]
 
 
+@contextlib.contextmanager
+def start_job(name):
+    import waybill_receiver
+
+    waybill = waybill_receiver.read().waybill
+    with waybill_receiver.start_job(tracer, name) as span:
+        span.set_attribute("test.hops", waybill.hops if waybill else 0)
+        yield waybill_receiver
+
+
+def job(carrier, *command):
+    with start_job("report") as receiver:
+        _, command = receiver.take_args(command)
+        if carrier == "environment":
+            subprocess.run(command, env=receiver.child_environ(), check=True)
+        else:
+            flags = [f"--{key}={value}" for key, value in receiver.inject().items()]
+            subprocess.run([*command, *flags], check=True)
+
+
 def insert(database, collection, field):
     from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 
     PymongoInstrumentor().instrument()
-    doc = {"item": "tea"}
-    with tracer.start_as_current_span("order"):
-        if field == "context":
-            import waybill_receiver
-
-            doc["context"] = waybill_receiver.inject({})
-        else:
-            doc[field] = {}
-            propagate.inject(doc[field])
+    doc = {"item": "tea", field: {}}
+    with start_job("order") if field == "context" else tracer.start_as_current_span("order") as receiver:
+        inject = receiver.inject if field == "context" else propagate.inject
+        inject(doc[field])
         orders(database, collection).insert_one(doc)
 
 
@@ -149,5 +168,6 @@ def handle(database, collection, field):
 
 
 if __name__ == "__main__":
-    {"produce": produce, "consume": consume, "insert": insert, "handle": handle}[sys.argv[1]](*sys.argv[2:])
+    commands = {"produce": produce, "consume": consume, "insert": insert, "handle": handle, "job": job}
+    commands[sys.argv[1]](*sys.argv[2:])
     provider.shutdown()
