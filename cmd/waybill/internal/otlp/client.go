@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -127,7 +128,7 @@ func (c *Client) post(ctx context.Context, body []byte) (after time.Duration, er
 	c.describe(request.Header)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return afterFailure(err), err
+		return afterFailure(err), c.explain(err)
 	}
 	defer response.Body.Close()
 	answer, failed := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -144,6 +145,20 @@ func (c *Client) post(ctx context.Context, body []byte) (after time.Duration, er
 		answer = unframed(answer)
 	}
 	return final, rejection(answer)
+}
+
+// explain returns err, and what may be wrong if the collector speaks the other protocol.
+func (c *Client) explain(err error) error {
+	other, signs := protocolGRPC, []string{"malformed HTTP response"}
+	if c.grpc {
+		other, signs = protocolHTTP, []string{"frame too large", "client conn could not be established"}
+	}
+	for _, sign := range signs {
+		if strings.Contains(err.Error(), sign) {
+			return fmt.Errorf("%w (it may need OTEL_EXPORTER_OTLP_PROTOCOL=%s)", err, other)
+		}
+	}
+	return err
 }
 
 // afterFailure returns how long to wait after an attempt that was not answered: it is worth

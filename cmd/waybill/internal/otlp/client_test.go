@@ -191,6 +191,31 @@ func TestClient_NoCollector(t *testing.T) {
 	}
 }
 
+// The ports of the two protocols, 4317 and 4318, are easily confused.
+func TestClient_OtherProtocol(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	t.Cleanup(server.Stop)
+	go func() { _ = server.Serve(listener) }()
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	for name, tt := range map[string]struct {
+		variables []string
+		want      string
+	}{
+		"HTTP to gRPC": {variables: []string{"ENDPOINT=http://" + listener.Addr().String()}, want: "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"},
+		"gRPC to HTTP": {variables: []string{"ENDPOINT=" + web.URL, "PROTOCOL=grpc"}, want: "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"},
+	} {
+		if err := client(t, tt.variables...).UploadTraces(t.Context(), spans()); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: UploadTraces = %v, want it to name %s", name, err, tt.want)
+		}
+	}
+}
+
 func TestClient_PartialSuccess(t *testing.T) {
 	t.Parallel()
 	answer, err := proto.Marshal(&collector.ExportTraceServiceResponse{PartialSuccess: &collector.ExportTracePartialSuccess{RejectedSpans: 1, ErrorMessage: "too old"}})
