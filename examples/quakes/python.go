@@ -103,7 +103,7 @@ func repository() (root string, err error) {
 // interpreter needs more of it than a program in Go does, to be the one that its user
 // means. A proxy or other settings of telemetry are not for the services.
 func pythonEnv(environ []string, modules string) []string {
-	env := []string{"NO_PROXY=*", "PYTHONDONTWRITEBYTECODE=1"}
+	env := []string{"NO_PROXY=*", "PROMETHEUS_DISABLE_CREATED_SERIES=true", "PYTHONDONTWRITEBYTECODE=1"}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		switch {

@@ -143,7 +143,7 @@ func TestPythonEnv(t *testing.T) {
 		"PYTHONPATH=/packages", "VIRTUAL_ENV=/venv=1", "=C:=C:\\",
 	}, "/modules")
 	want := []string{
-		"NO_PROXY=*", "PYTHONDONTWRITEBYTECODE=1", "HOME=/home/user", "VIRTUAL_ENV=/venv=1", "=C:=C:\\",
+		"NO_PROXY=*", "PROMETHEUS_DISABLE_CREATED_SERIES=true", "PYTHONDONTWRITEBYTECODE=1", "HOME=/home/user", "VIRTUAL_ENV=/venv=1", "=C:=C:\\",
 		"PYTHONPATH=/modules" + string(os.PathListSeparator) + "/packages",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {

@@ -14,6 +14,9 @@ from __future__ import annotations
 import signal
 import sys
 
+if sys.version_info < (3, 9):
+    sys.exit("Python 3.9 or newer is needed")
+
 # The imports take a while, and may be interrupted without a trace.
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda *_: sys.exit(0))

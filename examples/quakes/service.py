@@ -26,14 +26,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    pushadd_to_gateway,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, pushadd_to_gateway
 from waybill_receiver import Waybill
 
 PUSH_INTERVAL = 0.2  # Seconds between two pushes of the metrics.
@@ -56,7 +49,6 @@ class Service:
         trace.set_tracer_provider(provider)
         self.tracer = trace.get_tracer(name)
 
-        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         rows, runs = ["pipeline", "source", "stage"], ["pipeline", "stage"]
         self.rows_read = self._counter("rows_read", "Rows that came into a stage.", rows)
