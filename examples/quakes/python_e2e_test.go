@@ -191,7 +191,7 @@ func TestReport_PythonAndGo(t *testing.T) {
 	}
 }
 
-// Both end well when they are told to, in the middle of their work.
+// Both end well when they are told to, in the middle of their work and after it.
 func TestReport_PythonAndGoEnd(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // It takes connections and says nothing.
@@ -199,28 +199,49 @@ func TestReport_PythonAndGoEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() })
+	atWork := func(r *startedReport) bool { return !r.pushes.LastPush("run-1").IsZero() }
+	done := func(r *startedReport) bool { return newTally(r.pushes).runs("write") > 0 }
+	mongo := started(t)(local.StartMongo())
+	storeAssessments(t, mongo)
 	reporters := map[string]reporter{"Go": {command: []string{program.Build(t), "report"}}, "Python": inPython(t)}
-	for how, end := range map[string]func(*startedReport) error{
-		"interrupted":             func(r *startedReport) error { return r.cmd.Process.Signal(syscall.SIGINT) },
-		"terminated":              func(r *startedReport) error { return r.cmd.Process.Signal(syscall.SIGTERM) },
-		"the supervisor has gone": func(r *startedReport) error { return r.stdin.Close() },
+	for how, tt := range map[string]struct {
+		mongo string
+		when  func(*startedReport) bool
+		end   func(*startedReport)
+		want  string // The outcome on the spans.
+	}{
+		"interrupted at work": {
+			mongo: "mongodb://" + silent.Addr().String(), when: atWork, want: "cancelled",
+			end: func(r *startedReport) { _ = r.cmd.Process.Signal(syscall.SIGINT) },
+		},
+		"terminated at work": {
+			mongo: "mongodb://" + silent.Addr().String(), when: atWork, want: "cancelled",
+			end: func(r *startedReport) { _ = r.cmd.Process.Signal(syscall.SIGTERM) },
+		},
+		"without its supervisor": {
+			mongo: "mongodb://" + silent.Addr().String(), when: atWork, want: "cancelled",
+			end: func(r *startedReport) { _ = r.stdin.Close() },
+		},
+		"interrupted when it is done": {
+			mongo: mongo, when: done, want: "success",
+			end: func(r *startedReport) { _ = r.cmd.Process.Signal(syscall.SIGINT) }, // It may have ended.
+		},
 	} {
 		for language, reporter := range reporters {
 			t.Run(language+" "+how, func(t *testing.T) {
 				t.Parallel()
-				r := startReport(t, reporter, "mongodb://"+silent.Addr().String(), []string{"--batch=many"})
-				for r.pushes.LastPush("run-1").IsZero() {
-					time.Sleep(10 * time.Millisecond)
+				r := startReport(t, reporter, tt.mongo, []string{"--batch=many"})
+				for !tt.when(r) {
+					time.Sleep(time.Millisecond)
 				}
-				if err := end(r); err != nil {
-					t.Fatal(err)
-				}
+				tt.end(r)
 				got := r.wait(t)
-				if got.code != 0 || got.log != "" {
+				log := regexp.MustCompile(`^(time=T level=INFO msg=written .*\n)?$`)
+				if got.code != 0 || !log.MatchString(got.log) {
 					t.Errorf("it ends with %d, want 0, and logs\n%s", got.code, got.log)
 				}
-				if len(got.spans) != 2 || !strings.Contains(got.spans[0], "etl.outcome=cancelled") {
-					t.Errorf("the spans are %q", got.spans)
+				if len(got.spans) != 2 || !strings.Contains(got.spans[0], "etl.outcome="+tt.want) {
+					t.Errorf("the spans are %q, want the outcome %s", got.spans, tt.want)
 				}
 			})
 		}

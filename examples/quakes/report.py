@@ -13,17 +13,22 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Any
 
 if sys.version_info < (3, 9):
     sys.exit("Python 3.9 or newer is needed")
 
-# The imports take a while, and may be interrupted without a trace.
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda *_: sys.exit(0))
+
+def on_signal(handler: Any) -> None:
+    """Let handler handle the signals that end a service."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+on_signal(lambda *_: sys.exit(0))  # The imports take a while.
 
 import os  # noqa: E402
 import platform  # noqa: E402
-from typing import Any  # noqa: E402
 
 import waybill_receiver  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
@@ -37,13 +42,15 @@ def main(args: list[str]) -> int:
     if args == ["--check"]:
         print("Python", platform.python_version())
         return 0
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)  # Raises KeyboardInterrupt.
+    on_signal(signal.default_int_handler)  # Raises KeyboardInterrupt.
     end_with_supervisor()
     parameters = {key: value for key, _, value in (arg[2:].partition("=") for arg in args)}
     try:
         with Service("report") as service:
-            report(service, parameters)
+            try:
+                report(service, parameters)
+            finally:
+                on_signal(signal.SIG_IGN)  # What is left is short.
     except KeyboardInterrupt:
         pass  # It was told to end.
     except (LookupError, OSError, PyMongoError) as error:
