@@ -64,6 +64,7 @@
 //     reported to the observer of [WithObserver].
 //   - Parameters that a service would refuse for their size are recognized before
 //     they are sent.
+//   - The same context gives the same parameters, except for the time in a waybill.
 //   - Extract and Read never fail; a malformed context is treated as absent.
 //   - All functions are safe for concurrent use.
 //
