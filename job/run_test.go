@@ -185,6 +185,8 @@ func TestRun_Ends(t *testing.T) {
 	t.Parallel()
 	told, cancel := context.WithCancelCause(t.Context())
 	cancel(&job.SignalError{Signal: syscall.SIGTERM})
+	late, cancelLate := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancelLate()
 	for name, tt := range map[string]struct {
 		ctx  context.Context //nolint:containedctx // A row of a table.
 		fn   func(context.Context) error
@@ -221,6 +223,14 @@ func TestRun_Ends(t *testing.T) {
 		"told to end, by the cause": {
 			ctx: told, fn: context.Cause,
 			want: map[string]string{"etl.outcome": "cancelled", "process.exit.code": "143", "error.type": "canceled", "waybill.job.signal": "SIGTERM"},
+		},
+		"told to end, with codes of its own": {
+			ctx: told, fn: func(ctx context.Context) error { return errors.Join(context.Cause(ctx), codeError(42)) },
+			want: map[string]string{"etl.outcome": "failure", "process.exit.code": "143", "error.type": "*job.SignalError", "waybill.job.signal": "SIGTERM"},
+		},
+		"too late": {
+			ctx: late, fn: func(ctx context.Context) error { return fmt.Errorf("stop: %w", ctx.Err()) },
+			want: map[string]string{"etl.outcome": "timeout", "process.exit.code": "1", "error.type": "timeout"},
 		},
 		"told to end, and finished": {
 			ctx: told, fn: func(context.Context) error { return nil },
@@ -584,6 +594,19 @@ func TestRun_AttemptsAreSiblings(t *testing.T) {
 	}
 	if len(ids) != attempts+1 {
 		t.Errorf("%d spans of %d attempts and their creator, want each another", len(ids), attempts)
+	}
+}
+
+// A creator that is not sampled mutes its jobs, unless they are a trace of their own.
+func TestRun_CreatorThatIsNotSampled(t *testing.T) {
+	t.Parallel()
+	environ := job.WithEnviron([]string{"TRACEPARENT=" + traceParent[:53] + "00"})
+	for want, opt := range []job.Option{nil, job.WithStartOptions(propagation.AsLink())} {
+		p, spans := newJob(t)
+		err := job.Run(t.Context(), p, func(context.Context) error { return nil }, environ, job.WithArgs(nil), opt)
+		if got := len(spans.GetSpans()); err != nil || got != want {
+			t.Errorf("Run = %v, %d spans, want %d", err, got, want)
+		}
 	}
 }
 
