@@ -116,16 +116,17 @@ func firstName(getenv func(string) string, variables ...string) string {
 	return ""
 }
 
-// maxName is the length of the longest name of an object of Kubernetes.
-const maxName = 253
+// The longest name of an object of Kubernetes, and what is in names.
+const (
+	maxName        = 253
+	nameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+)
 
 // isName reports whether text may be the name or the UID of an object of Kubernetes.
 // Exporters refuse text that is not UTF-8, and all spans with it.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 func isName(text string) bool {
-	return text != "" && len(text) <= maxName && !strings.ContainsFunc(text, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
-	})
+	return text != "" && len(text) <= maxName && strings.Trim(text, nameCharacters) == ""
 }
 
 func trimmed(text []byte, err error) string {
