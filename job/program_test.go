@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/log/global"
 	lognoop "go.opentelemetry.io/otel/log/noop"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -44,9 +43,8 @@ var programs = map[string]func(){
 	"SDK is set up by the work": func() {
 		job.Main(stages.Must(stages.NewPipeline("nightly")), func(ctx context.Context) error {
 			otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithBatcher(slow{})))
-			_, span := otel.Tracer("test").Start(ctx, "late")
-			span.End()
-			return errBoom
+			late := stages.Must(stages.NewPipeline("late"))
+			return late.Run(ctx, ending(errBoom))
 		})
 	},
 	"no SDK": func() { job.Main(stages.Must(stages.NewPipeline("nightly")), ending(errBoom)) },
@@ -96,7 +94,7 @@ func ordinary(err error) {
 	meters := metric.NewMeterProvider(metric.WithReader(metric.NewPeriodicReader(slowMetrics{}, metric.WithInterval(time.Hour))))
 	defer shutDown(meters.Shutdown)
 	otel.SetMeterProvider(meters)
-	global.SetLoggerProvider(logs{})
+	otel.SetLoggerProvider(logs{})
 
 	job.Main(stages.Must(stages.NewPipeline("nightly")), func(ctx context.Context) error {
 		rows, instrumentErr := otel.Meter("test").Int64Counter("rows")
