@@ -71,9 +71,7 @@ func (j *Jobs) injectApply(ctx context.Context, span trace.Span, job *applyv1.Jo
 		setAttributes(span, attrDropped.Bool(true))
 		return job, nil
 	}
-	o := objectAround(fields, "spec", "template")
-	o.isJob = true
-	kept, err := inject(ctx, o, j.cfg.config)
+	kept, err := inject(ctx, j.cfg.config, jobOfFields(fields))
 	if err = j.note(span, kept, err); err != nil {
 		return nil, err
 	}
@@ -87,7 +85,7 @@ func (j *Jobs) withContextOf(job *applyv1.JobApplyConfiguration, existing *batch
 	if !ok {
 		return job
 	}
-	applied, there := objectAround(fields, "spec", "template"), objectOfTemplate(&existing.Spec.Template, existing)
+	applied, there := jobOfFields(fields), objectOfTemplate(&existing.Spec.Template, existing)
 	keys := j.cfg.keys()
 	for _, c := range applied.containers {
 		for _, other := range there.containers {

@@ -30,7 +30,7 @@ var (
 	// each new context would be a new revision of the object.
 	ErrLongLived = errors.New("k8scarrier: the object starts many runs, which are not one flow")
 	// ErrUnknownKind is returned when it is not known where in an object the pod
-	// template is; see [WithPodTemplatePath].
+	// template is; see [WithPodTemplatePath] and [WithContainerPath].
 	ErrUnknownKind = errors.New("k8scarrier: the kind of the object is not known")
 )
 

@@ -312,6 +312,20 @@ func ExampleWithPodTemplatePath() {
 	// map[pod:map[spec:map[containers:[map[env:[map[name:TRACEPARENT value:00-01000000000000000000000000000000-0200000000000000-01]] name:etl]]]]]
 }
 
+func ExampleWithContainerPath() {
+	// A TaskRun of Tekton, whose steps are containers.
+	run := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "tekton.dev/v1", "kind": "TaskRun",
+		"spec": map[string]any{"taskSpec": map[string]any{"steps": []any{map[string]any{"name": "load"}}}},
+	}}
+	path := k8scarrier.WithContainerPath("spec", "taskSpec", "steps", k8scarrier.AnyField)
+	fmt.Println(k8scarrier.InjectObject(exampleContext(), run, traceContext, path))
+	fmt.Println(run.Object["spec"])
+	// Output:
+	// <nil>
+	// map[taskSpec:map[steps:[map[env:[map[name:TRACEPARENT value:00-01000000000000000000000000000000-0200000000000000-01]] name:load]]]]
+}
+
 func ExampleWithErrorDescription() {
 	jobs := k8scarrier.NewJobs(fake.NewClientset(exampleJob()).BatchV1().Jobs(""), k8scarrier.WithErrorDescription(nil))
 	_, err := jobs.Create(exampleContext(), exampleJob(), metav1.CreateOptions{}) // whose span has the text of the error.

@@ -54,7 +54,7 @@ func InjectPodTemplate(ctx context.Context, template *corev1.PodTemplateSpec, op
 	if template == nil {
 		return ErrNil
 	}
-	_, err := inject(ctx, objectOfTemplate(template, nil), newConfig(opts))
+	_, err := inject(ctx, newConfig(opts), objectOfTemplate(template, nil))
 	return err
 }
 
@@ -71,7 +71,7 @@ func injectJob(ctx context.Context, job *batchv1.Job, cfg config) (kept bool, er
 	if job == nil {
 		return false, ErrNil
 	}
-	return inject(ctx, objectOfTemplate(&job.Spec.Template, job), cfg)
+	return inject(ctx, cfg, objectOfTemplate(&job.Spec.Template, job))
 }
 
 // InjectObject writes the trace context of ctx to a Job or a Pod, as [InjectJob]
@@ -86,27 +86,27 @@ func InjectObject(ctx context.Context, obj runtime.Object, opts ...Option) error
 		return ErrNil
 	}
 	cfg := newConfig(opts)
-	o, err := objectOf(obj, &cfg)
+	objects, err := objectsOf(obj, &cfg)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, kindOf(obj))
 	}
-	_, err = inject(ctx, o, cfg)
+	_, err = inject(ctx, cfg, objects...)
 	return err
 }
 
-// inject writes the context of ctx to the containers of o that are selected. It
-// reports whether a context that was there was kept.
-func inject(ctx context.Context, o object, cfg config) (kept bool, err error) {
-	isSelected, count := make([]bool, len(o.containers)), 0
-	for i, c := range o.containers {
-		if isSelected[i] = cfg.isSelected(c); isSelected[i] {
-			count++
-		}
+// inject writes the context of ctx to the containers that are selected. It reports
+// whether a context that was there was kept.
+func inject(ctx context.Context, cfg config, objects ...object) (kept bool, err error) {
+	targets, containers, selected := make([]target, len(objects)), 0, 0
+	for i, o := range objects {
+		targets[i] = cfg.targetOf(o)
+		containers += len(o.containers)
+		selected += targets[i].selected()
 	}
 	switch {
-	case len(o.containers) == 0:
+	case containers == 0:
 		return false, ErrNoContainers
-	case count == 0:
+	case selected == 0:
 		return false, nil
 	}
 	in := newInjection(ctx, &cfg)
@@ -117,11 +117,11 @@ func inject(ctx context.Context, o object, cfg config) (kept bool, err error) {
 		return false, fmt.Errorf("%w: %q", errPrefix, cfg.prefix)
 	}
 	if !cfg.annotations {
-		if err := in.fitContainers(count); err != nil {
+		if err := in.fitContainers(selected); err != nil {
 			return false, err
 		}
 	}
-	return in.into(target{object: o, isSelected: isSelected, annotatePod: cfg.annotations})
+	return in.into(targets...)
 }
 
 // InjectAnnotations writes the trace context of ctx to the annotations of an
@@ -146,11 +146,15 @@ func InjectAnnotations(ctx context.Context, obj metav1.Object, opts ...Option) e
 	case !cfg.hasValidPrefix():
 		return fmt.Errorf("%w: %q", errPrefix, cfg.prefix)
 	}
-	o, err := objectOf(obj, &cfg)
+	objects, err := objectsOf(obj, &cfg)
 	if err != nil { // of any other kind: its annotations are all that is known of it.
-		o = object{owner: obj}
+		objects = []object{{owner: obj}}
 	}
-	isOwner := o.owner != nil // and else the pod itself.
-	_, err = in.into(target{object: o, isSelected: make([]bool, len(o.containers)), annotateOwner: isOwner, annotatePod: !isOwner})
+	targets := make([]target, len(objects))
+	for i, o := range objects {
+		isOwner := o.owner != nil // and else the pod itself.
+		targets[i] = target{object: o, isSelected: make([]bool, len(o.containers)), annotateOwner: isOwner, annotatePod: !isOwner}
+	}
+	_, err = in.into(targets...)
 	return err
 }

@@ -4,6 +4,9 @@
 package k8scarrier
 
 import (
+	"maps"
+	"slices"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -76,24 +79,24 @@ func (cfg *config) isSelected(c container) (selected bool) {
 	return cfg.selects(c.spec())
 }
 
-// objectOf returns the parts of an object. The error is [ErrLongLived] or
-// [ErrUnknownKind].
-func objectOf(o any, cfg *config) (object, error) {
+// objectsOf returns the parts of an object: one for each pod template. The error is
+// [ErrLongLived] or [ErrUnknownKind].
+func objectsOf(o any, cfg *config) ([]object, error) {
 	switch o := o.(type) {
 	case *batchv1.Job:
-		return objectOfTemplate(&o.Spec.Template, o), nil
+		return []object{objectOfTemplate(&o.Spec.Template, o)}, nil
 	case *corev1.Pod:
-		return objectOfPod(o, &o.Spec), nil
+		return []object{objectOfPod(o, &o.Spec)}, nil
 	case *corev1.PodTemplateSpec:
-		return objectOfTemplate(o, nil), nil
+		return []object{objectOfTemplate(o, nil)}, nil
 	case *unstructured.Unstructured:
-		return objectOfUnstructured(o, cfg)
+		return objectsOfUnstructured(o, cfg)
 	case runtime.Object:
 		if isLongLived(kindOf(o)) {
-			return object{}, ErrLongLived
+			return nil, ErrLongLived
 		}
 	}
-	return object{}, ErrUnknownKind
+	return nil, ErrUnknownKind
 }
 
 // kindOf returns the kind of an object: a typed one need not say it itself.
@@ -107,7 +110,8 @@ func kindOf(o runtime.Object) schema.GroupKind {
 // isLongLived reports whether objects of kind start many runs.
 func isLongLived(kind schema.GroupKind) bool {
 	switch kind.String() {
-	case "CronJob.batch", "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "ReplicationController":
+	case "CronJob.batch", "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "ReplicaSet.apps", "ReplicationController",
+		"CronWorkflow.argoproj.io", "ScaledJob.keda.sh", "ScheduledSparkApplication.sparkoperator.k8s.io":
 		return true
 	default:
 		return false
@@ -144,36 +148,97 @@ func objectOfPod(pod metadata, spec *corev1.PodSpec) object {
 	return o
 }
 
-// objectOfUnstructured returns the parts of an object of the dynamic client.
-func objectOfUnstructured(u *unstructured.Unstructured, cfg *config) (object, error) {
+// objectsOfUnstructured returns the parts of an object of the dynamic client.
+func objectsOfUnstructured(u *unstructured.Unstructured, cfg *config) ([]object, error) {
 	kind := u.GroupVersionKind().GroupKind()
 	switch {
 	case isLongLived(kind):
-		return object{}, ErrLongLived
+		return nil, ErrLongLived
 	case kind == schema.GroupKind{Kind: "Pod"}:
-		return objectOfPodFields(u.Object, u), nil
+		return []object{objectOfPodFields(u.Object, u)}, nil
 	case kind == schema.GroupKind{Group: "batch", Kind: "Job"}:
-		o := objectAround(u, "spec", "template")
-		o.isJob = true
-		return o, nil
-	case len(cfg.templatePath) > 0:
-		return objectAround(u, cfg.templatePath...), nil
+		return []object{jobOfFields(u)}, nil
+	case len(cfg.templatePath)+len(cfg.containerPaths) > 0:
+		return append(objectsAround(u, cfg.templatePath), containersIn(u, cfg.containerPaths)), nil
 	default:
-		return object{}, ErrUnknownKind
+		return nil, ErrUnknownKind
 	}
 }
 
-// objectAround returns the parts of an object that has a pod template under a
-// path. Without one, it has no containers.
-func objectAround(u *unstructured.Unstructured, path ...string) object {
-	field, _, _ := unstructured.NestedFieldNoCopy(u.Object, path...)
-	template, ok := field.(map[string]any)
-	if !ok {
-		return object{owner: u}
+// jobOfFields returns the parts of a Job. Without a pod template, it has no containers.
+func jobOfFields(u *unstructured.Unstructured) object {
+	o := object{owner: u}
+	if found := objectsAround(u, []string{"spec", "template"}); len(found) > 0 {
+		o = found[0]
 	}
-	o := objectOfPodFields(template, &unstructured.Unstructured{Object: template})
-	o.owner = u
+	o.isJob = true
 	return o
+}
+
+// objectsAround returns the parts of an object that has pod templates under a path.
+func objectsAround(u *unstructured.Unstructured, path []string) []object {
+	var objects []object
+	for _, template := range fieldsAt(u, path) {
+		o := objectOfPodFields(template, &unstructured.Unstructured{Object: template})
+		o.owner = u
+		objects = append(objects, o)
+	}
+	return objects
+}
+
+// containersIn returns the containers under paths in an object, which have no pod that is
+// known.
+func containersIn(u *unstructured.Unstructured, paths [][]string) object {
+	o := object{owner: u}
+	for _, path := range paths {
+		for _, fields := range fieldsAt(u, path) {
+			o.containers = append(o.containers, containerOfFields(fields, false))
+		}
+	}
+	return o
+}
+
+// fieldsAt returns the maps under a path in an object, of which a field [AnyField] stands
+// for every element of a list or a map.
+func fieldsAt(u *unstructured.Unstructured, path []string) []map[string]any {
+	if len(path) == 0 {
+		return nil
+	}
+	values := []any{u.Object}
+	for _, field := range path {
+		var next []any
+		for _, value := range values {
+			next = append(next, under(value, field)...)
+		}
+		values = next
+	}
+	var found []map[string]any
+	for _, value := range values {
+		if fields, ok := value.(map[string]any); ok {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+// under returns the values under a field.
+func under(value any, field string) []any {
+	switch value := value.(type) {
+	case []any:
+		if field == AnyField {
+			return value
+		}
+	case map[string]any:
+		if field != AnyField {
+			return []any{value[field]}
+		}
+		var values []any
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			values = append(values, value[key])
+		}
+		return values
+	}
+	return nil
 }
 
 // objectOfPodFields returns the parts of a pod or a pod template. What is not of

@@ -44,16 +44,17 @@ type JobsOption interface {
 }
 
 type config struct {
-	propagation   []propagation.Option // defaults, and those that were given.
-	conflictFails bool
-	selects       func(corev1.Container) bool
-	annotations   bool
-	prefix        string   // of annotations.
-	templatePath  []string // of an object of a kind that is not known.
-	jobInfo       bool
-	observer      observe.DropObserver // Or nil.
-	hasResource   bool
-	resource      []attribute.KeyValue // Of the options of [WithResource].
+	propagation    []propagation.Option // defaults, and those that were given.
+	conflictFails  bool
+	selects        func(corev1.Container) bool
+	annotations    bool
+	prefix         string     // of annotations.
+	templatePath   []string   // of an object of a kind that is not known.
+	containerPaths [][]string // the same.
+	jobInfo        bool
+	observer       observe.DropObserver // Or nil.
+	hasResource    bool
+	resource       []attribute.KeyValue // Of the options of [WithResource].
 }
 
 type jobsConfig struct {
@@ -172,12 +173,26 @@ func WithAnnotations(prefix string) Option {
 	return option(func(cfg *config) { cfg.annotations, cfg.prefix = true, prefix })
 }
 
+// AnyField stands for every element of a list or a map in the fields of
+// [WithPodTemplatePath] and [WithContainerPath].
+const AnyField = "*"
+
 // WithPodTemplatePath sets the fields that lead to the pod template in an object
 // of the dynamic client, such as "spec", "template". [InjectObject] needs it for
 // kinds that it does not know. Use it for kinds whose objects start one run each.
+// With [AnyField] there may be several templates.
 func WithPodTemplatePath(fields ...string) Option {
 	fields = slices.Clone(fields)
 	return option(func(cfg *config) { cfg.templatePath = fields })
+}
+
+// WithContainerPath sets the fields that lead to a container in an object of the dynamic
+// client whose containers are not in a pod template, such as "spec", "taskSpec", "steps",
+// [AnyField]. A container is whatever has an env. If it is given more than once, all of the
+// paths apply. [WithAnnotations] has no effect on these containers, whose pod is not known.
+func WithContainerPath(fields ...string) Option {
+	fields = slices.Clone(fields)
+	return option(func(cfg *config) { cfg.containerPaths = append(slices.Clip(cfg.containerPaths), fields) })
 }
 
 // WithJobInfo gives each selected container the names and ids of its Job and pod,

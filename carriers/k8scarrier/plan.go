@@ -24,6 +24,26 @@ type target struct {
 	annotateOwner bool
 }
 
+// targetOf returns the target of an injection into the containers of o.
+func (cfg *config) targetOf(o object) target {
+	t := target{object: o, isSelected: make([]bool, len(o.containers)), annotatePod: cfg.annotations && o.pod != nil}
+	for i, c := range o.containers {
+		t.isSelected[i] = cfg.isSelected(c)
+	}
+	return t
+}
+
+// selected returns how many containers are selected.
+func (t target) selected() int {
+	count := 0
+	for _, isSelected := range t.isSelected {
+		if isSelected {
+			count++
+		}
+	}
+	return count
+}
+
 // part is a part of an object that has annotations.
 type part struct {
 	metadata
@@ -59,14 +79,25 @@ type annotations struct {
 	set map[string]string
 }
 
-// into writes the context to t, and replaces another context in other places of
-// the object. It reports whether a context that was there was kept, and changes
-// nothing if it returns an error.
-func (in *injection) into(t target) (kept bool, err error) {
-	p, err := in.plan(t)
-	if err != nil {
-		return false, err
+// into writes the context to targets, and replaces another context in other places of
+// the object that they are parts of. It reports whether a context that was there was
+// kept, and changes nothing if it returns an error.
+func (in *injection) into(targets ...target) (kept bool, err error) {
+	plans := make([]plan, len(targets))
+	for i, t := range targets {
+		if plans[i], err = in.plan(t); err != nil {
+			return false, err
+		}
+		kept = kept || plans[i].kept
 	}
+	for i, t := range targets {
+		in.apply(plans[i], t)
+	}
+	return kept, nil
+}
+
+// apply changes t as p says.
+func (in *injection) apply(p plan, t target) {
 	for i, c := range t.containers {
 		var info variables
 		var last *corev1.EnvVar
@@ -80,7 +111,6 @@ func (in *injection) into(t target) (kept bool, err error) {
 			a.of.SetAnnotations(a.set)
 		}
 	}
-	return p.kept, nil
 }
 
 // plan returns what into changes. The error is [ErrConflict] or [ErrTooLarge].
@@ -99,7 +129,7 @@ func (in *injection) plan(t target) (plan, error) {
 	}
 	for i, c := range t.containers {
 		switch {
-		case t.isSelected[i] && decisions.containers[i] == write && in.cfg.annotations && in.fields.Len() > 0:
+		case t.isSelected[i] && decisions.containers[i] == write && t.annotatePod && in.fields.Len() > 0:
 			p.variables[i] = in.references()
 		case t.isSelected[i] && decisions.containers[i] == write,
 			!t.isSelected[i] && !in.fields.KeepsExisting() && in.isStale(inLiterals(c.env)):

@@ -237,7 +237,9 @@ func TestInjectObject(t *testing.T) {
 		},
 		"a Deployment":  {&appsv1.Deployment{Spec: appsv1.DeploymentSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
 		"a StatefulSet": {&appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
+		"a ReplicaSet":  {&appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
 		"a ConfigMap":   {&corev1.ConfigMap{}, nil, k8scarrier.ErrUnknownKind},
+		"a list":        {&batchv1.JobList{Items: []batchv1.Job{{Spec: batchv1.JobSpec{Template: *template()}}}}, nil, k8scarrier.ErrUnknownKind},
 		"a DaemonSet":   {&appsv1.DaemonSet{Spec: appsv1.DaemonSetSpec{Template: *template()}}, nil, k8scarrier.ErrLongLived},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -468,6 +468,8 @@ func TestInjectObject_Kinds(t *testing.T) {
 		"a malformed Pod":         {object: `{"apiVersion":"v1","kind":"Pod","spec":5}`, err: k8scarrier.ErrNoContainers},
 		"a ReplicationController": {object: `{"apiVersion":"v1","kind":"ReplicationController","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrLongLived},
 		"a ConfigMap":             {object: `{"apiVersion":"v1","kind":"ConfigMap"}`, err: k8scarrier.ErrUnknownKind},
+		"a CronWorkflow":          {object: `{"apiVersion":"argoproj.io/v1alpha1","kind":"CronWorkflow","spec":{"workflowSpec":{}}}`, opts: []k8scarrier.Option{k8scarrier.WithContainerPath("spec")}, err: k8scarrier.ErrLongLived},
+		"a List":                  {object: `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod"}]}`, err: k8scarrier.ErrUnknownKind},
 		"nothing":                 {object: `{}`, err: k8scarrier.ErrUnknownKind},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -491,17 +493,133 @@ func TestInjectObject_Kinds(t *testing.T) {
 	}
 }
 
+// The kinds of other projects that start one run, by the paths that docs/jobs.md names.
+func TestInjectObject_KindsOfOthers(t *testing.T) {
+	t.Parallel()
+	const pod = `{"spec":{"initContainers":[{"name":"init"}],"containers":[{"name":"main","env":[{"name":"A","value":"1"}]}]}}`
+	for name, test := range map[string]struct {
+		object     string
+		opts       []k8scarrier.Option
+		containers int
+		annotated  int // pod templates.
+	}{
+		"JobSet": {
+			object: `{"apiVersion":"jobset.x-k8s.io/v1alpha2","kind":"JobSet","spec":{"replicatedJobs":[
+				{"name":"leader","template":{"spec":{"template":` + pod + `}}},{"name":"workers","replicas":2,"template":{"spec":{"template":` + pod + `}}}]}}`,
+			opts:       []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "replicatedJobs", k8scarrier.AnyField, "template", "spec", "template")},
+			containers: 4, annotated: 2,
+		},
+		"PyTorchJob": {
+			object: `{"apiVersion":"kubeflow.org/v1","kind":"PyTorchJob","spec":{"pytorchReplicaSpecs":{
+				"Master":{"replicas":1,"template":` + pod + `},"Worker":{"replicas":3,"template":` + pod + `}}}}`,
+			opts:       []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pytorchReplicaSpecs", k8scarrier.AnyField, "template")},
+			containers: 4, annotated: 2,
+		},
+		"TaskRun": {
+			object: `{"apiVersion":"tekton.dev/v1","kind":"TaskRun","spec":{"taskSpec":{"params":[{"name":"x"}],"steps":[
+				{"name":"fetch","image":"git"},{"name":"load","image":"etl","env":[{"name":"A","value":"$(params.x)"}]}]}}}`,
+			opts:       []k8scarrier.Option{k8scarrier.WithContainerPath("spec", "taskSpec", "steps", k8scarrier.AnyField)},
+			containers: 2,
+		},
+		"TaskRun of a Task": {
+			object:     `{"apiVersion":"tekton.dev/v1","kind":"TaskRun","spec":{"taskRef":{"name":"load"},"podTemplate":{"securityContext":{"runAsNonRoot":true}}}}`,
+			opts:       []k8scarrier.Option{k8scarrier.WithContainerPath("spec", "podTemplate")},
+			containers: 1,
+		},
+		"Workflow": {
+			object: `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","spec":{"entrypoint":"all","templates":[
+				{"name":"all","steps":[[{"name":"a","template":"load"}]]},{"name":"load","container":{"image":"etl"}},{"name":"check","script":{"image":"python","source":"x"}}]}}`,
+			opts: []k8scarrier.Option{
+				k8scarrier.WithContainerPath("spec", "templates", k8scarrier.AnyField, "container"),
+				k8scarrier.WithContainerPath("spec", "templates", k8scarrier.AnyField, "script"),
+			},
+			containers: 2,
+		},
+		"SparkApplication": {
+			object:     `{"apiVersion":"sparkoperator.k8s.io/v1beta2","kind":"SparkApplication","spec":{"mainClass":"Load","driver":{"cores":1},"executor":{"instances":2,"env":[{"name":"A","value":"1"}]}}}`,
+			opts:       []k8scarrier.Option{k8scarrier.WithContainerPath("spec", "driver"), k8scarrier.WithContainerPath("spec", "executor")},
+			containers: 2,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			object := &unstructured.Unstructured{}
+			if err := json.Unmarshal([]byte(test.object), &object.Object); err != nil {
+				t.Fatal(err)
+			}
+			with := k8scarrier.WithPropagation(propagation.WithPropagator(w3c))
+			if err := k8scarrier.InjectObject(spanContext(t), object.DeepCopy(), with); !errors.Is(err, k8scarrier.ErrUnknownKind) || !strings.Contains(err.Error(), object.GetKind()) {
+				t.Errorf("without a path: error %v, want %v with the kind", err, k8scarrier.ErrUnknownKind)
+			}
+			annotated := object.DeepCopy()
+			opts := append(test.opts, with)
+			for range 2 { // The second time changes nothing.
+				if err := errors.Join(k8scarrier.InjectObject(spanContext(t), object, opts...), k8scarrier.InjectObject(spanContext(t), annotated, append(opts, k8scarrier.WithAnnotations(""))...)); err != nil {
+					t.Fatal(err)
+				}
+				if n := strings.Count(fmt.Sprint(object.Object), traceparent); n != test.containers {
+					t.Errorf("%d containers have the context, want %d: %v", n, test.containers, object)
+				}
+				want := test.annotated // In each template, to which the containers refer.
+				if want == 0 {
+					want = test.containers
+				}
+				if n := strings.Count(fmt.Sprint(annotated.Object), traceparent); n != want {
+					t.Errorf("with annotations it is there %d times, want %d: %v", n, want, annotated)
+				}
+			}
+			if err := k8scarrier.InjectObject(t.Context(), object, append(opts, k8scarrier.WithPropagation(propagation.WithPolicy(propagation.Replace)))...); err != nil {
+				t.Fatal(err)
+			}
+			before := &unstructured.Unstructured{}
+			if err := json.Unmarshal([]byte(test.object), &before.Object); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, object); diff != "" {
+				t.Errorf("after the removal it has changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// An object of several pod templates is injected into as a whole, or not at all.
+func TestInjectObject_SeveralTemplates(t *testing.T) {
+	t.Parallel()
+	object := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(`{"apiVersion":"example.org/v1","kind":"Run","spec":{"pods":[
+		{"spec":{"containers":[{"name":"a"}]}},
+		{"spec":{"containers":[{"name":"b","env":[{"name":"TRACEPARENT","value":"`+otherTraceparent+`"}]}]}}]}}`), &object.Object); err != nil {
+		t.Fatal(err)
+	}
+	before := object.DeepCopy()
+	path := k8scarrier.WithPodTemplatePath("spec", "pods", k8scarrier.AnyField)
+	err := k8scarrier.InjectObject(spanContext(t), object, path, k8scarrier.WithErrorOnConflict())
+	var conflict *k8scarrier.ConflictError
+	if !errors.As(err, &conflict) || conflict.Container != "b" || conflict.Key != "TRACEPARENT" {
+		t.Errorf("error %v, want a conflict with b", err)
+	}
+	if diff := cmp.Diff(before, object); diff != "" {
+		t.Errorf("it has changed all the same:\n%s", diff)
+	}
+}
+
 // Any object of the dynamic client can be injected into without harm.
 func FuzzInjectObject(f *testing.F) {
 	f.Add(`{"apiVersion":"batch/v1","kind":"Job","spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"A"}]}]}}}}`)
 	f.Add(`{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"tracing.k8s.io/traceparent":1}},"spec":{"containers":[{"env":[1,{"name":"TRACEPARENT","valueFrom":5}]}]}}`)
 	f.Add(`{"apiVersion":"v1","kind":"Pod","metadata":"x","spec":{"initContainers":[null,{"env":null}],"ephemeralContainers":[{"env":{}}]}}`)
+	f.Add(`{"apiVersion":"example.org/v1","kind":"Run","spec":{"a":{"spec":{"containers":[{"name":"main"}]}},"b":[{"env":[1]},{"env":{}}]}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		object := &unstructured.Unstructured{}
 		if json.Unmarshal([]byte(text), &object.Object) != nil {
 			return
 		}
-		for _, opts := range [][]k8scarrier.Option{nil, {k8scarrier.WithAnnotations("")}, {k8scarrier.WithJobInfo()}} {
+		for _, opts := range [][]k8scarrier.Option{
+			nil,
+			{k8scarrier.WithAnnotations("")},
+			{k8scarrier.WithJobInfo()},
+			{k8scarrier.WithResource(), k8scarrier.WithPodTemplatePath("spec", k8scarrier.AnyField), k8scarrier.WithContainerPath("spec", k8scarrier.AnyField, k8scarrier.AnyField)},
+		} {
 			once := object.DeepCopy()
 			if k8scarrier.InjectObject(spanContext(t), once, append(opts, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)))...) != nil {
 				if diff := cmp.Diff(object, once); diff != "" {
