@@ -5,7 +5,9 @@ package k8scarrier_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -157,6 +159,37 @@ func ExampleReadAnnotations() {
 	}
 	fmt.Println(k8scarrier.ReadAnnotations(&template).SpanContext().SpanID())
 	// Output: 0200000000000000
+}
+
+func ExampleStripAnnotations() {
+	// A controller handles an update only if more than the context has changed.
+	isChange := func(before, after metav1.Object) bool {
+		return before.GetGeneration() != after.GetGeneration() ||
+			!maps.Equal(k8scarrier.StripAnnotations(before.GetAnnotations()), k8scarrier.StripAnnotations(after.GetAnnotations()))
+	}
+	before := exampleJob()
+	after := before.DeepCopy()
+	if err := k8scarrier.InjectAnnotations(exampleContext(), after); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(isChange(before, after))
+	after.Annotations["example.org/day"] = "tuesday"
+	fmt.Println(isChange(before, after))
+	// Output:
+	// false
+	// true
+}
+
+// Some projects read a context from one annotation, as JSON.
+func Example_annotationOfTekton() {
+	run := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "tekton.dev/v1", "kind": "PipelineRun"}}
+	text, err := json.Marshal(propagation.Map(exampleContext(), propagation.WithPropagator(propagation.TraceContext{})))
+	if err != nil {
+		fmt.Println(err)
+	}
+	run.SetAnnotations(map[string]string{"tekton.dev/pipelinerunSpanContext": string(text)})
+	fmt.Println(run.GetAnnotations())
+	// Output: map[tekton.dev/pipelinerunSpanContext:{"traceparent":"00-01000000000000000000000000000000-0200000000000000-01"}]
 }
 
 func ExampleWithAnnotations() {

@@ -5,6 +5,7 @@ package k8scarrier
 
 import (
 	"context"
+	"maps"
 	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,19 @@ func ReadAnnotations(object metav1.Object, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
 	reader := annotationReader{prefix: cfg.prefix}
 	return propagation.Read(object.GetAnnotations(), propagation.Getter[map[string]string](reader), cfg.propagation...)
+}
+
+// StripAnnotations returns a copy of annotations without the context that
+// [InjectAnnotations] and [WithAnnotations] write. It is for controllers that compare or
+// hash annotations, for which a new context alone is not a change. The result is nil if
+// annotations is.
+func StripAnnotations(annotations map[string]string, opts ...Option) map[string]string {
+	cfg := newConfig(opts)
+	stripped := maps.Clone(annotations)
+	for _, key := range cfg.keys() {
+		delete(stripped, annotationKey(cfg.prefix, key))
+	}
+	return stripped
 }
 
 // annotationReader reads the annotations with a prefix.

@@ -451,6 +451,46 @@ func TestWithAnnotations_Limit(t *testing.T) {
 	}
 }
 
+func TestStripAnnotations(t *testing.T) {
+	t.Parallel()
+	with := k8scarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), propagation.WithBaggage("user"))
+	for name, test := range map[string]struct {
+		own  map[string]string
+		opts []k8scarrier.Option
+	}{
+		"nil":            {},
+		"own":            {own: map[string]string{"a": "1", "tracing.k8s.io/other": "x"}},
+		"another prefix": {own: map[string]string{"a": "1", "tracing.k8s.io/baggage": "mine"}, opts: []k8scarrier.Option{k8scarrier.WithAnnotations("example.org")}},
+		"another format": {own: map[string]string{"a": "1"}, opts: []k8scarrier.Option{k8scarrier.WithPropagation(propagation.WithPropagator(pairs{{"b3", "0"}}))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts := append([]k8scarrier.Option{with}, test.opts...)
+			for n := range 3 { // Whatever the context is.
+				annotated := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: test.own}}
+				ctx := withBaggage(t, spanOf(t, byte(n+1)))
+				if err := k8scarrier.InjectAnnotations(ctx, annotated, opts...); err != nil {
+					t.Fatal(err)
+				}
+				before := maps.Clone(annotated.Annotations)
+				if len(before) == len(test.own) {
+					t.Fatal("nothing is injected")
+				}
+				got := k8scarrier.StripAnnotations(annotated.Annotations, opts...)
+				if !maps.Equal(got, test.own) {
+					t.Errorf("%v, want %v", got, test.own)
+				}
+				if diff := cmp.Diff(before, annotated.Annotations); diff != "" {
+					t.Errorf("what was given has changed:\n%s", diff)
+				}
+			}
+		})
+	}
+	if got := k8scarrier.StripAnnotations(nil); got != nil {
+		t.Errorf("%v of nil", got)
+	}
+}
+
 func TestReadAnnotations_Nothing(t *testing.T) {
 	t.Parallel()
 	var noPod *corev1.Pod
