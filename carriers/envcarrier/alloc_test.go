@@ -7,11 +7,11 @@ package envcarrier_test
 
 import (
 	"maps"
-	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/waybill-go/waybill/carriers/envcarrier"
+	"github.com/waybill-go/waybill/internal/alloctest"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -79,8 +79,8 @@ func TestInject_CopiesOnce(t *testing.T) {
 			{name: "Inject, no span", inject: func() { kept = envcarrier.Inject(t.Context(), environ, with) }, once: list, count: 0, bytes: 64},
 			{name: "InjectMap", inject: func() { kept = envcarrier.InjectMap(ctx, values, with) }, once: table, count: 6, bytes: 1<<10 + 128},
 		} {
-			count, bytes := allocated(tt.inject)
-			onceCount, onceBytes := allocated(tt.once)
+			count, bytes := alloctest.PerRun(tt.inject)
+			onceCount, onceBytes := alloctest.PerRun(tt.once)
 			if count-onceCount > tt.count || bytes-onceBytes > tt.bytes {
 				t.Errorf("%s of %d variables: %d allocations of %d bytes, and one copy takes %d of %d; want at most %d and %d more",
 					tt.name, size, count, bytes, onceCount, onceBytes, tt.count, tt.bytes)
@@ -91,19 +91,6 @@ func TestInject_CopiesOnce(t *testing.T) {
 
 // kept keeps the compiler from leaving a copy out.
 var kept any
-
-// allocated returns how often f allocates, and how many bytes.
-func allocated(f func()) (count, bytes int) {
-	const runs = 100
-	var before, after runtime.MemStats
-	f()
-	runtime.ReadMemStats(&before)
-	for range runs {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return int(after.Mallocs-before.Mallocs) / runs, int(after.TotalAlloc-before.TotalAlloc) / runs
-}
 
 // A program that starts finds its context in fewer than 20 allocations, in an environment
 // as programs have it.

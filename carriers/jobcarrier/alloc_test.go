@@ -8,12 +8,12 @@ package jobcarrier_test
 import (
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/waybill-go/waybill/carriers/jobcarrier"
+	"github.com/waybill-go/waybill/internal/alloctest"
 	"github.com/waybill-go/waybill/propagation"
 )
 
@@ -85,8 +85,8 @@ func TestAllocations_OneCopy(t *testing.T) {
 			"InjectArgs, no room":  {func() { jobcarrier.InjectArgs(ctx, tightArgs, with, jobcarrier.Databricks()) }, copyArgs, 11, 2 << 10},
 			"TakeArgs":             {func() { jobcarrier.TakeArgs(args, with) }, copyArgs, 1, 256},
 		} {
-			count, bytes := allocated(test.inject)
-			onceCount, onceBytes := allocated(test.once)
+			count, bytes := alloctest.PerRun(test.inject)
+			onceCount, onceBytes := alloctest.PerRun(test.once)
 			if count-onceCount > test.count || bytes-onceBytes > test.bytes {
 				t.Errorf("%s of %d: %d allocations of %d bytes, and one copy takes %d of %d; want at most %d and %d more",
 					name, size, count, bytes, onceCount, onceBytes, test.count, test.bytes)
@@ -103,16 +103,3 @@ func copyMap[V any](m map[string]V, room int) {
 
 // kept keeps the compiler from leaving a copy out.
 var kept any
-
-// allocated returns how often f allocates, and how many bytes.
-func allocated(f func()) (count, bytes int) {
-	const runs = 100
-	var before, after runtime.MemStats
-	f()
-	runtime.ReadMemStats(&before)
-	for range runs {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return int(after.Mallocs-before.Mallocs) / runs, int(after.TotalAlloc-before.TotalAlloc) / runs
-}
