@@ -15,6 +15,7 @@ import io
 import logging
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -893,6 +894,50 @@ def test_whole_program_without_an_sdk(tmp_path: Path) -> None:
 
 def test_the_example_of_the_documentation() -> None:
     assert doctest.testmod(receiver) == (0, 5)
+
+
+def pages() -> list[str]:
+    """Return the lines of the pages that show this file."""
+    folder = Path(__file__).parent
+    return [line for page in ("README.md", "../docs/jobs.md") for line in (folder / page).read_text().splitlines()]
+
+
+SOURCES = sorted({m for line in pages() for m in re.findall(r'start_job\(.*?, (?:name|"\w+"), (.+?)\)(?::|`)', line)})
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_pages_read_a_context(source: str) -> None:
+    fields, properties = {"traceparent": PARENT}, [("spark.waybill.traceparent", PARENT)]
+    names = {
+        "context": type("Context", (dict,), {"run": MagicMock(tags=fields)})(fields),
+        "dag_run": MagicMock(conf=fields),
+        "dbutils": MagicMock(**{"widgets.getAll.return_value": fields}),
+        "spark": MagicMock(**{"sparkContext.getConf.return_value.getAll.return_value": properties}),
+        "FlowRunContext": MagicMock(**{"get.return_value.flow_run.labels": fields}),
+    }
+    assert receiver.read(eval(source, names)).span_context.span_id == SPAN  # noqa: S307
+
+
+RECIPES = [m[1] for line in pages() if (m := re.fullmatch(r"\| .+ \| `(.*waybill_receiver.*?)`.*\|", line))]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_pages_pass_a_context_on(spans: Spans, recipe: str) -> None:
+    names = {
+        "waybill_receiver": receiver,
+        "subprocess": MagicMock(run=lambda command, env: env),
+        "pool": MagicMock(submit=lambda work, context: context),
+        "command": None,
+        "work": None,
+        "doc": {},
+    }
+    with receiver.start_job(spans.tracer, "report", {"traceparent": PARENT}) as span:
+        result = eval(recipe.removeprefix('doc["context"] = '), names)  # noqa: S307
+    assert receiver.read(result).span_context.span_id == span.get_span_context().span_id
+
+
+def test_the_pages_are_read() -> None:
+    assert (len(SOURCES), len(RECIPES)) == (6, 6)
 
 
 def test_the_syntax_is_that_of_python_3_9() -> None:

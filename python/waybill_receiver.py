@@ -621,21 +621,20 @@ def _in_mapping(source: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     They are never mixed: a tracestate belongs to the traceparent beside it.
     """
 
+    keys = _keys()
+
     def named(name: Callable[[str], str]) -> dict[str, str]:
         return {key: value for key in keys if (value := _get(source, name(key)))}
 
-    keys = _keys()
     plain, variables = named(str), named(_variable)
     yield from (variables, plain) if source is os.environ else (plain, variables)
     yield named(lambda key: _SPARK_PREFIX + key)
     parent = _value(source, _AIRFLOW_PARENT)
-    if isinstance(parent, Mapping):
-        parent = {key: _get(parent, key) for key in _KEYS[:2]}
-    elif isinstance(parent, str):
+    if isinstance(parent, str):
         parent = {"traceparent": parent}
-    else:
-        return
-    yield {**{key: value for key, value in plain.items() if key in _KEYS[2:]}, **parent}
+    if isinstance(parent, Mapping):
+        beside = {key: value for key, value in plain.items() if key in ("baggage", "waybill")}
+        yield {**beside, **{key: _get(parent, key) for key in ("traceparent", "tracestate")}}
 
 
 def _get(source: Mapping[str, Any], name: str) -> str:
