@@ -90,7 +90,11 @@ func runAll(ctx context.Context, t *testing.T, a *airflow) map[string]string {
 	without := a.trigger(t, "report", "without-context", nil)
 	old := a.trigger(t, "report", "old", sentBefore(conf, 21*time.Minute))
 	shapes := a.trigger(t, "shapes", "with-context", conf)
-	for _, run := range []dagRun{report, without, old, shapes} {
+	asString := a.trigger(t, "report", "string", map[string]any{"day": "wed", parentKey: conf["traceparent"]})
+	asMapping := a.trigger(t, "report", "mapping", map[string]any{"day": "thu", parentKey: map[string]any{
+		"traceparent": conf["traceparent"], "baggage": conf["baggage"],
+	}})
+	for _, run := range []dagRun{report, without, old, shapes, asString, asMapping} {
 		run.await(t)
 	}
 	report.again(t)
@@ -132,6 +136,8 @@ func sentBefore(conf map[string]any, age time.Duration) map[string]any {
 // tasks are the spans that the tasks start as children, and their tasks.
 var tasks = map[string]string{
 	"airflow report of tue": "write",
+	"airflow report of wed": "write",
+	"airflow report of thu": "write",
 	"airflow attempt 1":     "retried",
 	"airflow attempt 2":     "retried",
 	"airflow region Chile":  "regions.write[0]",
@@ -148,7 +154,7 @@ func spansOf(tracing tracing) []string {
 		names = append(names, name)
 	}
 	if tracing.on {
-		for range 4 {
+		for range 6 {
 			names = append(names, "airflow dag_run.report", "airflow worker.write")
 		}
 		names = append(names, "airflow dag_run.shapes", "airflow worker.retried", "airflow worker.retried",
@@ -172,6 +178,7 @@ func requireTasks(t *testing.T, r *flowtest.Recording, tracing tracing) {
 		}
 	}
 	r.Span("airflow report of tue").Times(2).Attr("waybill.extract", "ok").Attr("test.tenant", tenant)
+	r.Span("airflow report of thu").Attr("test.tenant", "None")
 	r.Span("airflow attempt 1").Attr("etl.outcome", "failure").ErrorType("ValueError")
 	r.Span("airflow attempt 2").Attr("etl.outcome", "success")
 	r.Span("airflow region Chile").Attr("test.index", 0)

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,11 +32,11 @@ import (
 // although the environment that it is submitted in holds another context, which is the
 // one in the environment of the driver.
 func TestSpark(t *testing.T) {
-	for name, master := range map[string]string{
-		"executor in the driver":        "local[1]",
-		"executor in its own processes": "local-cluster[1,1,1024]",
+	for _, test := range []struct{ name, master, locale, text string }{
+		{name: "executor in the driver, without a locale", master: "local[1]", locale: "C", text: withoutLocale(text)},
+		{name: "executor in its own processes", master: "local-cluster[1,1,1024]", locale: "C.UTF-8", text: text},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := flowtest.New(t)
 			shop := f.Service("shop").Tracer("test")
@@ -53,7 +54,8 @@ func TestSpark(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := jobcarrier.InjectArgs(ctx, []string{"--text=" + text}, jobcarrier.Spark(), carried)
-			log := submit(t, master, f.Env(stale, "driver"), properties, args)
+			log := submit(t, test.master, append(f.Env(stale, "driver"), "LC_ALL="+test.locale), properties, args)
+			properties["spark.test.text"] = test.text
 			span.End()
 
 			if !strings.Contains(log, "Ignoring non-Spark config property: "+withoutPrefix) {
@@ -70,8 +72,8 @@ func TestSpark(t *testing.T) {
 				}
 			}
 			r.Span("driver report").Attr("test.rows", 10)
-			r.Span("driver report by arguments").Attr("test.text", text)
-			r.Span("executor count").Attr("test.local", text)
+			r.Span("driver report by arguments").Attr("test.text", test.text)
+			r.Span("executor count").Attr("test.local", test.text)
 			r.RequireNoFindings()
 			driver, worker := valueOf(r, "driver report", "test.pid"), valueOf(r, "executor count", "test.pid")
 			if driver == worker {
@@ -81,6 +83,17 @@ func TestSpark(t *testing.T) {
 			requireProperties(t, r, properties)
 		})
 	}
+}
+
+// withoutLocale returns what a Java without a locale, as in many images, makes of text.
+func withoutLocale(text string) string {
+	garbled := []byte(text)
+	for i, b := range garbled {
+		if b > unicode.MaxASCII {
+			garbled[i] = '?'
+		}
+	}
+	return string(garbled)
 }
 
 // withoutPrefix is a property that is none of Spark's.
@@ -156,7 +169,7 @@ func submit(t *testing.T, master string, env []string, properties map[string]str
 	cmd.Env = slices.Concat(cmd.Environ(), env, []string{
 		pythonPath(t), "PYSPARK_PYTHON=" + interpreter, "PYSPARK_DRIVER_PYTHON=" + interpreter,
 		"SPARK_LOCAL_IP=127.0.0.1", "SPARK_LOCAL_DIRS=" + t.TempDir(),
-		"LC_ALL=C.UTF-8", "TEST_SHELL=of the shell", "TEST_BOTH=of the shell",
+		"TEST_SHELL=of the shell", "TEST_BOTH=of the shell",
 	})
 	cmd.WaitDelay = time.Second
 	log, err := cmd.CombinedOutput()
