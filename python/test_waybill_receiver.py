@@ -15,6 +15,7 @@ import io
 import logging
 import multiprocessing
 import os
+import random
 import re
 import subprocess
 import sys
@@ -225,6 +226,30 @@ def test_read_never_mixes_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
     for remote in (receiver.read(), receiver.read(os.environ)):
         assert (remote.span_context.span_id, dict(remote.span_context.trace_state)) == (SPAN, {})
     assert receiver.read(dict(os.environ)).span_context.trace_state.get("a") == "b"
+
+
+def test_read_of_anything(caplog: pytest.LogCaptureFixture) -> None:
+    """Values that are nearly right, from a fixed seed: none raises, and none is logged by OpenTelemetry."""
+    chance = random.Random(12)
+    valid = {"traceparent": PARENT, "tracestate": "a=b,c@d=e", "baggage": "tenant=blue;p=1", "waybill": waybill()}
+
+    def changed(text: str) -> str:
+        at, cut = chance.randrange(len(text) + 1), chance.randrange(3)
+        new = "".join(chance.choices("-=,;%@0aFz \t\n\0\u00e9\u0660\ud800", k=chance.randrange(4)))
+        return text[:at] + new + text[at + cut :]
+
+    outcomes = set()
+    for _ in range(5000):
+        fields = {key: changed(value) if chance.random() < 0.5 else value for key, value in valid.items()}
+        remote = receiver.read(fields, baggage="tenant")
+        outcomes.add(remote.outcome)
+        carried = receiver.inject({}, remote.context(Context()))
+        if remote.outcome == "ok":
+            assert receiver.read(carried).span_context == remote.span_context
+        assert set(remote.baggage) <= {"tenant"}
+    assert outcomes == {"ok", "malformed"}
+    # set_baggage of old versions says which values it does not take.
+    assert not [record for record in caplog.records if record.name != "opentelemetry.baggage"]
 
 
 class Ids(TextMapPropagator):

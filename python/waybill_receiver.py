@@ -97,11 +97,15 @@ _CREATOR = "WAYBILL_CREATOR"
 _FLUSH_SECONDS = 5.0
 _MAX_HOPS = 0xFFFF
 _MAX_TRACEPARENT = 512
+_FLAGS = re.compile(r"(?<=-[0-9a-f]{16}-)[0-9a-f]{2}")
 _KNOWN_FLAGS = 0x03  # Sampled and random.
 _MAX_TRACESTATE = 512
 _MAX_MEMBERS = 32
 _MAX_VALUE = 8192
-_MEMBER = re.compile(r"[ \t]*[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}|[ \t]*")
+_VENDOR = r"[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13}"
+_MEMBER = re.compile(
+    rf"[ \t]*(?:{_VENDOR})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e][ \t]*|[ \t]*"
+)
 _WAYBILL = re.compile(r"([0-9a-f]{2})-([0-9a-f]{14})-([0-9a-f]{14})-([0-9a-f]{4})(-.*)?", re.ASCII | re.DOTALL)
 _WAYBILL_KEY = "waybill_receiver.waybill"  # The same for each copy of this file in a process.
 
@@ -664,24 +668,25 @@ def _span_context(fields: Mapping[str, str]) -> trace.SpanContext:
     """Return the span in fields, by the global propagator or as W3C Trace Context."""
     # What is too long or malformed is left out, or OpenTelemetry logs it each time.
     fields = {key: value for key, value in fields.items() if key != "baggage" and len(value) <= _MAX_VALUE}
-    if len(fields.get("traceparent", "")) > _MAX_TRACEPARENT:
-        del fields["traceparent"]
+    traceparent = fields.pop("traceparent", "")
+    if 0 < len(traceparent) <= _MAX_TRACEPARENT:
+        fields["traceparent"] = _without_reserved_flags(traceparent)
     if not _is_tracestate(fields.get("tracestate", "")):
         del fields["tracestate"]
     for propagator in _propagators():
         with _contained("the propagator reads nothing", logging.DEBUG):
             span_context = trace.get_current_span(propagator.extract(fields, Context())).get_span_context()
             if span_context.is_valid:
-                return _with_known_flags(span_context)
+                return span_context
     return trace.INVALID_SPAN_CONTEXT
 
 
-def _with_known_flags(span_context: trace.SpanContext) -> trace.SpanContext:
-    """Return span_context without the flags that W3C Trace Context reserves: a receiver may refuse them."""
-    flags = trace.TraceFlags(span_context.trace_flags & _KNOWN_FLAGS)
-    return trace.SpanContext(
-        span_context.trace_id, span_context.span_id, span_context.is_remote, flags, span_context.trace_state
-    )
+def _without_reserved_flags(traceparent: str) -> str:
+    """Return traceparent without the flags that W3C Trace Context reserves: a receiver may refuse them.
+
+    Version 1.9 of OpenTelemetry cannot read most of them.
+    """
+    return _FLAGS.sub(lambda flags: f"{int(flags[0], 16) & _KNOWN_FLAGS:02x}", traceparent, count=1)
 
 
 def _is_tracestate(text: str) -> bool:
