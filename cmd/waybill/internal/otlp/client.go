@@ -149,7 +149,7 @@ func (c *Client) post(ctx context.Context, body []byte) (after time.Duration, er
 
 // explain returns err, and what may be wrong if the collector speaks the other protocol.
 func (c *Client) explain(err error) error {
-	other, signs := protocolGRPC, []string{"malformed HTTP response"}
+	other, signs := protocolGRPC, []string{"malformed HTTP response", "readLoopPeekFail"}
 	if c.grpc {
 		other, signs = protocolHTTP, []string{"frame too large", "client conn could not be established"}
 	}

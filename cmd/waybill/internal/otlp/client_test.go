@@ -194,26 +194,44 @@ func TestClient_NoCollector(t *testing.T) {
 // The ports of the two protocols, 4317 and 4318, are easily confused.
 func TestClient_OtherProtocol(t *testing.T) {
 	t.Parallel()
+	for name, tt := range map[string]struct {
+		protocol string
+		answer   string // To whatever comes.
+		want     string
+	}{
+		"HTTP to gRPC": {protocol: "http/protobuf", answer: "\x00\x00\x00\x04\x00\x00\x00\x00\x00\n", want: "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"},
+		"gRPC to HTTP": {protocol: "grpc", answer: "HTTP/1.1 400 Bad Request\r\n\r\n", want: "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"},
+	} {
+		endpoint := "ENDPOINT=http://" + newAnswer(t, tt.answer)
+		err := client(t, endpoint, "PROTOCOL="+tt.protocol).UploadTraces(t.Context(), spans())
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: UploadTraces = %v, want it to name %s", name, err, tt.want)
+		}
+	}
+}
+
+// newAnswer returns the address of a server that answers the first bytes of a connection.
+func newAnswer(t *testing.T, answer string) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer()
-	t.Cleanup(server.Stop)
-	go func() { _ = server.Serve(listener) }()
-	web := httptest.NewServer(http.NotFoundHandler())
-	t.Cleanup(web.Close)
-	for name, tt := range map[string]struct {
-		variables []string
-		want      string
-	}{
-		"HTTP to gRPC": {variables: []string{"ENDPOINT=http://" + listener.Addr().String()}, want: "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"},
-		"gRPC to HTTP": {variables: []string{"ENDPOINT=" + web.URL, "PROTOCOL=grpc"}, want: "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"},
-	} {
-		if err := client(t, tt.variables...).UploadTraces(t.Context(), spans()); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: UploadTraces = %v, want it to name %s", name, err, tt.want)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
 		}
-	}
+		defer conn.Close()
+		if _, err = conn.Read(make([]byte, 1)); err == nil {
+			_, err = io.WriteString(conn, answer)
+		}
+		if err == nil {
+			_, _ = io.Copy(io.Discard, conn) // Until the client has given up.
+		}
+	}()
+	return listener.Addr().String()
 }
 
 func TestClient_PartialSuccess(t *testing.T) {
