@@ -62,9 +62,9 @@
 // # Limits
 //
 // What ends a process without a word, such as os.Exit, SIGKILL, a lack of memory, or a
-// panic in another goroutine than the work's, ends it before its span is sent. Providers of metrics and logs that are not global are not
-// flushed: hand their ForceFlush to stages.WithFlush. The age of a context is known only
-// if it has a waybill.
+// panic in another goroutine than the work's, ends it before its span is sent. Providers
+// of metrics and logs that are not global are not flushed: hand their ForceFlush to
+// stages.WithFlush. The age of a context is known only if it has a waybill.
 //
 // # Telemetry
 //
