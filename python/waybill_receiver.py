@@ -671,8 +671,9 @@ def _span_context(fields: Mapping[str, str]) -> trace.SpanContext:
     traceparent = fields.pop("traceparent", "")
     if 0 < len(traceparent) <= _MAX_TRACEPARENT:
         fields["traceparent"] = _without_reserved_flags(traceparent)
-    if not _is_tracestate(fields.get("tracestate", "")):
-        del fields["tracestate"]
+    tracestate = fields.pop("tracestate", "").strip(" \t")
+    if _is_tracestate(tracestate):
+        fields["tracestate"] = tracestate
     for propagator in _propagators():
         with _contained("the propagator reads nothing", logging.DEBUG):
             span_context = trace.get_current_span(propagator.extract(fields, Context())).get_span_context()
