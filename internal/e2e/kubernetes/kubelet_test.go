@@ -35,6 +35,7 @@ type kubelet struct {
 	mu      sync.Mutex
 	started map[types.UID]bool
 	outputs []output
+	printed chan struct{} // Is closed, and replaced, when there is one more output.
 }
 
 // output is what a container has printed.
@@ -46,7 +47,7 @@ type output struct {
 // startKubelet runs pods until the test ends.
 func startKubelet(t testing.TB, client kubernetes.Interface) *kubelet {
 	t.Helper()
-	k := &kubelet{t: t, client: client, started: make(map[types.UID]bool)}
+	k := &kubelet{t: t, client: client, started: make(map[types.UID]bool), printed: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // The pods end after the test has.
 	pods, err := client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -131,6 +132,8 @@ func (k *kubelet) runContainer(ctx context.Context, pod *corev1.Pod, c *corev1.C
 	err := cmd.Run()
 	k.mu.Lock()
 	k.outputs = append(k.outputs, output{pod: pod, text: out.String()})
+	close(k.printed)
+	k.printed = make(chan struct{})
 	k.mu.Unlock()
 	var exit *exec.ExitError
 	switch {

@@ -114,32 +114,40 @@ const patience = time.Minute
 // reports, and returns them in the order of their pods' names.
 func (c *cluster) reports(t *testing.T, name string, n int) []report {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for {
-		var reports []report
-		var names []string
 		c.mu.Lock()
-		outputs := slices.Clone(c.outputs)
+		outputs, printed := slices.Clone(c.outputs), c.printed
 		c.mu.Unlock()
-		slices.SortStableFunc(outputs, func(a, b output) int { return strings.Compare(a.pod.Name, b.pod.Name) })
-		for _, o := range outputs {
-			if !strings.HasPrefix(o.pod.Name, name+"-") {
-				continue
-			}
-			var r report
-			if err := json.Unmarshal([]byte(o.text), &r); err != nil {
-				t.Fatalf("%s printed %q: %v", o.pod.Name, o.text, err)
-			}
-			reports, names = append(reports, r), append(names, o.pod.Name)
-		}
+		reports, names := reportsOf(t, outputs, name)
 		if len(reports) >= n {
 			return reports
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-printed:
+		case <-ctx.Done():
 			t.Fatalf("%d reports of %s, want %d: %v", len(reports), name, n, names)
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// reportsOf returns the reports in outputs of pods whose names begin with name, in the
+// order of these, and the names.
+func reportsOf(t *testing.T, outputs []output, name string) (reports []report, names []string) {
+	t.Helper()
+	slices.SortStableFunc(outputs, func(a, b output) int { return strings.Compare(a.pod.Name, b.pod.Name) })
+	for _, o := range outputs {
+		if !strings.HasPrefix(o.pod.Name, name+"-") {
+			continue
+		}
+		var r report
+		if err := json.Unmarshal([]byte(o.text), &r); err != nil {
+			t.Fatalf("%s printed %q: %v", o.pod.Name, o.text, err)
+		}
+		reports, names = append(reports, r), append(names, o.pod.Name)
+	}
+	return reports, names
 }
 
 // tracer returns a tracer and its spans.
