@@ -6,9 +6,7 @@
 package kubernetes
 
 import (
-	"errors"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,6 +120,14 @@ func TestJobs(t *testing.T) {
 			t.Fatal(err)
 		}
 		late, parent := inSpan(t)
+		changed := stored.DeepCopy()
+		changed.ResourceVersion = "" // Whatever the controller has written meanwhile.
+		if err = k8scarrier.InjectJob(late, changed); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = jobs.Update(late, changed, metav1.UpdateOptions{}); !apierrors.IsInvalid(err) {
+			t.Errorf("the server returns %v of a changed environment", err)
+		}
 		for {
 			if err = k8scarrier.InjectAnnotations(late, &stored.Spec.Template, k8scarrier.WithAnnotations("")); err != nil {
 				t.Fatal(err)
@@ -139,6 +145,13 @@ func TestJobs(t *testing.T) {
 		}
 		if got := c.reports(t, "suspended", 1)[0]; got.Parent != parent {
 			t.Errorf("parent %s, want the later one, %s", got.Parent, parent)
+		}
+		stored.ResourceVersion = ""
+		if err = k8scarrier.InjectAnnotations(early, &stored.Spec.Template, k8scarrier.WithAnnotations("")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = jobs.Update(early, stored, metav1.UpdateOptions{}); !apierrors.IsInvalid(err) {
+			t.Errorf("the server returns %v of annotations that are changed after the start", err)
 		}
 	})
 
@@ -195,27 +208,9 @@ func TestJobs(t *testing.T) {
 		}
 	})
 
-	// What the API server refuses is refused before, with a sentence that says what to do.
 	t.Run("what the server refuses", func(t *testing.T) {
 		t.Parallel()
-		ctx, _ := inSpan(t)
-		large := newJob("large", "succeeds")
-		large.Spec.Template.Annotations = map[string]string{"notes": strings.Repeat("v", 256<<10-20)}
-		if err := k8scarrier.InjectJob(ctx, large, k8scarrier.WithAnnotations("")); !errors.Is(err, k8scarrier.ErrTooLarge) {
-			t.Errorf("annotations that are too large: %v", err)
-		}
-		large.Spec.Template.Annotations["tracing.k8s.io/traceparent"] = strings.Repeat("0", 55)
-		if _, err := jobs.Create(ctx, large, metav1.CreateOptions{}); !apierrors.IsInvalid(err) {
-			t.Errorf("the server takes them: %v", err)
-		}
-		odd := newJob("odd", "succeeds")
-		if err := k8scarrier.InjectJob(ctx, odd, k8scarrier.WithAnnotations("no such prefix")); err == nil {
-			t.Error("a prefix that is none is taken")
-		}
-		odd.Spec.Template.Annotations = map[string]string{"no such prefix/traceparent": "x"}
-		if _, err := jobs.Create(ctx, odd, metav1.CreateOptions{}); !apierrors.IsInvalid(err) {
-			t.Errorf("the server takes it: %v", err)
-		}
+		testRefusals(t, jobs)
 	})
 
 	t.Run("a CronJob fires twice", func(t *testing.T) {
