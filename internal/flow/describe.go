@@ -85,29 +85,26 @@ var sentences = map[string]func(d *description, id string){
 
 func (d *description) write() { sentences[d.f.ID](d, d.ids(d.f.Spans[0])) }
 
-// calls are the calls of this module that write a context to what carries data, and read
-// it again, by the system that messages are of.
-var calls = map[string]struct{ inject, extract string }{
-	"":        {"propagation.Inject(ctx, carrier, setter)", "propagation.Extract(ctx, carrier, getter)"},
-	"kafka":   {"kafkacarrier.Inject(ctx, &msg)", "kafkacarrier.Extract(ctx, msg)"},
-	"mongodb": {"mongocarrier.InjectD(ctx, doc)", "mongocarrier.ExtractD(ctx, doc)"},
+// receiver returns the language of the span that the finding is about.
+func (d *description) receiver() Language { return d.span.Language }
+
+// senderIn returns the language of the span that sent, or of the receiver if that is not
+// known.
+func (d *description) senderIn() Language {
+	if d.f.From == none {
+		return d.receiver()
+	}
+	return d.s.g.spans[d.f.From].Language
 }
 
 // inject names the call that writes the context of the message.
-func (d *description) inject() string {
-	if c, ok := calls[d.system()]; ok {
-		return c.inject
-	}
-	return calls[""].inject
-}
+func (d *description) inject() string { return d.senderIn().verbsFor(d.system()).inject }
 
 // extract names the call that reads the context of the message.
-func (d *description) extract() string {
-	if c, ok := calls[d.system()]; ok {
-		return c.extract
-	}
-	return calls[""].extract
-}
+func (d *description) extract() string { return d.receiver().verbsFor(d.system()).extract }
+
+// idiom returns the words of the receiver.
+func (d *description) idiom() *idiom { return &idioms[d.receiver()] }
 
 func (d *description) system() string {
 	system, _ := d.span.medium()
@@ -180,13 +177,21 @@ func (d *description) side() string {
 	}
 	switch detail {
 	case "absent":
-		return "The message carried no context. Write it " + place + ": in Go, " + d.inject() + "."
+		return "The message carried no context. Write it " + place + ": " + d.senderIn().in() + ", " + d.inject() + "."
 	case "ok", "unused":
-		return "The message carried a context, and it was read. Start the span with the context that this returned: in Go, ctx = " + d.extract() + "."
+		return "The message carried a context, and it was read. Start the span with the context that this returned: " + d.receiver().in() + ", " + d.idiom().assign + d.extract() + "."
 	default:
-		return "Look at what the message carries. If there is a context, such as a traceparent, read it before the span is started: in Go, ctx = " + d.extract() +
-			". If not, write it " + place + ": " + d.inject() + "." + d.instrumentation()
+		return "Look at what the message carries. If there is a context, such as a traceparent, read it before the span is started: " +
+			d.receiver().in() + ", " + d.idiom().assign + d.extract() + ". If not, write it " + place + ": " + d.senderIn().after(d.receiver()) + d.inject() + "." + d.automatic() + d.instrumentation()
 	}
+}
+
+// automatic says what does the work of both sides without a change of their code.
+func (d *description) automatic() string {
+	if d.senderIn() != d.receiver() {
+		return ""
+	}
+	return d.idiom().automatic
 }
 
 // instrumentation says what to change if the sending span is made by a library, which may
@@ -196,10 +201,11 @@ func (d *description) instrumentation() string {
 		return ""
 	}
 	scope := d.s.g.spans[d.f.From].Scope
-	if !strings.Contains(scope, ".") || strings.HasPrefix(scope, "github.com/waybill-go/waybill") {
+	isLibrary := strings.Contains(scope, ".") || strings.HasPrefix(scope, "@") // As in Go, Java and Python, or in JavaScript.
+	if !isLibrary || strings.HasPrefix(scope, "github.com/waybill-go/waybill") {
 		return ""
 	}
-	return " If " + d.scope(d.f.From) + " is meant to do that, set its propagator: otel.SetTextMapPropagator(propagation.Default())."
+	return " If " + d.scope(d.f.From) + " is meant to do that, set its propagator: " + idioms[d.senderIn()].propagator + "."
 }
 
 // lostParent describes spans whose parent was not exported.
@@ -212,7 +218,7 @@ func (d *description) lostParent(string) {
 		return
 	}
 	d.say(what, why+", was started in this process and never exported.",
-		"End every span (defer span.End()), and call Shutdown of the tracer provider before the process exits: os.Exit and log.Fatal run no deferred call. "+
+		"End every span ("+d.idiom().end+"), and "+d.idiom().exit+". "+
 			"If spans are lost under load, enlarge the queue (OTEL_BSP_MAX_QUEUE_SIZE), which drops them silently.")
 }
 
@@ -257,24 +263,39 @@ func (d *description) changedTrace(string) {
 
 func (d *description) earlierHop(id string) {
 	d.say(d.name+" continues an earlier hop than the one that sent its message.", "Its parent is an ancestor of "+d.sender+", which sent to the same destination and has no receiver. "+id,
-		"Write the context again where a message is copied, retried or forwarded: in Go, "+d.inject()+" replaces the old one. Headers that are appended leave both.")
+		"Write the context again where a message is copied, retried or forwarded: "+d.senderIn().in()+", "+d.inject()+idioms[d.senderIn()].replaces+". Headers that are appended leave both.")
 }
 
 func (d *description) collapsed(id string) {
 	m := d.s.message(d.f.Spans[0])
 	d.say(d.name+" handles a batch of "+Plural(m.count, "message")+" and shows the context of "+Count(d.s.contexts(d.f.Spans[0]))+".", "It has "+d.joints()+". "+id,
-		"Add a link for each message: in Go, kafkacarrier.ProcessBatch(ctx, msgs, fn), or trace.WithLinks when the span starts.")
+		"Add a link for each message: "+d.receiver().in()+", "+d.idiom().batch+".")
 }
 
 func (d *description) shared(id string) {
 	d.say("Many messages continue the trace of one span, "+d.name+".", "It has "+Count(len(d.s.g.children[d.f.Spans[0]]))+" children that handle different messages. "+id,
-		"Send each message in a span of its own, as kafkacarrier.Writer does, or let the receivers link: propagation.AsLink().")
+		"Send each message in a span of its own"+d.idiom().own+", or let the receivers link: "+d.idiom().link+".")
 }
 
 func (d *description) foreign(id string) {
 	other := Clip(d.s.message(d.f.From).String(), maxText)
 	d.say(d.name+" is joined to another message than the one it handles.", "It handles "+d.message+"; the span that it is joined to, "+d.sender+", sent "+other+". "+id,
-		"Look for a context variable or headers that are used for several messages. In Go, set a new variable in the loop: msgCtx := "+d.extract()+".")
+		"Look for a context variable or headers that are used for several messages. In "+d.receiver().String()+", "+d.idiom().eachOf+d.extract()+".")
+}
+
+// withBaggage says how the propagators of both sides get baggage with keys.
+func (d *description) withBaggage(keys string) string {
+	sender, receiver := d.senderIn(), d.receiver()
+	from, to := idioms[sender].baggage, idioms[receiver].baggage
+	if sender != Go && receiver != Go {
+		return "Add baggage to the propagators of both sides: " + to + "."
+	}
+	fix := "Add baggage to the propagators of both sides: " + from + " " + sender.in() + ", and " + to + " " + receiver.in() + "."
+	if sender == receiver {
+		fix = "Add " + to + " to the propagators of both sides."
+	}
+	// As the carriers of this module do it.
+	return fix + " What stores data, such as a topic, gets baggage only if its keys are named: propagation.WithBaggage(\"" + keys + "\")."
 }
 
 func (d *description) baggage(id string) {
@@ -286,13 +307,13 @@ func (d *description) baggage(id string) {
 	}
 	names := Clip(strings.Join(keys, ", "), maxText)
 	d.say("The baggage of "+d.sender+" does not reach "+d.name+": "+names+".", "The parent shows it as attributes whose keys begin with "+baggagePrefix+", and its remote child shows none. "+id,
-		"Add propagation.Baggage{} to the propagators of both sides. What stores data, such as a topic, gets baggage only if its keys are named: propagation.WithBaggage(\""+names+"\").")
+		d.withBaggage(names))
 }
 
 func (d *description) late(id string) {
 	late := d.span.Start.Sub(d.s.g.spans[d.f.From].End)
 	d.say(d.name+" starts after its parent has ended.", "It starts "+Duration(late)+" after the end of "+d.sender+". "+id,
-		"End "+d.sender+" when the work under it is done. For work that goes on longer, start a new root with a link: trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(ctx)).")
+		"End "+d.sender+" when the work under it is done. For work that goes on longer, start a new root with a link: "+d.idiom().root+".")
 }
 
 func (d *description) skewed(id string) {
@@ -303,11 +324,11 @@ func (d *description) skewed(id string) {
 
 func (d *description) inside(id string) {
 	d.say(d.name+" starts a new trace inside of a process that was working on another one.", d.sender+" was active in the same process at that time. "+id,
-		"Pass the context of "+d.sender+" to the call that makes this span, and not context.Background(). For work that outlives the request, in Go: context.WithoutCancel(ctx).")
+		"Pass the context of "+d.sender+" to the call that makes this span"+d.idiom().pass+".")
 }
 
 func (d *description) open(id string) {
-	d.say(d.name+" never ended.", "The recording has its start and no end. "+id, "End the span on every path, in Go with defer span.End() where it starts.")
+	d.say(d.name+" never ended.", "The recording has its start and no end. "+id, "End the span on every path, "+d.receiver().in()+" with "+d.idiom().end+" where it starts.")
 }
 
 func (d *description) undelivered(id string) {
@@ -345,7 +366,7 @@ func (d *description) scope(i int) string {
 
 func (d *description) borrowed(id string) {
 	d.say(d.name+" is a child of the span of another message.", "Its parent, "+d.sender+", handles another message in the same process. "+id,
-		"Start the span of each message from the context of that message, and not from one that a loop or a pooled goroutine keeps. In Go, set a new variable in the loop: msgCtx := "+d.extract()+".")
+		"Start the span of each message from the context of that message, and not from one that a loop or "+d.idiom().keeper+" keeps. In "+d.receiver().String()+", "+d.idiom().eachOf+d.extract()+".")
 }
 
 // ids names span i by its ids.

@@ -21,8 +21,12 @@ func (d *description) writeJournal() bool {
 	case "P08":
 		d.unread("is malformed", id, "Look at what "+or(d.sender, "the sender")+" writes: a value that was cut, changed in case, or stored as another type is ignored by every propagator.")
 	case "P09":
+		fix := Go.in() + " with " + idioms[Go].both
+		if d.span != nil {
+			fix = d.receiver().in() + " with " + d.idiom().both
+		}
 		format := or(Clip(d.f.key.detail, maxText), "another format")
-		d.unread("is in "+format+", which is not read", id, "Let the receiver read both, in Go with propagation.Compose(propagation.Default(), p), where p is the propagator of "+format+". Or let the sender write W3C Trace Context.")
+		d.unread("is in "+format+", which is not read", id, "Let the receiver read both, "+fix+" of "+format+". Or let the sender write W3C Trace Context.")
 	case "P10":
 		d.unused(id)
 	case "P11":
@@ -121,7 +125,11 @@ func (d *description) stale(id string) {
 
 // decision describes a span that is not sampled as its parent is.
 func (d *description) decision(id string) {
-	const fix = "Use a sampler that follows the parent: sdktrace.ParentBased(sampler), or OTEL_TRACES_SAMPLER=parentbased_always_on. Package flowsampler also follows links."
+	sampler := idioms[Go].sampler // Of the journal.
+	if d.span != nil {
+		sampler = d.idiom().sampler
+	}
+	fix := "Use a sampler that follows the parent: " + sampler + "."
 	if d.f.key.detail == "dropped" {
 		d.say("The flow is not sampled any more after "+or(d.name, "a span of another process")+".", d.called()+" started a span that is not sampled, below a parent that is."+id, fix)
 		return

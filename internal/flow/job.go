@@ -46,5 +46,6 @@ func (s *search) findJobs() {
 func (d *description) job(id string) {
 	d.say(d.name+" starts a new trace: no context was extracted from the environment of the Job "+Clip(d.span.Job, maxText)+".",
 		d.sender+" created this Job, and no span continues or links it. "+id,
-		"Put the context into the environment of the pod when the Job is created, and extract it before the span is started: in Go, k8scarrier.NewJobs(client).Create, and envcarrier.Extract(ctx).")
+		"Put the context into the environment of the pod when the Job is created, and extract it before the span is started: "+
+			d.senderIn().in()+", "+idioms[d.senderIn()].createJob+", and "+d.receiver().after(d.senderIn())+d.idiom().startJob+".")
 }

@@ -39,6 +39,7 @@ type Span struct {
 	RemoteUnknown bool
 	// ParentUnsampled reports that the parent was not sampled, though the span was.
 	ParentUnsampled bool
+	Language        Language // Of its process.
 	Links           []ID
 
 	Service    string

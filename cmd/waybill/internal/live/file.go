@@ -136,20 +136,19 @@ func (s *Store) addSpans(spans []flow.Span) error {
 
 // encode returns spans as OTLP.
 func encode(spans []flow.Span) ptrace.Traces {
-	type place struct{ service, instance, job, scope string }
+	type place struct {
+		process flow.Process
+		scope   string
+	}
 	traces, lists := ptrace.NewTraces(), make(map[place]ptrace.SpanSlice)
 	for i := range spans {
 		s := &spans[i]
-		at := place{s.Service, s.Instance, s.Job, s.Scope}
+		at := place{flow.Process{Service: s.Service, Instance: s.Instance, Job: s.Job, Language: s.Language}, s.Scope}
 		list, ok := lists[at]
 		if !ok {
 			resource := traces.ResourceSpans().AppendEmpty()
-			resource.Resource().Attributes().PutStr("service.name", s.Service)
-			if s.Instance != "" {
-				resource.Resource().Attributes().PutStr("service.instance.id", s.Instance)
-			}
-			if s.Job != "" {
-				resource.Resource().Attributes().PutStr("k8s.job.name", s.Job)
+			for key, value := range at.process.Attributes() {
+				resource.Resource().Attributes().PutStr(key, value)
 			}
 			scope := resource.ScopeSpans().AppendEmpty()
 			scope.Scope().SetName(s.Scope)

@@ -480,7 +480,7 @@ func TestStore_Load_KeepsWhatIsRead(t *testing.T) {
 {"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"api"}}]},"scopeSpans":[{"scope":{"name":"s"},"spans":[
 {"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060701","name":"send","kind":4,"flags":257,"startTimeUnixNano":"1000","endTimeUnixNano":"2000",
 "attributes":[{"key":"messaging.system","value":{"stringValue":"kafka"}},{"key":"n","value":{"intValue":"7"}},{"key":"b","value":{"boolValue":true}},{"key":"f","value":{"doubleValue":0.5}}]}]}]},
-{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"etl"}},{"key":"service.instance.id","value":{"stringValue":"i"}},{"key":"k8s.job.name","value":{"stringValue":"load-29"}}]},"scopeSpans":[{"scope":{},"spans":[
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"etl"}},{"key":"service.instance.id","value":{"stringValue":"i"}},{"key":"k8s.job.name","value":{"stringValue":"load-29"}},{"key":"telemetry.sdk.language","value":{"stringValue":"python"}}]},"scopeSpans":[{"scope":{},"spans":[
 {"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060702","parentSpanId":"0102030405060701","name":"load","kind":5,"flags":769,"startTimeUnixNano":"1500",
 "status":{"code":2,"message":"no disk"},
 "links":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060701","flags":256},{"traceId":"0102030405060708090a0b0c0d0e0f11","spanId":"0102030405060703"}]}]}]}]}`
@@ -500,7 +500,7 @@ func TestStore_Load_KeepsWhatIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, got := read(recorded), read(saved.String())
-	if len(want) != 2 || !want[1].ParentUnsampled || want[1].Job != "load-29" {
+	if len(want) != 2 || !want[1].ParentUnsampled || want[1].Job != "load-29" || want[1].Language != flow.Python {
 		t.Fatalf("the recording is read as %+v", want)
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b attribute.Value) bool { return a == b })); diff != "" {
