@@ -58,7 +58,8 @@ func (ps preset) namesOf(key string) []string {
 //
 // The parameters as JSON, with the name of their field, have at most 10,000
 // bytes. Over that limit the baggage is dropped first, then the tracestate, then
-// the waybill. If there is no room for the rest, [Inject] returns [ErrTooLarge].
+// the waybill. If there is no room for the rest, [Inject] returns [ErrTooLarge]. The
+// base parameters of a notebook may have 1 MB: use no preset for large ones.
 //
 // The job must define the parameters; see [ParameterDefinitions]. A run of
 // runs/submit has none, but its tasks have their own. The traceparent header that
