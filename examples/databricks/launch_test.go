@@ -58,12 +58,12 @@ func launchOf(task jobs.SubmitTask, parameters map[string]string) (launch, error
 	return l, err
 }
 
-// valuesOf returns the parameters of a task, a map or a list, and the field of a call
-// to run-now that has the same limits.
+// valuesOf returns the parameters of a task, a map or a list, and the field whose limits
+// they have: for most that of a call to run-now.
 func valuesOf(task jobs.SubmitTask) (named map[string]string, args []string, field string) {
 	switch {
 	case task.NotebookTask != nil:
-		return task.NotebookTask.BaseParameters, nil, "notebook_params"
+		return task.NotebookTask.BaseParameters, nil, "base_parameters"
 	case task.SqlTask != nil:
 		return task.SqlTask.Parameters, nil, "sql_params"
 	case task.PythonWheelTask != nil:
@@ -137,8 +137,12 @@ func checkList(field string, args []string) error {
 }
 
 func checkSize(field string, parameters any) error {
+	limit := 10_000
+	if field == "base_parameters" {
+		limit = 1_000_000
+	}
 	text, err := json.Marshal(map[string]any{field: parameters})
-	if err == nil && len(text) > 10_000 {
+	if err == nil && len(text) > limit {
 		err = fmt.Errorf("%s has %d bytes", field, len(text))
 	}
 	return err

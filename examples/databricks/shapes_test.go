@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -76,6 +77,23 @@ func TestSubmit_Shapes(t *testing.T) {
 			requireLaunch(t, submitted(t, task), shape, ctx, opts)
 		})
 	}
+}
+
+// The base parameters of a notebook have another limit than the preset.
+func TestSubmit_LargeBaseParameters(t *testing.T) {
+	t.Parallel()
+	ctx := inFlowWith(t, "a=1", "o'neill, {{x}}")
+	own := map[string]string{"region": "Chile", "note": strings.Repeat("n", 100_000)}
+	opts := []jobcarrier.Option{jobcarrier.WithPropagation(propagation.WithPropagator(propagation.Default()), withNote)}
+	if _, err := jobcarrier.Inject(ctx, own, append(opts, jobcarrier.Databricks())...); !errors.Is(err, jobcarrier.ErrTooLarge) {
+		t.Errorf("with the preset the error is %v", err)
+	}
+	named, err := jobcarrier.Inject(ctx, own, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := shapes()["notebook"]
+	requireLaunch(t, submitted(t, large.task(named, nil)), large, ctx, opts)
 }
 
 // submitted returns what the process of a task gets that is submitted alone.
