@@ -198,6 +198,21 @@ func TestPresets_ValuesReachTheProcess(t *testing.T) {
 	}
 }
 
+// Letters of other languages stay out where a value is written by a program with an
+// encoding of its own: a launch script, a cluster, tags.
+func TestPresets_Letters(t *testing.T) {
+	t.Parallel()
+	ascii := []string{"DatabricksEnv", "Spark", "Dagster"}
+	for name, preset := range presets() {
+		for _, value := range []string{"gr\u00fcn", "\u53f0\u5317", "\u0661"} {
+			params, _ := written(t, value, preset)
+			if got, want := len(params) > 0, !slices.Contains(ascii, name); got != want {
+				t.Errorf("%s: %q is written: %t, want %t", name, value, got, want)
+			}
+		}
+	}
+}
+
 func FuzzPresets_ValuesReachTheProcess(f *testing.F) {
 	for _, value := range attacks()[:45] {
 		f.Add(value)
