@@ -15,6 +15,9 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
+// annotation is a line of a file of annotations with traceParent.
+const annotation = "tracing.k8s.io/traceparent=\"" + traceParent + "\"\n"
+
 func TestParseAnnotations(t *testing.T) {
 	t.Parallel()
 	const prefix, valid = "tracing.k8s.io", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -17,9 +17,6 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// annotation is a line of a file of annotations with traceParent.
-const annotation = "tracing.k8s.io/traceparent=\"" + traceParent + "\"\n"
-
 // Whatever file is named, Read ends, and says nothing of a file that it does not use.
 func TestRead_AnnotationFiles(t *testing.T) {
 	t.Parallel()
