@@ -917,6 +917,12 @@ def test_whole_program_without_an_sdk(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip(), done.stderr) == (7, PARENT, "")
 
 
+def test_whole_program_with_a_disabled_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    done = run(PROGRAM + "    print(waybill_receiver.inject()['traceparent'][:35])", tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (0, PARENT[:35], "")
+
+
 def test_the_example_of_the_documentation() -> None:
     assert doctest.testmod(receiver) == (0, 5)
 

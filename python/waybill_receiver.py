@@ -366,8 +366,9 @@ def start_job(
     the spans, metrics and logs that are left are sent, for five seconds at most. A process that was
     forked in the body leaves the span to its parent.
 
-    The result is a decorator of functions and coroutine functions, too. If a function is
-    asynchronous, an ordinary with statement works around its awaits.
+    The result is for one use, or a decorator of functions and coroutine functions, of which each
+    call is a job. It raises TypeError for a generator function. In asynchronous code, an ordinary
+    with statement works around the awaits.
     """
 
     def start() -> tuple[trace.Span, Context]:
@@ -390,7 +391,7 @@ def start_job(
 
 
 class Job(contextlib.AbstractContextManager[trace.Span]):
-    """A job as :func:`start_job` returns it: a context manager for one use, and a decorator."""
+    """A job as :func:`start_job` returns it: a context manager, and a decorator."""
 
     def __init__(self, tracer: trace.Tracer, start: Callable[[], tuple[trace.Span, Context]]) -> None:
         self._tracer = tracer
