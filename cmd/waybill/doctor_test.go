@@ -92,3 +92,23 @@ func TestDoctor_AttributesThatAreRead(t *testing.T) {
 		})
 	}
 }
+
+// A Kubernetes Job that lost its context is found in the file of a collector: the resource
+// of its spans names the Job, as the span does that creates it.
+func TestDoctor_Job(t *testing.T) {
+	t.Parallel()
+	const recorded = `{"resourceSpans":[
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"planner"}}]},"scopeSpans":[{"spans":[
+{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"create job","kind":4,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000",
+"attributes":[{"key":"k8s.job.name","value":{"stringValue":"load-7"}}]}]}]},
+{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"load"}},{"key":"k8s.job.name","value":{"stringValue":"load-7"}},{"key":"telemetry.sdk.language","value":{"stringValue":"python"}}]},"scopeSpans":[{"spans":[
+{"traceId":"00000000000000000000000000000002","spanId":"0000000000000002","name":"load","kind":1,"startTimeUnixNano":"1700000005000000000","endTimeUnixNano":"1700000006000000000"}]}]}]}`
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"doctor"}, strings.NewReader(strings.ReplaceAll(recorded, "\n", "")), &stdout, &stderr)
+	got := strings.Join(strings.Fields(stdout.String()), " ")
+	for _, want := range []string{"BROKEN between planner and load", "no context was extracted from the environment of the Job load-7", "in Python, waybill_receiver.start_job(tracer, name)"} {
+		if code != exitFindings || !strings.Contains(got, want) {
+			t.Errorf("exit code %d and %q; want %d, with %q", code, got, exitFindings, want)
+		}
+	}
+}
