@@ -68,6 +68,13 @@ func TestInject(t *testing.T) {
 			map[string]string{"note": strings.Repeat("v", 9_940)},
 			jobcarrier.ErrTooLarge,
 		},
+		"too large before there is a context": {
+			t.Context(),
+			map[string]string{"note": strings.Repeat("v", 9_980)},
+			[]jobcarrier.Option{jobcarrier.Databricks()},
+			map[string]string{"note": strings.Repeat("v", 9_980)},
+			jobcarrier.ErrTooLarge,
+		},
 		"removed on demand": {
 			t.Context(),
 			map[string]string{"traceparent": "old", "day": "mon"},
