@@ -64,7 +64,8 @@
 // What ends a process without a word, such as os.Exit, SIGKILL, a lack of memory, or a
 // panic in another goroutine than the work's, ends it before its span is sent. Providers
 // of metrics and logs that are not global are not flushed: hand their ForceFlush to
-// stages.WithFlush. The age of a context is known only if it has a waybill.
+// stages.WithFlush. The span of a job whose work sets up OpenTelemetry, or shuts it down,
+// is lost: do both in main. The age of a context is known only if it has a waybill.
 //
 // # Telemetry
 //

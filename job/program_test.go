@@ -47,6 +47,11 @@ var programs = map[string]func(){
 			return late.Run(ctx, ending(errBoom))
 		})
 	},
+	"SDK is shut down by the work": func() {
+		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(slow{}))
+		otel.SetTracerProvider(provider)
+		job.Main(stages.Must(stages.NewPipeline("nightly")), func(ctx context.Context) error { return errors.Join(provider.Shutdown(ctx), errBoom) })
+	},
 	"no SDK": func() { job.Main(stages.Must(stages.NewPipeline("nightly")), ending(errBoom)) },
 	"deaf provider": func() {
 		otel.SetTracerProvider(deafProvider{})
@@ -198,6 +203,7 @@ func TestMain_Flushes(t *testing.T) {
 		{program: "ordinary fails", code: 1, want: []string{"logs", "metric rows", "span nightly"}},
 		{program: "own provider fails", code: 1, want: []string{"span nightly"}},
 		{program: "SDK is set up by the work", code: 1, want: []string{"span late"}},
+		{program: "SDK is shut down by the work", code: 1}, // Its span has not ended then.
 		{program: "no SDK", code: 1},
 		{program: "deaf provider", code: 1, want: []string{"hanging", "reported: stages: flush after run: context deadline exceeded"}},
 	} {
