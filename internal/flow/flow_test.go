@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 
 	"github.com/waybill-go/waybill/internal/flow"
 	"github.com/waybill-go/waybill/internal/golden"
@@ -384,6 +386,40 @@ func TestDiagnosis_TreeIn(t *testing.T) {
 			g := flow.New(tt.spans)
 			if d := cmp.Diff(tt.want, g.Diagnose(flow.Expectation{}).TreeIn(g, tt.width)); d != "" {
 				t.Errorf("the tree of width %d (-want +got):\n%s", tt.width, d)
+			}
+		})
+	}
+}
+
+// Only the status says that a span has failed. Work that is canceled has an error.type.
+func TestSpan_Failure(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status    codes.Code
+		errorType string
+		failure   string
+		note      string // In the tree.
+	}{
+		"ends well":          {},
+		"fails":              {status: codes.Error, failure: "ERROR", note: "  ERROR"},
+		"fails with a type":  {status: codes.Error, errorType: "timeout", failure: "ERROR timeout", note: "  ERROR timeout"},
+		"canceled":           {errorType: "canceled", note: "  canceled"},
+		"canceled, and well": {status: codes.Ok, errorType: "canceled", note: "  canceled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spans := orders()[:1]
+			spans[0].Status = tt.status
+			if tt.errorType != "" {
+				spans[0].Attributes = append(slices.Clip(spans[0].Attributes), attribute.String("error.type", tt.errorType))
+			}
+			if got := spans[0].Failure(); got != tt.failure {
+				t.Errorf("Failure is %q, want %q", got, tt.failure)
+			}
+			g := flow.New(spans)
+			got, want := g.Diagnose(flow.Expectation{}).TreeIn(g, 200), "api  POST /orders  SERVER  12ms"+tt.note+"\n"
+			if got != want {
+				t.Errorf("the tree is %q, want %q", got, want)
 			}
 		})
 	}

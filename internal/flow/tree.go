@@ -4,6 +4,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -75,7 +76,7 @@ func (d *Diagnosis) table(g *Graph, b breadth) *table {
 func (g *Graph) look(i int) string {
 	s := &g.spans[i]
 	return strings.Join([]string{
-		s.Service, s.Name, s.Kind.String(), s.Channel(), s.Failure(),
+		s.Service, s.Name, s.Kind.String(), s.Channel(), s.ending(),
 		strconv.Itoa(int(g.faults[i])), strconv.FormatBool(s.End.IsZero()), strconv.FormatBool(g.entered(i)),
 	}, "\x00")
 }
@@ -86,13 +87,18 @@ func (g *Graph) entered(i int) bool {
 	return g.spans[i].Parent != ID{} && g.parents[i] == none && g.faults[i] == 0
 }
 
-// Failure names what went wrong with the span, or is empty.
+// Failure names what went wrong with the span, or is empty. A span with an error.type
+// and no status of an error has not failed, such as one that was canceled.
 func (s *Span) Failure() string {
-	kind := s.attribute("error.type")
-	if s.Status != codes.Error && kind == "" {
+	if s.Status != codes.Error {
 		return ""
 	}
-	return strings.TrimSpace("ERROR " + kind)
+	return strings.TrimSpace("ERROR " + s.attribute("error.type"))
+}
+
+// ending is the failure of the span, or its error.type if that is none.
+func (s *Span) ending() string {
+	return cmp.Or(s.Failure(), s.attribute("error.type"))
 }
 
 type row struct{ mark, service, name, kind, took, note string }
@@ -164,7 +170,7 @@ func (t *table) took(spans []int) string {
 func (t *table) note(gr *Group) string {
 	first := &t.g.spans[gr.Spans[0]]
 	channel := Clip(first.Channel(), maxNote)
-	notes := []string{channel, t.failure(gr.Spans), t.targets(gr), t.mark(gr.Spans)}
+	notes := []string{channel, t.ending(gr.Spans), t.targets(gr), t.mark(gr.Spans)}
 	if t.narrow {
 		notes = append(notes[1:], channel) // What is cut first comes last.
 	}
@@ -172,10 +178,10 @@ func (t *table) note(gr *Group) string {
 	return strings.Join(notes, "  ")
 }
 
-// failure returns the failure of spans, described if it is the same for all.
-func (t *table) failure(spans []int) string {
+// ending says how spans ended if not well, described if it is the same for all.
+func (t *table) ending(spans []int) string {
 	first := &t.g.spans[spans[0]]
-	text := first.Failure()
+	text := first.ending()
 	if text == "" || first.Message == "" || slices.ContainsFunc(spans, func(i int) bool {
 		return t.g.spans[i].Message != first.Message
 	}) {
