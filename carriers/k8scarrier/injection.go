@@ -94,7 +94,9 @@ func (cfg *config) unusable(key, value string) string {
 	switch {
 	case len(name)+1+len(value) > maxEntry:
 		return observe.DropTooLarge
-	case !passable(name, value), cfg.annotations && !isAnnotationKey(annotationKey(cfg.prefix, key)):
+	case !passable(name, value),
+		cfg.annotations && !isAnnotationKey(annotationKey(cfg.prefix, key)),
+		cfg.isOfOthers() && (strings.Contains(value, "{{") || strings.Contains(value, "$(")):
 		return observe.DropUnsafe
 	default:
 		return ""

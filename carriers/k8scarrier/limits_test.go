@@ -81,6 +81,11 @@ func TestWithObserver(t *testing.T) {
 			propagator: pairs{{"traceparent", full}, {"not a key!", "v"}}, opts: []k8scarrier.Option{k8scarrier.WithAnnotations("")},
 			dropped: []string{observe.DropUnsafe}, written: []string{"TRACEPARENT"},
 		},
+		"text that other kinds expand": {
+			propagator: pairs{{"traceparent", full}, {"x-a", "{{workflow.parameters.secret}}"}, {"x-b", "$(params.secret)"}, {"x-c", "{$}"}},
+			opts:       []k8scarrier.Option{k8scarrier.WithContainerPath("spec")},
+			dropped:    []string{observe.DropUnsafe, observe.DropUnsafe}, written: []string{"TRACEPARENT", "X_C"},
+		},
 		"a tracestate alone is none": {propagator: pairs{{"traceparent", "\xff"}, {"tracestate", "a=1"}}, dropped: []string{observe.DropUnsafe}},
 		"a long attribute": {
 			opts:    []k8scarrier.Option{k8scarrier.WithResource(attribute.String("note", strings.Repeat(",", 4<<10)), attribute.String("service.version", "1"))},

@@ -158,7 +158,7 @@ func objectsOfUnstructured(u *unstructured.Unstructured, cfg *config) ([]object,
 		return []object{objectOfPodFields(u.Object, u)}, nil
 	case kind == schema.GroupKind{Group: "batch", Kind: "Job"}:
 		return []object{jobOfFields(u)}, nil
-	case len(cfg.templatePath)+len(cfg.containerPaths) > 0:
+	case cfg.isOfOthers():
 		return append(objectsAround(u, cfg.templatePath), containersIn(u, cfg.containerPaths)), nil
 	default:
 		return nil, ErrUnknownKind

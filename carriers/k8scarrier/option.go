@@ -180,7 +180,8 @@ const AnyField = "*"
 // WithPodTemplatePath sets the fields that lead to the pod template in an object
 // of the dynamic client, such as "spec", "template". [InjectObject] needs it for
 // kinds that it does not know. Use it for kinds whose objects start one run each.
-// With [AnyField] there may be several templates.
+// With [AnyField] there may be several templates. A value with {{ or $( is not written
+// then, because some of these kinds expand it.
 func WithPodTemplatePath(fields ...string) Option {
 	fields = slices.Clone(fields)
 	return option(func(cfg *config) { cfg.templatePath = fields })
@@ -190,10 +191,14 @@ func WithPodTemplatePath(fields ...string) Option {
 // client whose containers are not in a pod template, such as "spec", "taskSpec", "steps",
 // [AnyField]. A container is whatever has an env. If it is given more than once, all of the
 // paths apply. [WithAnnotations] has no effect on these containers, whose pod is not known.
+// A value with {{ or $( is not written, as for [WithPodTemplatePath].
 func WithContainerPath(fields ...string) Option {
 	fields = slices.Clone(fields)
 	return option(func(cfg *config) { cfg.containerPaths = append(slices.Clip(cfg.containerPaths), fields) })
 }
+
+// isOfOthers reports whether objects are of kinds of other projects.
+func (cfg *config) isOfOthers() bool { return len(cfg.templatePath)+len(cfg.containerPaths) > 0 }
 
 // WithJobInfo gives each selected container the names and ids of its Job and pod,
 // in variables that envcarrier.KubernetesJob reads: WAYBILL_JOB_NAME,

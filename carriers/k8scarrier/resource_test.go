@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
+	"github.com/waybill-go/waybill/propagation"
 )
 
 // resourceOf returns the resource that the SDK makes in a process of the container.
@@ -110,6 +111,43 @@ func TestWithResource_ValueFromStays(t *testing.T) {
 	}
 	if diff := cmp.Diff(own, *lastOf(template.Spec.Containers[0].Env, own.Name)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The webhook of the operator of OpenTelemetry runs after us: it adds variables of its
+// own, and appends to the value of ours. Another injection then changes nothing.
+func TestWithResource_BesideTheOperator(t *testing.T) {
+	job := jobWithAll()
+	inject := func() {
+		t.Helper()
+		if err := k8scarrier.InjectJob(spanContext(t), job, k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), k8scarrier.WithResource(attribute.String("service.version", "1"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inject()
+	main := &job.Spec.Template.Spec.Containers[0]
+	ours := slices.IndexFunc(main.Env, func(entry corev1.EnvVar) bool { return entry.Name == "OTEL_RESOURCE_ATTRIBUTES" })
+	if ours != len(main.Env)-1 || main.Env[ours].ValueFrom != nil {
+		t.Fatalf("it is the entry %d of %d, want the last one, with a value", ours+1, len(main.Env))
+	}
+	resource := main.Env[ours]
+	resource.Value += ",k8s.node.name=$(OTEL_RESOURCE_ATTRIBUTES_NODE_NAME),k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME),k8s.replicaset.name=r"
+	field := func(name, path string) corev1.EnvVar {
+		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}}
+	}
+	main.Env = append(main.Env[:ours:ours], literal("OTEL_SERVICE_NAME", "nightly"),
+		field("OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "metadata.name"), field("OTEL_RESOURCE_ATTRIBUTES_NODE_NAME", "spec.nodeName"), resource)
+	before := job.DeepCopy()
+	inject()
+	if diff := cmp.Diff(before, job); diff != "" {
+		t.Errorf("another injection changes what the operator wrote:\n%s", diff)
+	}
+	want := map[string]string{
+		"service.version": "1", "k8s.namespace.name": "metadata.namespace", "k8s.pod.name": "metadata.name", "k8s.pod.uid": "metadata.uid",
+		"k8s.node.name": "spec.nodeName", "k8s.container.name": "main", "k8s.job.name": "nightly", "k8s.job.uid": "job-uid", "k8s.replicaset.name": "r",
+	}
+	if diff := cmp.Diff(want, resourceOf(t, *main)); diff != "" {
+		t.Errorf("resource (-want +got):\n%s", diff)
 	}
 }
 
