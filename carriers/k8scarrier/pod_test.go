@@ -51,8 +51,12 @@ func TestInjectPodTemplate(t *testing.T) {
 	t.Parallel()
 	ours := literal("TRACEPARENT", traceparent)
 	injected := template()
+	injected.Spec.EphemeralContainers = make([]corev1.EphemeralContainer, 1) // They are added to a pod that runs.
 	if err := k8scarrier.InjectPodTemplate(spanContext(t), injected, k8scarrier.WithPropagation(propagation.WithPropagator(w3c))); err != nil {
 		t.Fatal(err)
+	}
+	if env := injected.Spec.EphemeralContainers[0].Env; env != nil {
+		t.Errorf("an ephemeral container has %v", env)
 	}
 	all := containers(injected)
 	for name, want := range map[string][]corev1.EnvVar{

@@ -55,6 +55,7 @@ func TestWithResource(t *testing.T) {
 	}
 	const hostile = "a,b=c%d $(HOME) $$ \"x\" {{y}}"
 	for name, tt := range map[string]struct {
+		container  string // or main.
 		env        []corev1.EnvVar
 		envFrom    []corev1.EnvFromSource
 		attributes []attribute.KeyValue
@@ -64,6 +65,7 @@ func TestWithResource(t *testing.T) {
 		"given":           {attributes: []attribute.KeyValue{attribute.String("service.version", "1.2"), attribute.Int("shard", 3)}, want: with(both, "service.version", "1.2", "shard", "3")},
 		"hostile value":   {attributes: []attribute.KeyValue{attribute.String("note", hostile)}, want: with(both, "note", hostile)},
 		"hostile key":     {attributes: []attribute.KeyValue{attribute.String("a=b,c", "x"), attribute.String("$(HOME)", "x"), attribute.String("", "x")}, want: both},
+		"hostile name":    {container: hostile, want: with(both, "k8s.container.name", hostile)},
 		"given over ours": {attributes: []attribute.KeyValue{attribute.String("k8s.node.name", "mine")}, want: with(both, "k8s.node.name", "mine")},
 		"what is there wins": {
 			env:        []corev1.EnvVar{{Name: "STAGE", Value: "prod"}, {Name: "OTEL_RESOURCE_ATTRIBUTES", Value: "service.version=0,deployment.environment.name=$(STAGE),k8s.pod.name=mine,"}},
@@ -77,8 +79,12 @@ func TestWithResource(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			container := "main"
+			if tt.container != "" {
+				container = tt.container
+			}
 			job := &batchv1.Job{Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-				Containers: []corev1.Container{{Name: "main", Env: tt.env, EnvFrom: tt.envFrom}},
+				Containers: []corev1.Container{{Name: container, Env: tt.env, EnvFrom: tt.envFrom}},
 			}}}}
 			before := job.DeepCopy()
 			opts := []k8scarrier.Option{k8scarrier.WithResource(tt.attributes[:min(1, len(tt.attributes))]...), k8scarrier.WithResource(tt.attributes[min(1, len(tt.attributes)):]...)}
