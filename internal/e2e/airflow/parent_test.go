@@ -8,7 +8,6 @@ package airflow_test
 import (
 	"context"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -32,54 +31,34 @@ const (
 	dropped fate = "not recorded"
 )
 
-// parents are confs of runs, by the ids of these, and what an Airflow that continues the
-// trace of the conf makes of them. Other releases begin a trace for each.
-var parents = map[string]struct {
-	conf map[string]any // With TRACEPARENT for the context.
+type object = map[string]any
+
+// form is the conf of a run, and what an Airflow that continues the trace of the conf
+// makes of it. Other releases begin a trace for each.
+type form struct {
+	conf object
 	want fate
-}{
-	"string":                    {conf: map[string]any{parentKey: "TRACEPARENT"}, want: child},
-	"mapping":                   {conf: parent("traceparent", "TRACEPARENT", "tracestate", "a=1", "baggage", "b=2"), want: child},
-	"mapping-with-another-type": {conf: parent("traceparent", "TRACEPARENT", "tracestate", 1), want: child},
-	"upper-case-key":            {conf: parent("TRACEPARENT", "TRACEPARENT"), want: root},
-	"malformed":                 {conf: map[string]any{parentKey: "x-TRACEPARENT"}, want: root},
-	"list":                      {conf: map[string]any{parentKey: []any{"TRACEPARENT"}}, want: root},
-	"plain-keys":                {conf: map[string]any{"traceparent": "TRACEPARENT"}, want: root},
-	"header-only":               {conf: map[string]any{}, want: root},
-	"unsampled":                 {conf: map[string]any{parentKey: "UNSAMPLED"}, want: dropped},
-	"unsampled-but-forced":      {conf: map[string]any{parentKey: "UNSAMPLED", sampledKey: true}, want: dropped},
 }
 
-// parent returns a conf with the mapping of key and value, and another.
-func parent(key, value string, more ...any) map[string]any {
-	mapping := map[string]any{key: value}
-	for pair := range slices.Chunk(more, 2) {
-		mapping[pair[0].(string)] = pair[1] //nolint:forcetypeassert // It is above.
-	}
-	return map[string]any{parentKey: mapping}
-}
-
-// filled returns a copy of value, text or maps and lists with text, in which TRACEPARENT
-// is traceparent.
-func filled(value any, traceparent string) any {
-	switch value := value.(type) {
-	case string:
-		value = strings.Replace(value, "UNSAMPLED", strings.TrimSuffix(traceparent, "1")+"0", 1)
-		return strings.Replace(value, "TRACEPARENT", traceparent, 1)
-	case []any:
-		return []any{filled(value[0], traceparent)}
-	case map[string]any:
-		value = maps.Clone(value)
-		for key := range value {
-			value[key] = filled(value[key], traceparent)
-		}
-		return value
-	default:
-		return value
+// formsOf returns the forms that a traceparent may have in a conf, by the ids of their
+// runs.
+func formsOf(traceparent string) map[string]form {
+	unsampled := strings.TrimSuffix(traceparent, "1") + "0"
+	return map[string]form{
+		"string":                    {conf: object{parentKey: traceparent}, want: child},
+		"mapping":                   {conf: object{parentKey: object{"traceparent": traceparent, "tracestate": "a=1", "baggage": "b=2"}}, want: child},
+		"mapping-with-another-type": {conf: object{parentKey: object{"traceparent": traceparent, "tracestate": 1}}, want: child},
+		"upper-case-key":            {conf: object{parentKey: object{"TRACEPARENT": traceparent}}, want: root},
+		"malformed":                 {conf: object{parentKey: "x-" + traceparent}, want: root},
+		"list":                      {conf: object{parentKey: []any{traceparent}}, want: root},
+		"plain-keys":                {conf: object{"traceparent": traceparent}, want: root},
+		"header-only":               {conf: object{}, want: root},
+		"unsampled":                 {conf: object{parentKey: unsampled}, want: dropped},
+		"unsampled-but-forced":      {conf: object{parentKey: unsampled, sampledKey: true}, want: dropped},
 	}
 }
 
-// runParents runs a DAG without a task of its own with the conf of each of parents.
+// runParents runs a DAG without a task of its own with each form of the context of ctx.
 func runParents(ctx context.Context, t *testing.T, a *airflow) {
 	t.Helper()
 	fields, err := jobcarrier.Inject(ctx, nil)
@@ -87,9 +66,8 @@ func runParents(ctx context.Context, t *testing.T, a *airflow) {
 		t.Fatal(err)
 	}
 	var started []dagRun
-	for id, test := range parents {
-		conf, _ := filled(test.conf, fields["traceparent"]).(map[string]any)
-		started = append(started, a.trigger(t, "bare", id, conf))
+	for id, form := range formsOf(fields["traceparent"]) {
+		started = append(started, a.trigger(t, "bare", id, form.conf))
 	}
 	for _, run := range started {
 		run.await(t)
@@ -101,8 +79,8 @@ func requireParents(t *testing.T, r *flowtest.Recording, tracing tracing) {
 	t.Helper()
 	start := r.Span("shop start report").Stub().SpanContext
 	got, want := map[string]fate{}, map[string]fate{}
-	for id, test := range parents {
-		got[id], want[id] = dropped, test.want
+	for id, form := range formsOf("") {
+		got[id], want[id] = dropped, form.want
 		if !tracing.joined {
 			want[id] = root
 		}

@@ -119,9 +119,7 @@ func requireProperties(t *testing.T, r *flowtest.Recording, properties map[strin
 	t.Helper()
 	want := maps.Clone(properties)
 	delete(want, withoutPrefix)
-	for key, value := range inFile(properties) {
-		want[key] = value
-	}
+	maps.Copy(want, inFile(properties))
 	want["spark.file.changed"] = "C:\temp" // With a tab, and without the space at its end.
 	got := decoded(t, r, "driver report", "test.properties")
 	maps.DeleteFunc(got, func(key, _ string) bool { _, wanted := want[key]; return !wanted && key != withoutPrefix })
