@@ -153,6 +153,9 @@ func spansOf(tracing tracing) []string {
 	for name := range tasks {
 		names = append(names, name)
 	}
+	for range fatesOf(tracing) {
+		names = append(names, "airflow dag_run.bare")
+	}
 	if tracing.on {
 		for range 6 {
 			names = append(names, "airflow dag_run.report", "airflow worker.write")

@@ -180,7 +180,7 @@ func (r dagRun) returned(t *testing.T, task string, value any) {
 }
 
 // patience is how long a command or a run may take, on a machine that does more.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // run runs a command to its end.
 func run(t *testing.T, env []string, command ...string) {
