@@ -417,7 +417,7 @@ func TestSpan_Failure(t *testing.T) {
 				t.Errorf("Failure is %q, want %q", got, tt.failure)
 			}
 			g := flow.New(spans)
-			got, want := g.Diagnose(flow.Expectation{}).TreeIn(g, 200), "api  POST /orders  SERVER  12ms"+tt.note+"\n"
+			got, want := g.Diagnose(flow.Expectation{}).TreeIn(g, 200), "api  POST /orders  SERVER 12ms"+tt.note+"\n"
 			if got != want {
 				t.Errorf("the tree is %q, want %q", got, want)
 			}
