@@ -218,6 +218,12 @@ def test_read_of_baggage(text: str, want: Any, caplog: pytest.LogCaptureFixture)
     assert "secret" not in caplog.text
 
 
+def test_read_of_airflow_takes_the_waybill_beside() -> None:
+    conf = {"airflow/dagrun_parent_trace_context": {"traceparent": PARENT}, "waybill": waybill(), "baggage": "a=b"}
+    remote = receiver.read(conf, baggage="a")
+    assert (str(remote.waybill), remote.baggage) == (conf["waybill"], {"a": "b"})
+
+
 def test_read_never_mixes_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the Go side does: a tracestate belongs to the traceparent beside it."""
     monkeypatch.setattr(sys, "argv", ["program", "--tracestate=c=d"])
@@ -614,6 +620,15 @@ def test_a_broken_sdk_does_not_change_the_job(tracer: Any) -> None:
             assert error is None
     assert runs == 4
     assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_a_broken_sdk_keeps_the_current_span(spans: Spans) -> None:
+    with spans.tracer.start_as_current_span("task") as task:
+        with receiver.start_job(None, "report", {}) as span:  # type: ignore[arg-type]
+            assert span is not task  # Which it must not end.
+            assert span.get_span_context() == task.get_span_context()
+            assert receiver.inject()["traceparent"][36:52] == f"{task.get_span_context().span_id:016x}"
+        assert task.is_recording()
 
 
 @pytest.mark.parametrize("options", [{"max_age": 60}, {"attributes": 7}, {"kind": None}, {"baggage": [[]]}], ids=str)
