@@ -15,9 +15,10 @@ import (
 )
 
 // InjectCronJob prepares the runs of cronJob, of which each is a flow of its own: a
-// trace context in the variables of the selected containers is removed, and with
-// [WithJobInfo] and [WithResource] they are told who they are, by the second also with
-// k8s.cronjob.name, which no pod knows of itself. A Job that is made from the template by
+// trace context in the variables of the containers and in the annotations of the
+// templates is removed, and with [WithJobInfo] and [WithResource] the selected containers
+// are told who they are, by the second also with k8s.cronjob.name, which no pod knows of
+// itself. A Job that is made from the template by
 // hand is one run, too: see [InjectJob].
 //
 // The trace context of ctx, if it has a valid span, goes into the variable
@@ -48,6 +49,13 @@ func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option
 		if cfg.isSelected(c) {
 			info, last := cfg.description(o, c)
 			setEnv(c, cfg.eachRun(c, creator), info, last)
+		} else {
+			setEnv(c, cfg.eachRun(c, ""), nil, nil)
+		}
+	}
+	for _, template := range []metadata{&cronJob.Spec.JobTemplate, &cronJob.Spec.JobTemplate.Spec.Template} {
+		if stripped := cfg.strip(template.GetAnnotations()); len(stripped) < len(template.GetAnnotations()) {
+			template.SetAnnotations(stripped)
 		}
 	}
 	return nil

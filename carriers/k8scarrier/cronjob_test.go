@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +53,32 @@ func TestInjectCronJob(t *testing.T) {
 	}
 	if diff := cmp.Diff(created, again); diff != "" {
 		t.Errorf("the second time (-want +got):\n%s", diff)
+	}
+}
+
+// A context is removed wherever a run could find it.
+func TestInjectCronJob_RemovesAContext(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]k8scarrier.Option{"literals": nil, "annotations": {k8scarrier.WithAnnotations("")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			created := cronJob(literal("A", "1"))
+			template := &created.Spec.JobTemplate.Spec.Template
+			template.Spec.Containers = append(template.Spec.Containers, corev1.Container{Name: "other"})
+			created.Spec.JobTemplate.Annotations = map[string]string{"tracing.k8s.io/traceparent": otherTraceparent, "k": "v"}
+			if err := k8scarrier.InjectPodTemplate(otherSpan(t), template, opts...); err != nil {
+				t.Fatal(err)
+			}
+			if err := k8scarrier.InjectCronJob(spanContext(t), created, append(opts, only("main"))...); err != nil {
+				t.Fatal(err)
+			}
+			want := cronJob(literal("WAYBILL_CREATOR", traceparent), literal("A", "1"))
+			want.Spec.JobTemplate.Annotations = map[string]string{"k": "v"}
+			want.Spec.JobTemplate.Spec.Template.Spec.Containers = append(want.Spec.JobTemplate.Spec.Template.Spec.Containers, corev1.Container{Name: "other"})
+			if diff := cmp.Diff(want, created, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

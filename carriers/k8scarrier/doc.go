@@ -33,6 +33,10 @@
 //	err := k8scarrier.InjectObject(ctx, pod, k8scarrier.WithAnnotations(""),
 //		k8scarrier.WithPropagation(propagation.WithPolicy(propagation.KeepExisting)))
 //
+// [StripAnnotations] lets a controller compare or hash annotations without the context.
+// For objects of other kinds, [WithPodTemplatePath] and [WithContainerPath] say where
+// their containers are. [WithObserver] counts what the limits leave out.
+//
 // # Guarantees
 //
 //   - A process gets each value unchanged or not at all. Text that kubelet would

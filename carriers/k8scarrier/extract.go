@@ -48,6 +48,11 @@ func ReadAnnotations(object metav1.Object, opts ...Option) propagation.Remote {
 // annotations is.
 func StripAnnotations(annotations map[string]string, opts ...Option) map[string]string {
 	cfg := newConfig(opts)
+	return cfg.strip(annotations)
+}
+
+// strip is [StripAnnotations].
+func (cfg *config) strip(annotations map[string]string) map[string]string {
 	stripped := maps.Clone(annotations)
 	for _, key := range cfg.keys() {
 		delete(stripped, annotationKey(cfg.prefix, key))
