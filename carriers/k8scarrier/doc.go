@@ -11,7 +11,7 @@
 // # When
 //
 // Use it in code that creates Jobs or Pods, such as a dispatcher, a scheduler, a
-// controller, an operator or a webhook. The process in the pod uses
+// controller, an operator or a webhook. The process in the pod uses package job, or
 // carriers/envcarrier, whose Extract reads the context.
 //
 // # How
@@ -62,10 +62,9 @@
 // context. Each process starts a span of its own, so these are siblings. Objects
 // that start many runs, such as a CronJob or a Deployment, are refused by
 // [InjectObject]: each run is a flow of its own. [InjectCronJob] makes the runs of a
-// CronJob link to who created it. InjectPodTemplate does not
-// recognize the template of such an object. Containers that are added to a
-// running pod cannot be reached. Objects are stored, and read by whoever may see
-// pods, so no baggage is written unless selected.
+// CronJob link to who created it. [InjectPodTemplate] does not recognize the template of
+// such an object. Containers that are added to a running pod cannot be reached. Objects
+// are stored, and read by whoever may see pods, so no baggage is written unless selected.
 //
 // # Telemetry
 //

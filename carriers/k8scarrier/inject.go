@@ -80,7 +80,8 @@ func injectJob(ctx context.Context, job *batchv1.Job, cfg config) (kept bool, er
 // It is for code that handles objects of any kind, such as a webhook.
 //
 // An object that starts many runs is refused with [ErrLongLived], and one of
-// another kind with [ErrUnknownKind], unless [WithPodTemplatePath] is given.
+// another kind with [ErrUnknownKind], unless [WithPodTemplatePath] or
+// [WithContainerPath] is given.
 func InjectObject(ctx context.Context, obj runtime.Object, opts ...Option) error {
 	if isNil(obj) {
 		return ErrNil
