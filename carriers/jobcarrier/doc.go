@@ -22,8 +22,11 @@
 //
 // A run in Go calls [Extract] or [ExtractArgs], or [Read] or [ReadArgs] to choose
 // between a parent and a link with [propagation.Start]. [TakeArgs] also removes
-// the flags, for a parser that refuses those it does not know. A run in Python
-// needs three lines, here in a Databricks notebook:
+// the flags, for a parser that refuses those it does not know. A program that is
+// given arguments and ends after its work uses package job, which does all of this.
+//
+// In Python, python/waybill_receiver.py of this repository is the same in one file.
+// Without it, a run in Python needs three lines, here in a Databricks notebook:
 //
 //	from opentelemetry import propagate, trace
 //	parent = propagate.extract(dbutils.widgets.getAll())
