@@ -1,7 +1,8 @@
 // Copyright The waybill Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package envname makes the names of environment variables.
+// Package envname has the rules for the names of environment variables that hold a
+// context. It imports the standard library only.
 package envname
 
 import "strings"
