@@ -10,6 +10,10 @@ import (
 	"syscall"
 )
 
+// maxAnnotations is the most that is read of a file of annotations, in bytes:
+// Kubernetes allows an object 256 KiB of them, and quoting may make each byte four.
+const maxAnnotations = 1 << 20
+
 // head returns the beginning of a regular file, or the empty string if name is not one
 // or cannot be read. Opening a FIFO does not wait for a writer.
 func head(name string) string {

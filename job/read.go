@@ -14,10 +14,6 @@ import (
 	"github.com/waybill-go/waybill/propagation"
 )
 
-// maxAnnotations is the most that is read of a file of annotations, in bytes:
-// Kubernetes allows an object 256 KiB of them, and quoting may make each byte four.
-const maxAnnotations = 1 << 20
-
 // Read returns the context that this process was started with: the one in its
 // environment, else in its arguments, else in the annotations of its pod. If there is
 // none, the error of the result says what was wrong with the first of them that was
