@@ -93,14 +93,17 @@ var works = map[string]func(context.Context) error{
 		fmt.Println("ready")
 		return hang()
 	},
-	"waits": func(ctx context.Context) error {
-		received := make(chan os.Signal, 2)
-		signal.Notify(received, syscall.SIGTERM)
+	"is signaled again": func(ctx context.Context) error {
+		later := make(chan os.Signal, 1)
+		signal.Notify(later, syscall.SIGWINCH)
 		fmt.Println("ready")
 		<-ctx.Done()
-		<-received
-		fmt.Println("stopping")
-		<-received // The second signal, which does nothing.
+		for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGWINCH} { // The first would end the process.
+			if err := syscall.Kill(os.Getpid(), s); err != nil {
+				return err
+			}
+		}
+		<-later
 		return fmt.Errorf("stopped: %w", ctx.Err())
 	},
 	"writes": func(context.Context) error {
@@ -194,6 +197,7 @@ func TestMain_Signals(t *testing.T) {
 		"TERM, stops":                  {work: "stops", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
 		"INT, stops":                   {work: "stops", signal: syscall.SIGINT, code: 130, stdout: "code 130\n"},
 		"TERM, finishes":               {work: "finishes", signal: syscall.SIGTERM, code: 0, stdout: "code 0\nmain goes on\n"},
+		"TERM to it and to its group":  {work: "is signaled again", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
 		"TERM, runs a command":         {work: "runs a command", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
 		"TERM before the work begins":  {work: "signal before", code: 143, stdout: "the work begins: context canceled\n"},
 		"TERM while it flushes":        {work: "signal while flushing", signal: syscall.SIGTERM, code: 0, stdout: "flushed\nmain goes on\n"},
@@ -217,27 +221,6 @@ func TestMain_Signals(t *testing.T) {
 				t.Errorf("exit %d (%v), stdout %q; want %d (%v), %q", code, killed, text, tt.code, tt.killed, tt.stdout)
 			}
 		})
-	}
-}
-
-// A process group and its members are often signaled at once: that is one request.
-func TestMain_SignaledTwice(t *testing.T) {
-	t.Parallel()
-	cmd, out, _ := start(t, "waits")
-	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("line %q, %v; want ready", line, err)
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := out.ReadString('\n'); err != nil || line != "stopping\n" {
-		t.Fatalf("line %q, %v; want stopping", line, err)
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if text, code, killed := wait(t, cmd, out); code != 143 || text != "code 143\n" {
-		t.Errorf("exit %d (%v), stdout %q; want 143, after the flush", code, killed, text)
 	}
 }
 
