@@ -136,13 +136,13 @@ func TestWithResource_BesideTheOperator(t *testing.T) {
 	if ours != len(main.Env)-1 || main.Env[ours].ValueFrom != nil {
 		t.Fatalf("it is the entry %d of %d, want the last one, with a value", ours+1, len(main.Env))
 	}
-	resource := main.Env[ours]
-	resource.Value += ",k8s.node.name=$(OTEL_RESOURCE_ATTRIBUTES_NODE_NAME),k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME),k8s.replicaset.name=r"
+	appended := main.Env[ours]
+	appended.Value += ",k8s.node.name=$(OTEL_RESOURCE_ATTRIBUTES_NODE_NAME),k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME),k8s.replicaset.name=r"
 	field := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}}
 	}
 	main.Env = append(main.Env[:ours:ours], literal("OTEL_SERVICE_NAME", "nightly"),
-		field("OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "metadata.name"), field("OTEL_RESOURCE_ATTRIBUTES_NODE_NAME", "spec.nodeName"), resource)
+		field("OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "metadata.name"), field("OTEL_RESOURCE_ATTRIBUTES_NODE_NAME", "spec.nodeName"), appended)
 	before := job.DeepCopy()
 	inject()
 	if diff := cmp.Diff(before, job); diff != "" {

@@ -552,7 +552,7 @@ func TestInjectObject_KindsOfOthers(t *testing.T) {
 				t.Errorf("without a path: error %v, want %v with the kind", err, k8scarrier.ErrUnknownKind)
 			}
 			annotated := object.DeepCopy()
-			opts := append(test.opts, with)
+			opts := slices.Concat(test.opts, []k8scarrier.Option{with})
 			for range 2 { // The second time changes nothing.
 				if err := errors.Join(k8scarrier.InjectObject(spanContext(t), object, opts...), k8scarrier.InjectObject(spanContext(t), annotated, append(opts, k8scarrier.WithAnnotations(""))...)); err != nil {
 					t.Fatal(err)
