@@ -20,6 +20,19 @@ import (
 // Whatever file is named, Read ends, and says nothing of a file that it does not use.
 func TestRead_AnnotationFiles(t *testing.T) {
 	t.Parallel()
+	written := func(file string) error {
+		err := syscall.Mkfifo(file, 0o600)
+		if err != nil {
+			return err
+		}
+		w, err := os.OpenFile(file, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = w.Close() })
+		_, err = w.WriteString(annotation)
+		return err
+	}
 	for _, tt := range []struct {
 		name   string
 		create func(file string) error
@@ -36,6 +49,7 @@ func TestRead_AnnotationFiles(t *testing.T) {
 		{name: "not readable", create: func(file string) error { return os.Symlink("/proc/self/mem", file) }},
 		{name: "directory", create: func(file string) error { return os.Mkdir(file, 0o700) }},
 		{name: "FIFO that nobody writes", create: func(file string) error { return syscall.Mkfifo(file, 0o600) }},
+		{name: "FIFO that somebody writes", create: written},
 		{name: "device without an end", create: func(file string) error { return os.Symlink("/dev/zero", file) }},
 		{name: "symlink to itself", create: func(file string) error { return os.Symlink(file, file) }},
 		{name: "symlink to nothing", create: func(file string) error { return os.Symlink(file+".1", file) }},
