@@ -17,8 +17,9 @@
 // other list of NAME=value, or [InjectMap] for an environment that is a map. The
 // child calls [Extract] once, at its start, or [Read] to choose between a parent
 // and a link with [propagation.Start]. For a child that is a job, package job does
-// this. [KubernetesJob] returns the Kubernetes Job that a child runs in. [Carrier]
-// and [Map] are for functions that take an OpenTelemetry carrier.
+// this. [KubernetesJob] returns the Kubernetes Job that a child runs in. [WriteFile] is
+// for an init container, whose pod starts the next process. [Carrier] and [Map] are for
+// functions that take an OpenTelemetry carrier.
 //
 //	TRACEPARENT   the span of the parent process
 //	TRACESTATE    what tracing systems added to it

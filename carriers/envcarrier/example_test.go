@@ -6,7 +6,9 @@ package envcarrier_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"go.opentelemetry.io/otel/trace"
@@ -40,6 +42,27 @@ func ExampleInject() {
 	// Output:
 	// PATH=/bin
 	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+}
+
+func ExampleWriteFile() {
+	dir, err := os.MkdirTemp("", "volume") // That of the pod, which the init container mounts.
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "context")
+	prepare := func(ctx context.Context) error { // What job.Main runs in the init container.
+		if err := envcarrier.WriteFile(ctx, file); err != nil {
+			return err
+		}
+		return nil // And what else there is to do.
+	}
+	err = prepare(exampleContext())
+	text, _ := os.ReadFile(file)
+	first, _, _ := strings.Cut(string(text), "\n")
+	fmt.Println(first, err)
+	// Output: TRACEPARENT='00-01000000000000000000000000000000-0200000000000000-01' <nil>
 }
 
 func ExampleExtract() {
