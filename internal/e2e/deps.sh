@@ -189,3 +189,4 @@ install_node languages/peers/node
 
 build monitoring github.com/prometheus/{prometheus,alertmanager,pushgateway}
 build controlplane k8s.io/kubernetes go.etcd.io/etcd/server/v3
+go -C controlplane build -o "$cache/controlplane/" ./envfile

@@ -2,7 +2,7 @@ module github.com/waybill-go/waybill/internal/e2e/controlplane
 
 go 1.26.0
 
-require k8s.io/kubernetes v1.36.3 // indirect
+require k8s.io/kubernetes v1.36.3
 
 require (
 	cel.dev/expr v0.25.1 // indirect
