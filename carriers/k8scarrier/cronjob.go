@@ -18,7 +18,8 @@ import (
 // trace context in the variables of the containers and in the annotations of the
 // templates is removed, and with [WithJobInfo] and [WithResource] the selected containers
 // are told who they are, by the second also with k8s.cronjob.name, which no pod knows of
-// itself. A Job that is made from the template by
+// itself. With [WithContextFile] the containers get the context of the init container of
+// their own run. A Job that is made from the template by
 // hand is one run, too: see [InjectJob].
 //
 // The trace context of ctx, if it has a valid span, goes into the variable
@@ -27,7 +28,7 @@ import (
 // again does not change it.
 //
 // InjectCronJob modifies cronJob, but not if it returns an error: [ErrNil],
-// [ErrNoContainers], or [ErrNoContext] if there is nothing to write.
+// [ErrNoContainers], [ErrContextFile], or [ErrNoContext] if there is nothing to write.
 func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option) error {
 	if cronJob == nil {
 		return ErrNil
@@ -42,15 +43,19 @@ func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option
 		return ErrNoContainers
 	}
 	creator := creatorOf(ctx)
-	if creator == "" && !cfg.jobInfo && !cfg.hasResource {
+	t := cfg.targetOf(o)
+	if creator == "" && !cfg.jobInfo && !cfg.hasResource && cfg.file == nil {
 		return ErrNoContext
 	}
-	for _, c := range o.containers {
-		if cfg.isSelected(c) {
+	if err := t.checkFile(); err != nil {
+		return err
+	}
+	for i, c := range o.containers {
+		if t.isSelected[i] {
 			info, last := cfg.description(o, c)
-			setEnv(c, cfg.eachRun(c, creator), info, last)
+			setEnv(c, cfg.eachRun(c, creator, t.readsFile(i)), info, last)
 		} else {
-			setEnv(c, cfg.eachRun(c, ""), nil, nil)
+			setEnv(c, cfg.eachRun(c, "", false), nil, nil)
 		}
 	}
 	for _, template := range []metadata{&cronJob.Spec.JobTemplate, &cronJob.Spec.JobTemplate.Spec.Template} {
@@ -66,11 +71,15 @@ func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option
 const cronJobNameKey = attribute.Key("k8s.cronjob.name")
 
 // eachRun returns the variables for a container that is started again and again: none
-// of a context that all runs would continue, and the creator, which each links.
-func (cfg *config) eachRun(c container, creator string) variables {
+// of a context that all runs would continue, and the creator, which each links. The file
+// of a run has the context of that run.
+func (cfg *config) eachRun(c container, creator string, readsFile bool) variables {
 	set := variables{}
 	for _, key := range cfg.keys() {
-		set[envcarrier.Normalize(key)] = nil
+		name := envcarrier.Normalize(key)
+		if set[name] = nil; readsFile {
+			set[name] = cfg.file.variable(name)
+		}
 	}
 	if creator != "" && valueOf(c.env, envcarrier.CreatorVariable) == "" {
 		set[envcarrier.CreatorVariable] = literal(envcarrier.CreatorVariable, creator)

@@ -25,7 +25,8 @@
 //
 // By default the context is written to the environment of each container. With
 // [WithAnnotations] it is written to annotations of the pod that the environment
-// refers to, which [InjectAnnotations] can change while a Job is suspended.
+// refers to, which [InjectAnnotations] can change while a Job is suspended. With
+// [WithContextFile] an init container hands its own context to the containers after it.
 // [ReadAnnotations] returns the context to a controller, and to a webhook, which
 // knows the object but not the span of its creator:
 //
@@ -58,8 +59,8 @@
 //
 // # Limits
 //
-// All pods of a Job, all retries, and all restarts of a container get the same
-// context. Each process starts a span of its own, so these are siblings. Objects
+// All pods of a Job, all containers and retries, and all restarts of a container get the
+// same context, unless [WithContextFile] is given. Each process starts a span of its own, so these are siblings. Objects
 // that start many runs, such as a CronJob or a Deployment, are refused by
 // [InjectObject]: each run is a flow of its own. [InjectCronJob] makes the runs of a
 // CronJob link to who created it. [InjectPodTemplate] does not recognize the template of

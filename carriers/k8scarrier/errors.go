@@ -25,6 +25,9 @@ var (
 	// ErrTooLarge is returned when an object has no room for the context: for the
 	// annotations of [WithAnnotations], or because it has thousands of containers.
 	ErrTooLarge = errors.New("k8scarrier: there is no room for the context")
+	// ErrContextFile is wrapped by the error that is returned when a pod cannot have the
+	// file of [WithContextFile], and that says why.
+	ErrContextFile = errors.New("k8scarrier: there can be no file with the context")
 	// ErrLongLived is returned when an object starts many runs, such as a
 	// CronJob or a Deployment. Every run, for months, would join one trace, and
 	// each new context would be a new revision of the object.

@@ -47,9 +47,12 @@ func exampleJob() *batchv1.Job {
 
 func printEnv(env []corev1.EnvVar) {
 	for _, entry := range env {
-		if entry.ValueFrom != nil {
+		switch {
+		case entry.ValueFrom != nil && entry.ValueFrom.FileKeyRef != nil:
+			fmt.Println(entry.Name, "from", entry.ValueFrom.FileKeyRef.Path, "in", entry.ValueFrom.FileKeyRef.VolumeName)
+		case entry.ValueFrom != nil:
 			fmt.Println(entry.Name, "from", entry.ValueFrom.FieldRef.FieldPath)
-		} else {
+		default:
 			fmt.Println(entry.Name + "=" + entry.Value)
 		}
 	}
@@ -190,6 +193,23 @@ func Example_annotationOfTekton() {
 	run.SetAnnotations(map[string]string{"tekton.dev/pipelinerunSpanContext": string(text)})
 	fmt.Println(run.GetAnnotations())
 	// Output: map[tekton.dev/pipelinerunSpanContext:{"traceparent":"00-01000000000000000000000000000000-0200000000000000-01"}]
+}
+
+func ExampleWithContextFile() {
+	job := exampleJob()
+	pod := &job.Spec.Template.Spec
+	pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	pod.InitContainers = []corev1.Container{{Name: "prepare", VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}}}
+	err := k8scarrier.InjectJob(exampleContext(), job, traceContext, k8scarrier.WithContextFile("work", "context"))
+	printEnv(pod.InitContainers[0].Env) // Its program calls envcarrier.WriteFile(ctx, "/work/context").
+	printEnv(pod.Containers[0].Env)
+	fmt.Println(err)
+	// Output:
+	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+	// TRACEPARENT from context in work
+	// TRACESTATE from context in work
+	// DAY=2026-02-03
+	// <nil>
 }
 
 func ExampleWithAnnotations() {

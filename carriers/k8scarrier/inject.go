@@ -27,7 +27,7 @@ import (
 // variables that come from there.
 func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev1.EnvVar {
 	cfg := newConfig(opts)
-	cfg.annotations = false
+	cfg.annotations, cfg.file = false, nil
 	in := newInjection(ctx, &cfg)
 	here := in.inEnv(env)
 	if in.fields.IsEmpty() || in.decide(here) != write {
@@ -47,8 +47,8 @@ func InjectEnv(ctx context.Context, env []corev1.EnvVar, opts ...Option) []corev
 // replaced too.
 //
 // InjectPodTemplate modifies template, but not if it returns an error: [ErrNil],
-// [ErrNoContainers], [ErrNoContext], [ErrConflict] or [ErrTooLarge]. The template
-// can be used without the context then. If it is called again with the same
+// [ErrNoContainers], [ErrNoContext], [ErrConflict], [ErrTooLarge] or [ErrContextFile].
+// The template can be used without the context then. If it is called again with the same
 // context, it changes nothing.
 func InjectPodTemplate(ctx context.Context, template *corev1.PodTemplateSpec, opts ...Option) error {
 	if template == nil {
@@ -116,6 +116,11 @@ func inject(ctx context.Context, cfg config, objects ...object) (kept bool, err 
 		return false, ErrNoContext
 	case cfg.annotations && !cfg.hasValidPrefix():
 		return false, fmt.Errorf("%w: %q", errPrefix, cfg.prefix)
+	}
+	for _, t := range targets {
+		if err := t.checkFile(); err != nil {
+			return false, err
+		}
 	}
 	if !cfg.annotations {
 		if err := in.fitContainers(selected); err != nil {

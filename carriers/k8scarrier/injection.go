@@ -158,8 +158,12 @@ func inAnnotations(annotations map[string]string, prefix string) place {
 	return place{annotations: annotations, prefix: prefix}
 }
 
-// isReference reports whether entry refers to the annotation of key.
+// isReference reports whether entry refers to the annotation of key, or to the variable
+// of key in the file.
 func (cfg *config) isReference(entry *corev1.EnvVar, key string) bool {
+	if ref := entry.ValueFrom.FileKeyRef; ref != nil {
+		return cfg.file.holds(ref, envcarrier.Normalize(key))
+	}
 	ref := entry.ValueFrom.FieldRef
 	return cfg.annotations && ref != nil && ref.FieldPath == annotationPath(annotationKey(cfg.prefix, key))
 }
@@ -298,6 +302,16 @@ func (in *injection) references() variables {
 			name := envcarrier.Normalize(key)
 			set[name] = fieldRef(name, annotationPath(annotation))
 		}
+	}
+	return set
+}
+
+// fileReferences returns a variable for each field that refers to the file.
+func (in *injection) fileReferences() variables {
+	set := variables{}
+	for _, key := range in.keys {
+		name := envcarrier.Normalize(key)
+		set[name] = in.cfg.file.variable(name)
 	}
 	return set
 }

@@ -21,6 +21,7 @@ type pod struct {
 	envFrom     map[string]string // Of all sources, and of services.
 	annotations map[string]string
 	labels      map[string]string
+	file        map[string]string // The variables of a file, which may be empty but not nil.
 }
 
 var (
@@ -44,6 +45,13 @@ func (p pod) start(t testing.TB, c corev1.Container) map[string]string {
 			t.Fatalf("%s has a value and a source, which the API server refuses", entry.Name)
 		case entry.ValueFrom == nil:
 			known[entry.Name] = expand(entry.Value, known)
+		case entry.ValueFrom.FileKeyRef != nil:
+			if p.file == nil {
+				t.Fatalf("the container %s is not started without a file", c.Name)
+			}
+			if value := p.file[entry.ValueFrom.FileKeyRef.Key]; value != "" {
+				known[entry.Name] = value
+			}
 		case annotationRef.MatchString(entry.ValueFrom.FieldRef.FieldPath):
 			known[entry.Name] = p.annotations[annotationRef.FindStringSubmatch(entry.ValueFrom.FieldRef.FieldPath)[1]]
 		case labelRef.MatchString(entry.ValueFrom.FieldRef.FieldPath):

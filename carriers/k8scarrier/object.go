@@ -21,6 +21,17 @@ type object struct {
 	isJob      bool     // Reports whether that object is a Job.
 	pod        metadata // Of the pod, whose containers can refer to it; or nil.
 	containers []container
+
+	typedSpec  *corev1.PodSpec // Of a typed pod.
+	fieldsSpec any             // Of a pod of the dynamic client.
+}
+
+// podSpec returns the spec of the pod, or the zero one if it is malformed.
+func (o object) podSpec() corev1.PodSpec {
+	if o.typedSpec != nil {
+		return *o.typedSpec
+	}
+	return fromFields[corev1.PodSpec](o.fieldsSpec)
 }
 
 // metadata is the part of the metadata of an object that can hold a context.
@@ -33,6 +44,7 @@ type metadata interface {
 type container struct {
 	name        string
 	isEphemeral bool
+	isMain      bool // Reports whether it is neither an init container nor ephemeral.
 	hasEnvFrom  bool
 	env         []corev1.EnvVar
 
@@ -130,12 +142,12 @@ func objectOfTemplate(template *corev1.PodTemplateSpec, job *batchv1.Job) object
 
 func objectOfPod(pod metadata, spec *corev1.PodSpec) object {
 	count := len(spec.InitContainers) + len(spec.Containers) + len(spec.EphemeralContainers)
-	o := object{pod: pod, containers: make([]container, 0, count)}
-	for _, list := range [...][]corev1.Container{spec.InitContainers, spec.Containers} {
+	o := object{pod: pod, typedSpec: spec, containers: make([]container, 0, count)}
+	for n, list := range [...][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range list {
 			c := &list[i]
 			o.containers = append(o.containers, container{
-				name: c.Name, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env, typedEnv: &c.Env, typed: c,
+				name: c.Name, isMain: n == 1, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env, typedEnv: &c.Env, typed: c,
 			})
 		}
 	}
@@ -192,7 +204,7 @@ func containersIn(u *unstructured.Unstructured, paths [][]string) object {
 	o := object{owner: u}
 	for _, path := range paths {
 		for _, fields := range fieldsAt(u, path) {
-			o.containers = append(o.containers, containerOfFields(fields, false))
+			o.containers = append(o.containers, containerOfFields(fields, ""))
 		}
 	}
 	return o
@@ -244,20 +256,21 @@ func under(value any, field string) []any {
 // objectOfPodFields returns the parts of a pod or a pod template. What is not of
 // the type that it should be is left out.
 func objectOfPodFields(pod map[string]any, meta metadata) object {
-	o := object{pod: meta}
+	o := object{pod: meta, fieldsSpec: pod["spec"]}
 	for _, list := range []string{"initContainers", "containers", "ephemeralContainers"} {
 		field, _, _ := unstructured.NestedFieldNoCopy(pod, "spec", list)
 		containers, _ := field.([]any)
 		for _, field := range containers {
 			if fields, ok := field.(map[string]any); ok {
-				o.containers = append(o.containers, containerOfFields(fields, list == "ephemeralContainers"))
+				o.containers = append(o.containers, containerOfFields(fields, list))
 			}
 		}
 	}
 	return o
 }
 
-func containerOfFields(fields map[string]any, isEphemeral bool) container {
+// containerOfFields returns a container that is in a list of a pod, or in none.
+func containerOfFields(fields map[string]any, list string) container {
 	name, _ := fields["name"].(string)
 	envFrom, _ := fields["envFrom"].([]any)
 	entries, _ := fields["env"].([]any)
@@ -265,7 +278,10 @@ func containerOfFields(fields map[string]any, isEphemeral bool) container {
 	for i := range entries {
 		env[i] = envVarOf(entries[i])
 	}
-	return container{name: name, isEphemeral: isEphemeral, hasEnvFrom: len(envFrom) > 0, env: env, fields: fields}
+	return container{
+		name: name, isEphemeral: list == "ephemeralContainers", isMain: list == "containers",
+		hasEnvFrom: len(envFrom) > 0, env: env, fields: fields,
+	}
 }
 
 // nameOfFields returns the name of an entry of an environment, or the empty string if

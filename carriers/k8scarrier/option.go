@@ -48,9 +48,10 @@ type config struct {
 	conflictFails  bool
 	selects        func(corev1.Container) bool
 	annotations    bool
-	prefix         string     // of annotations.
-	templatePath   []string   // of an object of a kind that is not known.
-	containerPaths [][]string // the same.
+	prefix         string       // of annotations.
+	file           *contextFile // Or nil.
+	templatePath   []string     // of an object of a kind that is not known.
+	containerPaths [][]string   // the same.
 	jobInfo        bool
 	observer       observe.DropObserver // Or nil.
 	hasResource    bool

@@ -19,7 +19,8 @@ import (
 type target struct {
 	object
 
-	isSelected    []bool // By container.
+	isSelected    []bool       // By container.
+	file          *contextFile // That the selected main containers refer to, or nil.
 	annotatePod   bool
 	annotateOwner bool
 }
@@ -27,10 +28,29 @@ type target struct {
 // targetOf returns the target of an injection into the containers of o.
 func (cfg *config) targetOf(o object) target {
 	t := target{object: o, isSelected: make([]bool, len(o.containers)), annotatePod: cfg.annotations && o.pod != nil}
+	if o.pod != nil {
+		t.file = cfg.file
+	}
 	for i, c := range o.containers {
 		t.isSelected[i] = cfg.isSelected(c)
 	}
 	return t
+}
+
+// readsFile reports whether container i gets its context from the file.
+func (t target) readsFile(i int) bool {
+	return t.file != nil && t.isSelected[i] && t.containers[i].isMain
+}
+
+// checkFile returns an [ErrContextFile] if a container cannot get its context from the
+// file.
+func (t target) checkFile() error {
+	for i := range t.containers {
+		if t.readsFile(i) {
+			return t.file.check(t.podSpec())
+		}
+	}
+	return nil
 }
 
 // selected returns how many containers are selected.
@@ -129,6 +149,8 @@ func (in *injection) plan(t target) (plan, error) {
 	}
 	for i, c := range t.containers {
 		switch {
+		case decisions.containers[i] == write && t.readsFile(i) && in.fields.Len() > 0:
+			p.variables[i] = in.fileReferences()
 		case t.isSelected[i] && decisions.containers[i] == write && t.annotatePod && in.fields.Len() > 0:
 			p.variables[i] = in.references()
 		case t.isSelected[i] && decisions.containers[i] == write,
