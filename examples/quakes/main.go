@@ -74,9 +74,10 @@ Servers of your own:
   --otlp URL           a trace backend that takes OTLP over HTTP, such as
                        http://localhost:4318
 
-Ctrl-C ends every process. The exit status is 0 if all went well, or the fault that
-was planted was found, 1 if not, 2 for a wrong flag, 130 after Ctrl-C, and 141 if the reader of its output has gone. On
-a terminal it prints in color, unless NO_COLOR is set.
+Ctrl-C ends every process. The exit status is 0 if all went well, or the fault
+that was planted was found, 1 if not, 2 for a wrong flag, 130 after Ctrl-C, and
+141 if the reader of its output has gone. On a terminal it prints in color,
+unless NO_COLOR is set.
 `
 
 // flags are the flags of the demo.

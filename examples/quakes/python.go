@@ -77,9 +77,10 @@ func newPythonReporter(ctx context.Context, python string) (reporter, error) {
 	if err != nil {
 		return reporter{}, err
 	}
+	here := filepath.Join(root, "examples", "quakes")
 	r := reporter{
-		command: []string{file, filepath.Join(root, "examples", "quakes", "report.py")},
-		env:     pythonEnv(os.Environ(), filepath.Join(root, "python")),
+		command: []string{file, filepath.Join(here, "report.py")},
+		env:     pythonEnv(os.Environ(), here, filepath.Join(root, "python")),
 	}
 	version, err := r.check(ctx)
 	if err != nil {
@@ -99,21 +100,21 @@ func repository() (root string, err error) {
 	return "", errors.New("report.py is only in the repository")
 }
 
-// pythonEnv returns environ for report.py, with modules in the module path. An
+// pythonEnv returns environ for report.py, with the folders of its modules. An
 // interpreter needs more of it than a program in Go does, to be the one that its user
 // means. A proxy or other settings of telemetry are not for the services.
-func pythonEnv(environ []string, modules string) []string {
+func pythonEnv(environ []string, modules ...string) []string {
 	env := []string{"NO_PROXY=*", "PROMETHEUS_DISABLE_CREATED_SERIES=true", "PYTHONDONTWRITEBYTECODE=1"}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		switch {
 		case name == "PYTHONPATH":
-			modules += string(os.PathListSeparator) + value
+			modules = append(modules, value)
 		case !strings.HasPrefix(name, "OTEL_") && !strings.HasSuffix(strings.ToLower(name), "_proxy"):
 			env = append(env, entry)
 		}
 	}
-	return append(env, "PYTHONPATH="+modules)
+	return append(env, "PYTHONPATH="+strings.Join(modules, string(os.PathListSeparator)))
 }
 
 // check starts report.py to see whether it can run, and returns the version of Python.

@@ -141,10 +141,10 @@ func TestPythonEnv(t *testing.T) {
 		"HOME=/home/user", "OTEL_SDK_DISABLED=true", "OTEL_EXPORTER_OTLP_HEADERS=key=secret",
 		"http_proxy=http://proxy", "ALL_PROXY=http://proxy", "no_proxy=example.com",
 		"PYTHONPATH=/packages", "VIRTUAL_ENV=/venv=1", "=C:=C:\\",
-	}, "/modules")
+	}, "/quakes", "/python")
 	want := []string{
 		"NO_PROXY=*", "PROMETHEUS_DISABLE_CREATED_SERIES=true", "PYTHONDONTWRITEBYTECODE=1", "HOME=/home/user", "VIRTUAL_ENV=/venv=1", "=C:=C:\\",
-		"PYTHONPATH=/modules" + string(os.PathListSeparator) + "/packages",
+		"PYTHONPATH=" + strings.Join([]string{"/quakes", "/python", "/packages"}, string(os.PathListSeparator)),
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("the environment (-want +got):\n%s", diff)
@@ -165,7 +165,7 @@ echo "$@"; echo "$QUAKES_INSTANCE in $PYTHONPATH" >&2; exit 3`)
 		`(?m)^report runs in Python 3\.13\.1: ` + regexp.QuoteMeta(python) + ` has what it needs\.$`,
 		`(?m)^quakes: run-1 ended with exit status 3\n` +
 			`  \S+/examples/quakes/report\.py --batch=assess-[0-9-]+ --traceparent=00-[0-9a-f]{32}-[0-9a-f]{16}-01 --waybill=00-[0-9a-f-]+\n` +
-			`  run-1 in \S+/python(:\S*)?\n` +
+			`  run-1 in \S+/examples/quakes:\S+/python(:\S*)?\n` +
 			`Its log is ` + regexp.QuoteMeta(filepath.Join(out, "logs", "run-1.log")) + `$`,
 	} {
 		if !regexp.MustCompile(want).Match(printed) {
