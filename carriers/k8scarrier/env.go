@@ -4,8 +4,8 @@
 package k8scarrier
 
 import (
-	"maps"
 	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -22,21 +22,8 @@ type variables map[string]*corev1.EnvVar
 // front, sorted by name, but for last, which is at the end unless it is nil. nameOf
 // returns the name of an entry, and entryOf makes one.
 func merge[E any](env []E, set variables, last *corev1.EnvVar, nameOf func(E) string, entryOf func(*corev1.EnvVar) E) []E {
-	isPlaced := make(map[string]bool, len(set)+1)
-	for _, entry := range env {
-		if name := nameOf(entry); set[name] != nil {
-			isPlaced[name] = true
-		}
-	}
-	if last != nil {
-		isPlaced[last.Name] = true
-	}
-	out := make([]E, 0, len(env)+len(set)+1)
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		if set[name] != nil && !isPlaced[name] {
-			out = append(out, entryOf(set[name]))
-		}
-	}
+	out := make([]E, len(set), len(env)+len(set)+1) // The first of them are for new ones.
+	var isPlaced map[string]bool
 	for _, entry := range env {
 		name := nameOf(entry)
 		ours, isOurs := set[name]
@@ -44,18 +31,29 @@ func merge[E any](env []E, set variables, last *corev1.EnvVar, nameOf func(E) st
 		case last != nil && name == last.Name:
 		case !isOurs:
 			out = append(out, entry)
-		case ours != nil && isPlaced[name]:
+		case ours != nil && !isPlaced[name]:
 			out = append(out, entryOf(ours))
-			isPlaced[name] = false // Its other entries go.
+			if isPlaced == nil {
+				isPlaced = make(map[string]bool, len(set))
+			}
+			isPlaced[name] = true
 		}
 	}
+	first := len(set)
+	for name, ours := range set {
+		if ours != nil && !isPlaced[name] && (last == nil || name != last.Name) {
+			first--
+			out[first] = entryOf(ours)
+		}
+	}
+	slices.SortFunc(out[first:len(set)], func(a, b E) int { return strings.Compare(nameOf(a), nameOf(b)) })
 	if last != nil {
 		out = append(out, entryOf(last))
 	}
-	if len(out) == 0 {
+	if first == len(out) {
 		return env[:0:0] // nil stays nil.
 	}
-	return out
+	return out[first:]
 }
 
 // mergeEnv is merge for the environment of a typed container.
