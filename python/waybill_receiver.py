@@ -316,7 +316,8 @@ def child_environ(environ: Optional[Mapping[str, str]] = None, context: Optional
 def take_args(args: Optional[Sequence[str]] = None) -> tuple[dict[str, str], list[str]]:
     """Return the context in args, ``sys.argv[1:]`` by default, and the other arguments.
 
-    The first result is a source for :func:`start_job`; the second is for argparse, which refuses
+    The first result is a source for :func:`start_job`, which then does not look at the
+    environment; without a source it looks at both. The second is for argparse, which refuses
     arguments that it does not know. After ``--`` nothing is ours, and an argument that begins with
     a dash is not a value of ours.
     """

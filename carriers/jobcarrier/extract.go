@@ -11,14 +11,15 @@ import (
 
 // Extract returns ctx with the trace context that params holds. Extract never
 // fails; a malformed context is treated as absent, and then the result is ctx
-// itself.
+// itself. It needs the preset that the context was written with, if the keys of that
+// have other names: DatabricksEnv, Glue and Spark.
 func Extract(ctx context.Context, params map[string]string, opts ...Option) context.Context {
 	cfg := newConfig(opts)
 	return propagation.Extract(ctx, params, cfg.preset.reader(), cfg.propagation...)
 }
 
 // Read returns the trace context that params holds, to be used as a parent or a
-// link.
+// link. It needs the preset as Extract does.
 func Read(params map[string]string, opts ...Option) propagation.Remote {
 	cfg := newConfig(opts)
 	return propagation.Read(params, cfg.preset.reader(), cfg.propagation...)
