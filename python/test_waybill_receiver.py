@@ -182,6 +182,8 @@ def test_read_of_a_mapping_that_raises(caplog: pytest.LogCaptureFixture) -> None
         (",".join(f"k{n}=v" for n in range(32)), {f"k{n}": "v" for n in range(32)}),
         (",".join(f"k{n}=v" for n in range(33)), {}),
         (",".join(f"k{n}=v" for n in range(10_000)), {}),
+        (",".join(f"k{n}={'v' * 200}" for n in range(4)), {f"k{n}": "v" * 200 for n in range(4)}),
+        (",".join(f"k{n}={'v' * 256}" for n in range(32)), {}),
         ("a=" + "x" * 600, {}),
         ("a=b,bad key=1", {}),
         ("a=b,c", {}),
@@ -670,6 +672,14 @@ def test_baggage_only_by_key(spans: Spans) -> None:
         assert baggage.get_all() == {"tenant": "blue"}
         assert "baggage" not in receiver.inject()
     assert baggage.get_all(receiver.extract(source, Context())) == {}
+
+
+def test_inject_of_a_long_tracestate(spans: Spans) -> None:
+    """It is read and recorded, and not written: not every receiver accepts it."""
+    state = ",".join(f"k{n}={'v' * 200}" for n in range(4))
+    with receiver.start_job(spans.tracer, "job", {"traceparent": PARENT, "tracestate": state}) as span:
+        assert len(span.get_span_context().trace_state) == 4
+        assert set(receiver.inject()) == {"traceparent", "waybill"}
 
 
 def test_inject_replaces(spans: Spans) -> None:

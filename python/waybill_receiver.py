@@ -99,7 +99,7 @@ _MAX_HOPS = 0xFFFF
 _MAX_TRACEPARENT = 512
 _FLAGS = re.compile(r"(?<=-[0-9a-f]{16}-)[0-9a-f]{2}")
 _KNOWN_FLAGS = 0x03  # Sampled and random.
-_MAX_TRACESTATE = 512
+_MAX_TRACESTATE = 512  # Of what is written: every receiver must accept it, by W3C Trace Context.
 _MAX_MEMBERS = 32
 _MAX_VALUE = 8192
 _VENDOR = r"[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13}"
@@ -284,8 +284,8 @@ def inject(carrier: Optional[dict[str, Any]] = None, context: Optional[Context] 
 
     The keys are in lower case, and those of an earlier context are removed, in either case. The
     context is written as W3C Trace Context and in the formats of the global propagator of
-    OpenTelemetry. Baggage is not written: what a job hands on is stored and shown. If there is no
-    span and no waybill, nothing is written.
+    OpenTelemetry. Baggage is not written: what a job hands on is stored and shown. A tracestate of
+    more than 512 characters is not written either. If there is no span and no waybill, nothing is.
     """
     carrier = {} if carrier is None else carrier
     written, keys = _written(context), frozenset(_keys())
@@ -603,6 +603,8 @@ def _written(context: Optional[Context]) -> dict[str, str]:
             found: dict[str, str] = {}
             propagator.inject(found, context)
             fields.update(found)
+    if len(fields.get("tracestate", "")) > _MAX_TRACESTATE:
+        del fields["tracestate"]
     return fields
 
 
@@ -695,7 +697,7 @@ def _without_reserved_flags(traceparent: str) -> str:
 def _is_tracestate(text: str) -> bool:
     """Report whether text is a tracestate that OpenTelemetry accepts as a whole."""
     members = text.split(",", _MAX_MEMBERS)
-    return len(text) <= _MAX_TRACESTATE and len(members) <= _MAX_MEMBERS and all(map(_MEMBER.fullmatch, members))
+    return len(text) <= _MAX_VALUE and len(members) <= _MAX_MEMBERS and all(map(_MEMBER.fullmatch, members))
 
 
 def _members(text: str, keys: frozenset[str]) -> dict[str, object]:
