@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/waybill-go/waybill/carriers/k8scarrier"
@@ -136,6 +137,21 @@ func TestInject_CopiesTheListOnce(t *testing.T) {
 			}
 			t.Logf("%s with %s: %d allocations, %d bytes", name, with, allocations, bytes)
 		}
+	}
+}
+
+// The environment of a container without a context is not copied for annotations.
+func TestInjectAnnotations_CopiesNoList(t *testing.T) {
+	job := &batchv1.Job{Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Env: environment(10_000)}}}}}}
+	for name, object := range map[string]metav1.Object{"job": job, "pod template": &job.Spec.Template} {
+		_, bytes := perRun(t, func() error {
+			object.SetAnnotations(nil)
+			return k8scarrier.InjectAnnotations(spanContext(t), object)
+		})
+		if limit := uint64(24 << 10); bytes > limit {
+			t.Errorf("%s: %d bytes, want at most %d", name, bytes, limit)
+		}
+		t.Logf("%s: %d bytes", name, bytes)
 	}
 }
 
