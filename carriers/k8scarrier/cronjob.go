@@ -19,8 +19,8 @@ import (
 // templates is removed, and with [WithJobInfo] and [WithResource] the selected containers
 // are told who they are, by the second also with k8s.cronjob.name, which no pod knows of
 // itself. With [WithContextFile] the containers get the context of the init container of
-// their own run. A Job that is made from the template by
-// hand is one run, too: see [InjectJob].
+// their own run. A Job that is made from the template by hand is one run, too: see
+// [InjectJob].
 //
 // The trace context of ctx, if it has a valid span, goes into the variable
 // envcarrier.CreatorVariable, to which package job and the command waybill exec link each
