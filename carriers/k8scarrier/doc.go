@@ -60,12 +60,13 @@
 // # Limits
 //
 // All pods of a Job, all containers and retries, and all restarts of a container get the
-// same context, unless [WithContextFile] is given. Each process starts a span of its own, so these are siblings. Objects
-// that start many runs, such as a CronJob or a Deployment, are refused by
-// [InjectObject]: each run is a flow of its own. [InjectCronJob] makes the runs of a
-// CronJob link to who created it. [InjectPodTemplate] does not recognize the template of
-// such an object. Containers that are added to a running pod cannot be reached. Objects
-// are stored, and read by whoever may see pods, so no baggage is written unless selected.
+// same context, unless [WithContextFile] is given. Each process starts a span of its
+// own, so these are siblings. Objects that start many runs, such as a CronJob or a
+// Deployment, are refused by [InjectObject]: each run is a flow of its own.
+// [InjectCronJob] makes the runs of a CronJob link to who created it.
+// [InjectPodTemplate] does not recognize the template of such an object. Containers that
+// are added to a running pod cannot be reached. Objects are stored, and read by whoever
+// may see pods, so no baggage is written unless selected.
 //
 // # Telemetry
 //
