@@ -128,5 +128,5 @@ func ExampleSignalError() {
 	if told, ok := errors.AsType[*job.SignalError](context.Cause(ctx)); ok {
 		fmt.Println("put the batch back;", told)
 	}
-	// Output: put the batch back; job: told to end by no signal
+	// Output: put the batch back; told to end by no signal
 }

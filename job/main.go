@@ -24,8 +24,8 @@ import (
 // [*SignalError]. A signal that comes a second or more later ends the process; an earlier
 // one is ignored, because a process group and the process itself are often signaled at
 // once. If fn returns an error because of the signal, the exit code is 128 and its number,
-// as if nothing had caught it. If fn returns nil, it has finished its work, and Main
-// returns.
+// as if nothing had caught it, and what Main writes names the signal. If fn returns nil,
+// it has finished its work, and Main returns.
 //
 // If Main exits, the deferred calls of its caller do not run. Spans, metrics and logs are
 // not lost with a deferred Shutdown, because Run flushes the providers; hand other calls
@@ -52,7 +52,7 @@ func Main(p *stages.Pipeline, fn func(context.Context) error, opts ...Option) {
 	returned = true
 	if err != nil {
 		stop()
-		exit(code, err)
+		exit(code, because(ctx, code, err))
 	}
 }
 
@@ -64,6 +64,15 @@ func exit(code int, err error) {
 	signal.Ignore(syscall.SIGPIPE) // If nobody reads standard error, the code stays the same.
 	fmt.Fprintf(os.Stderr, "%s: %v\n", program(), err)
 	os.Exit(code) //nolint:forbidigo // That is what it is for.
+}
+
+// because returns err, with the signal in ctx if that is why the code is its own.
+func because(ctx context.Context, code int, err error) error {
+	told, ok := signalOf(ctx)
+	if _, named := signalIn(err); !ok || named || code != told.ExitCode() {
+		return err
+	}
+	return fmt.Errorf("ended by %s: %w", told.name(), err)
 }
 
 // program returns the name of this program.

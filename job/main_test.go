@@ -79,6 +79,11 @@ var works = map[string]func(context.Context) error{
 		<-ctx.Done()
 		return fmt.Errorf("stopped: %w", ctx.Err())
 	},
+	"says why it stops": func(ctx context.Context) error {
+		fmt.Println("ready")
+		<-ctx.Done()
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	},
 	"finishes": func(ctx context.Context) error {
 		fmt.Println("ready")
 		<-ctx.Done()
@@ -167,7 +172,7 @@ func TestMain_Exits(t *testing.T) {
 		"failure":     {1, "code 1\n", "job.test: no amount\n"},
 		"code":        {42, "code 42\n", "job.test: code\n"},
 		"over a byte": {1, "code 1\n", "job.test: code\n"},
-		"two codes":   {143, "code 143\n", "job.test: job: told to end by SIGTERM\ncode\n"},
+		"two codes":   {143, "code 143\n", "job.test: told to end by SIGTERM\ncode\n"},
 		"hostile":     {1, "code 1\n", "job.test: <nil>\n"},
 		"deadline":    {1, "code 1\n", "job.test: context deadline exceeded\n"},
 		"panic":       {2, "code 2\n", "panic: at the disco"},
@@ -192,23 +197,25 @@ func TestMain_Signals(t *testing.T) {
 		signal syscall.Signal // That is sent when it is ready.
 		code   int
 		stdout string // After that it is ready.
+		stderr string // What it begins with.
 		killed syscall.Signal
 	}{
-		"TERM, stops":                  {work: "stops", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
-		"INT, stops":                   {work: "stops", signal: syscall.SIGINT, code: 130, stdout: "code 130\n"},
+		"TERM, stops":                  {work: "stops", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n", stderr: "job.test: ended by SIGTERM: stopped: context canceled\n"},
+		"INT, stops":                   {work: "stops", signal: syscall.SIGINT, code: 130, stdout: "code 130\n", stderr: "job.test: ended by SIGINT: stopped: context canceled\n"},
+		"TERM, says why it stops":      {work: "says why it stops", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n", stderr: "job.test: stopped: told to end by SIGTERM\n"},
 		"TERM, finishes":               {work: "finishes", signal: syscall.SIGTERM, code: 0, stdout: "code 0\nmain goes on\n"},
-		"TERM to it and to its group":  {work: "is signaled again", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
-		"TERM, runs a command":         {work: "runs a command", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n"},
+		"TERM to it and to its group":  {work: "is signaled again", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n", stderr: "job.test: ended by SIGTERM: stopped: context canceled\n"},
+		"TERM, runs a command":         {work: "runs a command", signal: syscall.SIGTERM, code: 143, stdout: "code 143\n", stderr: "job.test: ended by SIGTERM: signal: killed\n"},
 		"TERM before the work begins":  {work: "signal before", code: 143, stdout: "the work begins: context canceled\n"},
 		"TERM while it flushes":        {work: "signal while flushing", signal: syscall.SIGTERM, code: 0, stdout: "flushed\nmain goes on\n"},
-		"TERM while a failure flushes": {work: "signal while a failure flushes", signal: syscall.SIGTERM, code: 1, stdout: "flushed\n"},
+		"TERM while a failure flushes": {work: "signal while a failure flushes", signal: syscall.SIGTERM, code: 1, stdout: "flushed\n", stderr: "job.test: context canceled\n"},
 		"TERM after the job":           {work: "signal after", signal: syscall.SIGTERM, code: -1, killed: syscall.SIGTERM},
 		"TERM in the second job":       {work: "second job", signal: syscall.SIGTERM, code: 143, stdout: ""},
 		"TERM after a panic":           {work: "signal after a panic", signal: syscall.SIGTERM, code: -1, killed: syscall.SIGTERM},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd, out, _ := start(t, tt.work)
+			cmd, out, failures := start(t, tt.work)
 			if line, err := out.ReadString('\n'); err != nil {
 				t.Fatal(line, err)
 			}
@@ -217,8 +224,9 @@ func TestMain_Signals(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if text, code, killed := wait(t, cmd, out); code != tt.code || killed != tt.killed || text != tt.stdout {
-				t.Errorf("exit %d (%v), stdout %q; want %d (%v), %q", code, killed, text, tt.code, tt.killed, tt.stdout)
+			text, code, killed := wait(t, cmd, out)
+			if code != tt.code || killed != tt.killed || text != tt.stdout || !strings.HasPrefix(failures.String(), tt.stderr) {
+				t.Errorf("exit %d (%v), stdout %q, stderr %q; want %d (%v), %q, %q", code, killed, text, failures.String(), tt.code, tt.killed, tt.stdout, tt.stderr)
 			}
 		})
 	}

@@ -19,7 +19,7 @@ import (
 type SignalError struct{ Signal os.Signal }
 
 // Error implements error.
-func (e *SignalError) Error() string { return "job: told to end by " + e.name() }
+func (e *SignalError) Error() string { return "told to end by " + e.name() }
 
 // ExitCode returns 128 and the number of the signal, as a shell says it.
 func (e *SignalError) ExitCode() int {
@@ -45,8 +45,13 @@ func (e *SignalError) name() string {
 
 // signalOf returns the signal that told the job of ctx to end.
 func signalOf(ctx context.Context) (told *SignalError, ok bool) {
-	defer safe.Contain() // The cause may be of the user.
-	for e := range observe.Tree(context.Cause(ctx)) {
+	return signalIn(context.Cause(ctx))
+}
+
+// signalIn returns the signal in the tree of err.
+func signalIn(err error) (told *SignalError, ok bool) {
+	defer safe.Contain() // The error may be of the user.
+	for e := range observe.Tree(err) {
 		if told, ok = e.(*SignalError); ok && told != nil { //nolint:errorlint // Of one error of the tree.
 			return told, true
 		}
