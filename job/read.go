@@ -19,21 +19,29 @@ import (
 // none, the error of the result says what was wrong with the first of them that was
 // malformed. Read never fails, and changes neither the environment nor the arguments.
 func Read(opts ...ReadOption) propagation.Remote {
-	return newConfig(opts).read()
+	remote, _ := newConfig(opts).read()
+	return remote
 }
 
-func (c config) read() propagation.Remote {
-	var found propagation.Remote
-	for i, read := range []func() propagation.Remote{c.readEnviron, c.readArgs, c.readAnnotations} {
-		remote := read()
+// read is [Read]; it also returns where the result is from.
+func (c config) read() (found propagation.Remote, place string) {
+	for i, from := range [...]struct {
+		place string
+		read  func() propagation.Remote
+	}{
+		{"its environment", c.readEnviron},
+		{"its arguments", c.readArgs},
+		{"the annotations of its pod", c.readAnnotations},
+	} {
+		remote := from.read()
 		if remote.SpanContext().IsValid() {
-			return remote
+			return remote, from.place
 		}
 		if i == 0 || errors.Is(found.Err(), propagation.ErrAbsent) {
-			found = remote
+			found, place = remote, from.place
 		}
 	}
-	return found
+	return found, place
 }
 
 func (c config) readEnviron() propagation.Remote {

@@ -51,8 +51,8 @@ func run(ctx context.Context, p *stages.Pipeline, fn func(context.Context) error
 	if fn == nil {
 		return codeFailure, stages.ErrNilFunc
 	}
-	remote := cfg.read()
-	complain(remote.Err())
+	remote, place := cfg.read()
+	complain(place, remote.Err())
 	code = codePanic // Unless fn returns.
 	var provider trace.TracerProvider
 	flush := func(ctx context.Context) error { return flushProviders(ctx, provider) }
@@ -115,13 +115,13 @@ func extracted(remote propagation.Remote) string {
 	}
 }
 
-// complain reports a context that was given and cannot be used.
-func complain(err error) {
+// complain reports a context that was given, in place, and cannot be used.
+func complain(place string, err error) {
 	if err == nil || errors.Is(err, propagation.ErrAbsent) {
 		return
 	}
 	defer safe.Contain()
-	otel.Handle(fmt.Errorf("job: the context that the process was started with is not used: %w", err))
+	otel.Handle(fmt.Errorf("job: the context that the process was started with, in %s, is not used: %w", place, err))
 }
 
 // describe writes to the span in ctx how the job ended.

@@ -371,13 +371,14 @@ func TestRun_MalformedContextIsReported(t *testing.T) { //nolint:paralleltest //
 		environ []string
 		args    []string
 		file    string
-		want    int // Reports.
+		want    int    // Reports.
+		place   string // That they name.
 	}{
 		{name: "no context"},
-		{name: "environment", environ: []string{"TRACEPARENT=" + nonsense, "TRACESTATE=" + nonsense, "WAYBILL=" + nonsense, "BAGGAGE=" + nonsense}, want: 1},
-		{name: "arguments", args: []string{"--traceparent=" + nonsense}, want: 1},
-		{name: "annotations", file: annotations, want: 1},
-		{name: "all", environ: []string{"TRACEPARENT=x"}, args: []string{"--traceparent=x"}, file: annotations, want: 1},
+		{name: "environment", environ: []string{"TRACEPARENT=" + nonsense, "TRACESTATE=" + nonsense, "WAYBILL=" + nonsense, "BAGGAGE=" + nonsense}, want: 1, place: "its environment"},
+		{name: "arguments", args: []string{"--traceparent=" + nonsense}, want: 1, place: "its arguments"},
+		{name: "annotations", file: annotations, want: 1, place: "the annotations of its pod"},
+		{name: "all", environ: []string{"TRACEPARENT=x"}, args: []string{"--traceparent=x"}, file: annotations, want: 1, place: "its environment"},
 		{name: "creator", environ: []string{envcarrier.CreatorVariable + "=" + nonsense}},
 		{name: "a valid one after it", environ: []string{"TRACEPARENT=x"}, args: []string{"--traceparent=" + traceParent}},
 		{name: "a valid one with nonsense", environ: []string{"TRACEPARENT=" + traceParent, "TRACESTATE=" + nonsense, "WAYBILL=" + nonsense, "BAGGAGE=" + nonsense}},
@@ -391,8 +392,8 @@ func TestRun_MalformedContextIsReported(t *testing.T) { //nolint:paralleltest //
 				t.Errorf("Run = %v, reported %.300q, want %d", err, got, tt.want)
 			}
 			for _, line := range got {
-				if !strings.HasPrefix(line, "job: the context that the process was started with is not used: ") || len(line) > 200 || strings.Contains(line, "\n") {
-					t.Errorf("reported %.300q, want one short line", line)
+				if !strings.HasPrefix(line, "job: the context that the process was started with, in "+tt.place+", is not used: ") || len(line) > 200 || strings.Contains(line, "\n") {
+					t.Errorf("reported %.300q, want one short line that names %s", line, tt.place)
 				}
 			}
 			if got := spans.GetSpans()[0].Parent.IsValid(); got != strings.HasPrefix(tt.name, "a valid one") {
