@@ -53,10 +53,7 @@ func ExampleWriteFile() {
 	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "context")
 	prepare := func(ctx context.Context) error { // What job.Main runs in the init container.
-		if err := envcarrier.WriteFile(ctx, file); err != nil {
-			return err
-		}
-		return nil // And what else there is to do.
+		return envcarrier.WriteFile(ctx, file)
 	}
 	err = prepare(exampleContext())
 	text, _ := os.ReadFile(file)
