@@ -53,9 +53,9 @@ func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option
 	for i, c := range o.containers {
 		if t.isSelected[i] {
 			info, last := cfg.description(o, c)
-			setEnv(c, cfg.eachRun(c, creator, t.readsFile(i)), info, last)
+			setEnv(c, cfg.eachRun(c, creator, t.fileOf(i)), info, last)
 		} else {
-			setEnv(c, cfg.eachRun(c, "", false), nil, nil)
+			setEnv(c, cfg.eachRun(c, "", nil), nil, nil)
 		}
 	}
 	for _, template := range []metadata{&cronJob.Spec.JobTemplate, &cronJob.Spec.JobTemplate.Spec.Template} {
@@ -71,14 +71,14 @@ func InjectCronJob(ctx context.Context, cronJob *batchv1.CronJob, opts ...Option
 const cronJobNameKey = attribute.Key("k8s.cronjob.name")
 
 // eachRun returns the variables for a container that is started again and again: none
-// of a context that all runs would continue, and the creator, which each links. The file
-// of a run has the context of that run.
-func (cfg *config) eachRun(c container, creator string, readsFile bool) variables {
+// of a context that all runs would continue, and the creator, which each links. If file is
+// not nil, it has the context of each run.
+func (cfg *config) eachRun(c container, creator string, file *contextFile) variables {
 	set := variables{}
 	for _, key := range cfg.keys() {
 		name := envcarrier.Normalize(key)
-		if set[name] = nil; readsFile {
-			set[name] = cfg.file.variable(name)
+		if set[name] = nil; file != nil {
+			set[name] = file.variable(name)
 		}
 	}
 	if creator != "" && valueOf(c.env, envcarrier.CreatorVariable) == "" {

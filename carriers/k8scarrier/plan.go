@@ -37,17 +37,20 @@ func (cfg *config) targetOf(o object) target {
 	return t
 }
 
-// readsFile reports whether container i gets its context from the file.
-func (t target) readsFile(i int) bool {
-	return t.file != nil && t.isSelected[i] && t.containers[i].isMain
+// fileOf returns the file from which container i gets its context, or nil.
+func (t target) fileOf(i int) *contextFile {
+	if t.isSelected[i] && t.containers[i].isMain {
+		return t.file
+	}
+	return nil
 }
 
 // checkFile returns an [ErrContextFile] if a container cannot get its context from the
 // file.
 func (t target) checkFile() error {
 	for i := range t.containers {
-		if t.readsFile(i) {
-			return t.file.check(t.podSpec())
+		if file := t.fileOf(i); file != nil {
+			return file.check(t.podSpec())
 		}
 	}
 	return nil
@@ -149,7 +152,7 @@ func (in *injection) plan(t target) (plan, error) {
 	}
 	for i, c := range t.containers {
 		switch {
-		case decisions.containers[i] == write && t.readsFile(i) && in.fields.Len() > 0:
+		case decisions.containers[i] == write && t.fileOf(i) != nil && in.fields.Len() > 0:
 			p.variables[i] = in.fileReferences()
 		case t.isSelected[i] && decisions.containers[i] == write && t.annotatePod && in.fields.Len() > 0:
 			p.variables[i] = in.references()
