@@ -23,22 +23,18 @@ func Read(opts ...ReadOption) propagation.Remote {
 	return remote
 }
 
-// read is [Read]; it also returns where the result is from.
+// places are where a context is looked for, in this order.
+var places = [...]string{"its environment", "its arguments", "the annotations of its pod"}
+
+// read is [Read]; it also returns which of the places the result is from.
 func (c config) read() (found propagation.Remote, place string) {
-	for i, from := range [...]struct {
-		place string
-		read  func() propagation.Remote
-	}{
-		{"its environment", c.readEnviron},
-		{"its arguments", c.readArgs},
-		{"the annotations of its pod", c.readAnnotations},
-	} {
-		remote := from.read()
+	for i, read := range [len(places)]func() propagation.Remote{c.readEnviron, c.readArgs, c.readAnnotations} {
+		remote := read()
 		if remote.SpanContext().IsValid() {
-			return remote, from.place
+			return remote, places[i]
 		}
 		if i == 0 || errors.Is(found.Err(), propagation.ErrAbsent) {
-			found, place = remote, from.place
+			found, place = remote, places[i]
 		}
 	}
 	return found, place
