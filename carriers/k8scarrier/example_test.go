@@ -102,7 +102,7 @@ func ExampleInjectPodTemplate() {
 func ExampleInjectObject() {
 	cron := &batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: exampleJob().Spec}}}
 	fmt.Println(k8scarrier.InjectObject(exampleContext(), cron))
-	// Output: k8scarrier: the object starts many runs, which are not one flow: CronJob.batch
+	// Output: k8scarrier: the object starts many runs, which are not one flow: CronJob.batch; see InjectCronJob
 }
 
 func ExampleInjectEnv() {
@@ -360,7 +360,7 @@ func ExampleWithPodTemplatePath() {
 	fmt.Println(k8scarrier.InjectObject(exampleContext(), run, traceContext, k8scarrier.WithPodTemplatePath("spec", "pod")))
 	fmt.Println(run.Object["spec"])
 	// Output:
-	// k8scarrier: the kind of the object is not known: Run.example.org
+	// k8scarrier: the kind of the object is not known: Run.example.org; see WithPodTemplatePath and WithContainerPath
 	// <nil>
 	// map[pod:map[spec:map[containers:[map[env:[map[name:TRACEPARENT value:00-01000000000000000000000000000000-0200000000000000-01]] name:etl]]]]]
 }

@@ -89,7 +89,7 @@ func InjectObject(ctx context.Context, obj runtime.Object, opts ...Option) error
 	cfg := newConfig(opts)
 	objects, err := objectsOf(obj, &cfg)
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, kindOf(obj))
+		return fmt.Errorf("%w: %s%s", err, kindOf(obj), wayOut(obj, err))
 	}
 	_, err = inject(ctx, cfg, objects...)
 	return err

@@ -4,8 +4,11 @@
 package k8scarrier
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -92,7 +95,7 @@ func (cfg *config) isSelected(c container) (selected bool) {
 }
 
 // objectsOf returns the parts of an object: one for each pod template. The error is
-// [ErrLongLived] or [ErrUnknownKind].
+// [ErrLongLived], [ErrUnknownKind] or, for paths that lead to none, [ErrNoContainers].
 func objectsOf(o any, cfg *config) ([]object, error) {
 	switch o := o.(type) {
 	case *batchv1.Job:
@@ -109,6 +112,19 @@ func objectsOf(o any, cfg *config) ([]object, error) {
 		}
 	}
 	return nil, ErrUnknownKind
+}
+
+// wayOut says what is for an object that is refused with err.
+func wayOut(o runtime.Object, err error) string {
+	_, hasFields := o.(*unstructured.Unstructured)
+	switch {
+	case kindOf(o) == schema.GroupKind{Group: "batch", Kind: "CronJob"}:
+		return "; see InjectCronJob"
+	case hasFields && errors.Is(err, ErrUnknownKind):
+		return "; see WithPodTemplatePath and WithContainerPath"
+	default:
+		return ""
+	}
 }
 
 // kindOf returns the kind of an object: a typed one need not say it itself.
@@ -171,10 +187,36 @@ func objectsOfUnstructured(u *unstructured.Unstructured, cfg *config) ([]object,
 	case kind == schema.GroupKind{Group: "batch", Kind: "Job"}:
 		return []object{jobOfFields(u)}, nil
 	case cfg.isOfOthers():
-		return append(objectsAround(u, cfg.templatePath), containersIn(u, cfg.containerPaths)), nil
+		return objectsOfOthers(u, cfg)
 	default:
 		return nil, ErrUnknownKind
 	}
+}
+
+// objectsOfOthers returns the parts of an object that the paths of cfg lead to.
+func objectsOfOthers(u *unstructured.Unstructured, cfg *config) ([]object, error) {
+	objects := append(objectsAround(u, cfg.templatePath), containersIn(u, cfg.containerPaths))
+	if slices.ContainsFunc(objects, func(o object) bool { return len(o.containers) > 0 }) {
+		return objects, nil
+	}
+	var ends []string
+	for _, path := range append([][]string{cfg.templatePath}, cfg.containerPaths...) {
+		if len(path) > 0 {
+			ends = append(ends, endOf(u, path))
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNoContainers, strings.Join(ends, ", "))
+}
+
+// endOf says where a path ends that leads to no container.
+func endOf(u *unstructured.Unstructured, path []string) string {
+	whole, values := strings.Join(path, "."), []any{u.Object}
+	for _, field := range path {
+		if values = allUnder(values, field); len(values) == 0 {
+			return fmt.Sprintf("the path %q ends at %q", whole, field)
+		}
+	}
+	return fmt.Sprintf("the path %q leads to none", whole)
 }
 
 // jobOfFields returns the parts of a Job. Without a pod template, it has no containers.
@@ -218,11 +260,7 @@ func fieldsAt(u *unstructured.Unstructured, path []string) []map[string]any {
 	}
 	values := []any{u.Object}
 	for _, field := range path {
-		var next []any
-		for _, value := range values {
-			next = append(next, under(value, field)...)
-		}
-		values = next
+		values = allUnder(values, field)
 	}
 	var found []map[string]any
 	for _, value := range values {
@@ -233,7 +271,16 @@ func fieldsAt(u *unstructured.Unstructured, path []string) []map[string]any {
 	return found
 }
 
-// under returns the values under a field.
+// allUnder returns what is under a field of values.
+func allUnder(values []any, field string) []any {
+	var all []any
+	for _, value := range values {
+		all = append(all, under(value, field)...)
+	}
+	return slices.DeleteFunc(all, func(value any) bool { return value == nil })
+}
+
+// under returns the values under a field, which may be nil.
 func under(value any, field string) []any {
 	switch value := value.(type) {
 	case []any:

@@ -493,6 +493,40 @@ func TestInjectObject_Kinds(t *testing.T) {
 	}
 }
 
+// An error says what to do, and where a path ends.
+func TestInjectObject_Advice(t *testing.T) {
+	t.Parallel()
+	const run = `{"apiVersion":"example.org/v1","kind":"Run","spec":{"pods":[{"spec":{"containers":[]}}],"steps":[{"name":"a"}],"none":null}}`
+	for name, test := range map[string]struct {
+		object string
+		opts   []k8scarrier.Option
+		want   string // Of the error, at its end.
+	}{
+		"a CronJob":                 {object: `{"apiVersion":"batch/v1","kind":"CronJob"}`, want: "not one flow: CronJob.batch; see InjectCronJob"},
+		"a Deployment":              {object: `{"apiVersion":"apps/v1","kind":"Deployment"}`, want: "not one flow: Deployment.apps"},
+		"a kind that is not known":  {object: run, want: "is not known: Run.example.org; see WithPodTemplatePath and WithContainerPath"},
+		"a field that is not there": {object: run, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pod", "template")}, want: `inject into: the path "spec.pod.template" ends at "pod": Run.example.org`},
+		"a field that is null":      {object: run, opts: []k8scarrier.Option{k8scarrier.WithContainerPath("spec", "none")}, want: `the path "spec.none" ends at "none": Run.example.org`},
+		"a list":                    {object: run, opts: []k8scarrier.Option{k8scarrier.WithContainerPath("spec", "steps")}, want: `the path "spec.steps" leads to none: Run.example.org`},
+		"no containers":             {object: run, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pods", k8scarrier.AnyField)}, want: `the path "spec.pods.*" leads to none: Run.example.org`},
+		"two paths": {
+			object: run, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "pods", "x"), k8scarrier.WithContainerPath("steps")},
+			want: `the path "spec.pods.x" ends at "x", the path "steps" ends at "steps": Run.example.org`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			object := &unstructured.Unstructured{}
+			if err := json.Unmarshal([]byte(test.object), &object.Object); err != nil {
+				t.Fatal(err)
+			}
+			if err := k8scarrier.InjectObject(spanContext(t), object, test.opts...); err == nil || !strings.HasSuffix(err.Error(), test.want) {
+				t.Errorf("error %v, want %q at its end", err, test.want)
+			}
+		})
+	}
+}
+
 // The kinds of other projects that start one run, by the paths that docs/jobs.md names.
 func TestInjectObject_KindsOfOthers(t *testing.T) {
 	t.Parallel()
