@@ -469,6 +469,8 @@ func TestInjectObject_Kinds(t *testing.T) {
 		"a ReplicationController": {object: `{"apiVersion":"v1","kind":"ReplicationController","spec":{"template":` + pod + `}}`, err: k8scarrier.ErrLongLived},
 		"a ConfigMap":             {object: `{"apiVersion":"v1","kind":"ConfigMap"}`, err: k8scarrier.ErrUnknownKind},
 		"a CronWorkflow":          {object: `{"apiVersion":"argoproj.io/v1alpha1","kind":"CronWorkflow","spec":{"workflowSpec":{}}}`, opts: []k8scarrier.Option{k8scarrier.WithContainerPath("spec")}, err: k8scarrier.ErrLongLived},
+		"a ScaledJob":             {object: `{"apiVersion":"keda.sh/v1alpha1","kind":"ScaledJob","spec":{"template":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrLongLived},
+		"a scheduled application": {object: `{"apiVersion":"sparkoperator.k8s.io/v1beta2","kind":"ScheduledSparkApplication","spec":{"template":` + pod + `}}`, opts: []k8scarrier.Option{k8scarrier.WithPodTemplatePath("spec", "template")}, err: k8scarrier.ErrLongLived},
 		"a List":                  {object: `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod"}]}`, err: k8scarrier.ErrUnknownKind},
 		"nothing":                 {object: `{}`, err: k8scarrier.ErrUnknownKind},
 	} {
