@@ -133,6 +133,43 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// The time in a queue is that before the first stage which works on a message: not of the
+// stages after or below that one, nor of those of another process.
+func TestWrite_QueueBeforeAStage(t *testing.T) {
+	t.Parallel()
+	stage := func(n, parent byte, service, name string) flow.Span {
+		s := span(1, n, parent, service, name, trace.SpanKindInternal)
+		s.Attributes = []attribute.KeyValue{attribute.String("etl.stage", name)}
+		return s
+	}
+	received := span(1, 20, 1, "clean", "process orders", trace.SpanKindConsumer)
+	handled := span(1, 21, 20, "clean", "handle", trace.SpanKindInternal)
+	itself := span(1, 40, 1, "store", "store", trace.SpanKindConsumer)
+	itself.Attributes = []attribute.KeyValue{attribute.String("etl.stage", "store")}
+	relayed := span(1, 30, 1, "relay", "process orders", trace.SpanKindConsumer)
+	run := span(1, 50, 30, "job", "run", trace.SpanKindInternal)
+	for _, s := range []*flow.Span{&received, &itself, &relayed, &run} {
+		s.Remote = true
+	}
+	check := stage(23, 22, "clean", "check")
+	check.Start = check.Start.Add(-time.Millisecond) // As early as transform, on a coarse clock.
+	text := write(
+		t, span(1, 1, 0, "api", "send orders", trace.SpanKindProducer), received, handled, itself, relayed, run,
+		stage(22, 21, "clean", "transform"), check, stage(24, 20, "clean", "load"),
+		stage(41, 40, "store", "index"), stage(51, 50, "job", "summarize"),
+	)
+	for name, want := range map[string]string{
+		"transform": "17ms", "check": "–", "load": "–", "store": "37ms", "index": "–", "summarize": "–",
+	} {
+		row := regexp.MustCompile(`<th scope="row">` + name + `</th>(?:<td class="n">([^<]*)</td>){7}<td class="n">[^<]*</td></tr>`).FindStringSubmatch(text)
+		if row == nil {
+			t.Errorf("the page has no stage %s", name)
+		} else if row[1] != want {
+			t.Errorf("in the queue before %s: %s, want %s", name, row[1], want)
+		}
+	}
+}
+
 // A page stays small where spans look the same, and draws a limited number of others.
 func TestWrite_IsBounded(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ type stage struct {
 	Runs                  string
 	Read, Wrote, Rejected string
 	Median, P95           string
-	Queued                string // The median of the time in a queue before it.
+	Queued                string // The median of the time in a queue before it; a dash if it is not the first after one.
 	Failed                string
 }
 
@@ -36,7 +36,7 @@ const (
 // stagesOf returns the stages of a recording, in the order of the flow.
 func stagesOf(g *flow.Graph) []stage {
 	type key struct{ service, name string }
-	spans := map[key][]int{}
+	spans, waits, begun := map[key][]int{}, map[key]flow.Durations{}, map[int]bool{}
 	var keys []key
 	for _, i := range g.All() {
 		s := &g.Spans()[i]
@@ -49,54 +49,62 @@ func stagesOf(g *flow.Graph) []stage {
 			keys = append(keys, k)
 		}
 		spans[k] = append(spans[k], i)
+		if wait, ok := waited(g, i, begun); ok {
+			waits[k] = append(waits[k], wait)
+		}
 	}
 	stages := make([]stage, 0, len(keys))
 	for _, k := range keys[:min(len(keys), maxStages)] {
 		took := durations(g, spans[k])
+		slices.Sort(waits[k])
 		failed := len(g.Select(spans[k], func(i int) bool { return g.Spans()[i].Failure() != "" }))
 		stages = append(stages, stage{
 			Service: flow.Clip(k.service, maxName), Name: flow.Clip(k.name, maxName), Runs: flow.Count(len(spans[k])),
 			Read: sum(g, spans[k], keyRead), Wrote: sum(g, spans[k], keyWritten), Rejected: sum(g, spans[k], keyRejected),
-			Median: flow.Duration(took.Quantile(0.5)), P95: flow.Duration(took.Quantile(0.95)), Queued: queued(g, spans[k]), Failed: countOrDash(failed),
+			Median: flow.Duration(took.Quantile(0.5)), P95: flow.Duration(took.Quantile(0.95)), Queued: at(waits[k], 0.5), Failed: countOrDash(failed),
 		})
 	}
 	return stages
 }
 
-// queued returns the median of the time that what spans work on was in a queue.
-func queued(g *flow.Graph, spans []int) string {
-	var waits flow.Durations
-	for _, i := range spans {
-		if wait, ok := waited(g, i); ok {
-			waits = append(waits, wait)
-		}
+// waited returns how long the message that the stage of span i works on was in a queue.
+// It reports false unless the stage is the first to work on the message. The receiving
+// spans that have a stage are noted in begun.
+func waited(g *flow.Graph, i int, begun map[int]bool) (time.Duration, bool) {
+	r := receiver(g, i)
+	if r < 0 || begun[r] {
+		return 0, false
 	}
-	slices.Sort(waits)
-	return at(waits, 0.5)
+	begun[r] = true
+	s, sender := &g.Spans()[r], g.Parent(r)
+	if links := g.Links(r); len(links) > 0 && !s.Remote {
+		sender = links[0]
+	}
+	if sender < 0 || flow.Skewed(&g.Spans()[sender], s) {
+		return 0, false
+	}
+	return max(s.Start.Sub(g.Spans()[sender].Last()), 0), true
 }
 
 // maxAncestors is how many ancestors of a span may have received what it works on.
 const maxAncestors = 16
 
-// waited returns how long the message that span i works on was in a queue.
-func waited(g *flow.Graph, i int) (time.Duration, bool) {
+// receiver returns the span that received what the stage of span i works on, or a negative
+// number if another stage or process is between them.
+func receiver(g *flow.Graph, i int) int {
 	for range maxAncestors {
-		s, sender := &g.Spans()[i], g.Parent(i)
+		s := &g.Spans()[i]
 		if s.Kind == trace.SpanKindConsumer {
-			if links := g.Links(i); len(links) > 0 && !s.Remote {
-				sender = links[0]
-			}
-			if sender < 0 || flow.Skewed(&g.Spans()[sender], s) {
-				return 0, false
-			}
-			return max(s.Start.Sub(g.Spans()[sender].Last()), 0), true
+			return i
 		}
-		if sender < 0 {
+		if i = g.Parent(i); i < 0 || s.Remote {
 			break
 		}
-		i = sender
+		if _, isStage := g.Spans()[i].Attribute(keyStage); isStage {
+			break
+		}
 	}
-	return 0, false
+	return -1
 }
 
 // sum adds up an attribute of spans.
