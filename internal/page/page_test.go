@@ -133,6 +133,21 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+func TestWrite_CountsHaveSeparators(t *testing.T) {
+	t.Parallel()
+	spans := []flow.Span{span(1, 1, 0, "api", "POST /", trace.SpanKindServer)}
+	for n := range 1234 {
+		s := span(1, 1, 1, "api", "insert", trace.SpanKindInternal)
+		s.ID.Span, s.Status = trace.SpanID{6: byte(n>>8) + 1, 7: byte(n)}, codes.Error
+		spans = append(spans, s)
+	}
+	text := write(t, spans...)
+	row := regexp.MustCompile(`<th scope="row">insert</th><td>[^<]*</td><td class="n">([^<]*)</td>.*<td class="n">([^<]*)</td></tr>`).FindStringSubmatch(text)
+	if row == nil || row[1] != "1,234" || row[2] != "1,234" {
+		t.Errorf("the table of spans has the counts %q, want twice 1,234", row)
+	}
+}
+
 // The time in a queue is that before the first stage which works on a message: not of the
 // stages after or below that one, nor of those of another process.
 func TestWrite_QueueBeforeAStage(t *testing.T) {

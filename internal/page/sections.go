@@ -3,8 +3,6 @@
 
 package page
 
-import "strconv"
-
 // The parts of the page, from its top. They have the order and the headings of a document,
 // so that a screen reader can go through them.
 
@@ -159,7 +157,7 @@ func (w writer) hops(hops []edge) {
 <section aria-labelledby="hops-title">
 <h2 id="hops-title">Hops</h2>
 <div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">from</th><th scope="col">over</th><th scope="col">to</th><th scope="col" class="n">times</th><th scope="col">joined by</th><th scope="col" class="n">hop p50</th><th scope="col" class="n">p95</th><th scope="col" class="n">in queue p50</th><th scope="col" class="n">p95</th><th scope="col" class="n">errors</th><th scope="col">note</th></tr></thead>
+<thead><tr><th scope="col">from</th><th scope="col">over</th><th scope="col">to</th><th scope="col" class="n">times</th><th scope="col">joined by</th><th scope="col" class="n">hop p50</th><th scope="col" class="n">p95</th><th scope="col" class="n">in the queue p50</th><th scope="col" class="n">p95</th><th scope="col" class="n">errors</th><th scope="col">note</th></tr></thead>
 <tbody>`)
 	for _, h := range hops {
 		w.printf(`<tr><td>%s</td><td>%s</td><td>%s</td><td class="n">%s</td><td>%s</td>`, h.From, h.Over, h.To, h.Count, h.By)
@@ -185,11 +183,7 @@ func (w writer) spans(v *view) {
 <tbody>`)
 	for _, d := range v.Rows {
 		w.printf(`<tr><td>%s</td><th scope="row">%s</th><td>%s</td>`, d.Service, d.Name, d.Kind)
-		errors := "–"
-		if d.Errors > 0 {
-			errors = strconv.Itoa(d.Errors)
-		}
-		w.numbers(strconv.Itoa(d.Count), d.Shortest, d.Median, d.P95, d.Longest, errors)
+		w.numbers(countOrDash(d.Count), d.Shortest, d.Median, d.P95, d.Longest, countOrDash(d.Errors))
 		w.printf("</tr>")
 	}
 	w.printf(`</tbody>
