@@ -255,6 +255,23 @@ func TestPage_Shows(t *testing.T) {
 	}
 }
 
+// On a narrow screen, a table is scrolled, and no name is broken.
+func TestPage_NamesStayWhole(t *testing.T) {
+	ctx := open(t, write(t, orders(5)), chromedp.EmulateViewport(420, 900))
+	do(ctx, t, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach(d => { d.open = true; })`))
+	const cells = `[...document.querySelectorAll(".scroll table :is(th, td)")]`
+	if n := evaluate[int](ctx, t, cells+`.length`); n == 0 {
+		t.Fatal("the page has no tables")
+	}
+	const lines = `(cell => { const r = document.createRange(); r.selectNodeContents(cell); return new Set([...r.getClientRects()].map(b => b.top)).size; })`
+	if broken := evaluate[[]string](ctx, t, cells+`.filter(cell => `+lines+`(cell) > 1).map(cell => cell.textContent)`); len(broken) > 0 {
+		t.Errorf("cells of more than one line: %q", broken)
+	}
+	if !evaluate[bool](ctx, t, `document.documentElement.scrollWidth <= innerWidth`) {
+		t.Error("the page is wider than the screen")
+	}
+}
+
 // stretch is how much wider than the whole flow the picture is drawn.
 const stretch = `(document.querySelector(".plot").transform.baseVal.consolidate()?.matrix.a ?? 1)`
 
