@@ -13,8 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// defaultWidth is the number of columns of a tree or a table if the screen has no
-// known width.
+// defaultWidth is the number of columns of a screen that does not say it.
 const defaultWidth = 80
 
 // console prints what the demo does. On a terminal it wraps text and uses colors.
@@ -22,8 +21,8 @@ type console struct {
 	file  *os.File
 	live  bool   // Reports whether file is a terminal.
 	color bool   // Reports whether colors are wanted.
-	width int    // The columns of a tree or a table.
-	wrap  bool   // Reports whether text is wrapped at width.
+	width int    // The columns of the screen.
+	wrap  bool   // Reports whether text is wrapped, and a tree cut, at width.
 	gone  func() // Called when file cannot be written to any more.
 }
 

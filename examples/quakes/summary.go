@@ -42,7 +42,7 @@ func (d *demo) tellResult(ctx context.Context) error {
 	}
 	d.printf("\nThe flow as a page: open %s in a browser.\n", d.paint(bold, page))
 	d.printf("\nThe flow: %s\n\n", d.paint(bold, r.summary()))
-	d.print(d.paintTree(r.diagnosis.TreeIn(r.graph, d.width)) + "\n")
+	d.print(d.paintTree(d.tree(r)) + "\n")
 	checks := d.tellFound
 	if d.fault.name == "" {
 		checks = d.tellFigures
@@ -54,6 +54,14 @@ func (d *demo) tellResult(ctx context.Context) error {
 	}
 	d.tellFiles()
 	return checked
+}
+
+// tree draws the flow, and cuts it only for a screen, as waybill tree does.
+func (c *console) tree(r recorded) string {
+	if !c.wrap {
+		return r.diagnosis.Tree(r.graph, 0)
+	}
+	return r.diagnosis.TreeIn(r.graph, c.width)
 }
 
 // tellFigures prints the figures of the run, and checks them and the flow.

@@ -14,9 +14,12 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sys/unix"
 
 	"github.com/waybill-go/waybill/examples/internal/program"
+	"github.com/waybill-go/waybill/internal/flow"
 )
 
 // openTerminal returns both ends of a pseudo-terminal with so many columns: what
@@ -115,6 +118,32 @@ func TestNewConsole(t *testing.T) {
 			}
 			if got := c.paint(red, "text"); got != tt.painted {
 				t.Errorf("paint() = %q, want %q", got, tt.painted)
+			}
+		})
+	}
+}
+
+// In a file, no finding is cut.
+func TestConsole_Tree(t *testing.T) {
+	t.Parallel()
+	graph := flow.New([]flow.Span{{
+		ID: flow.ID{Trace: trace.TraceID{1}, Span: trace.SpanID{1}}, Service: "clean", Name: "process quakes.raw", Kind: trace.SpanKindConsumer,
+		Attributes: []attribute.KeyValue{attribute.String("messaging.system", "kafka"), attribute.String("messaging.destination.name", "quakes.raw")},
+	}})
+	r := recorded{graph: graph, diagnosis: graph.Diagnose(flow.Expectation{})}
+	const whole = "✗ P01 a consumer starts a new trace"
+	for name, tt := range map[string]struct {
+		console console
+		isWhole bool
+	}{
+		"a file":            {console: console{width: 40}, isWhole: true},
+		"a narrow terminal": {console: console{width: 40, wrap: true}},
+		"a wide terminal":   {console: console{width: 200, wrap: true}, isWhole: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := tt.console.tree(r); strings.Contains(got, whole) != tt.isWhole {
+				t.Errorf("tree() = %q, want it to contain %q: %t", got, whole, tt.isWhole)
 			}
 		})
 	}
