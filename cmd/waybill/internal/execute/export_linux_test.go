@@ -27,7 +27,7 @@ func TestRun_Protocols(t *testing.T) {
 		{name: "default", collector: newHTTPCollector},
 		{name: "http/protobuf", collector: newHTTPCollector, variables: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip"}},
 		{name: "grpc", collector: newGRPCCollector, variables: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}},
-		{name: "malformed timeout", collector: newHTTPCollector, variables: []string{"OTEL_EXPORTER_OTLP_TIMEOUT=10s"}, wantSaid: "waybill exec: timeout \"10s\" is not a number of milliseconds; 10s is used\n"},
+		{name: "malformed timeout", collector: newHTTPCollector, variables: []string{"OTEL_EXPORTER_OTLP_TIMEOUT=10s"}, wantSaid: "waybill exec: timeout \"10s\" is not a number of milliseconds; the default, 10s, is used\n"},
 		{name: "grpc for spans", collector: newGRPCCollector, variables: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

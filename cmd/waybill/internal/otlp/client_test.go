@@ -386,12 +386,12 @@ func TestNew_IgnoredVariables(t *testing.T) {
 		name, variable string
 		want           string // The warning.
 	}{
-		{name: "protocol", variable: "PROTOCOL=http/json", want: `protocol "http/json" is not one of http/protobuf and grpc; http/protobuf is used`},
-		{name: "compression", variable: "COMPRESSION=zstd", want: `compression "zstd" is not one of none and gzip; none is used`},
-		{name: "timeout with a unit", variable: "TIMEOUT=5s", want: `timeout "5s" is not a number of milliseconds; 10s is used`},
-		{name: "no timeout", variable: "TIMEOUT=0", want: `timeout "0" is not a number of milliseconds; 10s is used`},
-		{name: "negative timeout", variable: "TIMEOUT=-1", want: `timeout "-1" is not a number of milliseconds; 10s is used`},
-		{name: "timeout of centuries", variable: "TIMEOUT=9223372036854775807", want: `timeout "9223372036854775807" is not a number of milliseconds; 10s is used`},
+		{name: "protocol", variable: "PROTOCOL=http/json", want: `protocol "http/json" is not one of http/protobuf and grpc; the default, http/protobuf, is used`},
+		{name: "compression", variable: "COMPRESSION=zstd", want: `compression "zstd" is not one of none and gzip; the default, none, is used`},
+		{name: "timeout with a unit", variable: "TIMEOUT=5s", want: `timeout "5s" is not a number of milliseconds; the default, 10s, is used`},
+		{name: "no timeout", variable: "TIMEOUT=0", want: `timeout "0" is not a number of milliseconds; the default, 10s, is used`},
+		{name: "negative timeout", variable: "TIMEOUT=-1", want: `timeout "-1" is not a number of milliseconds; the default, 10s, is used`},
+		{name: "timeout of centuries", variable: "TIMEOUT=9223372036854775807", want: `timeout "9223372036854775807" is not a number of milliseconds; the default, 10s, is used`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -128,7 +128,7 @@ func (getenv environment) oneOf(name string, warn func(error), values ...string)
 		return value
 	}
 	if value != "" {
-		warn(fmt.Errorf("%s %q is not one of %s; %s is used", strings.ToLower(name), value, strings.Join(values, " and "), values[0]))
+		warn(fmt.Errorf("%s %q is not one of %s; the default, %s, is used", strings.ToLower(name), value, strings.Join(values, " and "), values[0]))
 	}
 	return values[0]
 }
@@ -141,7 +141,7 @@ func (getenv environment) timeout(warn func(error)) time.Duration {
 	}
 	ms, err := strconv.ParseInt(value, 10, 32)
 	if err != nil || ms <= 0 {
-		warn(fmt.Errorf("timeout %q is not a number of milliseconds; %v is used", value, standard))
+		warn(fmt.Errorf("timeout %q is not a number of milliseconds; the default, %v, is used", value, standard))
 		return standard
 	}
 	return time.Duration(ms) * time.Millisecond
