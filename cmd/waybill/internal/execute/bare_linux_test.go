@@ -152,15 +152,16 @@ func TestRun_AsShell(t *testing.T) {
 		path    string // PATH; the default is dir, then the usual.
 		code    int
 		stdout  string
+		reason  string // After the name, on standard error.
 	}{
 		{name: "script without an interpreter", command: []string{"script", "a", "b"}, code: 5, stdout: "script a b\n"},
 		{name: "script with one", command: []string{"good"}, code: 6},
 		{name: "file that is not executable", command: []string{"plain"}, code: 126},
 		{name: "interpreter that does not exist", command: []string{"broken"}, code: 127},
 		{name: "folder by its path", command: []string{dir + "/folder"}, code: 126},
-		{name: "folder by its name", command: []string{"folder"}, code: 127},
-		{name: "no such command", command: []string{"no-such-command"}, code: 127},
-		{name: "no such path", command: []string{dir + "/no-such"}, code: 127},
+		{name: "folder by its name", command: []string{"folder"}, code: 127, reason: "executable file not found in $PATH"},
+		{name: "no such command", command: []string{"no-such-command"}, code: 127, reason: "executable file not found in $PATH"},
+		{name: "no such path", command: []string{dir + "/no-such"}, code: 127, reason: "no such file or directory"},
 		{name: "path below a file", command: []string{dir + "/plain/x"}, code: 126},
 		{name: "empty name", command: []string{""}, code: 127},
 		{name: "current folder in PATH", command: []string{"good"}, path: "/bin:", code: 6},
@@ -180,6 +181,9 @@ func TestRun_AsShell(t *testing.T) {
 			}
 			if tt.code > 125 && !strings.HasPrefix(got.stderr, "waybill exec: ") || strings.Count(got.stderr, "\n") > 1 {
 				t.Errorf("standard error %q, want one line", got.stderr)
+			}
+			if want := tt.command[0] + ": " + tt.reason; tt.reason != "" && got.stderr != "waybill exec: "+want+"\n" {
+				t.Errorf("standard error %q, want %q", got.stderr, want)
 			}
 		})
 	}

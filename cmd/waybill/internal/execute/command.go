@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -77,7 +78,7 @@ func startCommand(argv, environ []string, files []*os.File) (*command, *ending) 
 	}
 	failed := &ending{code: codeNotExecutable}
 	kind := "not_executable"
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
 		failed.code, kind = codeNotFound, "not_found"
 	}
 	text := err.Error()
@@ -179,5 +180,5 @@ func lookPath(name string) (string, error) {
 	if denied != nil {
 		return "", denied
 	}
-	return "", syscall.ENOENT
+	return "", exec.ErrNotFound
 }
