@@ -147,7 +147,8 @@ def test_read(source: Any, outcome: str) -> None:
 def test_read_of_a_wrong_type_is_one_warning(source: Any, caplog: pytest.LogCaptureFixture) -> None:
     assert receiver.read(source).outcome == "absent"
     (record,) = caplog.records
-    assert record.levelname == "WARNING" and type(source).__name__ in record.getMessage()
+    assert record.levelname == "WARNING" and f"cannot be in a {type(source).__name__}," in record.getMessage()
+    assert "a mapping such as vars(options), a list of pairs, or a list of arguments" in record.getMessage()
 
 
 class Widgets(Mapping[str, Any]):

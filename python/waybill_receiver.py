@@ -620,7 +620,11 @@ def _places(source: Source) -> Iterator[dict[str, str]]:
         pairs = [item for item in source if isinstance(item, tuple) and len(item) == 2]
         yield from _in_mapping({key: value for key, value in pairs if isinstance(key, str)})
     else:
-        _log.warning("the job starts a new trace: a context cannot be in a %s", type(source).__name__)
+        _log.warning(
+            "the job starts a new trace: a context cannot be in a %s, only in a mapping such as vars(options), "
+            "a list of pairs, or a list of arguments",
+            type(source).__name__,
+        )
 
 
 def _in_mapping(source: Mapping[str, Any]) -> Iterator[dict[str, str]]:
