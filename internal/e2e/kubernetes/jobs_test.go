@@ -208,6 +208,41 @@ func TestJobs(t *testing.T) {
 		}
 	})
 
+	t.Run("an init container hands on its own context", func(t *testing.T) {
+		t.Parallel()
+		ctx, creator := inSpan(t)
+		member, err := baggage.NewMemberRaw("user", `a "b", c; $(HOME) \\ # é`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := baggage.New(member)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prepared := newJob("prepared", "succeeds")
+		pod := &prepared.Spec.Template.Spec
+		pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		pod.InitContainers = newJob("", "prepares").Spec.Template.Spec.Containers
+		pod.InitContainers[0].Name, pod.InitContainers[0].VolumeMounts = "prepare", []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}
+		err = k8scarrier.InjectJob(baggage.ContextWithBaggage(ctx, sent), prepared,
+			k8scarrier.WithContextFile("work", "context"), k8scarrier.WithPropagation(propagation.WithBaggage("user")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jobs.Create(ctx, prepared, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		reports := c.reports(t, "prepared", 2)
+		first, main := reports[0], reports[1]
+		if first.Parent != creator || main.Parent != first.SpanID || main.TraceID != first.TraceID {
+			t.Errorf("the init container has the parent %s, want %s; the container after it %s, want %s", first.Parent, creator, main.Parent, first.SpanID)
+		}
+		got, err := baggage.Parse(main.Baggage)
+		if err != nil || got.Member("user").Value() != member.Value() {
+			t.Errorf("baggage %q, error %v, want %q", main.Baggage, err, member.Value())
+		}
+	})
+
 	t.Run("what the server refuses", func(t *testing.T) {
 		t.Parallel()
 		testRefusals(t, jobs)

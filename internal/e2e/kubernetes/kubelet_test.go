@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,6 +23,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/waybill-go/waybill/internal/e2e/server"
 )
 
 const node = "node-1"
@@ -75,8 +79,8 @@ func (k *kubelet) isNew(pod *corev1.Pod) bool {
 	return true
 }
 
-// run binds a pod to the node, runs its containers one after another, and reports how
-// they ended.
+// run binds a pod to the node, runs its init containers and then its containers, one after
+// another, and reports how they ended.
 func (k *kubelet) run(ctx context.Context, pod *corev1.Pod) {
 	pods := k.client.CoreV1().Pods(pod.Namespace)
 	binding := &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: pod.Name}, Target: corev1.ObjectReference{Kind: "Node", Name: node}}
@@ -85,21 +89,21 @@ func (k *kubelet) run(ctx context.Context, pod *corev1.Pod) {
 		return
 	}
 	pod.Spec.NodeName = node
-	phase := corev1.PodSucceeded
-	var statuses []corev1.ContainerStatus
-	for i := range pod.Spec.Containers {
-		c := &pod.Spec.Containers[i]
-		code := k.runContainer(ctx, pod, c)
-		if code != 0 {
-			phase = corev1.PodFailed
-		}
-		statuses = append(statuses, corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image,
-			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: int32(code), FinishedAt: metav1.Now()}},
-		})
-	}
+	p := &runningPod{Pod: pod, volumes: k.t.TempDir()}
 	status := pod.DeepCopy()
-	status.Status.Phase, status.Status.ContainerStatuses = phase, statuses
+	status.Status.Phase = corev1.PodSucceeded
+	for i := range pod.Spec.InitContainers {
+		if status.Status.Phase == corev1.PodSucceeded {
+			status.Status.InitContainerStatuses = append(status.Status.InitContainerStatuses, k.runContainer(ctx, p, &pod.Spec.InitContainers[i]))
+			status.Status.Phase = phaseOf(status.Status.InitContainerStatuses)
+		}
+	}
+	if status.Status.Phase == corev1.PodSucceeded {
+		for i := range pod.Spec.Containers {
+			status.Status.ContainerStatuses = append(status.Status.ContainerStatuses, k.runContainer(ctx, p, &pod.Spec.Containers[i]))
+		}
+		status.Status.Phase = phaseOf(status.Status.ContainerStatuses)
+	}
 	for {
 		_, err := pods.UpdateStatus(ctx, status, metav1.UpdateOptions{})
 		if !apierrors.IsConflict(err) {
@@ -122,16 +126,59 @@ func (k *kubelet) fail(ctx context.Context, err error) {
 	}
 }
 
-// runContainer runs the command of a container and returns its exit code.
-func (k *kubelet) runContainer(ctx context.Context, pod *corev1.Pod, c *corev1.Container) int {
+// runningPod is a pod with the directory of its volumes.
+type runningPod struct {
+	*corev1.Pod
+
+	volumes string
+}
+
+// volume returns the directory of a volume, which has no file at first.
+func (p *runningPod) volume(t testing.TB, name string) string {
+	t.Helper()
+	for _, v := range p.Spec.Volumes {
+		if v.Name == name && v.EmptyDir != nil {
+			dir := filepath.Join(p.volumes, name)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Error(err)
+			}
+			return dir
+		}
+	}
+	t.Errorf("kubelet: there is no volume %q", name)
+	return ""
+}
+
+// phaseOf returns the phase of a pod whose containers have ended.
+func phaseOf(statuses []corev1.ContainerStatus) corev1.PodPhase {
+	for _, s := range statuses {
+		if s.State.Terminated.ExitCode != 0 {
+			return corev1.PodFailed
+		}
+	}
+	return corev1.PodSucceeded
+}
+
+// runContainer runs the command of a container and returns how it ended.
+func (k *kubelet) runContainer(ctx context.Context, pod *runningPod, c *corev1.Container) corev1.ContainerStatus {
+	return corev1.ContainerStatus{Name: c.Name, Image: c.Image, State: corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{ExitCode: int32(k.runCommand(ctx, pod, c)), FinishedAt: metav1.Now()},
+	}}
+}
+
+// runCommand runs the command of a container and returns its exit code.
+func (k *kubelet) runCommand(ctx context.Context, pod *runningPod, c *corev1.Container) int {
 	environ := environOf(k.t, pod, c)
 	cmd := exec.CommandContext(ctx, c.Command[0], append(c.Command[1:len(c.Command):len(c.Command)], c.Args...)...)
 	cmd.Env = environ
+	if len(c.VolumeMounts) > 0 { // A process of this machine finds it as its directory.
+		cmd.Dir = pod.volume(k.t, c.VolumeMounts[0].Name)
+	}
 	var out, failures bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &failures
 	err := cmd.Run()
 	k.mu.Lock()
-	k.outputs = append(k.outputs, output{pod: pod, text: out.String()})
+	k.outputs = append(k.outputs, output{pod: pod.Pod, text: out.String()})
 	close(k.printed)
 	k.printed = make(chan struct{})
 	k.mu.Unlock()
@@ -152,15 +199,23 @@ func (k *kubelet) runContainer(ctx context.Context, pod *corev1.Pod, c *corev1.C
 var reference = regexp.MustCompile(`(?s)\$\$|\$\([^)]*\)`)
 
 // environOf returns the environment of a process of the container.
-func environOf(t testing.TB, pod *corev1.Pod, c *corev1.Container) []string {
+func environOf(t testing.TB, pod *runningPod, c *corev1.Container) []string {
 	t.Helper()
 	values := map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": pod.Name, "HOME": "/root"}
 	if pod.Spec.Hostname != "" {
 		values["HOSTNAME"] = pod.Spec.Hostname
 	}
 	for _, entry := range c.Env {
+		if entry.ValueFrom != nil && entry.ValueFrom.FileKeyRef != nil {
+			ref := entry.ValueFrom.FileKeyRef
+			value := server.Variable(t, filepath.Join(pod.volume(t, ref.VolumeName), ref.Path), ref.Key)
+			if value != "" || ref.Optional == nil || !*ref.Optional {
+				values[entry.Name] = value
+			}
+			continue
+		}
 		if entry.ValueFrom != nil {
-			values[entry.Name] = field(t, pod, entry.ValueFrom.FieldRef)
+			values[entry.Name] = field(t, pod.Pod, entry.ValueFrom.FieldRef)
 			continue
 		}
 		values[entry.Name] = reference.ReplaceAllStringFunc(entry.Value, func(found string) string {

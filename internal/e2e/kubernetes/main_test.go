@@ -81,10 +81,14 @@ func runJob(what string) {
 	}
 	job.Main(p, func(ctx context.Context) error {
 		r.Baggage = baggage.FromContext(ctx).String()
-		if what == "fails" {
+		switch what {
+		case "fails":
 			return errors.New("no amount")
+		case "prepares":
+			return envcarrier.WriteFile(ctx, "context", envcarrier.WithPropagation(propagation.WithBaggage("user", "path", "odd")))
+		default:
+			return nil
 		}
-		return nil
 	}, job.WithRunOptions(stages.WithFlush(print)), job.WithPropagation(propagation.WithBaggage("user", "path", "odd")))
 }
 

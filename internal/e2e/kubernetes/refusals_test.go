@@ -76,6 +76,17 @@ func refusals() map[string]refusal {
 	}
 	secret := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"}}
 	reference := &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['tracing.k8s.io/trace=parent \u00e9']"}}
+	inFile := func(path string) func(*batchv1.Job) {
+		return setEnv("TRACEPARENT", "", &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{VolumeName: "work", Path: path, Key: "TRACEPARENT"}})
+	}
+	prepared := func(volume corev1.VolumeSource) func() *batchv1.Job {
+		return of(func(job *batchv1.Job) {
+			pod := &job.Spec.Template.Spec
+			pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: volume}}
+			pod.InitContainers = []corev1.Container{{Name: "prepare", Image: "e2e", VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}}}
+		})
+	}
+	emptyDir := corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
 	filled := func(room int) func(*batchv1.Job) {
 		return annotate("notes", strings.Repeat("v", maxAnnotations-len("notes")-room))
 	}
@@ -120,6 +131,26 @@ func refusals() map[string]refusal {
 		"a resource with a value beside a source": {
 			job: of(setEnv("OTEL_RESOURCE_ATTRIBUTES", "", secret)), byHand: func(job *batchv1.Job) { job.Spec.Template.Spec.Containers[0].Env[1].Value = "x=y" },
 			opts: []k8scarrier.Option{k8scarrier.WithResource(attribute.String("service.version", "1"))},
+		},
+		"a file in no volume": {
+			job: plain, byHand: inFile("context"),
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "context")}, says: `the pod has no volume "work"`,
+		},
+		"a file in a volume of another kind": {
+			job: prepared(corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/tmp"}}), byHand: inFile("context"),
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "context")}, says: `the volume "work" is not an emptyDir`,
+		},
+		"a file outside of its volume": {
+			job: prepared(emptyDir), byHand: inFile("../context"),
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "../context")}, says: `the path "../context" is not one in a volume`,
+		},
+		"a file without a path": {
+			job: prepared(emptyDir), byHand: inFile(""),
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "")}, says: `the path "" is not one in a volume`,
+		},
+		"a variable of a file that is none": {
+			job: prepared(emptyDir), byHand: setEnv("trace=parent", "", &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{VolumeName: "work", Path: "context", Key: "trace=parent"}}),
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "context"), k8scarrier.WithPropagation(propagation.WithPropagator(odd{}))},
 		},
 		"a context in hundreds of containers": {
 			job: of(func(job *batchv1.Job) {

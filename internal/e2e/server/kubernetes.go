@@ -4,6 +4,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -143,6 +145,19 @@ func writeKey(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// Variable returns the value that kubelet finds for a variable in a file.
+func Variable(t testing.TB, file, name string) string {
+	t.Helper()
+	var failures bytes.Buffer
+	cmd := exec.Command(controlPlaneTool(t, "envfile"), file, name)
+	cmd.Stderr = &failures
+	value, err := cmd.Output()
+	if err != nil {
+		t.Errorf("kubelet: %v: %s", err, failures.String())
+	}
+	return string(value)
 }
 
 // controlPlaneTool returns the path of a program of the control plane that deps.sh builds.
