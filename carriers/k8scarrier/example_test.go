@@ -196,20 +196,22 @@ func Example_annotationOfTekton() {
 }
 
 func ExampleWithContextFile() {
-	job := exampleJob()
+	ctx, job := exampleContext(), exampleJob()
 	pod := &job.Spec.Template.Spec
 	pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 	pod.InitContainers = []corev1.Container{{Name: "prepare", VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}}}
-	err := k8scarrier.InjectJob(exampleContext(), job, traceContext, k8scarrier.WithContextFile("work", "context"))
-	printEnv(pod.InitContainers[0].Env) // Its program calls envcarrier.WriteFile(ctx, "/work/context").
+	if err := k8scarrier.InjectJob(ctx, job, k8scarrier.WithContextFile("work", "context")); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(k8scarrier.Read(pod.InitContainers[0].Env).SpanContext().SpanID())
 	printEnv(pod.Containers[0].Env)
-	fmt.Println(err)
 	// Output:
-	// TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01
+	// 0200000000000000
+	// BAGGAGE from context in work
 	// TRACEPARENT from context in work
 	// TRACESTATE from context in work
+	// WAYBILL from context in work
 	// DAY=2026-02-03
-	// <nil>
 }
 
 func ExampleWithAnnotations() {
