@@ -24,8 +24,10 @@ func (b between) Inject(_ context.Context, c propagation.TextMapCarrier) {
 	c.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	c.Set("final", string(b))
 }
+
 func (between) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context { return ctx }
-func (between) Fields() []string                                                          { return []string{"start", "traceparent", "final"} }
+
+func (between) Fields() []string { return []string{"start", "traceparent", "final"} }
 
 // The parser of kubelet finds each value that a file holds, and no value hides another.
 func TestWriteFile_IsReadByKubelet(t *testing.T) {

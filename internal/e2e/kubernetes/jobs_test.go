@@ -229,7 +229,7 @@ func TestJobs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := jobs.Create(ctx, prepared, metav1.CreateOptions{}); err != nil {
+		if _, err = jobs.Create(ctx, prepared, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		reports := c.reports(t, "prepared", 2)
