@@ -131,7 +131,7 @@ var idioms = [...]idiom{
 		both:       "propagation.Compose(propagation.Default(), p), where p is the propagator",
 		sampler:    "sdktrace.ParentBased(sampler), or " + samplerVariable + ". Package flowsampler also follows links",
 		createJob:  "k8scarrier.NewJobs(client).Create",
-		startJob:   "envcarrier.Extract(ctx)",
+		startJob:   "job.Main(p, fn) or envcarrier.Extract(ctx)",
 	},
 	Java: {
 		assign:     "Context ctx = ",

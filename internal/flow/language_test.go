@@ -57,7 +57,7 @@ func TestDiagnose_Languages(t *testing.T) {
 		},
 		{
 			name: "a Job", spans: created(flow.Go, flow.Go),
-			want: "is started: in Go, k8scarrier.NewJobs(client).Create, and envcarrier.Extract(ctx).",
+			want: "is started: in Go, k8scarrier.NewJobs(client).Create, and job.Main(p, fn) or envcarrier.Extract(ctx).",
 		},
 		{
 			name: "a Job in Python that Go created", spans: created(flow.Go, flow.Python),
