@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-go/waybill/flowtest"
 )
@@ -56,6 +57,21 @@ func TestRuns_Python(t *testing.T) {
 		run("Japan", "-c", notebook, string(widgets))
 	}, http.StatusTooManyRequests)
 	requireFlow(t, f, w)
+}
+
+// The script can also be started with the context in its environment.
+func TestScript_Environment(t *testing.T) {
+	t.Parallel()
+	f := flowtest.New(t)
+	ctx, span := f.Service("trigger").Tracer("trigger").Start(f.Context(), "trigger")
+	cmd := exec.CommandContext(t.Context(), absolute(t, "../../.cache/e2e/python/bin/python"), "script.py", "--region=Chile")
+	cmd.Env = slices.Concat(os.Environ(), f.Env(ctx, "report"), []string{"PYTHONPATH=" + absolute(t, "../../python"), "PYTHONDONTWRITEBYTECODE=1"})
+	out, err := cmd.CombinedOutput()
+	span.End()
+	if err != nil {
+		t.Fatalf("the script ended with %v:\n%s", err, out)
+	}
+	f.Wait(30*time.Second, "report report").RequireOneTrace()
 }
 
 func absolute(t *testing.T, name string) string {

@@ -17,8 +17,8 @@ trace.set_tracer_provider(provider)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--region", required=True)
-context, args = waybill_receiver.take_args()
+_, args = waybill_receiver.take_args()
 options = parser.parse_args(args)  # It refuses arguments that it does not know.
 
-with waybill_receiver.start_job(trace.get_tracer("report"), "report", context):
+with waybill_receiver.start_job(trace.get_tracer("report"), "report"):
     print("the report of", options.region)
