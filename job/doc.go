@@ -69,6 +69,9 @@
 //
 // # Telemetry
 //
+// The service.name is that of the resource of the SDK, which OTEL_SERVICE_NAME sets; the
+// name of the pipeline is the name of the span.
+//
 // The span of the run is that of [stages.Pipeline.Run], with its attributes and metrics,
 // and has
 //
