@@ -38,6 +38,32 @@ func TestDocumentedCodeIsTestedCode(t *testing.T) {
 	}
 }
 
+// Each heading of the five lines leads to a program with them, but that of the tests.
+func TestReadme_LinksExamples(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "\n## Five lines each\n")
+	section, _, _ := strings.Cut(after, "\n## ")
+	headings := regexp.MustCompile(`(?m)^\*\*(?:\[(.+?)\]\((.+?)\)|(.+?))\.\*\*`).FindAllStringSubmatch(section, -1)
+	if len(headings) == 0 {
+		t.Fatal("it has no headings")
+	}
+	for _, heading := range headings {
+		if unlinked := heading[3]; unlinked != "" {
+			if unlinked != "Tests" {
+				t.Errorf("%s links no example", unlinked)
+			}
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(heading[2], "main.go")); err != nil {
+			t.Errorf("%s: %v", heading[1], err)
+		}
+	}
+}
+
 // testedCode returns every example and example program of the repository.
 func testedCode(t *testing.T) string {
 	t.Helper()
