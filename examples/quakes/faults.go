@@ -80,13 +80,8 @@ func faulty(name string) bool { return setting(envBreak) == name }
 
 // is reports whether found is what should be found of f.
 func (f fault) is(found flow.Finding, graph *flow.Graph) bool {
-	label := func(i int) string {
-		if i < 0 {
-			return ""
-		}
-		return graph.Spans()[i].Label()
-	}
-	return found.ID == f.id && label(found.From) == f.from && label(found.To) == f.to
+	named := func(i int, name string) bool { return i < 0 && name == "" || i >= 0 && graph.Spans()[i].Is(name) }
+	return found.ID == f.id && named(found.From, f.from) && named(found.To, f.to)
 }
 
 // headerAttempt is the header of a message that is retried.

@@ -124,7 +124,7 @@ func testFlow(t *testing.T, r recorded) {
 	graph := r.graph
 	spans := graph.Spans()
 	named := func(label string) []int {
-		return graph.Select(graph.All(), func(i int) bool { return spans[i].Label() == label })
+		return graph.Select(graph.All(), func(i int) bool { return spans[i].Is(label) })
 	}
 	downstream := map[int]bool{}
 	for _, i := range graph.Downstream(named("ingest quakes")) {
