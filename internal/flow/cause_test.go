@@ -53,12 +53,12 @@ func TestDiagnose_Causes(t *testing.T) {
 		{
 			name:  "P01: a Job without a context",
 			spans: []flow.Span{created, span(2, 2, 0, "load INTERNAL load", job("load-7", "a")), span(2, 3, 2, "load CLIENT find", job("load-7", "a"))},
-			want:  []string{"P01 violation, certain: dispatch create job → load load"},
+			want:  []string{"P01 violation, certain: dispatch create job → load"},
 		},
 		{
 			name:  "P01: each attempt of a Job",
 			spans: []flow.Span{created, span(2, 2, 0, "load INTERNAL load", job("load-7", "a")), span(3, 3, 0, "load INTERNAL load", job("load-7", "b"))},
-			want:  []string{"P01 violation, certain ×2: dispatch create job → load load"},
+			want:  []string{"P01 violation, certain ×2: dispatch create job → load"},
 		},
 		{
 			name: "P01: one of two Jobs that had one name",
@@ -66,7 +66,7 @@ func TestDiagnose_Causes(t *testing.T) {
 				created, span(2, 2, 0, "dispatch PRODUCER create job", attr("k8s.job.name", "load-7")),
 				span(3, 3, 0, "load INTERNAL load", job("load-7", "a")),
 			},
-			want: []string{"P01 violation, likely: dispatch create job → load load"},
+			want: []string{"P01 violation, likely: dispatch create job → load"},
 		},
 		{
 			name: "P01: a Job with a context that also makes traces of its own",

@@ -342,6 +342,29 @@ func TestDiagnosis_Tree_Cut(t *testing.T) {
 	}
 }
 
+// A span that is named as its service has the name once, and both names find it.
+func TestSpan_Label(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, service, span, want string }{
+		{name: "both", service: "clean", span: "load", want: "clean load"},
+		{name: "the same", service: "load", span: "load", want: "load"},
+		{name: "no service", span: "load", want: "load"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := flow.Span{Service: tt.service, Name: tt.span}
+			if got := s.Label(); got != tt.want {
+				t.Errorf("Label() = %q, want %q", got, tt.want)
+			}
+			for _, name := range []string{tt.span, strings.TrimSpace(tt.service + " " + tt.span)} {
+				if !s.Is(name) {
+					t.Errorf("Is(%q) = false, want true", name)
+				}
+			}
+		})
+	}
+}
+
 func TestDiagnosis_TreeIn(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

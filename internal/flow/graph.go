@@ -92,7 +92,7 @@ func without(spans []Span, left []int) []Span {
 }
 
 func (s *Span) sameAs(other *Span) bool {
-	return s.Label() == other.Label() && s.Start.Equal(other.Start) && s.Parent == other.Parent
+	return s.qualified() == other.qualified() && s.Start.Equal(other.Start) && s.Parent == other.Parent
 }
 
 // join resolves parents and links.
@@ -259,7 +259,7 @@ func (g *Graph) number(sets *sets) {
 }
 
 func (g *Graph) byStart(a, b int) int {
-	return cmp.Or(g.spans[a].Start.Compare(g.spans[b].Start), cmp.Compare(g.spans[a].Label(), g.spans[b].Label()))
+	return cmp.Or(g.spans[a].Start.Compare(g.spans[b].Start), cmp.Compare(g.spans[a].qualified(), g.spans[b].qualified()))
 }
 
 // Spans returns the spans of the graph, which must not be changed.

@@ -57,17 +57,26 @@ type Span struct {
 	Source int // The caller's own number for the span.
 }
 
-// Label returns the service and the name of the span, as a path names it.
+// Label returns the service and the name of the span for a person: once if they are the
+// same.
 func (s *Span) Label() string {
+	if s.Service == s.Name {
+		return s.Name
+	}
+	return s.qualified()
+}
+
+// qualified returns the service and the name of the span, as a path names it.
+func (s *Span) qualified() string {
 	if s.Service == "" {
 		return s.Name
 	}
 	return s.Service + " " + s.Name
 }
 
-// Is reports whether name is the span's name or its [Span.Label].
+// Is reports whether name is the span's name, or its service and its name.
 func (s *Span) Is(name string) bool {
-	return name == s.Name || name == s.Label()
+	return name == s.Name || name == s.qualified()
 }
 
 // Attribute returns the value of the attribute key and whether it is set.

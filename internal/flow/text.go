@@ -99,7 +99,7 @@ type texts struct {
 func (t *texts) describe(i int, keep func(key string) bool) text {
 	s := &t.g.spans[i]
 	kind := strings.ToUpper(s.Kind.String())
-	words := append([]string{Clip(s.Label(), maxText), kind}, kept(s, keep)...)
+	words := append([]string{Clip(s.qualified(), maxText), kind}, kept(s, keep)...)
 	if s.Status == codes.Error {
 		words = append(words, "ERROR")
 	}
@@ -190,7 +190,7 @@ func (t *texts) compare(a, b int) int {
 func (g *Graph) Path(i int) string {
 	var labels []string
 	for ; i != none && len(labels) < maxDepth; i = g.parents[i] {
-		labels = append(labels, Clip(g.spans[i].Label(), maxText))
+		labels = append(labels, Clip(g.spans[i].qualified(), maxText))
 	}
 	if i != none {
 		labels = append(labels, "…")
