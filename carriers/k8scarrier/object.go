@@ -49,6 +49,7 @@ type container struct {
 	isEphemeral bool
 	isMain      bool // Reports whether it is neither an init container nor ephemeral.
 	hasEnvFrom  bool
+	mayBring    bool // Reports whether EnvFrom may bring resourceVariable.
 	env         []corev1.EnvVar
 
 	typedEnv *[]corev1.EnvVar  // Of a typed container.
@@ -163,14 +164,16 @@ func objectOfPod(pod metadata, spec *corev1.PodSpec) object {
 		for i := range list {
 			c := &list[i]
 			o.containers = append(o.containers, container{
-				name: c.Name, isMain: n == 1, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env, typedEnv: &c.Env, typed: c,
+				name: c.Name, isMain: n == 1, env: c.Env, typedEnv: &c.Env, typed: c,
+				hasEnvFrom: len(c.EnvFrom) > 0, mayBring: slices.ContainsFunc(c.EnvFrom, mayBringResource),
 			})
 		}
 	}
 	for i := range spec.EphemeralContainers {
 		c := &spec.EphemeralContainers[i]
 		o.containers = append(o.containers, container{
-			name: c.Name, isEphemeral: true, hasEnvFrom: len(c.EnvFrom) > 0, env: c.Env, typedEnv: &c.Env,
+			name: c.Name, isEphemeral: true, env: c.Env, typedEnv: &c.Env,
+			hasEnvFrom: len(c.EnvFrom) > 0, mayBring: slices.ContainsFunc(c.EnvFrom, mayBringResource),
 		})
 	}
 	return o
@@ -327,7 +330,12 @@ func containerOfFields(fields map[string]any, list string) container {
 	}
 	return container{
 		name: name, isEphemeral: list == "ephemeralContainers", isMain: list == "containers",
-		hasEnvFrom: len(envFrom) > 0, env: env, fields: fields,
+		env: env, fields: fields,
+		hasEnvFrom: len(envFrom) > 0, mayBring: slices.ContainsFunc(envFrom, func(source any) bool {
+			fields, _ := source.(map[string]any)
+			prefix, _ := fields["prefix"].(string)
+			return mayBringResource(corev1.EnvFromSource{Prefix: prefix})
+		}),
 	}
 }
 

@@ -46,7 +46,13 @@ type reference struct{ key, variable string }
 // not if they come, or may come, from another object, where they cannot be seen.
 func hasOwnResource(c container) bool {
 	entry := lastOf(c.env, resourceVariable)
-	return entry == nil && !c.hasEnvFrom || entry != nil && entry.ValueFrom == nil
+	return entry == nil && !c.mayBring || entry != nil && entry.ValueFrom == nil
+}
+
+// mayBringResource reports whether a source of EnvFrom, of which each key follows its
+// prefix, may bring the variable with the attributes of the resource.
+func mayBringResource(source corev1.EnvFromSource) bool {
+	return strings.HasPrefix(resourceVariable, source.Prefix)
 }
 
 // resourceOf returns the variable with the attributes of the resource of a container:
@@ -120,8 +126,8 @@ func (l *resourceList) add(key, value string) {
 // for each pod. An attribute that makes the variable longer than 8 KiB is left out.
 //
 // What the variable holds stays and wins, and the variable is moved to the end, where it
-// can refer to others. A variable with a ValueFrom, and one that EnvFrom may bring,
-// stays as it is. The webhook of the operator of OpenTelemetry appends to it.
+// can refer to others. A variable with a ValueFrom, and one that EnvFrom may bring
+// because its prefix allows it, stays as it is. The webhook of the operator of OpenTelemetry appends to it.
 // It has no effect on [InjectEnv].
 func WithResource(attributes ...attribute.KeyValue) Option {
 	return option(func(cfg *config) {

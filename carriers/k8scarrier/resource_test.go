@@ -74,6 +74,8 @@ func TestWithResource(t *testing.T) {
 		},
 		"other env":     {env: []corev1.EnvVar{{Name: "A", Value: "1"}}, want: both},
 		"EnvFrom alone": {envFrom: []corev1.EnvFromSource{{}}, want: map[string]string{}},
+		"EnvFrom with a prefix that it begins with": {envFrom: []corev1.EnvFromSource{{Prefix: "DB_"}, {Prefix: "OTEL_"}}, want: map[string]string{}},
+		"EnvFrom with other prefixes":               {envFrom: []corev1.EnvFromSource{{Prefix: "DB_"}, {Prefix: "otel_"}}, want: both},
 		"EnvFrom, and its own": {
 			envFrom: []corev1.EnvFromSource{{}}, env: []corev1.EnvVar{{Name: "OTEL_RESOURCE_ATTRIBUTES", Value: "a=b"}}, want: with(both, "a", "b"),
 		},
@@ -194,6 +196,37 @@ func TestWithResource_Kinds(t *testing.T) {
 		if value := lastOf(got.Spec.Containers[0].Env, "OTEL_RESOURCE_ATTRIBUTES").Value; strings.Contains(value, "k8s.job.name") != tt.isJob || !strings.Contains(value, "k8s.pod.name=$(WAYBILL_POD_NAME)") {
 			t.Errorf("%s: %s; want a Job: %t", name, value, tt.isJob)
 		}
+	}
+}
+
+// Of an object of the dynamic client, a prefix of EnvFrom counts too.
+func TestWithResource_FieldsWithEnvFrom(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		envFrom string
+		want    bool
+	}{
+		"without a prefix":                     {envFrom: `[{"configMapRef":{"name":"db"}}]`},
+		"a prefix of the variable":             {envFrom: `[{"prefix":"DB_"},{"prefix":"OTEL_"}]`},
+		"another prefix":                       {envFrom: `[{"prefix":"DB_"}]`, want: true},
+		"a prefix that is malformed":           {envFrom: `[{"prefix":1}]`},
+		"an entry that is malformed":           {envFrom: `["DB_"]`},
+		"a field that is malformed, so no one": {envFrom: `{"prefix":"OTEL_"}`, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := &unstructured.Unstructured{}
+			if err := u.UnmarshalJSON([]byte(`{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"name":"main","envFrom":` + tt.envFrom + `}]}}`)); err != nil {
+				t.Fatal(err)
+			}
+			if err := k8scarrier.InjectObject(t.Context(), u, k8scarrier.WithResource()); err != nil {
+				t.Fatal(err)
+			}
+			text, err := u.MarshalJSON()
+			if got := strings.Contains(string(text), `"OTEL_RESOURCE_ATTRIBUTES"`); err != nil || got != tt.want {
+				t.Errorf("the variable is there: %t, %v; want %t:\n%s", got, err, tt.want, text)
+			}
+		})
 	}
 }
 
