@@ -7,6 +7,8 @@ package kubernetes
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -68,5 +70,28 @@ func TestWriteFile_IsReadByKubelet(t *testing.T) {
 				t.Errorf("the traceparent is %q", got)
 			}
 		})
+	}
+}
+
+// A shell writes the file as docs/jobs.md tells.
+func TestWriteFile_OfAShell(t *testing.T) {
+	t.Parallel()
+	const command = `printf "TRACEPARENT='%s'\n" "$TRACEPARENT" >`
+	page, err := os.ReadFile("../../../docs/jobs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), command+"/work/context`") {
+		t.Errorf("the page does not hold %s", command)
+	}
+	ctx, _ := inSpan(t)
+	shell := exec.CommandContext(t.Context(), "sh", "-c", command+"context")
+	shell.Dir, shell.Env = t.TempDir(), envcarrier.Inject(ctx, nil)
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got, want := "TRACEPARENT="+server.Variable(t, filepath.Join(shell.Dir, "context"), "TRACEPARENT"), shell.Env[0]; got != want {
+		t.Errorf("kubelet finds %s, want %s", got, want)
 	}
 }
