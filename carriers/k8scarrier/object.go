@@ -21,7 +21,7 @@ import (
 // object is the part of a Kubernetes object that can hold a context.
 type object struct {
 	owner      metadata // Of the object around the pod template, or nil.
-	isJob      bool     // Reports whether that object is a Job.
+	isJob      bool     // Reports whether its pods are those of a Job.
 	pod        metadata // Of the pod, whose containers can refer to it; or nil.
 	containers []container
 
@@ -198,7 +198,11 @@ func objectsOfUnstructured(u *unstructured.Unstructured, cfg *config) ([]object,
 
 // objectsOfOthers returns the parts of an object that the paths of cfg lead to.
 func objectsOfOthers(u *unstructured.Unstructured, cfg *config) ([]object, error) {
-	objects := append(objectsAround(u, cfg.templatePath), containersIn(u, cfg.containerPaths))
+	objects := objectsAround(u, cfg.templatePath)
+	for i := range objects {
+		objects[i].isJob = u.GroupVersionKind().GroupKind() == schema.GroupKind{Group: "jobset.x-k8s.io", Kind: "JobSet"}
+	}
+	objects = append(objects, containersIn(u, cfg.containerPaths))
 	if slices.ContainsFunc(objects, func(o object) bool { return len(o.containers) > 0 }) {
 		return objects, nil
 	}

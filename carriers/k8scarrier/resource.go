@@ -121,14 +121,14 @@ func (l *resourceList) add(key, value string) {
 // WithResource gives each selected container OTEL_RESOURCE_ATTRIBUTES, from which the
 // SDKs of all languages describe their resource: the attributes that are given, such as
 // service.version, and k8s.namespace.name, k8s.pod.name, k8s.pod.uid, k8s.node.name,
-// k8s.container.name and, in a Job, k8s.job.name and k8s.job.uid. They refer to the
-// variables of [WithJobInfo] and to WAYBILL_NODE_NAME, which it sets, so they are right
-// for each pod. An attribute that makes the variable longer than 8 KiB is left out.
+// k8s.container.name and, in a Job or a JobSet, k8s.job.name and k8s.job.uid. They refer
+// to the variables of [WithJobInfo] and to WAYBILL_NODE_NAME, which it sets, so they are
+// right for each pod. An attribute that makes the variable longer than 8 KiB is left out.
 //
 // What the variable holds stays and wins, and the variable is moved to the end, where it
-// can refer to others. A variable with a ValueFrom, and one that EnvFrom may bring
-// because its prefix allows it, stays as it is. The webhook of the operator of OpenTelemetry appends to it.
-// It has no effect on [InjectEnv].
+// can refer to others. A variable with a ValueFrom stays as it is, and so does one that
+// EnvFrom may bring, which a prefix can rule out. The webhook of the operator of
+// OpenTelemetry appends to it. It has no effect on [InjectEnv].
 func WithResource(attributes ...attribute.KeyValue) Option {
 	return option(func(cfg *config) {
 		cfg.hasResource = true

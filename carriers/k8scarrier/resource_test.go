@@ -199,6 +199,41 @@ func TestWithResource_Kinds(t *testing.T) {
 	}
 }
 
+// The pods of a JobSet are those of Jobs.
+func TestWithResource_OtherKinds(t *testing.T) {
+	t.Parallel()
+	const pod = `{"spec":{"containers":[{"name":"main"}]}}`
+	for name, tt := range map[string]struct {
+		object string
+		path   []string
+		isJob  bool
+	}{
+		"JobSet": {
+			object: `{"apiVersion":"jobset.x-k8s.io/v1alpha2","kind":"JobSet","spec":{"replicatedJobs":[{"name":"leader","template":{"spec":{"template":` + pod + `}}}]}}`,
+			path:   []string{"spec", "replicatedJobs", k8scarrier.AnyField, "template", "spec", "template"}, isJob: true,
+		},
+		"PyTorchJob": {
+			object: `{"apiVersion":"kubeflow.org/v1","kind":"PyTorchJob","spec":{"pytorchReplicaSpecs":{"Master":{"template":` + pod + `}}}}`,
+			path:   []string{"spec", "pytorchReplicaSpecs", k8scarrier.AnyField, "template"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := &unstructured.Unstructured{}
+			if err := u.UnmarshalJSON([]byte(tt.object)); err != nil {
+				t.Fatal(err)
+			}
+			if err := k8scarrier.InjectObject(t.Context(), u, k8scarrier.WithResource(), k8scarrier.WithPodTemplatePath(tt.path...)); err != nil {
+				t.Fatal(err)
+			}
+			text, err := u.MarshalJSON()
+			if got := strings.Contains(string(text), "k8s.job.name=$(WAYBILL_JOB_NAME)"); err != nil || got != tt.isJob {
+				t.Errorf("it has a Job: %t, %v; want %t:\n%s", got, err, tt.isJob, text)
+			}
+		})
+	}
+}
+
 // Of an object of the dynamic client, a prefix of EnvFrom counts too.
 func TestWithResource_FieldsWithEnvFrom(t *testing.T) {
 	t.Parallel()
