@@ -28,7 +28,7 @@ func (c *Catalog) WriteMarkdown(w io.Writer, width int) error {
 		carriers.add(k.Name, flow.Count(k.Hops), dash(k.Broken))
 	}
 	destinations := table{columns: []column{
-		{name: "carrier"}, {name: "destination"}, {name: "sent", right: true}, {name: "received", right: true}, {name: "errors", right: true},
+		{name: "carrier"}, {name: "destination"}, {name: "sending spans", right: true}, {name: "receiving spans", right: true}, {name: "errors", right: true},
 	}}
 	for _, d := range c.Destinations {
 		destinations.add(d.Carrier, d.Name, dash(d.Sent), dash(d.Received), dash(d.Failed))
