@@ -414,6 +414,38 @@ func TestDiagnosis_TreeIn(t *testing.T) {
 	}
 }
 
+// A graph of some spans of another has all of them, in order, whatever was delivered twice.
+func TestNew_DeliveredTwice(t *testing.T) {
+	t.Parallel()
+	span := func(name string) flow.Span { return span(1, 1, 0, "api SERVER "+name) } // All have one id.
+	for name, tt := range map[string]struct {
+		spans []flow.Span
+		want  []string
+	}{
+		"one":                 {spans: []flow.Span{span("a"), span("a")}, want: []string{"a"}},
+		"two":                 {spans: []flow.Span{span("a"), span("b")}, want: []string{"a", "b"}},
+		"the second of two":   {spans: []flow.Span{span("a"), span("b"), span("b")}, want: []string{"a", "b"}},
+		"both, and once more": {spans: []flow.Span{span("a"), span("b"), span("b"), span("a"), span("c"), span("b")}, want: []string{"a", "b", "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := flow.New(tt.spans)
+			var got []string
+			for _, s := range g.Spans() {
+				got = append(got, s.Name)
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("spans (-want +got):\n%s", d)
+			}
+			for n := range g.Spans() {
+				if rest := flow.New(g.Spans()[n:]); len(rest.Spans()) != len(got)-n {
+					t.Errorf("from %d on there are %d spans, want %d", n, len(rest.Spans()), len(got)-n)
+				}
+			}
+		})
+	}
+}
+
 // Only the status says that a span has failed. Work that is canceled has an error.type.
 func TestSpan_Failure(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -57,14 +58,17 @@ func New(spans []Span) *Graph {
 // there are any.
 func (g *Graph) add(spans []Span) {
 	var repeated []int
+	others := make(map[delivery]bool) // Of spans that share the id of an earlier one.
 	for n := range spans {
 		s := &spans[n]
-		switch first, known := g.index[s.ID]; {
+		first, known := g.index[s.ID]
+		switch {
 		case !known || s.ID == ID{}:
 			g.index[s.ID] = n
-		case s.sameAs(&spans[first]):
+		case s.delivery() == spans[first].delivery() || others[s.delivery()]:
 			repeated = append(repeated, n)
 		default:
+			others[s.delivery()] = true
 			g.faults[n] = sharedID
 		}
 	}
@@ -91,8 +95,15 @@ func without(spans []Span, left []int) []Span {
 	return kept
 }
 
-func (s *Span) sameAs(other *Span) bool {
-	return s.qualified() == other.qualified() && s.Start.Equal(other.Start) && s.Parent == other.Parent
+// delivery is what every delivery of one span has in common.
+type delivery struct {
+	id, parent ID
+	name       string
+	start      time.Time
+}
+
+func (s *Span) delivery() delivery {
+	return delivery{id: s.ID, parent: s.Parent, name: s.qualified(), start: s.Start.Round(0).UTC()}
 }
 
 // join resolves parents and links.

@@ -245,6 +245,8 @@ func FuzzWrite(f *testing.F) {
 func FuzzWrite_Shapes(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 2, 1, 0x45, 3, 2, 0x8b})
 	f.Add([]byte{1, 1, 0, 2, 3, 4, 3, 2, 5})
+	// Several flows, and spans that share an id, of which one was delivered twice.
+	f.Add([]byte("j2\xffp\xff\xff\xff\x80pppp\xb6\x80\x00\x01\xaa\xaapppppp\xaa\xaa\x06\x06\x06\x06\x06\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaaJ\x00\x10\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var spans []flow.Span
 		for n := 0; n+2 < len(data) && n < 300; n += 3 {
