@@ -29,21 +29,21 @@ func fileTemplate() *corev1.PodTemplateSpec {
 	of := template()
 	of.Spec.Volumes = []corev1.Volume{
 		{Name: "other", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/tmp"}}},
-		{Name: "work", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+		{Name: "handover", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 	}
-	of.Spec.InitContainers[0].VolumeMounts = []corev1.VolumeMount{{Name: "other", MountPath: "/other"}, {Name: "work", MountPath: "/work"}}
-	of.Spec.InitContainers[1].VolumeMounts = []corev1.VolumeMount{{Name: "work", MountPath: "/work", ReadOnly: true}}
+	of.Spec.InitContainers[0].VolumeMounts = []corev1.VolumeMount{{Name: "other", MountPath: "/other"}, {Name: "handover", MountPath: "/handover"}}
+	of.Spec.InitContainers[1].VolumeMounts = []corev1.VolumeMount{{Name: "handover", MountPath: "/handover", ReadOnly: true}}
 	return of
 }
 
-// fromFile returns the variable called name with the value that a file in work has for it.
+// fromFile returns the variable called name with the value that a file in handover has for it.
 func fromFile(name string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
-		FileKeyRef: &corev1.FileKeySelector{VolumeName: "work", Path: "run/context", Key: name, Optional: new(true)},
+		FileKeyRef: &corev1.FileKeySelector{VolumeName: "handover", Path: "run/context", Key: name, Optional: new(true)},
 	}}
 }
 
-var withFile = k8scarrier.WithContextFile("work", "run/context")
+var withFile = k8scarrier.WithContextFile("handover", "run/context")
 
 func TestWithContextFile(t *testing.T) {
 	t.Parallel()
@@ -190,19 +190,19 @@ func TestWithContextFile_Errors(t *testing.T) {
 		change             func(*corev1.PodSpec)
 		says               string
 	}{
-		{name: "no path", volume: "work", says: `the path ""`},
-		{name: "an absolute path", volume: "work", path: "/context", says: `the path "/context"`},
-		{name: "a path that leads out", volume: "work", path: "a/../../context", says: `the path "a/../../context"`},
-		{name: "the volume itself", volume: "work", path: ".", says: `the path "."`},
+		{name: "no path", volume: "handover", says: `the path ""`},
+		{name: "an absolute path", volume: "handover", path: "/context", says: `the path "/context"`},
+		{name: "a path that leads out", volume: "handover", path: "a/../../context", says: `the path "a/../../context"`},
+		{name: "the volume itself", volume: "handover", path: ".", says: `the path "."`},
 		{name: "no volume", path: "context", says: `no volume ""`},
-		{name: "no such volume", volume: "$(work)", path: "context", says: `no volume "$(work)"`},
+		{name: "no such volume", volume: "$(handover)", path: "context", says: `no volume "$(handover)"`},
 		{name: "a volume of another kind", volume: "other", path: "context", says: `the volume "other" is not an emptyDir`},
 		{
-			name: "no init container", volume: "work", path: "context", says: `no init container can write to the volume "work"`,
+			name: "no init container", volume: "handover", path: "context", says: `no init container can write to the volume "handover"`,
 			change: func(spec *corev1.PodSpec) { spec.InitContainers = nil },
 		},
 		{
-			name: "an init container without the volume", volume: "work", path: "context", says: `no init container can write to the volume "work"`,
+			name: "an init container without the volume", volume: "handover", path: "context", says: `no init container can write to the volume "handover"`,
 			change: func(spec *corev1.PodSpec) { spec.InitContainers[0].VolumeMounts = nil },
 		},
 	} {
@@ -277,9 +277,9 @@ func TestWithContextFile_Apply(t *testing.T) {
 	jobs := k8scarrier.NewJobs(fake.NewClientset().BatchV1().Jobs("etl"), k8scarrier.WithPropagation(propagation.WithPropagator(w3c)), withFile)
 	wanted := jobToApply()
 	wanted.Spec.Template.Spec.
-		WithVolumes(applycore.Volume().WithName("work").WithEmptyDir(applycore.EmptyDirVolumeSource())).
+		WithVolumes(applycore.Volume().WithName("handover").WithEmptyDir(applycore.EmptyDirVolumeSource())).
 		WithInitContainers(applycore.Container().WithName("init").WithImage("prepare:1").
-			WithVolumeMounts(applycore.VolumeMount().WithName("work").WithMountPath("/work")))
+			WithVolumeMounts(applycore.VolumeMount().WithName("handover").WithMountPath("/handover")))
 	var init []corev1.EnvVar
 	for _, ctx := range []context.Context{spanContext(t), otherSpan(t)} {
 		applied, err := jobs.Apply(ctx, wanted, applyOptions)

@@ -198,19 +198,19 @@ func Example_annotationOfTekton() {
 func ExampleWithContextFile() {
 	ctx, job := exampleContext(), exampleJob()
 	pod := &job.Spec.Template.Spec
-	pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
-	pod.InitContainers = []corev1.Container{{Name: "prepare", VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}}}
-	if err := k8scarrier.InjectJob(ctx, job, k8scarrier.WithContextFile("work", "context")); err != nil {
+	pod.Volumes = []corev1.Volume{{Name: "handover", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	pod.InitContainers = []corev1.Container{{Name: "prepare", VolumeMounts: []corev1.VolumeMount{{Name: "handover", MountPath: "/handover"}}}}
+	if err := k8scarrier.InjectJob(ctx, job, k8scarrier.WithContextFile("handover", "context")); err != nil {
 		fmt.Println(err)
 	}
 	fmt.Println(k8scarrier.Read(pod.InitContainers[0].Env).SpanContext().SpanID())
 	printEnv(pod.Containers[0].Env)
 	// Output:
 	// 0200000000000000
-	// BAGGAGE from context in work
-	// TRACEPARENT from context in work
-	// TRACESTATE from context in work
-	// WAYBILL from context in work
+	// BAGGAGE from context in handover
+	// TRACEPARENT from context in handover
+	// TRACESTATE from context in handover
+	// WAYBILL from context in handover
 	// DAY=2026-02-03
 }
 

@@ -81,7 +81,7 @@ func TestWriteFile_OfAShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(page), command+"/work/context`") {
+	if !strings.Contains(string(page), command+"/handover/context`") {
 		t.Errorf("the page does not hold %s", command)
 	}
 	ctx, _ := inSpan(t)

@@ -221,11 +221,11 @@ func TestJobs(t *testing.T) {
 		}
 		prepared := newJob("prepared", "succeeds")
 		pod := &prepared.Spec.Template.Spec
-		pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		pod.Volumes = []corev1.Volume{{Name: "handover", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 		pod.InitContainers = newJob("", "prepares").Spec.Template.Spec.Containers
-		pod.InitContainers[0].Name, pod.InitContainers[0].VolumeMounts = "prepare", []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}
+		pod.InitContainers[0].Name, pod.InitContainers[0].VolumeMounts = "prepare", []corev1.VolumeMount{{Name: "handover", MountPath: "/handover"}}
 		err = k8scarrier.InjectJob(baggage.ContextWithBaggage(ctx, sent), prepared,
-			k8scarrier.WithContextFile("work", "context"), k8scarrier.WithPropagation(propagation.WithBaggage("user")))
+			k8scarrier.WithContextFile("handover", "context"), k8scarrier.WithPropagation(propagation.WithBaggage("user")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -77,13 +77,13 @@ func refusals() map[string]refusal {
 	secret := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"}}
 	reference := &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['tracing.k8s.io/trace=parent \u00e9']"}}
 	inFile := func(path string) func(*batchv1.Job) {
-		return setEnv("TRACEPARENT", "", &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{VolumeName: "work", Path: path, Key: "TRACEPARENT"}})
+		return setEnv("TRACEPARENT", "", &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{VolumeName: "handover", Path: path, Key: "TRACEPARENT"}})
 	}
 	prepared := func(volume corev1.VolumeSource) func() *batchv1.Job {
 		return of(func(job *batchv1.Job) {
 			pod := &job.Spec.Template.Spec
-			pod.Volumes = []corev1.Volume{{Name: "work", VolumeSource: volume}}
-			pod.InitContainers = []corev1.Container{{Name: "prepare", Image: "e2e", VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: "/work"}}}}
+			pod.Volumes = []corev1.Volume{{Name: "handover", VolumeSource: volume}}
+			pod.InitContainers = []corev1.Container{{Name: "prepare", Image: "e2e", VolumeMounts: []corev1.VolumeMount{{Name: "handover", MountPath: "/handover"}}}}
 		})
 	}
 	emptyDir := corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
@@ -134,23 +134,23 @@ func refusals() map[string]refusal {
 		},
 		"a file in no volume": {
 			job: plain, byHand: inFile("context"),
-			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "context")}, says: `the pod has no volume "work"`,
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("handover", "context")}, says: `the pod has no volume "handover"`,
 		},
 		"a file in a volume of another kind": {
 			job: prepared(corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/tmp"}}), byHand: inFile("context"),
-			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "context")}, says: `the volume "work" is not an emptyDir`,
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("handover", "context")}, says: `the volume "handover" is not an emptyDir`,
 		},
 		"a file outside of its volume": {
 			job: prepared(emptyDir), byHand: inFile("../context"),
-			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "../context")}, says: `the path "../context" is not one in a volume`,
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("handover", "../context")}, says: `the path "../context" is not one in a volume`,
 		},
 		"a file without a path": {
 			job: prepared(emptyDir), byHand: inFile(""),
-			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "")}, says: `the path "" is not one in a volume`,
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("handover", "")}, says: `the path "" is not one in a volume`,
 		},
 		"a variable of a file that is none": {
-			job: prepared(emptyDir), byHand: setEnv("trace=parent", "", &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{VolumeName: "work", Path: "context", Key: "trace=parent"}}),
-			opts: []k8scarrier.Option{k8scarrier.WithContextFile("work", "context"), k8scarrier.WithPropagation(propagation.WithPropagator(odd{}))},
+			job: prepared(emptyDir), byHand: setEnv("trace=parent", "", &corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{VolumeName: "handover", Path: "context", Key: "trace=parent"}}),
+			opts: []k8scarrier.Option{k8scarrier.WithContextFile("handover", "context"), k8scarrier.WithPropagation(propagation.WithPropagator(odd{}))},
 		},
 		"a context in hundreds of containers": {
 			job: of(func(job *batchv1.Job) {
