@@ -150,9 +150,7 @@ func TestReport_PythonAndGoEnd(t *testing.T) {
 			t.Run(language+" "+how, func(t *testing.T) {
 				t.Parallel()
 				r := startReport(t, reporter, tt.mongo, []string{"--batch=many"})
-				for !tt.when(r) {
-					time.Sleep(time.Millisecond)
-				}
+				waitUntil(t, func() bool { return tt.when(r) })
 				tt.end(r)
 				got := r.wait(t)
 				log := regexp.MustCompile(`^(time=T level=INFO msg=written .*\n)?$`)
