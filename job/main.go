@@ -42,8 +42,8 @@ func Main(p *stages.Pipeline, fn func(context.Context) error, opts ...Option) {
 		if returned {
 			return
 		}
-		if value := recover(); value != nil {
-			panic(value)
+		if value := recover(); value != nil { // Only so is it told from a Goexit.
+			panic(value) // The same one goes on.
 		}
 		exit(codePanic, errGoexit)
 	}()
