@@ -38,7 +38,8 @@ func WriteFile(ctx context.Context, name string, opts ...Option) error {
 const maxLine = 64 << 10
 
 // lineOf returns the line of a file for a variable NAME=value, or the empty string if
-// there is none. Between quotes, every character stands for itself, and no quote can.
+// no line can hold it. Between quotes, every character stands for itself, and a quote
+// cannot stand there.
 // https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file/
 func lineOf(variable string) string {
 	name, value, _ := strings.Cut(variable, "=")

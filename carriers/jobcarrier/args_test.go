@@ -128,8 +128,8 @@ func (marker) Extract(ctx context.Context, c propagation.TextMapCarrier) context
 }
 func (marker) Fields() []string { return []string{"state"} }
 
-// Where the parser of Go takes arguments as flags, ReadArgs reads the same. Only a value
-// that begins with a dash is none for ReadArgs.
+// Where the parser of Go takes arguments as flags, ReadArgs reads the same. Only
+// ReadArgs takes what begins with a dash for another flag, and not for a value.
 func FuzzReadArgs(f *testing.F) {
 	for _, line := range []string{"--state=a", "-state a", "--state=a --state b", "--state", "--state=a -- --state=b", "--other --state=a", "---state=a", "-state -state="} {
 		f.Add(line)

@@ -115,7 +115,7 @@ type encoded struct {
 type pair struct{ key, value string }
 
 // encode returns the fields to write for ctx. safe returns the value to write for a
-// key, or the reason why there is none.
+// key, or the reason why it has no value.
 func encode(ctx context.Context, cfg *config, safe func(key, value string) (string, string)) encoded {
 	all := propagation.Encode(ctx, cfg.propagation...)
 	e := encoded{Fields: all}

@@ -212,9 +212,9 @@ func WithJobInfo() Option {
 
 // WithObserver sets an observer that is notified when a part of the context, or of the
 // attributes of [WithResource], is left out: with [observe.DropUnsafe] for each value
-// that no process can get, and with [observe.DropTooLarge] if a part does not fit. The
-// default is none. A panic of the observer is ignored. Package metrics has an observer for
-// Prometheus.
+// that no process can get, and with [observe.DropTooLarge] if a part does not fit. By
+// default, nothing is notified. A panic of the observer is ignored. Package metrics has
+// an observer for Prometheus.
 func WithObserver(observer observe.DropObserver) Option {
 	return option(func(cfg *config) { cfg.observer = observer })
 }
